@@ -1,0 +1,68 @@
+/** The arrows between the packages: each may import the listed ones and no other. */
+const arrows = {
+  core: [],
+  router: ["core"],
+  providers: ["core", "router"],
+  testing: ["core", "router"]
+}
+
+const names = Object.keys(arrows)
+const oneOf = (list) => `(${list.join("|")})`
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
+    ...names.map((name) => ({
+      name: `arrows-of-${name}`,
+      severity: "error",
+      from: { path: `^packages/${name}/src/` },
+      to: { path: `^packages/${oneOf(names.filter((other) => other !== name && !arrows[name].includes(other)))}/` }
+    })),
+    {
+      name: "tests-follow-the-arrows-too",
+      comment: "A package's tests and benches may use what the package may, and the testing package.",
+      severity: "error",
+      from: { path: "^packages/(core|router)/(test|test-types|bench)/" },
+      to: { path: "^packages/providers/" }
+    },
+    {
+      name: "source-stays-in-source",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/" },
+      to: { path: "^(packages/[^/]+/(test|test-types|bench|dist)|examples)/" }
+    },
+    {
+      name: "internal-stays-in-its-package",
+      severity: "error",
+      from: { path: "^packages/([^/]+)/" },
+      to: { path: "^packages/[^/]+/src/internal/", pathNot: "^packages/$1/" }
+    },
+    {
+      name: "internal-is-not-for-examples",
+      severity: "error",
+      from: { path: "^examples/" },
+      to: { path: "^packages/[^/]+/src/internal/" }
+    },
+    {
+      name: "declared-dependencies-only",
+      comment: "Published code imports what its package.json declares for its users.",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["npm-peer", "npm"] }
+    },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } }
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "(^|/)(dist|node_modules/\\.)" },
+    tsPreCompilationDeps: true,
+    combinedDependencies: false,
+    tsConfig: { fileName: "tsconfig.base.json" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["@switchyard/source", "import", "node", "types", "default"],
+      extensions: [".ts", ".mts", ".js", ".mjs", ".json", ".d.ts"]
+    }
+  }
+}

@@ -1,0 +1,248 @@
+// Keeps the documentation true:
+//   1. a code block that names a file (title="path" or <!-- snippet: path --> just before it) equals that file, or the
+//      part between `snippet:start NAME` and `snippet:end NAME` when it names path#NAME (--write updates the block);
+//   2. every other ts block type-checks against the workspace (```ts no-check skips one);
+//   3. relative links lead somewhere;
+//   4. every export of a public module carries a JSDoc comment.
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { dirname, join, posix } from "node:path"
+import { fileURLToPath } from "node:url"
+import ts from "typescript"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const write = process.argv.includes("--write")
+const problems = []
+const report = (file, line, message) => problems.push(`${file}:${line} ${message}`)
+const read = (path) => readFileSync(join(root, path), "utf8")
+
+const walk = (folder, keep) =>
+  existsSync(join(root, folder))
+    ? readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+        const path = posix.join(folder, entry.name)
+        if (entry.isDirectory()) return ["node_modules", "dist"].includes(entry.name) ? [] : walk(path, keep)
+        return keep(path) ? [path] : []
+      })
+    : []
+
+const packages = readdirSync(join(root, "packages")).filter((name) => existsSync(join(root, "packages", name, "src")))
+const isMarkdown = (path) => path.endsWith(".md")
+const documents = [
+  ...readdirSync(root).filter(isMarkdown),
+  ...packages.map((name) => `packages/${name}/README.md`).filter((path) => existsSync(join(root, path))),
+  ...walk("examples", isMarkdown),
+  ...walk("docs", isMarkdown)
+]
+
+/** The fenced blocks of a document: `start` and `end` are the indices of the fences' lines. */
+const blocksOf = (lines) => {
+  const blocks = []
+  let open
+  lines.forEach((line, index) => {
+    const fence = /^(\s*)(`{3,}|~{3,})(.*)$/.exec(line)
+    if (fence === null) return
+    if (open === undefined) {
+      open = { start: index, indent: fence[1], mark: fence[2], info: fence[3].trim() }
+    } else if (fence[3].trim() === "" && fence[2].startsWith(open.mark)) {
+      blocks.push({ ...open, end: index })
+      open = undefined
+    }
+  })
+  return blocks
+}
+
+/** The file a block must be equal to, if it names one. */
+const targetOf = (lines, block) => {
+  const title = /\btitle="([^"]+)"/.exec(block.info)
+  if (title !== null) return title[1]
+  for (let index = block.start - 1; index >= 0; index--) {
+    if (lines[index].trim() === "") continue
+    return /^\s*<!--\s*snippet:\s*(\S+)\s*-->\s*$/.exec(lines[index])?.[1]
+  }
+  return undefined
+}
+
+const trimBlank = (lines) => {
+  const isBlank = (line) => line.trim() === ""
+  const first = lines.findIndex((line) => !isBlank(line))
+  const last = lines.findLastIndex((line) => !isBlank(line))
+  return first === -1 ? [] : lines.slice(first, last + 1)
+}
+
+const snippet = (target) => {
+  const [path, name] = target.split("#")
+  if (!existsSync(join(root, path)) || !statSync(join(root, path)).isFile()) {
+    return { error: `no such file: ${path}` }
+  }
+  let lines = read(path).split("\n")
+  if (name !== undefined) {
+    const marks = (kind) => lines.findIndex((line) => new RegExp(`snippet:${kind}\\s+${name}\\s*$`).test(line))
+    const [start, end] = [marks("start"), marks("end")]
+    if (start === -1 || end === -1 || end < start) return { error: `${path} has no snippet ${name}` }
+    lines = lines.slice(start + 1, end)
+  }
+  lines = trimBlank(lines.filter((line) => !/^\s*(\/\/|#)\s*snippet:(start|end)\s+\S+\s*$/.test(line)))
+  const indents = lines.filter((line) => line.trim() !== "").map((line) => /^ */.exec(line)[0].length)
+  const indent = indents.length === 0 ? 0 : Math.min(...indents)
+  return { lines: lines.map((line) => line.slice(indent)) }
+}
+
+// The words of a link's #fragment, as GitHub makes them of a heading.
+const slug = (heading) =>
+  heading
+    .trim()
+    .toLowerCase()
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .replace(/\s/g, "-")
+
+const proseOf = (text) => {
+  const lines = text.split("\n")
+  for (const block of blocksOf(lines)) lines.fill("", block.start, block.end + 1)
+  return lines
+}
+
+const anchorsOf = (text) => {
+  const seen = new Map()
+  const anchors = new Set([...text.matchAll(/\b(?:id|name)="([^"]+)"/g)].map((match) => match[1]))
+  for (const line of proseOf(text)) {
+    const heading = /^#{1,6}\s+(.*?)\s*#*\s*$/.exec(line)
+    if (heading === null) continue
+    const name = slug(heading[1])
+    const count = seen.get(name) ?? 0
+    seen.set(name, count + 1)
+    anchors.add(count === 0 ? name : `${name}-${count}`)
+  }
+  return anchors
+}
+
+const checkLinks = (document) => {
+  proseOf(read(document)).forEach((line, index) => {
+    const prose = line.replace(/`[^`]*`/g, "")
+    const links = [
+      ...prose.matchAll(/\]\(\s*<?([^)\s>]+)>?[^)]*\)/g),
+      ...prose.matchAll(/^\s*\[[^\]]+\]:\s+<?([^\s>]+)>?/g),
+      ...prose.matchAll(/\b(?:href|src)="([^"]+)"/g)
+    ].map((match) => match[1])
+    for (const link of links) {
+      if (/^([a-z][a-z0-9+.-]*:|\/\/)/i.test(link)) continue
+      const [path, fragment] = decodeURIComponent(link).split("#")
+      const target = path === "" ? document : posix.join(posix.dirname(document), path)
+      if (target.startsWith("..") || !existsSync(join(root, target))) {
+        report(document, index + 1, `broken link: ${link}`)
+      } else if (fragment && isMarkdown(target) && !anchorsOf(read(target)).has(fragment)) {
+        report(document, index + 1, `no such heading: ${link}`)
+      }
+    }
+  })
+}
+
+const scratch = ".tmp/docs-check"
+rmSync(join(root, scratch), { recursive: true, force: true })
+const extracted = new Map()
+
+/** Blank lines stand in for the prose, so that the compiler reports the document's own line numbers. */
+const extract = (document, block, content) => {
+  const file = `${scratch}/${document.replace(/[^A-Za-z0-9]+/g, "_")}_${block.start + 1}.ts`
+  extracted.set(file, document)
+  mkdirSync(dirname(join(root, file)), { recursive: true })
+  writeFileSync(join(root, file), `${"\n".repeat(block.start + 1)}${content.join("\n")}\n`)
+}
+
+for (const document of documents) {
+  let lines = read(document).split("\n")
+  const replacements = []
+  for (const block of blocksOf(lines)) {
+    const content = lines
+      .slice(block.start + 1, block.end)
+      .map((line) => line.replace(new RegExp(`^${block.indent}`), ""))
+    const target = targetOf(lines, block)
+    if (target !== undefined) {
+      const wanted = snippet(target)
+      if (wanted.error !== undefined) {
+        report(document, block.start + 1, wanted.error)
+      } else if (wanted.lines.join("\n") !== content.join("\n")) {
+        if (write) replacements.push({ block, lines: wanted.lines })
+        else report(document, block.start + 1, `differs from ${target} (npm run docs-check -- --write updates it)`)
+      }
+    } else if (/^(ts|typescript)\b/.test(block.info) && !/\bno-check\b/.test(block.info)) {
+      extract(document, block, content)
+    }
+  }
+  for (const { block, lines: wanted } of replacements.reverse()) {
+    const indented = wanted.map((line) => (line === "" ? line : block.indent + line))
+    lines = [...lines.slice(0, block.start + 1), ...indented, ...lines.slice(block.end)]
+  }
+  if (replacements.length > 0) {
+    writeFileSync(join(root, document), lines.join("\n"))
+    console.log(`${document}: updated ${replacements.length} snippet(s)`)
+  }
+  checkLinks(document)
+}
+
+if (extracted.size > 0) {
+  const tsconfig = {
+    extends: "../../tsconfig.base.json",
+    compilerOptions: { noEmit: true, noUnusedLocals: false, noUnusedParameters: false, plugins: [] },
+    include: ["*.ts"]
+  }
+  writeFileSync(join(root, scratch, "tsconfig.json"), JSON.stringify(tsconfig))
+  const tsc = spawnSync(
+    process.execPath,
+    [join(root, "node_modules/typescript/bin/tsc"), "--project", join(scratch, "tsconfig.json"), "--pretty", "false"],
+    { cwd: root, encoding: "utf8" }
+  )
+  if (tsc.status !== 0) {
+    problems.push(
+      tsc.stdout
+        .trimEnd()
+        .replace(/^(\S+\.ts)\((\d+),\d+\)/gm, (whole, file, line) =>
+          extracted.has(file) ? `${extracted.get(file)}:${line}` : whole
+        ) + tsc.stderr
+    )
+  }
+}
+
+/** The exports a module declares itself, each with whether one of its declarations carries a JSDoc comment. */
+const exportsOf = (source) => {
+  const declared = new Map()
+  const exported = new Set()
+  const declare = (name, node, isExported) => {
+    const { line } = source.getLineAndCharacterOfPosition(node.getStart())
+    const documented = ts.getJSDocCommentsAndTags(node).some(ts.isJSDoc)
+    const known = declared.get(name)
+    declared.set(name, { line: known?.line ?? line + 1, documented: documented || known?.documented === true })
+    if (isExported) exported.add(name)
+  }
+  for (const node of source.statements) {
+    const modifiers = ts.canHaveModifiers(node) ? (ts.getModifiers(node) ?? []) : []
+    const isExported = modifiers.some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword)
+    if (ts.isVariableStatement(node)) {
+      for (const declaration of node.declarationList.declarations) declare(declaration.name.getText(), node, isExported)
+    } else if (ts.isExportDeclaration(node) && !node.moduleSpecifier && node.exportClause) {
+      for (const element of node.exportClause.elements) exported.add((element.propertyName ?? element.name).text)
+    } else if (ts.isExportAssignment(node)) {
+      declare("default", node, true)
+    } else if (node.name !== undefined) {
+      declare(node.name.getText(), node, isExported)
+    }
+  }
+  return [...exported].filter((name) => declared.has(name)).map((name) => ({ name, ...declared.get(name) }))
+}
+
+for (const name of packages) {
+  const isPublic = (path) => path.endsWith(".ts") && !path.includes("/internal/")
+  for (const path of walk(`packages/${name}/src`, isPublic)) {
+    const source = ts.createSourceFile(path, read(path), ts.ScriptTarget.ES2022, true)
+    for (const item of exportsOf(source)) {
+      if (!item.documented) report(path, item.line, `export ${item.name} has no JSDoc comment`)
+    }
+  }
+}
+
+if (problems.length > 0) {
+  console.error(problems.join("\n"))
+  console.error(`\n${problems.length} problem(s) in the documentation.`)
+  process.exit(1)
+}
+console.log(`${documents.length} document(s) and ${extracted.size} code block(s) checked.`)

@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config"
+
+const source = "@switchyard/source"
+
+export default defineConfig({
+  resolve: { conditions: [source] },
+  ssr: { resolve: { conditions: [source], externalConditions: [source] } },
+  test: {
+    include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
+    environment: "node",
+    pool: "threads",
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    passWithNoTests: false
+  }
+})
