@@ -1,0 +1,79 @@
+/**
+ * One try of a request on one deployment: what the attempt tier's services take.
+ */
+import type { Deployment, DeploymentId } from "./Deployment.js"
+import type { EventStream } from "./EventStream.js"
+import type { JournalEntry } from "./Journal.js"
+import type { LlmRequest } from "./LlmRequest.js"
+import type { Outcome } from "./Outcome.js"
+import type { Slot } from "./Slot.js"
+
+/** A request together with the deployment that was chosen for it. Made by the Balancer, which writes it into the journal. */
+export class Attempt implements JournalEntry {
+  private ending: { readonly outcome: Outcome; readonly at: number } | undefined
+  private stream: EventStream | undefined
+  /** Set by the Balancer when a local limit turned the attempt away. */
+  rejected = false
+  /** USD; set by the Cost layer when the attempt settles and a price is known. */
+  cost: number | undefined
+
+  constructor(
+    /** 1 for the first attempt of the request. */
+    readonly number: number,
+    readonly request: LlmRequest,
+    readonly slot: Slot,
+    /** Monotonic ms. */
+    readonly startedAt: number,
+    /** Another deployment of the group could be asked instead. */
+    readonly hasAlternative: boolean,
+    /** Sent although its breaker is closed, because nothing else is left. */
+    readonly forced: boolean,
+    /** The provider's model name: the deployment's, with a wildcard's captures filled in. */
+    readonly model: string = slot.deployment.model
+  ) {}
+
+  /** The deployment as it was configured when the attempt began. */
+  get target(): Deployment {
+    return this.slot.deployment
+  }
+
+  /** The id of the deployment. */
+  get deployment(): DeploymentId {
+    return this.slot.deployment.id
+  }
+
+  /** The provider's label. */
+  get provider(): string {
+    return this.slot.deployment.provider
+  }
+
+  /** The model group of the deployment. */
+  get group(): string {
+    return this.slot.deployment.group
+  }
+
+  /** How the attempt ended; undefined while it runs. */
+  get outcome(): Outcome | undefined {
+    return this.ending?.outcome
+  }
+
+  /** Monotonic ms of the end; undefined while it runs. */
+  get endedAt(): number | undefined {
+    return this.ending?.at
+  }
+
+  /** A base service that opens a stream hands it over at once, so that it is closed even if its response gets lost. */
+  adopt(stream: EventStream): void {
+    this.stream = stream
+  }
+
+  /** The Balancer notes the end. Only the first call counts. */
+  settle(outcome: Outcome, at: number): void {
+    this.ending ??= { outcome, at }
+  }
+
+  /** Closes the attempt's stream, if it has one that still runs. */
+  release(): void {
+    this.stream?.close()
+  }
+}

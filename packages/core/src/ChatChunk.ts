@@ -1,0 +1,155 @@
+/**
+ * Reading OpenAI stream chunks: what is content, what ends the stream, what was used. Every base service hands over
+ * chunks of this shape, whatever its provider speaks.
+ */
+import { arrayOf, isJsonObject, type JsonObject } from "./Json.js"
+import { fromOpenAi, type Usage } from "./Usage.js"
+
+/** One event of a stream: the JSON text as it came, and what it parsed to. */
+export interface StreamEvent {
+  readonly data: string
+  readonly json: JsonObject
+}
+
+const nonEmpty = (value: unknown): value is string => typeof value === "string" && value.length > 0
+
+/** Providers that know several spellings send the unused ones as null or as an empty string. */
+const firstNonEmpty = (a: unknown, b: unknown, c: unknown): unknown => (nonEmpty(a) ? a : nonEmpty(b) ? b : c)
+
+const length = (value: unknown): number => (typeof value === "string" ? value.length : 0)
+
+/** What a stream has shown so far; `read` is called once per chunk. */
+export class StreamFacts {
+  /** Text, refusal, tool call or audio has arrived. */
+  hasContent = false
+  /** Reasoning has arrived. It ends the wait for a first token, but a restart after it loses nothing. */
+  hasReasoning = false
+  /** Characters of output so far, for an estimate when no usage comes. */
+  characters = 0
+  /** The last finish reason; undefined until one came. */
+  finishReason: string | undefined
+  usage: Usage | undefined
+  /** The answer's id and reasoning signatures: state that only the issuing deployment understands. */
+  readonly issued = new Set<string>()
+  private readonly unfinished = new Set<number>()
+  private readonly finished = new Set<number>()
+
+  /** Every choice that began has said why it ended: the answer is whole. */
+  get isWhole(): boolean {
+    return this.finishReason !== undefined && this.unfinished.size === 0
+  }
+
+  /** Takes in one chunk. */
+  read(chunk: JsonObject): void {
+    if (this.issued.size === 0 && nonEmpty(chunk.id)) this.issued.add(chunk.id)
+    if (chunk.usage !== undefined && chunk.usage !== null) {
+      const usage = fromOpenAi(chunk.usage)
+      if (usage !== undefined) this.usage = usage
+    }
+    const choices = chunk.choices
+    if (!Array.isArray(choices)) return
+    for (const choice of choices) {
+      if (isJsonObject(choice)) this.readChoice(choice)
+    }
+  }
+
+  private readChoice(choice: JsonObject): void {
+    const index = typeof choice.index === "number" ? choice.index : 0
+    const delta = choice.delta
+    if (isJsonObject(delta)) this.readDelta(delta)
+    else if (nonEmpty(choice.text)) this.content(choice.text.length)
+    if (nonEmpty(choice.finish_reason)) {
+      this.finishReason = choice.finish_reason
+      this.unfinished.delete(index)
+      this.finished.add(index)
+    } else if (!this.finished.has(index)) {
+      this.unfinished.add(index)
+    }
+  }
+
+  private readDelta(delta: JsonObject): void {
+    const content = delta.content
+    if (nonEmpty(content)) this.content(content.length)
+    else if (Array.isArray(content) && content.length > 0) this.content(JSON.stringify(content).length)
+    if (nonEmpty(delta.refusal)) this.content(delta.refusal.length)
+    if (Array.isArray(delta.tool_calls) && delta.tool_calls.length > 0) {
+      this.content(toolCharacters(delta.tool_calls))
+    }
+    if (isJsonObject(delta.function_call)) this.content(length(delta.function_call.arguments))
+    if (isJsonObject(delta.audio)) this.content(0)
+    const reasoning = firstNonEmpty(delta.reasoning_content, delta.reasoning, delta.thinking)
+    if (delta.thinking_blocks !== undefined || delta.reasoning_details !== undefined) {
+      for (const signature of signatures(delta)) this.issued.add(signature)
+    }
+    if (nonEmpty(reasoning)) {
+      this.hasReasoning = true
+      this.characters += reasoning.length
+    }
+  }
+
+  private content(characters: number): void {
+    this.hasContent = true
+    this.characters += characters
+  }
+}
+
+/** Signatures of reasoning in a message or a delta; they are opaque to every deployment but the one that issued them. */
+export const signatures = (message: JsonObject): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  for (const blocks of [message.thinking_blocks, message.reasoning_details, message.reasoning_items]) {
+    for (const block of arrayOf(blocks)) {
+      if (!isJsonObject(block)) continue
+      for (const value of [block.signature, block.data, block.encrypted_content]) if (nonEmpty(value)) found.push(value)
+    }
+  }
+  return found
+}
+
+const toolCharacters = (calls: ReadonlyArray<unknown>): number => {
+  let sum = 0
+  for (const call of calls) {
+    if (!isJsonObject(call) || !isJsonObject(call.function)) continue
+    sum += length(call.function.name) + length(call.function.arguments)
+  }
+  return sum
+}
+
+/** The text that a chunk adds to the first choice; empty for roles, tools and usage. */
+export const text = (chunk: JsonObject): string => {
+  for (const choice of arrayOf(chunk.choices)) {
+    if (!isJsonObject(choice) || (choice.index !== undefined && choice.index !== 0)) continue
+    const delta = choice.delta
+    if (isJsonObject(delta) && typeof delta.content === "string") return delta.content
+    if (typeof choice.text === "string") return choice.text
+  }
+  return ""
+}
+
+/** The text of a whole chat or legacy completion: that of the first choice; empty when there is none. */
+export const completionText = (body: JsonObject): string => {
+  const first = arrayOf(body.choices)[0]
+  if (!isJsonObject(first)) return ""
+  if (typeof first.text === "string") return first.text
+  const message = first.message
+  return isJsonObject(message) && typeof message.content === "string" ? message.content : ""
+}
+
+/** The error object of an in-band error event; undefined for every other chunk. */
+export const errorOf = (chunk: JsonObject): JsonObject | undefined => {
+  const error = chunk.error
+  if (isJsonObject(error)) return error
+  return typeof error === "string" ? { message: error } : undefined
+}
+
+/** A whole answer as the one chunk that says the same, for callers that asked for a stream. */
+export const fromCompletion = (body: JsonObject): JsonObject => ({
+  ...body,
+  object: body.object === "text_completion" ? "text_completion" : "chat.completion.chunk",
+  choices: arrayOf(body.choices).map((choice) => {
+    if (!isJsonObject(choice) || !isJsonObject(choice.message)) return choice
+    const { message, ...rest } = choice
+    if (!Array.isArray(message.tool_calls)) return { ...rest, delta: message }
+    const calls = message.tool_calls.map((call: unknown, index) => (isJsonObject(call) ? { index, ...call } : call))
+    return { ...rest, delta: { ...message, tool_calls: calls } }
+  })
+})

@@ -1,0 +1,264 @@
+/**
+ * The body of a streaming response: a bounded queue between the base service that pushes events and the one reader that
+ * pulls them. It knows when the first content came and when an answer is whole, and settles its call exactly once.
+ */
+import { Chunk, type Clock, Effect, Option, Stream } from "effect"
+import { errorOf, type StreamEvent, StreamFacts } from "./ChatChunk.js"
+import type { JsonObject } from "./Json.js"
+import { LlmError } from "./LlmError.js"
+import * as Outcome from "./Outcome.js"
+import { Settlement } from "./Settlement.js"
+import { nowMs } from "./Time.js"
+import { estimate, type Usage } from "./Usage.js"
+
+/** How a base service is told about its stream. All are called synchronously, at most once between opposite calls. */
+export interface EventStreamOptions {
+  readonly clock: Clock.Clock
+  /** Monotonic ms when the attempt began. */
+  readonly startedAt: number
+  /** Estimated input tokens, asked only when the provider reports no usage. */
+  readonly estimateInputTokens: () => number
+  /** Whose stream it is, for errors. */
+  readonly provider?: string
+  readonly deployment?: string
+  /** The queue is full: stop reading the socket. */
+  readonly pause?: () => void
+  /** There is room again. */
+  readonly resume?: () => void
+  /** Nobody wants the rest, or it is worthless: close the socket. Called at most once, and never after a clean end. */
+  readonly abort?: () => void
+  /** What to do with an event that is no JSON object: `cut` (default) ends the stream, `skip` counts and goes on. */
+  readonly onMalformed?: "cut" | "skip"
+}
+
+const highWater = 64
+const end: ReadonlyArray<StreamEvent> = []
+
+type Waiter = (exit: Effect.Effect<ReadonlyArray<StreamEvent>, LlmError>) => void
+
+/**
+ * One stream of chunks. The producer calls `push`, `malformed`, `end` and `fail`; the consumer runs `pull` until it gives
+ * an empty batch; anyone may `close` it.
+ */
+export class EventStream {
+  readonly settlement = new Settlement()
+  readonly facts = new StreamFacts()
+  /** Events that were no JSON object and were skipped, with `onMalformed: "skip"`. */
+  skipped = 0
+  /** Monotonic ms since when the reader has been waiting for the upstream; undefined while it is not. */
+  waitingSince: number | undefined
+  private queue: Array<StreamEvent> = []
+  private waiter: Waiter | undefined
+  private contentWaiter: ((exit: Effect.Effect<void, LlmError>) => void) | undefined
+  private over: { readonly error: LlmError | undefined } | undefined
+  private paused = false
+  private firstContentAt = 0
+
+  constructor(private readonly options: EventStreamOptions) {}
+
+  /** Takes one parsed event from the upstream. An in-band error event fails the stream. */
+  push(event: StreamEvent): void {
+    if (this.over !== undefined) return
+    const error = errorOf(event.json)
+    if (error !== undefined) return this.fail(this.errorEvent(error))
+    this.facts.read(event.json)
+    this.queue.push(event)
+    if (!this.settlement.hasContent && (this.facts.hasContent || this.facts.hasReasoning)) this.contentArrived()
+    if (this.waiter !== undefined) this.wakeReader(this.waiter)
+    else if (this.queue.length >= highWater && this.settlement.hasContent && !this.paused) {
+      this.paused = true
+      this.options.pause?.()
+    }
+  }
+
+  /** Takes an event that is no JSON object: it may have held text, so by default the stream is cut here. */
+  malformed(data: string): void {
+    if (this.over !== undefined) return
+    if (this.options.onMalformed === "skip") {
+      this.skipped++
+      return
+    }
+    this.fail(
+      this.error({
+        reason: "MalformedResponse",
+        description: `a stream event is not a JSON object (${data.length} characters)`
+      })
+    )
+  }
+
+  /** The upstream ended by itself: a success when the answer is whole, else a cut. */
+  end(): void {
+    if (this.over !== undefined) return
+    if (this.facts.isWhole) return this.complete()
+    this.fail(
+      this.error({
+        reason: "Unavailable",
+        description: "the stream ended before the answer was finished",
+        code: "cut"
+      }),
+      true
+    )
+  }
+
+  /**
+   * The stream broke, or a bound ran out. After content was seen the error becomes `StreamInterrupted`; when the answer
+   * was whole already, only the goodbye is missing, and it is a success.
+   */
+  fail(error: LlmError, upstreamGone = false): void {
+    if (this.over !== undefined) return
+    if (this.facts.isWhole) {
+      if (!upstreamGone) this.abort()
+      return this.complete()
+    }
+    const final =
+      this.settlement.hasContent && error.reason !== "StreamInterrupted"
+        ? error.with({ reason: "StreamInterrupted", interruptedBy: error.reason })
+        : error
+    this.over = { error: final }
+    this.paused = false
+    if (!upstreamGone) this.abort()
+    this.settlement.settle(Outcome.failed(final, this.settlement.hasContent ? this.usage() : this.facts.usage))
+    this.wake()
+  }
+
+  /** The caller leaves: the upstream is aborted and the call settles as `Abandoned`. Harmless after the end. */
+  close(): void {
+    const unread = this.queue.length > 0
+    this.queue = []
+    if (this.over !== undefined) {
+      // Who reads on although events were dropped must not take the rest for a clean end.
+      if (unread && this.over.error === undefined) this.over = { error: this.closedError() }
+      return
+    }
+    this.over = { error: this.closedError() }
+    this.abort()
+    this.settlement.settle({ _tag: "Abandoned", usage: this.usage() })
+    this.wake()
+  }
+
+  /** The next batch of events; an empty one means the clean end. One reader only. */
+  readonly pull: Effect.Effect<ReadonlyArray<StreamEvent>, LlmError> = Effect.suspend(() => {
+    if (this.queue.length > 0) return Effect.succeed(this.takeQueue())
+    if (this.over !== undefined) return this.finalBatch(this.over.error)
+    return Effect.async<ReadonlyArray<StreamEvent>, LlmError>((resume) => {
+      this.waitingSince = nowMs(this.options.clock)
+      this.waiter = resume
+      return Effect.sync(() => {
+        if (this.waiter !== resume) return
+        this.waiter = undefined
+        this.waitingSince = undefined
+      })
+    })
+  })
+
+  /**
+   * Succeeds at the first content, or at a clean end without any; fails with whatever ends the stream before. The events
+   * stay in the queue.
+   */
+  readonly awaitContent: Effect.Effect<void, LlmError> = Effect.suspend(() => {
+    if (this.settlement.hasContent) return Effect.void
+    if (this.over !== undefined) return this.over.error === undefined ? Effect.void : Effect.fail(this.over.error)
+    return Effect.async<void, LlmError>((resume) => {
+      this.contentWaiter = resume
+      return Effect.sync(() => {
+        if (this.contentWaiter === resume) this.contentWaiter = undefined
+      })
+    })
+  })
+
+  /** The stream's estimated or reported usage so far. */
+  usage(): Usage {
+    return this.facts.usage ?? estimate(this.options.estimateInputTokens(), Math.ceil(this.facts.characters / 4))
+  }
+
+  private finalBatch(error: LlmError | undefined): Effect.Effect<ReadonlyArray<StreamEvent>, LlmError> {
+    return error === undefined ? Effect.succeed(end) : Effect.fail(error)
+  }
+
+  private complete(): void {
+    this.over = { error: undefined }
+    // The upstream may still hold its goodbye back; nothing is left that backpressure could protect from.
+    this.resumeUpstream()
+    const now = nowMs(this.options.clock)
+    this.settlement.settle({
+      _tag: "Completed",
+      usage: this.usage(),
+      timeToFirstToken: (this.settlement.hasContent ? this.firstContentAt : now) - this.options.startedAt,
+      duration: now - this.options.startedAt
+    })
+    this.wake()
+  }
+
+  private contentArrived(): void {
+    this.firstContentAt = nowMs(this.options.clock)
+    this.settlement.firstContent()
+    this.contentWaiter?.(Effect.void)
+    this.contentWaiter = undefined
+  }
+
+  private takeQueue(): ReadonlyArray<StreamEvent> {
+    const batch = this.queue
+    this.queue = []
+    this.resumeUpstream()
+    return batch
+  }
+
+  private resumeUpstream(): void {
+    if (!this.paused) return
+    this.paused = false
+    this.options.resume?.()
+  }
+
+  private abort(): void {
+    this.paused = false
+    this.options.abort?.()
+  }
+
+  /** The reader takes the queue when it runs, not here: if it is interrupted before, no event is lost. */
+  private wakeReader(waiter: Waiter): void {
+    this.waiter = undefined
+    this.waitingSince = undefined
+    waiter(this.pull)
+  }
+
+  private wake(): void {
+    if (this.over === undefined) return
+    const { error } = this.over
+    this.contentWaiter?.(error === undefined ? Effect.void : Effect.fail(error))
+    this.contentWaiter = undefined
+    if (this.waiter !== undefined) this.wakeReader(this.waiter)
+  }
+
+  private closedError(): LlmError {
+    return this.error({ reason: "Unavailable", description: "the stream was closed", code: "closed" })
+  }
+
+  private errorEvent(error: JsonObject): LlmError {
+    const { code, message, type } = error
+    return this.error({
+      reason: "Unavailable",
+      description: "the provider sent an error event",
+      ...(typeof message === "string" ? { providerMessage: message } : {}),
+      ...(typeof code === "string" ? { code } : typeof type === "string" ? { code: type } : {})
+    })
+  }
+
+  private error(fields: ConstructorParameters<typeof LlmError>[0]): LlmError {
+    const { deployment, provider } = this.options
+    return new LlmError({
+      ...fields,
+      ...(provider === undefined ? {} : { provider }),
+      ...(deployment === undefined ? {} : { deployment })
+    })
+  }
+}
+
+/** The events as an Effect `Stream`; ending the stream early closes the call. */
+export const toStream = (events: EventStream): Stream.Stream<StreamEvent, LlmError> =>
+  Stream.repeatEffectChunkOption(
+    Effect.matchEffect(events.pull, {
+      onFailure: (error) => Effect.fail(Option.some(error)),
+      onSuccess: (batch) =>
+        batch.length === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.unsafeFromArray(batch))
+    })
+  ).pipe(Stream.ensuring(Effect.sync(() => events.close())))

@@ -1,0 +1,205 @@
+/**
+ * What happened to one request: an append-only list of its attempts and fallback hops. Layers of one request tell each
+ * other nothing in secret; reports, metrics, spans and final errors are read from here.
+ */
+import type { DeploymentId } from "./Deployment.js"
+import type { AttemptReport, FallbackKind } from "./LlmError.js"
+import type { Outcome } from "./Outcome.js"
+import { add, type Usage } from "./Usage.js"
+
+/** One attempt in the journal: written by the Balancer at selection, ended by the attempt's outcome. */
+export interface JournalEntry {
+  readonly number: number
+  readonly deployment: DeploymentId
+  readonly provider: string
+  readonly group: string
+  /** Monotonic ms. */
+  readonly startedAt: number
+  /** Monotonic ms; undefined while the attempt runs. */
+  readonly endedAt: number | undefined
+  readonly outcome: Outcome | undefined
+  /** Turned away by a local limit before a byte was sent: no attempt in the sense of budgets. */
+  readonly rejected: boolean
+  /** USD that the attempt cost; undefined when no price is known, or it has not settled. */
+  readonly cost: number | undefined
+  /** Ends what the attempt still holds open (a stream that nobody got); harmless when it has ended. */
+  readonly release: () => void
+}
+
+/** One hop of the fallback walk. */
+export interface FallbackHop {
+  readonly kind: FallbackKind
+  readonly from: string
+  readonly to: string
+}
+
+/**
+ * Where an answer came from, when a Cache layer was asked: a stored answer (`hit`), a call of the request's own (`miss`), or
+ * the call of another request that was already under way (`shared`), which has no attempts in this journal.
+ */
+export type CacheAnswer = "hit" | "miss" | "shared"
+
+/** How a request was routed; every response carries one. Times are milliseconds. */
+export interface RouteReport {
+  /** The model group that the caller asked for. */
+  readonly requestedGroup: string
+  /** The group that answered, after fallbacks. */
+  readonly group: string
+  /** The deployment that answered; undefined when none did. */
+  readonly deployment: DeploymentId | undefined
+  readonly provider: string | undefined
+  readonly usedFallback: boolean
+  readonly fallbackKind: FallbackKind | undefined
+  readonly fallbacks: ReadonlyArray<FallbackHop>
+  /** What the cache did; undefined when there is none, or the request went past it. */
+  readonly cache: CacheAnswer | undefined
+  readonly attempts: ReadonlyArray<AttemptReport>
+  /** From the request's start to the end of its last attempt so far. */
+  readonly latency: number
+  /** Of all attempts together, failed and hedged ones included. */
+  readonly usage: Usage | undefined
+  /** USD of all attempts together; undefined when no price is known. */
+  readonly cost: number | undefined
+}
+
+const attemptReport = (entry: JournalEntry, requestStartedAt: number): AttemptReport => {
+  const error = entry.outcome?._tag === "Failed" ? entry.outcome.error : undefined
+  return {
+    number: entry.number,
+    deployment: entry.deployment,
+    provider: entry.provider,
+    group: entry.group,
+    outcome: entry.rejected
+      ? "rejected"
+      : entry.outcome === undefined
+        ? "pending"
+        : entry.outcome._tag === "Completed"
+          ? "completed"
+          : entry.outcome._tag === "Failed"
+            ? "failed"
+            : "abandoned",
+    ...(error === undefined ? {} : { reason: error.reason }),
+    ...(error?.status === undefined ? {} : { status: error.status }),
+    startedAfter: entry.startedAt - requestStartedAt,
+    ...(entry.endedAt === undefined ? {} : { duration: entry.endedAt - entry.startedAt })
+  }
+}
+
+/** The append-only record of one request. */
+export class Journal {
+  private readonly written: Array<JournalEntry> = []
+  private readonly hops: Array<FallbackHop> = []
+  private streams: Array<{ readonly close: () => void }> | undefined
+  private turnedAway = 0
+  /** Set by the Cache layer. */
+  cache: CacheAnswer | undefined
+
+  constructor(
+    readonly requestedGroup: string,
+    /** Monotonic ms. */
+    readonly startedAt: number
+  ) {}
+
+  /** All attempts so far, oldest first. */
+  get entries(): ReadonlyArray<JournalEntry> {
+    return this.written
+  }
+
+  /** All fallback hops so far, oldest first. */
+  get fallbacks(): ReadonlyArray<FallbackHop> {
+    return this.hops
+  }
+
+  /** Attempts that count against budgets: those that a local limit turned away do not. */
+  get spent(): number {
+    return this.written.length - this.turnedAway
+  }
+
+  /** The attempt that was begun last. */
+  get last(): JournalEntry | undefined {
+    return this.written[this.written.length - 1]
+  }
+
+  /** The attempt that answered, or is about to; undefined when none did. */
+  get answered(): JournalEntry | undefined {
+    for (let i = this.written.length - 1; i >= 0; i--) {
+      const entry = this.written[i]
+      if (entry !== undefined && (entry.outcome === undefined || entry.outcome._tag === "Completed")) return entry
+    }
+    return undefined
+  }
+
+  /** What all settled attempts used together, failed and hedged ones included; undefined when none said. */
+  get usage(): Usage | undefined {
+    let sum: Usage | undefined
+    for (const { outcome } of this.written) {
+      if (outcome?.usage !== undefined) sum = sum === undefined ? outcome.usage : add(sum, outcome.usage)
+    }
+    return sum
+  }
+
+  /** USD that all settled attempts cost together; undefined when no price is known. */
+  get cost(): number | undefined {
+    let sum: number | undefined
+    for (const { cost } of this.written) {
+      if (cost !== undefined) sum = (sum ?? 0) + cost
+    }
+    return sum
+  }
+
+  /** Adds an attempt. Only the Balancer does. */
+  append(entry: JournalEntry): void {
+    this.written.push(entry)
+  }
+
+  /** Notes that one attempt was turned away by a local limit, and so cost nothing. */
+  noteRejected(): void {
+    this.turnedAway++
+  }
+
+  /** Adds a fallback hop. Only the Fallback layer does. */
+  hop(hop: FallbackHop): void {
+    this.hops.push(hop)
+  }
+
+  /** A layer that makes a stream of its own hands it over, so that it is closed even if its response gets lost. */
+  adopt(stream: { readonly close: () => void }): void {
+    if (this.streams === undefined) this.streams = [stream]
+    else this.streams.push(stream)
+  }
+
+  /** Ends everything that this request still holds open: its attempts', and its layers' own streams. */
+  releaseAll(): void {
+    if (this.streams !== undefined) for (const stream of this.streams) stream.close()
+    for (const entry of this.written) entry.release()
+  }
+
+  /** The attempts as plain data, for reports and final errors. */
+  attemptReports(): ReadonlyArray<AttemptReport> {
+    return this.written.map((entry) => attemptReport(entry, this.startedAt))
+  }
+
+  /** How the request was routed so far. */
+  report(): RouteReport {
+    let end = this.startedAt
+    const { answered } = this
+    for (const entry of this.written) {
+      if (entry.endedAt !== undefined && entry.endedAt > end) end = entry.endedAt
+    }
+    const lastHop = this.hops[this.hops.length - 1]
+    return {
+      requestedGroup: this.requestedGroup,
+      group: answered?.group ?? lastHop?.to ?? this.requestedGroup,
+      deployment: answered?.deployment,
+      provider: answered?.provider,
+      usedFallback: lastHop !== undefined,
+      fallbackKind: lastHop?.kind,
+      fallbacks: this.hops.slice(),
+      cache: this.cache,
+      attempts: this.attemptReports(),
+      latency: end - this.startedAt,
+      usage: this.usage,
+      cost: this.cost
+    }
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * The one error of every layer. It is classified once, here: retry, breaker, fallback, metrics and the HTTP edge read the
+ * classification and never derive it again.
+ */
+import { Schema } from "effect"
+
+/** Why a call failed. The table in `docs/semantics.md` says what each reason means to each layer. */
+export const Reason = Schema.Literal(
+  "RateLimited",
+  "QuotaExhausted",
+  "Timeout",
+  "Unavailable",
+  "Authentication",
+  "ModelNotFound",
+  "MalformedResponse",
+  "InvalidRequest",
+  "ContextWindowExceeded",
+  "ContentPolicyViolation",
+  "StreamInterrupted",
+  "Rejected",
+  "NoDeployment",
+  "UnknownModel",
+  "BudgetExceeded"
+)
+/** Why a call failed. */
+export type Reason = typeof Reason.Type
+
+/** Which clock ran out: `connect`, `firstToken` (streams), `idle` (between chunks) or `total`. */
+export const TimeoutPhase = Schema.Literal("connect", "firstToken", "idle", "total")
+/** Which clock ran out. */
+export type TimeoutPhase = typeof TimeoutPhase.Type
+
+/** One attempt, as reports and final errors list it. Times are milliseconds. */
+export const AttemptReport = Schema.Struct({
+  /** 1 for the first attempt of the request. */
+  number: Schema.Number,
+  deployment: Schema.String,
+  provider: Schema.String,
+  group: Schema.String,
+  outcome: Schema.Literal("pending", "completed", "failed", "abandoned", "rejected"),
+  reason: Schema.optional(Reason),
+  status: Schema.optional(Schema.Number),
+  /** Milliseconds since the request began. */
+  startedAfter: Schema.Number,
+  /** Milliseconds until the outcome; absent while pending. */
+  duration: Schema.optional(Schema.Number)
+})
+/** One attempt, as reports and final errors list it. */
+export type AttemptReport = typeof AttemptReport.Type
+
+/** A deployment that could not be selected, why, and for how many more milliseconds (absent when nobody knows). */
+export const Blocked = Schema.Struct({
+  deployment: Schema.String,
+  reason: Schema.String,
+  retryAfter: Schema.optional(Schema.Number)
+})
+/** A deployment that could not be selected, and why. */
+export type Blocked = typeof Blocked.Type
+
+/** May the request be tried again: also on the `same` deployment (after a backoff), on an`other` one only, or `never`. */
+export type RetryRule = "same" | "other" | "never"
+/** What a failure means to the breaker: it `counts`, it `trips` at once, or it is `neutral`. */
+export type BreakerRule = "counts" | "trips" | "neutral"
+/** Which typed fallback chain a failure leads to. */
+export type FallbackKind = "general" | "contextWindow" | "contentPolicy" | "rateLimit" | "unknownModel" | "none"
+
+interface Row {
+  readonly retry: RetryRule
+  readonly breaker: BreakerRule
+  readonly fallback: FallbackKind
+  readonly http: number
+  readonly code: string
+}
+
+const row = (retry: RetryRule, breaker: BreakerRule, fallback: FallbackKind, http: number, code: string): Row => ({
+  retry,
+  breaker,
+  fallback,
+  http,
+  code
+})
+
+const table: Record<Reason, Row> = {
+  RateLimited: row("same", "counts", "rateLimit", 429, "rate_limit_exceeded"),
+  QuotaExhausted: row("other", "trips", "rateLimit", 429, "upstream_quota"),
+  Timeout: row("other", "counts", "general", 504, "upstream_timeout"),
+  Unavailable: row("same", "counts", "general", 503, "upstream_unavailable"),
+  Authentication: row("other", "trips", "general", 502, "upstream_authentication"),
+  ModelNotFound: row("other", "trips", "general", 502, "upstream_model_not_found"),
+  MalformedResponse: row("same", "counts", "general", 502, "upstream_malformed_response"),
+  InvalidRequest: row("never", "neutral", "none", 400, "invalid_request"),
+  ContextWindowExceeded: row("never", "neutral", "contextWindow", 400, "context_length_exceeded"),
+  ContentPolicyViolation: row("never", "neutral", "contentPolicy", 400, "content_policy_violation"),
+  StreamInterrupted: row("never", "counts", "none", 502, "upstream_stream_interrupted"),
+  Rejected: row("other", "neutral", "rateLimit", 429, "rate_limit_exceeded"),
+  NoDeployment: row("never", "neutral", "general", 503, "no_deployment"),
+  UnknownModel: row("never", "neutral", "unknownModel", 404, "model_not_found"),
+  BudgetExceeded: row("never", "neutral", "none", 429, "insufficient_quota")
+}
+
+/** Reasons of local limits, as `NoDeployment.blocked` names them. */
+const limitReasons: ReadonlySet<string> = new Set(["rpm", "tpm", "maxParallel", "spend", "queue", "retryAfter"])
+
+const fields = {
+  reason: Reason,
+  /** What happened, in our words; never a secret, never a prompt. */
+  description: Schema.String,
+  /** The HTTP status that the provider answered with. */
+  status: Schema.optional(Schema.Number),
+  provider: Schema.optional(Schema.String),
+  deployment: Schema.optional(Schema.String),
+  /** Milliseconds after which it is worth trying again, from the provider's headers or the soonest local block. */
+  retryAfter: Schema.optional(Schema.Number),
+  /** `Timeout`, and streams that died of one: which clock ran out. */
+  phase: Schema.optional(TimeoutPhase),
+  /** `Timeout`: whose bound it was. A caller's own deadline says nothing about the deployment. */
+  bound: Schema.optional(Schema.Literal("deployment", "caller")),
+  /** The provider's machine-readable error code or type. */
+  code: Schema.optional(Schema.String),
+  /** The provider's own message, kept for the caller. */
+  providerMessage: Schema.optional(Schema.String),
+  /** `StreamInterrupted`: what ended the stream. */
+  interruptedBy: Schema.optional(Reason),
+  /** `NoDeployment`: every deployment of the group, and why it was not available. */
+  blocked: Schema.optional(Schema.Array(Blocked)),
+  /** Final errors: every attempt of the request. */
+  attempts: Schema.optional(Schema.Array(AttemptReport))
+}
+
+/** The data that an `LlmError` is made of. */
+export type LlmErrorFields = Schema.Struct.Constructor<typeof fields>
+
+const fieldNames = Object.keys(fields) as ReadonlyArray<keyof typeof fields>
+
+/**
+ * A call that failed, with its data and its classification.
+ *
+ * @example
+ * ```ts
+ * import { LlmError } from "@switchyard/core/LlmError"
+ *
+ * const error = new LlmError({ reason: "RateLimited", description: "slow down", retryAfter: 2_000 })
+ * error.retry // "same": another deployment at once, this one after 2 seconds
+ * error.breaker // "counts"
+ * ```
+ */
+export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/LlmError")("LlmError", fields) {
+  override get message(): string {
+    const where = this.deployment === undefined ? "" : ` [${this.deployment}]`
+    const said = this.providerMessage === undefined ? "" : `: ${this.providerMessage}`
+    return `${this.reason}${where}: ${this.description}${said}`
+  }
+
+  /** May the request be tried again, and where. */
+  get retry(): RetryRule {
+    return this.reason === "Timeout" && this.bound === "caller" ? "never" : table[this.reason].retry
+  }
+
+  /** What the failure says about the deployment's health. */
+  get breaker(): BreakerRule {
+    if (this.bound === "caller") return "neutral"
+    if (this.reason === "Authentication" && this.status === 403) return "counts"
+    return table[this.reason].breaker
+  }
+
+  /** Which typed fallback chain comes next. */
+  get fallback(): FallbackKind {
+    if (this.reason === "NoDeployment" && this.blockedByLimitsOnly) return "rateLimit"
+    return table[this.reason].fallback
+  }
+
+  /** The deployment said nothing at all in time: it is not asked again within the request. */
+  get isSilence(): boolean {
+    return this.reason === "Timeout" && this.bound !== "caller"
+  }
+
+  /** The HTTP status that a gateway answers with. */
+  get httpStatus(): number {
+    if (this.reason === "NoDeployment" && this.blockedByLimitsOnly) return 429
+    if (this.reason === "Unavailable" && this.status !== undefined && this.status !== 503) return 502
+    return table[this.reason].http
+  }
+
+  /** The machine-readable code that a gateway answers with. */
+  get httpCode(): string {
+    return table[this.reason].code
+  }
+
+  /** `NoDeployment` only: every block is a limit, so waiting or another group helps and nothing is broken. */
+  get blockedByLimitsOnly(): boolean {
+    return (
+      this.blocked !== undefined &&
+      this.blocked.length > 0 &&
+      this.blocked.every((block) => limitReasons.has(block.reason))
+    )
+  }
+
+  /** The same error with some fields replaced. */
+  with(changes: Partial<LlmErrorFields>): LlmError {
+    return new LlmError({ ...this.data, ...changes })
+  }
+
+  /** The plain data of the error, without the tag and the stack. */
+  get data(): LlmErrorFields {
+    const data: Record<string, unknown> = {}
+    for (const name of fieldNames) {
+      if (this[name] !== undefined) data[name] = this[name]
+    }
+    return data as LlmErrorFields
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * A request: the provider's payload kept whole, and beside it what routing needs to know.
+ */
+import { Either, ParseResult, Schema } from "effect"
+import { arrayOf, isJsonObject, type JsonObject } from "./Json.js"
+import { LlmError } from "./LlmError.js"
+import * as Route from "./Route.js"
+
+/** Which endpoint the request is for. */
+export type Operation = "chat" | "completion" | "embeddings"
+
+/** A fallback target: a model group or a deployment id, with payload fields that reach that target only. */
+export interface FallbackTarget {
+  readonly model: string
+  readonly overrides?: JsonObject
+}
+
+/** What one request asks of a Cache layer. */
+export interface CacheControl {
+  /** A fresh answer: neither a stored one nor that of a call already under way. It is stored as usual. */
+  readonly noCache?: boolean
+  /** The answer is not stored; a stored one will do. */
+  readonly noStore?: boolean
+  /** How long the answer may be kept, in ms, in place of the layer's `ttl`; 0 keeps nothing. */
+  readonly ttl?: number
+}
+
+/** What one request decides for itself; it beats the deployment's, the group's and the router's settings. Times in ms. */
+export interface RequestOverrides {
+  /** Bound of the whole request, retries and fallbacks included. */
+  readonly deadline?: number
+  /** Bound of each attempt. */
+  readonly timeout?: number
+  readonly firstTokenTimeout?: number
+  readonly idleTimeout?: number
+  /** Retries inside a group; 0 means none. */
+  readonly maxRetries?: number
+  /** Fallback targets in place of the configured chains; an empty list means none. */
+  readonly fallbacks?: ReadonlyArray<string | FallbackTarget>
+  readonly disableFallbacks?: boolean
+  readonly maxFallbacks?: number
+  /** Its place among requests that wait for room: lower first, default 0. */
+  readonly priority?: number
+  /** Extra headers for the provider, for example `Idempotency-Key`: the same on every attempt. */
+  readonly headers?: Readonly<Record<string, string>>
+  readonly cache?: CacheControl
+}
+
+/** What a request demands of the deployment that serves it, beside its tags; fallbacks are held to it too. */
+export interface Demands {
+  /** Whether a deployment must bear `any` of the request's tags (default) or `all` of them. */
+  readonly tagMatch?: "any" | "all"
+  /** Tags that a deployment must bear, whatever else matches. */
+  readonly requiredTags?: ReadonlyArray<string>
+  /** Tags that a deployment must not bear. */
+  readonly excludedTags?: ReadonlyArray<string>
+  /** The region that the request must stay in: a deployment without a region, or with another, is out. */
+  readonly region?: string
+  /** Capabilities needed; those that the payload shows (tools, vision, json_schema) are added by themselves. */
+  readonly capabilities?: ReadonlyArray<string>
+  /** The only deployment that may serve the request, by id. */
+  readonly deployment?: string
+}
+
+/** One request on its way through the tower. */
+export interface LlmRequest {
+  readonly operation: Operation
+  /** The model group, alias or deployment id that the caller names. */
+  readonly model: string
+  readonly stream: boolean
+  /** The provider payload, whole, unknown fields included. `model` and `stream` in it are replaced on the way out. */
+  readonly body: JsonObject
+  readonly tags: ReadonlyArray<string>
+  readonly demands: Demands
+  /** Requests of one session may be kept on one deployment. */
+  readonly sessionKey: string | undefined
+  /** Who asks: budgets, cache and limits per caller go by it. */
+  readonly caller: string | undefined
+  readonly overrides: RequestOverrides
+  readonly route: Route.Route
+}
+
+/** What a caller may say beside the payload. */
+export interface RequestOptions {
+  readonly tags?: ReadonlyArray<string>
+  readonly demands?: Demands
+  readonly sessionKey?: string
+  readonly caller?: string
+  readonly overrides?: RequestOverrides
+}
+
+/** The payload of a chat request: what routing reads, and anything else that the provider knows. */
+export type ChatBody = {
+  readonly model: string
+  readonly messages: ReadonlyArray<JsonObject>
+  readonly stream?: boolean
+} & JsonObject
+
+/** The payload of a legacy completion request. */
+export type CompletionBody = {
+  readonly model: string
+  readonly prompt: unknown
+  readonly stream?: boolean
+} & JsonObject
+
+/** The payload of an embeddings request. */
+export type EmbeddingsBody = { readonly model: string; readonly input: unknown } & JsonObject
+
+const make = (
+  operation: Operation,
+  body: { readonly model: string; readonly stream?: unknown } & JsonObject,
+  options: RequestOptions
+): LlmRequest => ({
+  operation,
+  model: body.model,
+  stream: body.stream === true && operation !== "embeddings",
+  body,
+  tags: options.tags ?? [],
+  demands: options.demands ?? {},
+  sessionKey: options.sessionKey,
+  caller: options.caller,
+  overrides: options.overrides ?? {},
+  route: Route.make(body.model, 0)
+})
+
+/**
+ * A chat request.
+ *
+ * @example
+ * ```ts
+ * import * as LlmRequest from "@switchyard/core/LlmRequest"
+ *
+ * const request = LlmRequest.chat({ model: "smart", messages: [{ role: "user", content: "Hi" }], temperature: 0 })
+ * ```
+ */
+export const chat = (body: ChatBody, options: RequestOptions = {}): LlmRequest => make("chat", body, options)
+
+/** A legacy completion request. */
+export const completion = (body: CompletionBody, options: RequestOptions = {}): LlmRequest =>
+  make("completion", body, options)
+
+/** An embeddings request. */
+export const embeddings = (body: EmbeddingsBody, options: RequestOptions = {}): LlmRequest =>
+  make("embeddings", body, options)
+
+/** The same request with a fresh route that begins at `now` (monotonic ms); a request value may be sent many times. */
+export const begin = (request: LlmRequest, now: number): LlmRequest => ({
+  ...request,
+  route: Route.make(request.model, now)
+})
+
+const open = { key: Schema.String, value: Schema.Unknown }
+const common = { model: Schema.NonEmptyString, stream: Schema.optional(Schema.NullOr(Schema.Boolean)) }
+const bodies = {
+  chat: Schema.Struct(
+    { ...common, messages: Schema.NonEmptyArray(Schema.Struct({ role: Schema.String }, open)) },
+    open
+  ),
+  completion: Schema.Struct({ ...common, prompt: Schema.Unknown }, open),
+  embeddings: Schema.Struct({ ...common, input: Schema.Union(Schema.String, Schema.Array(Schema.Unknown)) }, open)
+}
+const decoders = {
+  chat: Schema.decodeUnknownEither(bodies.chat, { errors: "all" }),
+  completion: Schema.decodeUnknownEither(bodies.completion, { errors: "all" }),
+  embeddings: Schema.decodeUnknownEither(bodies.embeddings, { errors: "all" })
+}
+
+/**
+ * Decodes a payload from outside. Only what routing needs is checked; the provider judges the rest. Fails with
+ * `InvalidRequest` that names every wrong field.
+ */
+export const decode = (
+  operation: Operation,
+  body: unknown,
+  options: RequestOptions = {}
+): Either.Either<LlmRequest, LlmError> => {
+  const decoded: Either.Either<{ readonly model: string }, ParseResult.ParseError> = decoders[operation](body)
+  return Either.mapBoth(decoded, {
+    onLeft: (error) =>
+      new LlmError({
+        reason: "InvalidRequest",
+        description: ParseResult.ArrayFormatter.formatErrorSync(error)
+          .map((found) => `${found.path.map(String).join(".") || "body"}: ${found.message}`)
+          .join("; "),
+        code: "invalid_request"
+      }),
+    onRight: () => make(operation, body as { readonly model: string } & JsonObject, options)
+  })
+}
+
+/** `max_completion_tokens` or `max_tokens`: the most output that the caller pays for; undefined when unset. */
+export const maxOutputTokens = (request: LlmRequest): number | undefined => {
+  const value = request.body.max_completion_tokens ?? request.body.max_tokens
+  return typeof value === "number" && value >= 0 ? value : undefined
+}
+
+/** The tools offered to the model. */
+export const tools = (request: LlmRequest): ReadonlyArray<unknown> => arrayOf(request.body.tools)
+
+/** The type of `response_format`, for example `json_schema`; undefined when unset. */
+export const responseFormat = (request: LlmRequest): string | undefined => {
+  const format = request.body.response_format
+  return isJsonObject(format) && typeof format.type === "string" ? format.type : undefined
+}
+
+/** Whether the request asks the model to reason before it answers. */
+export const asksForReasoning = (request: LlmRequest): boolean =>
+  (request.body.reasoning_effort !== undefined && request.body.reasoning_effort !== "none") ||
+  isJsonObject(request.body.reasoning) ||
+  isJsonObject(request.body.thinking)
+
+/** What an inline image counts as: some 1,000 tokens, whatever the length of its encoding. */
+const mediaCharacters = 4_000
+
+/** Characters of every string inside a value; walks iteratively, so that deep input cannot overflow the stack. */
+const characters = (value: unknown): number => {
+  let sum = 0
+  const stack: Array<unknown> = [value]
+  while (stack.length > 0) {
+    const top = stack.pop()
+    if (typeof top === "string") sum += top.startsWith("data:") ? Math.min(top.length, mediaCharacters) : top.length
+    else if (Array.isArray(top)) for (const item of top) stack.push(item)
+    else if (isJsonObject(top)) for (const key in top) stack.push(top[key])
+  }
+  return sum
+}
+
+const estimates = new WeakMap<JsonObject, number>()
+
+/**
+ * Estimated input tokens: characters of the prompt (and the tools) divided by four, an inline image (`data:` URL) as at
+ * most 1,000 tokens; computed once per payload.
+ */
+export const estimateInputTokens = (request: LlmRequest): number => {
+  const known = estimates.get(request.body)
+  if (known !== undefined) return known
+  const { body } = request
+  const prompt =
+    request.operation === "chat" ? body.messages : request.operation === "completion" ? body.prompt : body.input
+  const tokens = Math.ceil((characters(prompt) + characters(body.tools)) / 4)
+  estimates.set(body, tokens)
+  return tokens
+}

@@ -1,0 +1,114 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { LlmError } from "@switchyard/core/LlmError"
+import * as LlmRequest from "@switchyard/core/LlmRequest"
+import { Either } from "effect"
+
+const chat = (body: object = {}) =>
+  LlmRequest.chat({ model: "m", messages: [{ role: "user", content: "Hi" }], ...body })
+const refused = (operation: LlmRequest.Operation, body: unknown): LlmError =>
+  Either.getOrThrowWith(Either.flip(LlmRequest.decode(operation, body)), () => new Error("decoded"))
+
+describe("LlmRequest", () => {
+  it("keeps the payload whole and reads model and stream from it", () => {
+    const body = { model: "m", messages: [], stream: true, odd: { deep: [1] } }
+    const request = LlmRequest.chat(body, { tags: ["eu"], caller: "c" })
+    assert.strictEqual(request.body, body)
+    assert.deepInclude(request, { operation: "chat", model: "m", stream: true, caller: "c", sessionKey: undefined })
+    assert.deepStrictEqual(request.tags, ["eu"])
+    assert.strictEqual(request.route.journal.requestedGroup, "m")
+  })
+
+  it("embeddings never stream", () => {
+    assert.isFalse(LlmRequest.embeddings({ model: "m", input: "x", stream: true }).stream)
+  })
+
+  it("`begin` gives every sending a route of its own", () => {
+    const request = chat()
+    const first = LlmRequest.begin(request, 5)
+    const second = LlmRequest.begin(request, 6)
+    assert.notStrictEqual(first.route.journal, second.route.journal)
+    assert.strictEqual(first.route.startedAt, 5)
+    assert.strictEqual(first.body, request.body)
+  })
+})
+
+describe("LlmRequest.decode", () => {
+  it("takes unknown fields as they are", () => {
+    const body = {
+      model: "m",
+      messages: [{ role: "user", content: [{ type: "x" }], odd: 1 }],
+      new_field: { a: 1 },
+      stream: null
+    }
+    const request = Either.getOrThrow(LlmRequest.decode("chat", body))
+    assert.strictEqual(request.body as unknown, body)
+    assert.isFalse(request.stream)
+    assert.isTrue(Either.isRight(LlmRequest.decode("completion", { model: "m", prompt: ["a"] })))
+    assert.isTrue(Either.isRight(LlmRequest.decode("embeddings", { model: "m", input: [1, 2] })))
+  })
+
+  it("names every wrong field at once, as an invalid request", () => {
+    const error = refused("chat", { model: "", messages: [{ content: "x" }], stream: "yes" })
+    assert.strictEqual(error.reason, "InvalidRequest")
+    for (const field of ["model", "messages.0.role", "stream"]) assert.include(error.description, field)
+  })
+
+  it("refuses no messages, no model and what is no object", () => {
+    assert.include(refused("chat", { model: "m", messages: [] }).description, "messages")
+    assert.include(refused("chat", { messages: [{ role: "user" }] }).description, "model")
+    assert.include(refused("embeddings", { model: "m", input: 5 }).description, "input")
+    for (const nothing of [null, undefined, 3, "x", []]) {
+      assert.strictEqual(refused("chat", nothing).reason, "InvalidRequest")
+    }
+  })
+})
+
+describe("what routing reads of a payload", () => {
+  it("the bound of the output: either spelling, nonsense is no bound", () => {
+    assert.strictEqual(LlmRequest.maxOutputTokens(chat({ max_tokens: 5 })), 5)
+    assert.strictEqual(LlmRequest.maxOutputTokens(chat({ max_tokens: 5, max_completion_tokens: 7 })), 7)
+    assert.strictEqual(LlmRequest.maxOutputTokens(chat({ max_tokens: 0 })), 0)
+    for (const odd of [undefined, null, -1, "5", Number.NaN]) {
+      assert.isUndefined(LlmRequest.maxOutputTokens(chat({ max_tokens: odd })))
+    }
+  })
+
+  it("tools, response format and reasoning", () => {
+    assert.strictEqual(LlmRequest.tools(chat({ tools: [{}] })).length, 1)
+    assert.strictEqual(LlmRequest.tools(chat({ tools: "x" })).length, 0)
+    assert.strictEqual(LlmRequest.responseFormat(chat({ response_format: { type: "json_schema" } })), "json_schema")
+    assert.isUndefined(LlmRequest.responseFormat(chat({ response_format: "json" })))
+    assert.isTrue(LlmRequest.asksForReasoning(chat({ reasoning_effort: "low" })))
+    assert.isTrue(LlmRequest.asksForReasoning(chat({ thinking: { type: "enabled" } })))
+    assert.isFalse(LlmRequest.asksForReasoning(chat({ reasoning_effort: "none" })))
+    assert.isFalse(LlmRequest.asksForReasoning(chat()))
+  })
+
+  it("estimates four characters as a token: messages and tools, whatever their shape", () => {
+    assert.strictEqual(
+      LlmRequest.estimateInputTokens(LlmRequest.completion({ model: "m", prompt: "x".repeat(400) })),
+      100
+    )
+    assert.strictEqual(
+      LlmRequest.estimateInputTokens(LlmRequest.embeddings({ model: "m", input: ["abcd", "efgh"] })),
+      2
+    )
+    const plain = LlmRequest.estimateInputTokens(chat())
+    assert.isAbove(LlmRequest.estimateInputTokens(chat({ tools: [{ function: { name: "x".repeat(40) } }] })), plain + 9)
+  })
+
+  it("an inline image counts as an image, not as its encoding", () => {
+    const image = (url: string) =>
+      LlmRequest.estimateInputTokens(
+        chat({ messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }] })
+      )
+    assert.isAtMost(image(`data:image/png;base64,${"A".repeat(1_000_000)}`), 1100)
+    assert.isAtMost(image("data:image/png;base64,AAAA"), 20)
+  })
+
+  it("walks input that is nested deeper than any stack", () => {
+    let deep: unknown = "abcd"
+    for (let i = 0; i < 100_000; i++) deep = [deep]
+    assert.strictEqual(LlmRequest.estimateInputTokens(LlmRequest.embeddings({ model: "m", input: deep })), 1)
+  })
+})
