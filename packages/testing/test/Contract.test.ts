@@ -1,0 +1,327 @@
+import { assert, describe, it } from "@effect/vitest"
+import { EventStream } from "@switchyard/core/EventStream"
+import { LlmError } from "@switchyard/core/LlmError"
+import type { LlmResponse } from "@switchyard/core/LlmResponse"
+import * as Service from "@switchyard/core/Service"
+import { busy, open } from "@switchyard/core/Status"
+import * as Contract from "@switchyard/testing/Contract"
+import { Effect, Either, Exit, Fiber } from "effect"
+
+/** The names of the checks that a layer does not pass. */
+const brokenRules = (checks: ReadonlyArray<Contract.Check>): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.map(
+    Effect.forEach(checks, ({ check }) => Effect.either(check)),
+    (results) => results.flatMap((result) => (Either.isLeft(result) ? [result.left.rule] : []))
+  )
+
+const counting: Service.AttemptLayer = Service.mapAttempt((call) => Service.onSettled(call, () => {}))
+
+/** A limiter of the right kind: permits are taken and given back with the call. */
+const limiter = (limit: number) =>
+  Effect.sync((): Service.AttemptLayer => {
+    let taken = 0
+    const full = busy("maxParallel")
+    return (next) =>
+      Service.attempt(
+        (attempt) =>
+          Service.bracket(
+            () =>
+              taken >= limit
+                ? new LlmError({ reason: "Rejected", description: "full", deployment: attempt.deployment })
+                : void taken++,
+            () => next.call(attempt),
+            () => {
+              taken--
+            }
+          ),
+        (slot, request, now) => (taken >= limit ? full : next.status(slot, request, now))
+      )
+  })
+
+const mapResponse = (f: (response: LlmResponse) => LlmResponse): Service.AttemptLayer =>
+  Service.mapAttempt((call) => Effect.map(call, f))
+
+/** A stream that is pumped into another one, as a layer must not do by half. */
+const pumped = (options: { readonly closes: boolean; readonly hidesErrors: boolean }): Service.AttemptLayer =>
+  Service.mapAttempt((call, { request }) =>
+    Effect.flatMap(call, (response): Effect.Effect<LlmResponse> => {
+      if (response._tag === "Complete") return Effect.succeed(response)
+      const inner = response.events
+      return Effect.gen(function* () {
+        const clock = yield* Effect.clock
+        const events = new EventStream({
+          clock,
+          startedAt: 0,
+          estimateInputTokens: () => 0,
+          abort: () => (options.closes ? inner.close() : undefined)
+        })
+        const pump: Effect.Effect<void> = Effect.matchEffect(inner.pull, {
+          onFailure: (error) =>
+            Effect.sync(() => {
+              if (options.hidesErrors) {
+                events.push({ data: "", json: { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] } })
+                events.end()
+              } else events.fail(error)
+            }),
+          onSuccess: (batch) => {
+            for (const event of batch) events.push(event)
+            return batch.length === 0 ? Effect.sync(() => events.end()) : pump
+          }
+        })
+        yield* Effect.forkDaemon(pump)
+        return { ...response, events, journal: request.route.journal }
+      })
+    })
+  )
+
+describe("the contract of the attempt tier", () => {
+  describe("is kept by a layer that watches the call", () => {
+    for (const { name, check } of Contract.attemptLayer(Effect.succeed(counting))) it.effect(name, () => check)
+  })
+
+  describe("is kept by a limiter that gives every permit back", () => {
+    for (const { name, check } of Contract.attemptLayer(limiter(20))) it.effect(name, () => check)
+  })
+
+  describe("is kept by a layer that replaces the stream and passes on its end and its closing", () => {
+    for (const { name, check } of Contract.attemptLayer(Effect.succeed(pumped({ closes: true, hidesErrors: false })))) {
+      it.effect(name, () => check)
+    }
+  })
+
+  const wrong: ReadonlyArray<readonly [what: string, layer: Effect.Effect<Service.AttemptLayer>, rule: string]> = [
+    [
+      "forgets the inner status",
+      Effect.succeed((next) => Service.attempt(next.call)),
+      "is never more ready than the inner service"
+    ],
+    [
+      "calls a closed service busy",
+      Effect.succeed((next) =>
+        Service.attempt(next.call, (...args) => (next.status(...args) === open ? open : busy("inner")))
+      ),
+      "is never more ready than the inner service"
+    ],
+    [
+      "copies the body",
+      Effect.succeed(mapResponse((one) => (one._tag === "Complete" ? { ...one, body: { ...one.body } } : one))),
+      "passes a whole answer unchanged"
+    ],
+    [
+      "renames errors",
+      Effect.succeed(
+        Service.mapAttempt((call) => Effect.mapError(call, (error) => error.with({ reason: "Unavailable" })))
+      ),
+      "passes an error that forbids a retry, with its reason and the provider's words"
+    ],
+    [
+      "repeats what must not be repeated",
+      Effect.succeed((next) => Service.attempt((a) => Effect.catchAll(next.call(a), () => next.call(a)), next.status)),
+      "passes an error that forbids a retry, with its reason and the provider's words"
+    ],
+    [
+      "begins when it is built",
+      Effect.succeed((next) =>
+        Service.attempt((a) => {
+          const fiber = Effect.runFork(next.call(a))
+          return Fiber.join(fiber)
+        }, next.status)
+      ),
+      "builds a call without running anything"
+    ],
+    [
+      "reserves when it is built",
+      Effect.sync((): Service.AttemptLayer => {
+        let built = 0
+        return (next) =>
+          Service.attempt(
+            (a) =>
+              ++built > 50 ? Effect.fail(new LlmError({ reason: "Rejected", description: "full" })) : next.call(a),
+            next.status
+          )
+      }),
+      "builds a call without running anything"
+    ],
+    [
+      "remembers the first answer",
+      Effect.succeed((next) =>
+        Service.attempt((a) => {
+          let first: LlmResponse | undefined
+          return Effect.suspend(() =>
+            first !== undefined
+              ? Effect.succeed(first)
+              : Effect.tap(next.call(a), (answer) => {
+                  first = answer
+                })
+          )
+        }, next.status)
+      ),
+      "runs a call value anew each time"
+    ],
+    [
+      "cannot be interrupted",
+      Effect.succeed(Service.mapAttempt(Effect.uninterruptible)),
+      "lets an interruption reach the inner call and settles it once, as abandoned"
+    ],
+    [
+      "detaches the inner call",
+      Effect.succeed(Service.mapAttempt((call) => Effect.flatMap(Effect.forkDaemon(call), Fiber.join))),
+      "lets an interruption reach the inner call and settles it once, as abandoned"
+    ],
+    [
+      "takes an event out of the stream",
+      Effect.succeed(
+        Service.mapAttempt((call) =>
+          Effect.tap(call, (one) => (one._tag === "Streaming" ? one.events.pull : Effect.void))
+        )
+      ),
+      "passes a stream's events unchanged and in order"
+    ],
+    [
+      "does not pass on the closing",
+      Effect.succeed(pumped({ closes: false, hidesErrors: false })),
+      "closes the inner stream once when its reader leaves"
+    ],
+    [
+      "hides that a stream broke",
+      Effect.succeed(pumped({ closes: true, hidesErrors: true })),
+      "never lets a broken stream end cleanly"
+    ],
+    [
+      "swallows defects",
+      Effect.succeed(
+        Service.mapAttempt((call) =>
+          Effect.catchAllDefect(call, () => Effect.fail(new LlmError({ reason: "Unavailable", description: "died" })))
+        )
+      ),
+      "does not swallow a defect of the inner service"
+    ],
+    [
+      "gives permits back only when the call succeeds or fails",
+      Effect.sync((): Service.AttemptLayer => {
+        let taken = 0
+        const full = busy("maxParallel")
+        return (next) =>
+          Service.attempt(
+            (a) =>
+              Effect.suspend(() => {
+                taken++
+                return Effect.tapBoth(next.call(a), {
+                  onFailure: () => Effect.sync(() => taken--),
+                  onSuccess: () => Effect.sync(() => taken--)
+                })
+              }),
+            (slot, request, now) => (taken > 0 ? full : next.status(slot, request, now))
+          )
+      }),
+      "leaves nothing in flight after 200 calls that end in every way"
+    ],
+    [
+      "takes its permit before it watches the call",
+      Effect.sync((): Service.AttemptLayer => {
+        let taken = 0
+        const full = busy("maxParallel")
+        return (next) =>
+          Service.attempt(
+            (a) =>
+              Effect.suspend(() => {
+                taken++
+                return Service.onSettled(next.call(a), () => taken--)
+              }),
+            (slot, request, now) => (taken > 0 ? full : next.status(slot, request, now))
+          )
+      }),
+      "gives everything back when it is interrupted between any two operations"
+    ]
+  ]
+  describe("is broken by a layer that", () => {
+    for (const [what, layer, rule] of wrong) {
+      it.effect(`${what}: not "${rule}"`, () =>
+        Effect.gen(function* () {
+          const checks = Contract.attemptLayer(layer).filter((one) => one.name === rule)
+          assert.deepStrictEqual(yield* brokenRules(checks), [rule])
+        })
+      )
+    }
+  })
+
+  it.effect("a violation says the rule and what was found", () =>
+    Effect.gen(function* () {
+      const checks = Contract.attemptLayer(Effect.succeed((next) => Service.attempt(next.call)))
+      const error = yield* Effect.flip((checks[0] as Contract.Check).check)
+      assert.match(error.message, /^is never more ready than the inner service: .*"Busy".*"Open"/)
+    })
+  )
+
+  it.effect("each check makes a layer of its own and closes its scope", () =>
+    Effect.gen(function* () {
+      let made = 0
+      let closed = 0
+      const make = Effect.acquireRelease(
+        Effect.sync(() => {
+          made++
+          return counting
+        }),
+        () => Effect.sync(() => closed++)
+      )
+      const checks = Contract.attemptLayer(make)
+      assert.strictEqual(made, 0)
+      yield* brokenRules(checks)
+      assert.strictEqual(made, checks.length)
+      assert.strictEqual(closed, checks.length)
+    })
+  )
+
+  it.effect("a layer that cannot be made is a defect of the check", () =>
+    Effect.gen(function* () {
+      const [first] = Contract.attemptLayer(Effect.fail("wrong options"))
+      const exit = yield* Effect.exit((first as Contract.Check).check)
+      assert.isTrue(Exit.isFailure(exit))
+    })
+  )
+})
+
+describe("the contract of the request tier", () => {
+  const retryOnce: Service.RequestLayer = (next) =>
+    Service.request((request) =>
+      Effect.catchAll(Service.primed(Effect.suspend(() => next.call(request))), (error) =>
+        error.retry === "never"
+          ? Effect.fail(error)
+          : Effect.delay(
+              Effect.suspend(() => next.call(request)),
+              "500 millis"
+            )
+      )
+    )
+  describe("is kept by a layer that retries after a wait", () => {
+    for (const { name, check } of Contract.requestLayer(Effect.succeed(retryOnce))) it.effect(name, () => check)
+  })
+
+  it.effect("a layer that may answer itself is not asked to call every time", () =>
+    Effect.gen(function* () {
+      const cache = Effect.sync((): Service.RequestLayer => {
+        let kept: LlmResponse | undefined
+        return (next) =>
+          Service.request((request) =>
+            Effect.suspend(() =>
+              kept !== undefined && !request.stream
+                ? Effect.succeed(kept)
+                : Effect.tap(next.call(request), (answer) => {
+                    if (answer._tag === "Complete") kept = answer
+                  })
+            )
+          )
+      })
+      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(cache)), ["runs a call value anew each time"])
+      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(cache, { mayAnswerItself: true })), [])
+    })
+  )
+
+  it.effect("knows nothing of status", () =>
+    Effect.sync(() => {
+      const names = Contract.requestLayer(Effect.succeed(retryOnce)).map((one) => one.name)
+      assert.notInclude(names, "is never more ready than the inner service")
+      assert.strictEqual(new Set(names).size, names.length)
+    })
+  )
+})
