@@ -14,6 +14,8 @@ export class Attempt implements JournalEntry {
   private stream: EventStream | undefined
   /** Set by the Balancer when a local limit turned the attempt away. */
   rejected = false
+  /** Ms that the transport may take to connect; set by the Timeouts layer, undefined without one. */
+  connectTimeout: number | undefined
   /** USD; set by the Cost layer when the attempt settles and a price is known. */
   cost: number | undefined
 
@@ -72,8 +74,8 @@ export class Attempt implements JournalEntry {
     this.ending ??= { outcome, at }
   }
 
-  /** Closes the attempt's stream, if it has one that still runs. */
+  /** Closes the attempt's stream, if it has one that still runs. What a stream that ended holds stays readable. */
   release(): void {
-    this.stream?.close()
+    if (this.stream?.settlement.outcome === undefined) this.stream?.close()
   }
 }

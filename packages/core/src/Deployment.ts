@@ -5,6 +5,7 @@
 import { type Brand, Duration, Either, Redacted, Schema } from "effect"
 import { ConfigError, type ConfigIssue, issue } from "./ConfigError.js"
 import * as Field from "./Field.js"
+import { Reason } from "./LlmError.js"
 
 /** The stable name of a deployment: all state is kept under it, so it survives reloads and re-ordering. */
 export type DeploymentId = string & Brand.Brand<"DeploymentId">
@@ -53,7 +54,9 @@ export const DeploymentConfig = Schema.Struct({
   cooldown: Schema.optional(Field.durationOrZero),
   /** Failures within the breaker's window that are borne here; one more opens it. Overrides its counting rules. */
   allowedFails: Schema.optional(Field.count),
-  /** `PriorityBased` and `Ordered`: lower first. Default 0. */
+  /** Retries by the reason of the latest error, for a request that fails here; beats the group's and the router's. */
+  retryPolicy: Schema.optional(Schema.partial(Schema.Record({ key: Reason, value: Field.retries }))),
+  /** `PriorityBased` and `Ordered`: lower first, unset last. */
   priority: Schema.optional(Field.finite),
   /** Tier: lower tiers are tried first by every strategy, unset last. */
   order: Schema.optional(Field.finite),
@@ -99,7 +102,8 @@ export interface Deployment {
   /** ms; 0 means that it never cools. */
   readonly cooldown: number | undefined
   readonly allowedFails: number | undefined
-  readonly priority: number
+  readonly retryPolicy: { readonly [reason in Reason]?: number | undefined }
+  readonly priority: number | undefined
   readonly order: number | undefined
   readonly tags: ReadonlyArray<string>
   readonly region: string | undefined
@@ -133,7 +137,8 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   maxRetries: config.maxRetries,
   cooldown: ms(config.cooldown),
   allowedFails: config.allowedFails,
-  priority: config.priority ?? 0,
+  priority: config.priority,
+  retryPolicy: config.retryPolicy ?? {},
   order: config.order,
   tags: config.tags ?? [],
   region: config.region,

@@ -137,38 +137,54 @@ export class EventStream {
   }
 
   /** The next batch of events; an empty one means the clean end. One reader only. */
-  readonly pull: Effect.Effect<ReadonlyArray<StreamEvent>, LlmError> = Effect.suspend(() => {
-    if (this.queue.length > 0) return Effect.succeed(this.takeQueue())
-    if (this.over !== undefined) return this.finalBatch(this.over.error)
-    return Effect.async<ReadonlyArray<StreamEvent>, LlmError>((resume) => {
-      this.waitingSince = nowMs(this.options.clock)
-      this.waiter = resume
-      return Effect.sync(() => {
-        if (this.waiter !== resume) return
-        this.waiter = undefined
-        this.waitingSince = undefined
+  readonly pull: Effect.Effect<ReadonlyArray<StreamEvent>, LlmError> = Effect.suspend(
+    () =>
+      this.readyBatch() ??
+      Effect.async<ReadonlyArray<StreamEvent>, LlmError>((resume) => {
+        // The fiber may have yielded since it looked, and events may have come.
+        const ready = this.readyBatch()
+        if (ready !== undefined) return resume(ready)
+        this.waitingSince = nowMs(this.options.clock)
+        this.waiter = resume
+        return Effect.sync(() => {
+          if (this.waiter !== resume) return
+          this.waiter = undefined
+          this.waitingSince = undefined
+        })
       })
-    })
-  })
+  )
 
   /**
    * Succeeds at the first content, or at a clean end without any; fails with whatever ends the stream before. The events
    * stay in the queue.
    */
-  readonly awaitContent: Effect.Effect<void, LlmError> = Effect.suspend(() => {
-    if (this.settlement.hasContent) return Effect.void
-    if (this.over !== undefined) return this.over.error === undefined ? Effect.void : Effect.fail(this.over.error)
-    return Effect.async<void, LlmError>((resume) => {
-      this.contentWaiter = resume
-      return Effect.sync(() => {
-        if (this.contentWaiter === resume) this.contentWaiter = undefined
+  readonly awaitContent: Effect.Effect<void, LlmError> = Effect.suspend(
+    () =>
+      this.readyContent() ??
+      Effect.async<void, LlmError>((resume) => {
+        const ready = this.readyContent()
+        if (ready !== undefined) return resume(ready)
+        this.contentWaiter = resume
+        return Effect.sync(() => {
+          if (this.contentWaiter === resume) this.contentWaiter = undefined
+        })
       })
-    })
-  })
+  )
 
   /** The stream's estimated or reported usage so far. */
   usage(): Usage {
     return this.facts.usage ?? estimate(this.options.estimateInputTokens(), Math.ceil(this.facts.characters / 4))
+  }
+
+  private readyBatch(): Effect.Effect<ReadonlyArray<StreamEvent>, LlmError> | undefined {
+    if (this.queue.length > 0) return Effect.succeed(this.takeQueue())
+    return this.over === undefined ? undefined : this.finalBatch(this.over.error)
+  }
+
+  private readyContent(): Effect.Effect<void, LlmError> | undefined {
+    if (this.settlement.hasContent) return Effect.void
+    if (this.over === undefined) return undefined
+    return this.over.error === undefined ? Effect.void : Effect.fail(this.over.error)
   }
 
   private finalBatch(error: LlmError | undefined): Effect.Effect<ReadonlyArray<StreamEvent>, LlmError> {

@@ -80,7 +80,8 @@ export const onSettled = (call: Call, f: (outcome: Outcome.Outcome) => void): Ca
  * Takes something for the length of a call and gives it back exactly once when the call has settled, however it ends:
  * permits, reservations, gauges. `begin` and the watch over the call are one uninterruptible step: between a plain
  * `Effect.suspend` and an `onExit` after it a fiber may yield, be interrupted, and leak what it took. When `begin` gives
- * an `LlmError` nothing was taken, and the call fails with it. `begin` and `end` are synchronous and must not throw.
+ * an `LlmError` nothing was taken, and the call fails with it. `begin` and `end` are synchronous and must not throw; a
+ * `call` that throws is a defect of the call, and `end` hears of it.
  */
 export const bracket = <A>(
   begin: (clock: Clock.Clock) => A | LlmError,
@@ -91,7 +92,7 @@ export const bracket = <A>(
     Effect.clockWith((clock) => {
       const taken = begin(clock)
       if (taken instanceof LlmError) return Effect.fail(taken)
-      return Effect.matchCauseEffect(restore(call(taken)), {
+      return Effect.matchCauseEffect(restore(Effect.suspend(() => call(taken))), {
         onFailure: (cause) => {
           end(taken, Outcome.fromCause(cause), clock)
           return Effect.failCause(cause)
