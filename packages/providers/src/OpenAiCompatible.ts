@@ -1,0 +1,138 @@
+/**
+ * The base service for every provider that speaks OpenAI's chat completions, legacy completions and embeddings. It stands
+ * at the bottom of the attempt tier: what it fails with is classified, what it streams settles once.
+ */
+import type { Attempt } from "@switchyard/core/Attempt"
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import type { Deployment } from "@switchyard/core/Deployment"
+import { DeploymentService } from "@switchyard/core/DeploymentService"
+import * as Field from "@switchyard/core/Field"
+import { LlmError } from "@switchyard/core/LlmError"
+import type { LlmResponse } from "@switchyard/core/LlmResponse"
+import * as Service from "@switchyard/core/Service"
+import { toMs } from "@switchyard/core/Time"
+import { type Clock, type Context, Effect, Layer, Schema } from "effect"
+import { Exchange, type ExchangeSettings } from "./internal/exchange.js"
+import { Lingering } from "./internal/lingering.js"
+import { encode } from "./internal/payload.js"
+import { headersOf, type Target, type TargetProblem, targetOf } from "./internal/target.js"
+import { Transport } from "./Transport.js"
+
+/** Options of the service. */
+export const Options = Schema.Struct({
+  /** How long a new connection may take, TLS included; a Timeouts layer's own bound beats it. Default 5 seconds. */
+  connectTimeout: Schema.optional(Field.duration),
+  /** Bytes of a whole answer; a larger one is a `MalformedResponse`. Default 64 MiB. */
+  maxBodyBytes: Schema.optional(Field.positiveCount),
+  /** Characters of one event of a stream; a larger one is a `MalformedResponse`. Default 16 Mi. */
+  maxEventLength: Schema.optional(Field.positiveCount),
+  /** An event that is no JSON object: `cut` (default) fails the stream, `skip` counts it and goes on. */
+  onMalformedEvent: Schema.optional(
+    Schema.Literal("cut", "skip").annotations({ message: () => ({ message: '"cut" or "skip"', override: true }) })
+  ),
+  /** Base URLs by provider label, for deployments without one. Known anyway: `openai`. */
+  baseUrls: Schema.optional(Schema.Record({ key: Schema.String, value: Field.httpUrl }))
+})
+/** Options of the service. */
+export type Options = typeof Options.Type
+
+/** Responses that may outlive their answer at once. Small against a pool, so that they cannot use it up. */
+const maxLingering = 32
+
+/** The deployment itself is wrong: nothing was sent, and another one may do. */
+const unusable = (attempt: Attempt, { problem }: TargetProblem): LlmError =>
+  new LlmError({
+    reason: "Unavailable",
+    description: problem,
+    code: "invalid_deployment",
+    provider: attempt.provider,
+    deployment: attempt.deployment
+  })
+
+const invalid = (attempt: Attempt, description: string): LlmError =>
+  new LlmError({
+    reason: "InvalidRequest",
+    description,
+    provider: attempt.provider,
+    deployment: attempt.deployment
+  })
+
+const encoded = (attempt: Attempt): string | undefined => {
+  try {
+    return encode(attempt)
+  } catch {
+    return undefined
+  }
+}
+
+/** The service over a transport. */
+export const make = (transport: Context.Tag.Service<Transport>, options: Options = {}): Service.AttemptService => {
+  const settings: ExchangeSettings = {
+    maxBody: options.maxBodyBytes ?? 64 * 1024 * 1024,
+    maxEvent: options.maxEventLength ?? 16 * 1024 * 1024,
+    onMalformed: options.onMalformedEvent ?? "cut",
+    lingering: new Lingering(maxLingering)
+  }
+  const connectTimeout = toMs(options.connectTimeout ?? "5 seconds")
+  const baseUrls = { openai: "https://api.openai.com/v1", ...options.baseUrls }
+  const targets = new WeakMap<Deployment, Target | TargetProblem>()
+
+  const targetFor = (deployment: Deployment): Target | TargetProblem => {
+    const known = targets.get(deployment)
+    if (known !== undefined) return known
+    const made = targetOf(deployment, baseUrls)
+    targets.set(deployment, made)
+    return made
+  }
+
+  const send = (attempt: Attempt, clock: Clock.Clock): Service.Call => {
+    const { request } = attempt
+    const target = targetFor(attempt.target)
+    if ("problem" in target) return Effect.fail(unusable(attempt, target))
+    const outgoing = headersOf(target, request)
+    if ("bad" in outgoing)
+      return Effect.fail(invalid(attempt, `the header ${JSON.stringify(outgoing.bad)} cannot be sent`))
+    const body = encoded(attempt)
+    if (body === undefined) return Effect.fail(invalid(attempt, "the request cannot be written as JSON"))
+    return Effect.async<LlmResponse, LlmError>((resume) => {
+      const exchange = new Exchange(settings, attempt, clock, outgoing.secrets, resume)
+      exchange.runsOn(
+        transport.send(
+          {
+            method: "POST",
+            origin: target.origin,
+            path: target.paths[request.operation],
+            headers: outgoing.headers,
+            body,
+            connectTimeout: attempt.connectTimeout ?? connectTimeout
+          },
+          exchange
+        )
+      )
+      return Effect.sync(() => exchange.abort())
+    })
+  }
+
+  return Service.attempt((attempt) => Effect.clockWith((clock) => send(attempt, clock)))
+}
+
+/**
+ * Provides the base service with its defaults.
+ *
+ * @example
+ * ```ts
+ * import * as OpenAiCompatible from "@switchyard/providers/OpenAiCompatible"
+ * import * as Transport from "@switchyard/providers/Transport"
+ * import { Layer } from "effect"
+ *
+ * const Base = OpenAiCompatible.layer.pipe(Layer.provide(Transport.layerUndici()))
+ * ```
+ */
+export const layer: Layer.Layer<DeploymentService, never, Transport> = Layer.effect(
+  DeploymentService,
+  Effect.map(Transport, (transport) => make(transport))
+)
+
+/** Provides the base service with options; fails with everything that is wrong with them. */
+export const layerWith = (options: Options): Layer.Layer<DeploymentService, ConfigError, Transport> =>
+  Layer.effect(DeploymentService, Effect.zipWith(Transport, Field.decode(Options, options, "openAiCompatible"), make))

@@ -1,0 +1,68 @@
+/**
+ * The base service of a tower with deployments of several kinds: it hands each attempt to the service that speaks the
+ * deployment's protocol.
+ */
+import { ConfigError, issue } from "@switchyard/core/ConfigError"
+import type { Deployment } from "@switchyard/core/Deployment"
+import { DeploymentService } from "@switchyard/core/DeploymentService"
+import { LlmError } from "@switchyard/core/LlmError"
+import * as Service from "@switchyard/core/Service"
+import { open } from "@switchyard/core/Status"
+import { type Context, Effect, Either, Layer } from "effect"
+import * as OpenAiCompatible from "./OpenAiCompatible.js"
+import { Transport } from "./Transport.js"
+
+/** Base services by the protocol that they speak, as `deployment.protocol` names it. */
+export type Protocols = Readonly<Record<string, Service.AttemptService>>
+
+/** The services of this package over one transport. Add your own beside them, and give all to {@link make}. */
+export const protocols = (
+  transport: Context.Tag.Service<Transport>,
+  options: OpenAiCompatible.Options = {}
+): { readonly openai: Service.AttemptService } => ({ openai: OpenAiCompatible.make(transport, options) })
+
+/** The protocols of {@link protocols}, for checks of a configuration. */
+export const supported: ReadonlyArray<string> = ["openai"]
+
+const serviceFor = (services: Protocols, protocol: string): Service.AttemptService | undefined =>
+  Object.hasOwn(services, protocol) ? services[protocol] : undefined
+
+/**
+ * One service over those of several protocols. A deployment whose protocol nobody speaks fails as `Unavailable` with the
+ * code `unknown_protocol`; {@link check} finds it beforehand.
+ */
+export const make = (services: Protocols): Service.AttemptService =>
+  Service.attempt(
+    (attempt) => {
+      const service = serviceFor(services, attempt.target.protocol)
+      if (service !== undefined) return service.call(attempt)
+      return Effect.fail(
+        new LlmError({
+          reason: "Unavailable",
+          description: `no service speaks the protocol ${JSON.stringify(attempt.target.protocol)}`,
+          code: "unknown_protocol",
+          provider: attempt.provider,
+          deployment: attempt.deployment
+        })
+      )
+    },
+    (slot, request, now) => serviceFor(services, slot.deployment.protocol)?.status(slot, request, now) ?? open
+  )
+
+/** Says which deployments name a protocol that is not among `known`, with their paths below `path`. */
+export const check = (
+  deployments: ReadonlyArray<Pick<Deployment, "protocol">>,
+  known: ReadonlyArray<string> = supported,
+  path = "deployments"
+): Either.Either<void, ConfigError> => {
+  const issues = deployments.flatMap(({ protocol }, index) =>
+    known.includes(protocol) ? [] : [issue(`${path}[${index}].protocol`, protocol, `one of ${known.join(", ")}`)]
+  )
+  return issues.length === 0 ? Either.void : Either.left(new ConfigError({ issues }))
+}
+
+/** Provides the base service for every protocol that this package speaks, with defaults. */
+export const layer: Layer.Layer<DeploymentService, never, Transport> = Layer.effect(
+  DeploymentService,
+  Effect.map(Transport, (transport) => make(protocols(transport)))
+)

@@ -1,0 +1,79 @@
+/**
+ * The one seam between base services and the network: send a request, be told what comes back. It pushes and is
+ * synchronous, because a `Stream` under every call costs more than the rest of the tower.
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import * as Field from "@switchyard/core/Field"
+import { Context, Effect, Layer, type Scope } from "effect"
+import type { Dispatcher } from "undici"
+import { HttpClientTransport } from "./internal/httpClientTransport.js"
+import type { TransportHandle, TransportHandlers, TransportRequest } from "./internal/transport.js"
+import { dispatchOn, UndiciOptions, UndiciTransport } from "./internal/undiciTransport.js"
+
+export {
+  TransportError,
+  TransportErrorKind,
+  type TransportHandle,
+  type TransportHandlers,
+  type TransportRequest
+} from "./internal/transport.js"
+export { UndiciOptions } from "./internal/undiciTransport.js"
+
+/** Sends HTTP requests. */
+export class Transport extends Context.Tag("@switchyard/providers/Transport")<
+  Transport,
+  { readonly send: (request: TransportRequest, handlers: TransportHandlers) => TransportHandle }
+>() {}
+
+/**
+ * The transport over undici's `dispatch`, with its own keep-alive connections. The end of the scope destroys every
+ * socket; requests in flight fail as `aborted`.
+ */
+export const makeUndici = (
+  options: UndiciOptions = {}
+): Effect.Effect<Context.Tag.Service<Transport>, ConfigError, Scope.Scope> =>
+  Effect.flatMap(Field.decode(UndiciOptions, options, "transport"), (decoded) =>
+    Effect.acquireRelease(
+      Effect.sync(() => new UndiciTransport(decoded)),
+      (transport) => Effect.promise(() => transport.close())
+    )
+  )
+
+/**
+ * Provides the transport over undici: the one to take on Node.
+ *
+ * @example
+ * ```ts
+ * import * as OpenAiCompatible from "@switchyard/providers/OpenAiCompatible"
+ * import * as Transport from "@switchyard/providers/Transport"
+ * import { Layer } from "effect"
+ *
+ * const Base = OpenAiCompatible.layer.pipe(Layer.provide(Transport.layerUndici({ connections: 64 })))
+ * ```
+ */
+export const layerUndici = (options: UndiciOptions = {}): Layer.Layer<Transport, ConfigError> =>
+  Layer.scoped(Transport, makeUndici(options))
+
+/**
+ * The transport over a dispatcher of the caller's, for example undici's `ProxyAgent`. The dispatcher is not closed here,
+ * and its own connect timeout stands in for the request's.
+ */
+export const fromDispatcher = (dispatcher: Dispatcher): Context.Tag.Service<Transport> => ({
+  send: (request, handlers) => dispatchOn(dispatcher, request, handlers)
+})
+
+/**
+ * Provides the transport over the `HttpClient` in the context, for runtimes without undici. It costs several times as
+ * much per call, and the client's own connect timeout stands in for the request's. The end of the scope aborts what is
+ * in flight.
+ */
+export const layerHttpClient: Layer.Layer<Transport, never, HttpClient.HttpClient> = Layer.scoped(
+  Transport,
+  Effect.flatMap(Effect.all([HttpClient.HttpClient, Effect.runtime<never>()]), ([client, runtime]) =>
+    Effect.acquireRelease(
+      Effect.sync(() => new HttpClientTransport(client, runtime)),
+      (transport) => transport.close
+    )
+  )
+)

@@ -1,0 +1,30 @@
+/**
+ * Collects a body that is wanted whole, up to a bound.
+ */
+export class BodyBuffer {
+  private readonly chunks: Array<Uint8Array> = []
+  /** Bytes so far. */
+  size = 0
+
+  constructor(private readonly limit: number) {}
+
+  /** Takes a chunk; false when the body has become larger than its bound. What came up to the bound is kept. */
+  add(chunk: Uint8Array): boolean {
+    const room = this.limit - this.size
+    if (chunk.length <= room) {
+      this.chunks.push(chunk)
+      this.size += chunk.length
+      return true
+    }
+    this.chunks.push(chunk.subarray(0, room))
+    this.size = this.limit
+    return false
+  }
+
+  /** The body as text; bytes that are no UTF-8 become U+FFFD, a byte order mark is dropped. */
+  text(): string {
+    const [only] = this.chunks
+    if (only === undefined) return ""
+    return new TextDecoder().decode(this.chunks.length === 1 ? only : Buffer.concat(this.chunks, this.size))
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * The request body that goes out, and what an answer's body says.
+ */
+import type { Attempt } from "@switchyard/core/Attempt"
+import { errorOf } from "@switchyard/core/ChatChunk"
+import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { estimateInputTokens, type LlmRequest, type Operation } from "@switchyard/core/LlmRequest"
+import { estimate, fromOpenAi, type Usage } from "@switchyard/core/Usage"
+
+/**
+ * The body as JSON: the deployment's defaults below the caller's own fields, the provider's model name, and usage asked
+ * for in every stream, because budgets and limits need it.
+ */
+export const encode = (attempt: Attempt): string => {
+  const { model, request, target } = attempt
+  const body: Record<string, unknown> = { ...target.defaults, ...request.body, model }
+  if (request.stream) {
+    body.stream = true
+    body.stream_options = isJsonObject(body.stream_options)
+      ? { ...body.stream_options, include_usage: true }
+      : { include_usage: true }
+  } else {
+    body.stream = request.operation === "embeddings" ? undefined : false
+    body.stream_options = undefined
+  }
+  return JSON.stringify(body)
+}
+
+/** The error in a body that came with a good status; undefined when the body holds an answer. */
+export const errorIn = (body: JsonObject): boolean => {
+  if (hasAnswer(body)) return false
+  if (errorOf(body) !== undefined) return true
+  return isJsonObject(body.base_resp) && body.base_resp.status_code !== 0
+}
+
+const hasAnswer = (body: JsonObject): boolean => Array.isArray(body.choices) || Array.isArray(body.data)
+
+/** Whether the body holds what the operation asks for. */
+export const answers = (operation: Operation, body: JsonObject): boolean =>
+  Array.isArray(operation === "embeddings" ? body.data : body.choices)
+
+const length = (value: unknown): number => (typeof value === "string" ? value.length : 0)
+
+const choiceCharacters = (choice: unknown): number => {
+  if (!isJsonObject(choice)) return 0
+  const { message } = choice
+  if (!isJsonObject(message)) return length(choice.text)
+  let sum = length(message.content) + length(message.reasoning_content) + length(message.refusal)
+  for (const call of arrayOf(message.tool_calls)) {
+    if (isJsonObject(call) && isJsonObject(call.function)) {
+      sum += length(call.function.name) + length(call.function.arguments)
+    }
+  }
+  return sum
+}
+
+/** What an answer used: as its body says, or else estimated at four characters a token. */
+export const usageOf = (request: LlmRequest, body: JsonObject): Usage => {
+  const usage = fromOpenAi(body.usage)
+  if (usage !== undefined) return usage
+  let characters = 0
+  for (const choice of arrayOf(body.choices)) characters += choiceCharacters(choice)
+  return estimate(estimateInputTokens(request), Math.ceil(characters / 4))
+}
