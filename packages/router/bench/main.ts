@@ -1,0 +1,10 @@
+/** All benches in process. BENCH_SHORT=1 is the short form. */
+import * as Call from "./call.js"
+import * as Lifetime from "./lifetime.js"
+import * as Memory from "./memory.js"
+import * as Selection from "./selection.js"
+
+await Call.run()
+await Lifetime.run()
+await Selection.run()
+await Memory.run()

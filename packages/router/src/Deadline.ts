@@ -1,0 +1,58 @@
+/**
+ * The bound of the whole request: it stamps the request's route, and the innermost Timeouts layer raises it, so that
+ * nothing above interrupts an attempt that should settle as a timeout.
+ */
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import * as Field from "@switchyard/core/Field"
+import { LlmError } from "@switchyard/core/LlmError"
+import { LlmService } from "@switchyard/core/LlmService"
+import * as Service from "@switchyard/core/Service"
+import { toMs, withNow } from "@switchyard/core/Time"
+import { Effect, type Layer, Schema } from "effect"
+
+/** Options of the layer. */
+export const Options = Schema.Struct({
+  /**
+   * Time for the whole request, retries and fallbacks included. Default 600 seconds; a request's own `deadline` (ms)
+   * beats it, and an infinite one means none.
+   */
+  deadline: Schema.optional(Field.duration)
+})
+/** Options of the layer. */
+export type Options = typeof Options.Type
+
+/** Time for a whole request when nobody says otherwise, in ms. */
+export const defaultDeadline = 600_000
+
+/** The error of a request whose deadline has passed: the caller's bound, so it says nothing about any deployment. */
+export const deadlinePassed = (): LlmError =>
+  new LlmError({
+    reason: "Timeout",
+    phase: "total",
+    bound: "caller",
+    description: "the request's deadline passed"
+  })
+
+/**
+ * The layer. A deadline that is already on the route is never extended; one that has passed fails the request with
+ * `Timeout` (phase `total`, bound `caller`) before the inner service is called.
+ */
+export const make = (options: Options = {}): Service.RequestLayer => {
+  const standard = options.deadline === undefined ? defaultDeadline : toMs(options.deadline)
+  return (next) =>
+    Service.request((request) =>
+      withNow((now) => {
+        const { overrides, route } = request
+        const deadline = Math.min(route.deadline, now + (overrides.deadline ?? standard))
+        if (deadline <= now) return Effect.fail(deadlinePassed())
+        return next.call(deadline === route.deadline ? request : { ...request, route: { ...route, deadline } })
+      })
+    )
+}
+
+/** Stamps deadlines around the inner service. Belongs outside everything that takes time: retries, fallbacks, queues. */
+export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService> =>
+  Service.wrap(
+    LlmService,
+    Effect.map(Field.decode(Options, options, "deadline"), (valid) => make(valid))
+  )

@@ -1,0 +1,103 @@
+/**
+ * Keeps requests that carry one provider's state (a previous response's id, reasoning signatures, uploaded files) on the
+ * deployment that issued it: nobody else understands it, so such a request never fails over, and its error says why.
+ */
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import type { DeploymentId } from "@switchyard/core/Deployment"
+import * as Field from "@switchyard/core/Field"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import type { LlmResponse } from "@switchyard/core/LlmResponse"
+import { LlmService } from "@switchyard/core/LlmService"
+import * as Service from "@switchyard/core/Service"
+import { Effect, type Layer, Schema } from "effect"
+import { boundState, issuedState, type ProviderState } from "./internal/providerState.js"
+
+/** Options of the layer. */
+export const Options = Schema.Struct({
+  /** How many issued ids and signatures are remembered, the oldest forgotten first. Default 100,000. */
+  capacity: Schema.optional(Field.positiveCount)
+})
+/** Options of the layer. */
+export type Options = typeof Options.Type
+
+/** Which deployment issued what; bounded, oldest out. */
+class Issued {
+  private readonly owners = new Map<string, DeploymentId>()
+  constructor(private readonly capacity: number) {}
+
+  owner(value: string): DeploymentId | undefined {
+    return this.owners.get(value)
+  }
+
+  note(value: string, owner: DeploymentId): void {
+    this.owners.delete(value)
+    this.owners.set(value, owner)
+    if (this.owners.size <= this.capacity) return
+    const oldest = this.owners.keys().next()
+    if (!oldest.done) this.owners.delete(oldest.value)
+  }
+}
+
+interface Pin {
+  readonly deployment: DeploymentId
+  readonly state: ProviderState
+}
+
+const pinned = (request: LlmRequest, pin: Pin): LlmRequest => ({
+  ...request,
+  demands: { ...request.demands, deployment: pin.deployment },
+  overrides: { ...request.overrides, disableFallbacks: true }
+})
+
+/** The layer; it remembers what answers issue. Belongs outside Fallback, Recovery and Retry. */
+export const make = (options: Options = {}): Service.RequestLayer => {
+  const issued = new Issued(options.capacity ?? 100_000)
+
+  const pinOf = (request: LlmRequest): Pin | undefined => {
+    const states = boundState(request.body)
+    for (let i = states.length - 1; i >= 0; i--) {
+      const state = states[i]
+      const deployment = state === undefined ? undefined : issued.owner(state.value)
+      if (state !== undefined && deployment !== undefined) return { deployment, state }
+    }
+    return undefined
+  }
+
+  const note = (response: LlmResponse): void => {
+    const { journal } = response
+    if (response._tag === "Complete") {
+      const owner = journal.answered?.deployment
+      if (owner !== undefined) for (const value of issuedState(response.body)) issued.note(value, owner)
+      return
+    }
+    const { facts, settlement } = response.events
+    settlement.onSettled((outcome) => {
+      const owner = journal.answered?.deployment
+      if (outcome._tag !== "Completed" || owner === undefined) return
+      for (const value of facts.issued) issued.note(value, owner)
+    })
+  }
+
+  return (next) =>
+    Service.request((request) => {
+      const pin = pinOf(request)
+      if (pin === undefined) return Effect.tap(next.call(request), (response) => Effect.sync(() => note(response)))
+      return Effect.mapBoth(next.call(pinned(request, pin)), {
+        onFailure: (error) =>
+          error.with({
+            description: `${error.description}; the request is bound to deployment ${pin.deployment} by a ${pin.state.kind} and cannot fail over`
+          }),
+        onSuccess: (response) => {
+          note(response)
+          return response
+        }
+      })
+    })
+}
+
+/** Pins requests around the inner service. */
+export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService> =>
+  Service.wrap(
+    LlmService,
+    Effect.map(Field.decode(Options, options, "pinning"), (valid) => make(valid))
+  )

@@ -1,0 +1,339 @@
+/**
+ * The whole tower from one options object: every layer of this package in its place, each with its defaults. Read
+ * `attemptTier` and `requestTier` from the bottom up, as a call goes; to change the order, compose the layers yourself.
+ */
+import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
+import type { DeploymentConfig } from "@switchyard/core/Deployment"
+import { DeploymentService } from "@switchyard/core/DeploymentService"
+import * as Field from "@switchyard/core/Field"
+import { LlmError } from "@switchyard/core/LlmError"
+import { LlmService } from "@switchyard/core/LlmService"
+import * as Service from "@switchyard/core/Service"
+import { toMs } from "@switchyard/core/Time"
+import { Context, Effect, Either, Layer, Schema, type Scope } from "effect"
+import * as AdmissionQueue from "./AdmissionQueue.js"
+import * as AttemptMetrics from "./AttemptMetrics.js"
+import * as Availability from "./Availability.js"
+import * as Balancer from "./Balancer.js"
+import * as Cache from "./Cache.js"
+import * as CacheStore from "./CacheStore.js"
+import * as CallerBudget from "./CallerBudget.js"
+import * as Cooldown from "./Cooldown.js"
+import * as CooldownState from "./CooldownState.js"
+import * as Cost from "./Cost.js"
+import * as Deadline from "./Deadline.js"
+import * as DeploymentRegistry from "./DeploymentRegistry.js"
+import * as DeploymentStats from "./DeploymentStats.js"
+import * as Fallback from "./Fallback.js"
+import * as FallbackChains from "./FallbackChains.js"
+import * as HealthProbes from "./HealthProbes.js"
+import * as Hedge from "./Hedge.js"
+import * as Latency from "./Latency.js"
+import * as LatencyTracker from "./LatencyTracker.js"
+import * as Limits from "./Limits.js"
+import * as Pinning from "./Pinning.js"
+import * as PriceBook from "./PriceBook.js"
+import * as Recovery from "./Recovery.js"
+import * as RequestMetrics from "./RequestMetrics.js"
+import * as Retry from "./Retry.js"
+import * as RetryBudget from "./RetryBudget.js"
+import { RouterEvents } from "./RouterEvents.js"
+import * as Strategies from "./RoutingStrategy/Names.js"
+import { RoutingStrategy, type Strategy, uniform } from "./RoutingStrategy.js"
+import * as SpendLimits from "./SpendLimits.js"
+import * as SpendWindows from "./SpendWindows.js"
+import * as Timeouts from "./Timeouts.js"
+import * as UsageWindows from "./UsageWindows.js"
+
+/** A strategy of one's own in place of a name; it may read any state of the tower. */
+export type StrategyLayer = Layer.Layer<
+  RoutingStrategy,
+  ConfigError,
+  | LatencyTracker.LatencyTracker
+  | DeploymentStats.DeploymentStats
+  | UsageWindows.UsageWindows
+  | PriceBook.PriceBook
+  | DeploymentRegistry.DeploymentRegistry
+>
+
+const off = Schema.Literal(false)
+
+const concerns = Schema.Struct({
+  balancer: Schema.optional(Balancer.Options),
+  retry: Schema.optional(Schema.Union(off, Retry.Options)),
+  retryBudget: Schema.optional(RetryBudget.Options),
+  fallback: Schema.optional(Fallback.Options),
+  recovery: Schema.optional(Recovery.Options),
+  cooldown: Schema.optional(Schema.Union(off, Cooldown.Options)),
+  healthProbes: Schema.optional(HealthProbes.Options),
+  limits: Schema.optional(Schema.Union(off, Limits.Options)),
+  latency: Schema.optional(LatencyTracker.Options),
+  timeouts: Schema.optional(Timeouts.Options),
+  deadline: Schema.optional(Deadline.Options),
+  callerBudget: Schema.optional(CallerBudget.Options),
+  spendLimits: Schema.optional(SpendLimits.Options),
+  cache: Schema.optional(Cache.Options),
+  cacheStore: Schema.optional(CacheStore.Options),
+  queue: Schema.optional(AdmissionQueue.Options),
+  hedge: Schema.optional(Hedge.Options),
+  pinning: Schema.optional(Schema.Union(off, Pinning.Options)),
+  metrics: Schema.optional(Schema.Union(off, RequestMetrics.Options)),
+  prices: Schema.optional(
+    Schema.Record({
+      key: Schema.String,
+      value: Schema.Struct({ input: Field.price, cachedInput: Field.price, output: Field.price })
+    })
+  )
+})
+
+/**
+ * Options of the default tower: the deployments, and what each layer calls its own options. `false` leaves a layer out.
+ */
+export interface Options extends DeploymentRegistry.RegistryConfig, Schema.Schema.Type<typeof concerns> {
+  /** A strategy's name (default `peak-ewma`), or a layer of one's own. */
+  readonly strategy?: string | StrategyLayer
+  /** Other strategies for single model groups, by the group's name. */
+  readonly groupStrategies?: Readonly<Record<string, string | StrategyLayer>>
+}
+
+/** The state that a tower keeps, for dashboards and admin endpoints. */
+export type State =
+  | DeploymentRegistry.DeploymentRegistry
+  | DeploymentStats.DeploymentStats
+  | CooldownState.CooldownState
+  | LatencyTracker.LatencyTracker
+  | UsageWindows.UsageWindows
+  | SpendWindows.SpendWindows
+  | RetryBudget.RetryBudget
+  | PriceBook.PriceBook
+  | CacheStore.CacheStore
+
+const strategyLayer = (
+  strategy: string | StrategyLayer = "peak-ewma",
+  path = "strategy"
+): Either.Either<StrategyLayer, ConfigError> =>
+  typeof strategy === "string" ? Strategies.byName(strategy, {}, path) : Either.right(strategy)
+
+const groupLayers = ({ groupStrategies = {} }: Options) =>
+  Object.entries(groupStrategies).map(
+    ([group, strategy]) => [group, strategyLayer(strategy, `groupStrategies.${group}`)] as const
+  )
+
+/** Each group's own strategy, and `strategy` for the others. */
+const buildStrategy = (options: Options) =>
+  Effect.gen(function* () {
+    const build = (layer: StrategyLayer) =>
+      Effect.map(Layer.build(layer), (context) => Context.get(context, RoutingStrategy))
+    const standard = yield* build(yield* strategyLayer(options.strategy))
+    const own = new Map<string, Strategy>()
+    for (const [group, layer] of groupLayers(options)) own.set(group, yield* build(yield* layer))
+    if (own.size === 0) return standard
+    return {
+      name: "per group",
+      select: (candidates) => (own.get(candidates.group) ?? standard).select(candidates)
+    } satisfies Strategy
+  })
+
+const chainIssues = (options: Options): ReadonlyArray<ConfigIssue> => {
+  const registry = Effect.runSync(Effect.either(DeploymentRegistry.make(options)))
+  if (Either.isLeft(registry) || options.fallback?.chains === undefined) return []
+  const { resolve } = registry.right
+  const chains = FallbackChains.FallbackChains.make(options.fallback.chains, resolve)
+  return chains.validate((model) => resolve(model) !== undefined, "fallback.chains").errors
+}
+
+/** Everything that is wrong with the options, each with its path; empty when they make a router. */
+export const check = (options: Options): ReadonlyArray<ConfigIssue> => {
+  const { aliases, defaultGroup, deployments, groupStrategies, strategy, ...rest } = options
+  const issuesOf = (result: Either.Either<unknown, ConfigError>) => (Either.isLeft(result) ? result.left.issues : [])
+  const found = [
+    ...issuesOf(DeploymentRegistry.decode(options)),
+    ...issuesOf(strategyLayer(strategy)),
+    ...groupLayers(options).flatMap(([, layer]) => issuesOf(layer)),
+    ...Field.issuesOf(concerns, rest, "")
+  ]
+  return found.length > 0 ? found : chainIssues(options)
+}
+
+const attemptTier = (base: Service.AttemptService, options: Options) =>
+  Effect.gen(function* () {
+    const cooldowns = yield* CooldownState.CooldownState
+    const tracker = yield* LatencyTracker.LatencyTracker
+    const usage = yield* UsageWindows.UsageWindows
+    const windows = yield* SpendWindows.SpendWindows
+    const prices = yield* PriceBook.PriceBook
+    const events = yield* RouterEvents
+    return base.pipe(
+      Timeouts.make(options.timeouts),
+      options.metrics === false ? keep : AttemptMetrics.make(options.metrics),
+      Latency.make(tracker),
+      Cost.make(prices),
+      options.spendLimits === undefined ? keep : SpendLimits.make({ windows, prices, events }, options.spendLimits),
+      options.limits === false ? keep : Limits.make({ windows: usage }, options.limits),
+      options.cooldown === false ? keep : Cooldown.make({ state: cooldowns }, options.cooldown)
+    )
+  })
+
+const requestTier = (attempts: Service.AttemptService, strategy: Strategy, options: Options) =>
+  Effect.gen(function* () {
+    const registry = yield* DeploymentRegistry.DeploymentRegistry
+    const stats = yield* DeploymentStats.DeploymentStats
+    const budget = yield* RetryBudget.RetryBudget
+    const windows = yield* SpendWindows.SpendWindows
+    const prices = yield* PriceBook.PriceBook
+    const events = yield* RouterEvents
+    const random = yield* uniform
+    const tracker = yield* LatencyTracker.LatencyTracker
+    const usage = yield* UsageWindows.UsageWindows
+    const availability = Availability.make(registry, attempts)
+    return attempts.pipe(
+      Balancer.make({ registry, strategy, stats }, options.balancer),
+      options.queue === undefined ? keep : AdmissionQueue.make({ registry, windows: usage }, options.queue),
+      options.hedge === undefined
+        ? keep
+        : Hedge.make(
+            { availability, budget, events, delay: hedgeDelay(options.hedge, tracker, registry) },
+            options.hedge
+          ),
+      options.retry === false ? keep : Retry.make({ availability, budget, events, random }, options.retry),
+      Fallback.make({ registry, events }, options.fallback),
+      Recovery.make({ registry }, options.recovery),
+      options.pinning === false ? keep : Pinning.make(options.pinning),
+      options.callerBudget === undefined
+        ? keep
+        : CallerBudget.make({ windows, registry, prices, events }, options.callerBudget),
+      Deadline.make(options.deadline),
+      options.cache === undefined
+        ? keep
+        : Cache.make({ store: yield* CacheStore.CacheStore, scope: yield* Effect.scope }, options.cache),
+      options.metrics === false
+        ? keep
+        : RequestMetrics.make((model) => registry.resolve(model) !== undefined, options.metrics)
+    )
+  })
+
+const hedgeDelay = (
+  options: Hedge.Options,
+  tracker: Context.Tag.Service<LatencyTracker.LatencyTracker>,
+  registry: Context.Tag.Service<DeploymentRegistry.DeploymentRegistry>
+): Hedge.HedgeDeps["delay"] => {
+  if (options.delay === undefined) return Hedge.quantileDelay(tracker, registry, options)
+  const fixed = toMs(options.delay)
+  return () => fixed
+}
+
+const keep = <A>(service: A): A => service
+
+const stateLayer = (options: Options): Layer.Layer<State, ConfigError> =>
+  Layer.mergeAll(
+    DeploymentRegistry.layer(options),
+    DeploymentStats.layerMemory,
+    CooldownState.layerMemory,
+    LatencyTracker.layerMemory(options.latency),
+    UsageWindows.layerMemory,
+    SpendWindows.layerMemory,
+    RetryBudget.layerMemory(options.retryBudget),
+    CacheStore.layerMemory(options.cacheStore),
+    options.prices === undefined ? PriceBook.layerPublic : PriceBook.layer(options.prices)
+  )
+
+/** A tower that was built: the service, and the state that it keeps. */
+export interface Tower {
+  readonly service: Service.RequestService
+  readonly state: Context.Context<State>
+}
+
+/**
+ * Builds the default tower around a base service. Fails with everything that is wrong with the options at once. Health
+ * probes, when they are on, run until the scope closes.
+ */
+export const make = (options: Options, base: Service.AttemptService): Effect.Effect<Tower, ConfigError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const issues = check(options)
+    if (issues.length > 0) return yield* new ConfigError({ issues })
+    const state = yield* Layer.build(stateLayer(options))
+    const strategy = yield* buildStrategy(options).pipe(Effect.provide(state))
+    const attempts = yield* attemptTier(base, options).pipe(Effect.provide(state))
+    const service = yield* requestTier(attempts, strategy, options).pipe(Effect.provide(state))
+    yield* HealthProbes.run(
+      {
+        state: Context.get(state, CooldownState.CooldownState),
+        registry: Context.get(state, DeploymentRegistry.DeploymentRegistry),
+        probe: HealthProbes.chat(base)
+      },
+      options.healthProbes
+    )
+    return { service, state }
+  })
+
+/**
+ * The default tower as a layer: give it a base service, and it answers requests that name a model group.
+ *
+ * @example
+ * ```ts
+ * import * as Providers from "@switchyard/providers/Providers"
+ * import * as Transport from "@switchyard/providers/Transport"
+ * import * as Router from "@switchyard/router/Router"
+ * import { Layer } from "effect"
+ *
+ * const Live = Router.layer({
+ *   deployments: [
+ *     { id: "eu", group: "smart", model: "gpt-4o", baseUrl: "https://eu.example.com/v1", rpm: 500 },
+ *     { id: "us", group: "smart", model: "gpt-4o", baseUrl: "https://us.example.com/v1" }
+ *   ],
+ *   retry: { attempts: 3 },
+ *   cooldown: { failures: 5 }
+ * }).pipe(Layer.provide(Providers.layer), Layer.provide(Transport.layerUndici()))
+ * ```
+ */
+export const layer = (options: Options): Layer.Layer<LlmService | State, ConfigError, DeploymentService> =>
+  Layer.scopedContext(
+    Effect.gen(function* () {
+      const { service, state } = yield* make(options, yield* DeploymentService)
+      return Context.add(state, LlmService, service)
+    })
+  )
+
+/** A deployment and the service that answers for it. */
+export interface ServiceEntry {
+  /** `group` defaults to `default`, `model` to the id. */
+  readonly deployment: Partial<DeploymentConfig> & { readonly id: string }
+  readonly service: Service.RequestService
+}
+
+/** Options of a router over given services. */
+export interface FromServicesOptions extends Omit<Options, "deployments"> {
+  /** One weight per service, in their order; beats the deployments' own. */
+  readonly weights?: ReadonlyArray<number>
+}
+
+const notOurs = (id: string): LlmError =>
+  new LlmError({ reason: "Unavailable", description: "no service was given for this deployment", deployment: id })
+
+/**
+ * Routes over services that the caller built, for example clients of other libraries: each becomes a deployment, and all
+ * the layers apply. Requests name a deployment's group (`default` where none is given).
+ */
+export const fromServices = (
+  entries: ReadonlyArray<ServiceEntry>,
+  options: FromServicesOptions = {}
+): Effect.Effect<Tower, ConfigError, Scope.Scope> =>
+  Effect.suspend(() => {
+    const { weights, ...rest } = options
+    if (weights !== undefined && weights.length !== entries.length) {
+      const expected = `one weight for each of the ${entries.length} services`
+      return Effect.fail(new ConfigError({ issues: [issue("weights", weights, expected)] }))
+    }
+    const services = new Map(entries.map(({ deployment, service }) => [deployment.id, service]))
+    const deployments = entries.map(({ deployment }, index): DeploymentConfig => {
+      const weight = weights?.[index] ?? deployment.weight
+      return { group: "default", model: deployment.id, ...deployment, ...(weight === undefined ? {} : { weight }) }
+    })
+    const base = Service.attempt((attempt) => {
+      const service = services.get(attempt.deployment)
+      return service === undefined
+        ? Effect.fail(notOurs(attempt.deployment))
+        : service.call({ ...attempt.request, model: attempt.model })
+    })
+    return make({ ...rest, deployments }, base)
+  })

@@ -1,0 +1,113 @@
+/**
+ * Lowest average latency, LiteLLM's `latency-based-routing`: streams by time to first token, other calls by duration. A
+ * deployment of which nothing is known, or nothing recent, is explored: it gets the next call while fewer than
+ * `maxExploring` of its calls are unanswered, so it is neither starved nor flooded. One that failed while it was explored
+ * rests for about half a minute. When nothing is known of any, calls go where the fewest are unanswered.
+ */
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import * as Field from "@switchyard/core/Field"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import type { Slot } from "@switchyard/core/Slot"
+import { type Context, Effect, Layer, Schema } from "effect"
+import type { Candidates } from "../Candidates.js"
+import { DeploymentStats } from "../DeploymentStats.js"
+import { LowestPick } from "../internal/lowestPick.js"
+import { type DeploymentLatency, LatencyTracker } from "../LatencyTracker.js"
+import { RoutingStrategy, type Strategy, type Uniform, uniform } from "../RoutingStrategy.js"
+
+/** Options of the strategy. */
+export const Options = Schema.Struct({
+  /** Chooses at random among those within `lowest · (1 + buffer)`. Default 0: the lowest alone. */
+  buffer: Schema.optional(Field.nonNegative),
+  /** Compares calls that are no streams by duration per output token. Default false: by duration. */
+  perOutputToken: Schema.optional(Schema.Boolean),
+  /** Unanswered calls allowed on a deployment whose latency is unknown, while that of another is known. Default 1. */
+  maxExploring: Schema.optional(Field.positiveCount)
+})
+/** Options of the strategy. */
+export type Options = typeof Options.Type
+
+/** What the strategy works with. */
+export interface Deps {
+  readonly tracker: Context.Tag.Service<LatencyTracker>
+  readonly stats: Context.Tag.Service<DeploymentStats>
+  readonly random: Uniform
+}
+
+/** A failure penalty above this is a failure of the last half minute: not the moment to explore. */
+const restAbove = 1.25
+
+/** The strategy, from the figures that it reads. */
+export const make = ({ random, stats, tracker }: Deps, options: Options = {}): Strategy => {
+  const buffer = options.buffer ?? 0
+  const perOutputToken = options.perOutputToken ?? false
+  const maxExploring = options.maxExploring ?? 1
+  const warm = new LowestPick(random)
+  const cold = new LowestPick(random)
+
+  const average = (latency: DeploymentLatency, request: LlmRequest, now: number): number | undefined => {
+    if (request.stream) return latency.timeToFirstToken(now)
+    return perOutputToken ? latency.durationPerToken(now) : latency.duration(now)
+  }
+
+  /** Calls that were chosen and have no answer yet, including those that the tracker has not seen begin. */
+  const unanswered = (slot: Slot, latency: DeploymentLatency): number =>
+    Math.max(latency.unanswered, stats.of(slot).inFlight - (latency.running - latency.unanswered))
+
+  const mayExplore = (slot: Slot, now: number): boolean => {
+    const latency = tracker.of(slot)
+    return unanswered(slot, latency) < maxExploring && latency.failurePenalty(now) <= restAbove
+  }
+
+  /** Finds the best of the known ones, and of the unknown ones that with the fewest unanswered calls. */
+  const survey = (candidates: Candidates): void => {
+    const { now, request, size } = candidates
+    warm.clear()
+    cold.clear()
+    for (let i = 0; i < size; i++) {
+      const slot = candidates.at(i)
+      const latency = tracker.of(slot)
+      const known = average(latency, request, now)
+      if (known !== undefined) {
+        if (warm.admits(known) && candidates.isOpen(i)) warm.take(i, known)
+      } else {
+        const rank = (unanswered(slot, latency) + 1) * latency.failurePenalty(now)
+        if (cold.admits(rank) && candidates.isOpen(i)) cold.take(i, rank)
+      }
+    }
+  }
+
+  /** Any of the known ones that are hardly slower than the best. */
+  const withinBuffer = (candidates: Candidates, limit: number): number => {
+    const { now, request, size } = candidates
+    warm.clear()
+    for (let i = 0; i < size; i++) {
+      const known = average(tracker.of(candidates.at(i)), request, now)
+      if (known !== undefined && known <= limit && candidates.isOpen(i)) warm.take(i, 0)
+    }
+    return warm.index
+  }
+
+  return {
+    name: "LatencyBased",
+    select: (candidates) => {
+      survey(candidates)
+      if (warm.index === -1) return cold.index
+      if (cold.index !== -1 && mayExplore(candidates.at(cold.index), candidates.now)) return cold.index
+      return buffer === 0 ? warm.index : withinBuffer(candidates, warm.score * (1 + buffer))
+    }
+  }
+}
+
+/** Sends calls to the fastest deployment. */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<RoutingStrategy, ConfigError, LatencyTracker | DeploymentStats> =>
+  Layer.effect(
+    RoutingStrategy,
+    Effect.gen(function* () {
+      const valid = yield* Field.decode(Options, options, "latencyBased")
+      const random = yield* uniform
+      return make({ tracker: yield* LatencyTracker, stats: yield* DeploymentStats, random }, valid)
+    })
+  )

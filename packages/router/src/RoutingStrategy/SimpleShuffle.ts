@@ -1,0 +1,17 @@
+/**
+ * Weighted random choice, LiteLLM's `simple-shuffle`. Shares are the deployments' weights when any of them has one (the
+ * others count as 1), else their rpm, else their tpm, else all equal; a deployment without a limit counts as the largest.
+ * When all shares are 0 the choice is even.
+ */
+import type { Layer } from "effect"
+import { weightedOpen } from "../internal/weighted.js"
+import { layerWith, type RoutingStrategy, type Strategy, type Uniform } from "../RoutingStrategy.js"
+
+/** The strategy, from its source of random numbers. */
+export const make = (deps: { readonly random: Uniform }): Strategy => ({
+  name: "SimpleShuffle",
+  select: (candidates) => weightedOpen(candidates, deps.random)
+})
+
+/** Spreads calls at random, in proportion to the deployments' weights. */
+export const layer: Layer.Layer<RoutingStrategy> = layerWith((random) => make({ random }))

@@ -1,0 +1,179 @@
+/**
+ * Money spent per key in a window of time: reserved before a call, settled to the real cost after it, so that calls in
+ * flight together cannot overspend. A window begins with its first reservation and ends after its length; it follows the
+ * clock, and no background task resets anything.
+ */
+import * as Field from "@switchyard/core/Field"
+import { Context, Layer, Schema } from "effect"
+
+/** How much may be spent in how long. */
+export const SpendLimit = Schema.Struct({
+  /** USD per window. 0 means nothing may be spent. */
+  limit: Field.nonNegative,
+  /** Length of a window, for example "1 day". */
+  window: Field.duration
+})
+/** How much may be spent in how long. */
+export type SpendLimit = typeof SpendLimit.Type
+
+/** Money set aside for one call; settle it exactly once. */
+export interface Reservation {
+  /** Replaces the reservation by what the call really cost, in USD. Later calls do nothing. */
+  readonly settle: (cost: number, now: number) => void
+}
+
+/** Sums of doubles miss by some units in the last place; the last call that fits must still fit. */
+const tolerance = 1 + 1e-9
+
+/**
+ * The window of one key. Times are monotonic ms, money is USD. The limit is said at each question and is no part of the
+ * state, so a changed limit forgets nothing that was spent.
+ */
+export class SpendWindow {
+  private spent = 0
+  private reserved = 0
+  private inFlight = 0
+  private endsAt = Number.NEGATIVE_INFINITY
+  private told = false
+
+  constructor(
+    /** ms */
+    readonly length: number
+  ) {}
+
+  /** USD spent in the window in force, and reserved by calls in flight. */
+  used(now: number): number {
+    this.roll(now)
+    return this.spent + this.reserved
+  }
+
+  /** When the window in force ends; undefined when none has begun. */
+  resetsAt(now: number): number | undefined {
+    this.roll(now)
+    return this.endsAt > now ? this.endsAt : undefined
+  }
+
+  /** Nothing is spent in a window in force, and no call is in flight. */
+  isIdle(now: number): boolean {
+    return !this.isHeld && this.endsAt <= now
+  }
+
+  /** A call in flight holds a reservation. */
+  get isHeld(): boolean {
+    return this.inFlight > 0
+  }
+
+  /** Whether a call of that estimated cost fits; one dearer than the whole limit fits when nothing else is used. */
+  fits(estimate: number, limit: number, now: number): boolean {
+    return isRoom(this.used(now), estimate, limit)
+  }
+
+  /** Whether what was spent already leaves no room, so that only the window's end helps and not the end of a call. */
+  isSpent(estimate: number, limit: number, now: number): boolean {
+    this.roll(now)
+    return !isRoom(this.spent, estimate, limit)
+  }
+
+  /** True the first time in a window: who refuses calls says so once. */
+  tellOnce(now: number): boolean {
+    this.roll(now)
+    if (this.told) return false
+    this.told = true
+    return true
+  }
+
+  /**
+   * Sets `estimate` aside if it fits; an estimate above the whole limit counts as the limit. Undefined when it does not
+   * fit. A reservation outlives the end of its window: the call is still going to cost what it costs.
+   */
+  reserve(estimate: number, limit: number, now: number): Reservation | undefined {
+    if (!this.fits(estimate, limit, now)) return undefined
+    const amount = Math.min(estimate, limit)
+    this.begin(now)
+    this.reserved += amount
+    this.inFlight++
+    let isOver = false
+    return {
+      settle: (cost, at) => {
+        if (isOver) return
+        isOver = true
+        this.settle(amount, cost, at)
+      }
+    }
+  }
+
+  private settle(amount: number, cost: number, now: number): void {
+    this.roll(now)
+    this.inFlight--
+    this.reserved = this.inFlight === 0 ? 0 : this.reserved - amount
+    if (!(cost > 0)) return
+    this.begin(now)
+    this.spent += cost
+  }
+
+  private begin(now: number): void {
+    if (this.endsAt <= now) this.endsAt = now + this.length
+  }
+
+  private roll(now: number): void {
+    if (this.endsAt > now || this.endsAt === Number.NEGATIVE_INFINITY) return
+    this.spent = 0
+    this.endsAt = Number.NEGATIVE_INFINITY
+    this.told = false
+  }
+}
+
+const isRoom = (used: number, estimate: number, limit: number): boolean =>
+  used < limit && used + Math.min(estimate, limit) <= limit * tolerance
+
+/** Where the money of each key goes. */
+export class SpendWindows extends Context.Tag("@switchyard/router/SpendWindows")<
+  SpendWindows,
+  {
+    /**
+     * The window of a scope (`caller`, `deployment`, `provider`, `tag`), a key and a length (ms): the same one for all who
+     * ask, so that a budget per day and one per month stand side by side, and a reload finds what was spent.
+     */
+    readonly window: (scope: string, key: string, length: number, now: number) => SpendWindow
+  }
+>() {}
+
+/** Makes room for a hundredth of the capacity at once, so that looking through all windows is rare. */
+const prune = (windows: Map<string, SpendWindow>, capacity: number, now: number): void => {
+  for (const [key, window] of windows) if (window.isIdle(now)) windows.delete(key)
+  const enough = capacity - Math.ceil(capacity / 100)
+  for (const [key, window] of windows) {
+    if (windows.size <= enough) return
+    if (!window.isHeld) windows.delete(key)
+  }
+}
+
+/**
+ * A value of the service. At most `capacity` windows (default 100,000) are kept for each scope: when there are more, those
+ * that have ended are forgotten, then the oldest, but never one that a call in flight holds.
+ */
+export const make = (capacity = 100_000): Context.Tag.Service<SpendWindows> => {
+  const scopes = new Map<string, Map<string, SpendWindow>>()
+  const windowsOf = (scope: string): Map<string, SpendWindow> => {
+    const known = scopes.get(scope)
+    if (known !== undefined) return known
+    const made = new Map<string, SpendWindow>()
+    scopes.set(scope, made)
+    return made
+  }
+  return {
+    window: (scope, key, length, now) => {
+      const windows = windowsOf(scope)
+      const name = `${length} ${key}`
+      const known = windows.get(name)
+      if (known !== undefined) return known
+      if (windows.size >= capacity) prune(windows, capacity, now)
+      const made = new SpendWindow(length)
+      windows.set(name, made)
+      return made
+    }
+  }
+}
+
+/** Windows kept in this process. */
+export const layerMemory: Layer.Layer<SpendWindows> = Layer.sync(SpendWindows, () => make())

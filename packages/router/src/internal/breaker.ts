@@ -1,0 +1,385 @@
+/**
+ * The circuit breaker of one deployment, as a plain state machine: closed, open, half-open. It knows no clock, no fiber and
+ * no error type; whoever calls it says what happened and when. After Nygard's circuit breaker, with gobreaker's generations
+ * (here `epoch`): what began before the last change of state has no say in the next.
+ */
+import { busy, type Closed, closed, open, type Status } from "@switchyard/core/Status"
+import { after, type HealthEvent, type HealthStatus } from "../HealthStatus.js"
+import type { RouterEvent } from "../RouterEvents.js"
+import { RateWindow } from "./rateWindow.js"
+
+/** When a breaker opens, for how long, and what closes it again. Times are ms. */
+export interface Policy {
+  /** Consecutive failures that open it; `Infinity` switches the rule off. */
+  readonly failures: number
+  /** The failure rate that opens it when exceeded; `Infinity` switches the rule off. */
+  readonly failureRate: number
+  /** Failures within the window that open it; `Infinity` switches the rule off. */
+  readonly windowFailures: number
+  /** Calls in the window below which `failureRate` and `windowFailures` say nothing. */
+  readonly minimumCalls: number
+  readonly window: number
+  /** Failures in the window that are borne, by reason: one more opens it, and no other rule looks at them. */
+  readonly allowedFails: Readonly<Record<string, number | undefined>>
+  /** The first cooldown; 0 means never. */
+  readonly duration: number
+  readonly maxDuration: number
+  /** The cooldown after a failure that opens it at once. */
+  readonly tripDuration: number
+  /** The most that chance takes off a cooldown, as a share. */
+  readonly jitter: number
+  readonly maxRetryAfter: number
+  /** The most that chance adds to a Retry-After, as a share. */
+  readonly retryAfterJitter: number
+  /** Calls at once while half-open, before the first success. */
+  readonly permits: number
+  /** Successes in a row that close it, and that make a degraded deployment healthy. */
+  readonly successThreshold: number
+  /** How long a recovered deployment ramps up; 0 means not at all. */
+  readonly slowStart: number
+}
+
+/** What a deployment sets for itself. */
+export interface Overrides {
+  /** ms; takes the place of `duration`. 0 means that it never cools. */
+  readonly cooldown: number | undefined
+  /** Failures in the window that are borne; takes the place of the counting rules. */
+  readonly allowedFails: number | undefined
+}
+
+/** Says which epoch a call began in, and whether it holds a half-open permit. */
+export interface Ticket {
+  readonly epoch: number
+  /** Admitted on trial: decided at its first content. */
+  readonly onTrial: boolean
+  permit: boolean
+  /** On trial only: a success, now, would be no news. */
+  decided: boolean
+}
+
+/** The state of a breaker at one moment, for dashboards and tests. */
+export interface BreakerView {
+  readonly deployment: string
+  readonly health: HealthStatus
+  readonly circuit: "closed" | "open" | "halfOpen"
+  /** Why it takes no calls (`isolated`, `unhealthy`, `retryAfter`, `cooldown`, `probing`); undefined when it takes them. */
+  readonly blockedBy: string | undefined
+  /** Monotonic ms when it takes calls again by itself; undefined when it takes them, or nobody knows. */
+  readonly until: number | undefined
+  /** The error that opened it last; undefined once it recovered. */
+  readonly reason: string | undefined
+  /** Counts changes of state: results of calls from an older one are ignored. */
+  readonly epoch: number
+  readonly consecutiveFailures: number
+  readonly consecutiveSuccesses: number
+  /** How often it opened since it was last healthy. */
+  readonly trips: number
+  /** Half-open permits that are free; 0 when it is not half-open. */
+  readonly permits: number
+  /** The share of its traffic that a recovered deployment should get, 0 to 1. */
+  readonly rampFactor: number
+}
+
+const minRamp = 0.1
+const probing = busy("probing")
+const unhealthy = closed("unhealthy")
+
+const ticket = (epoch: number, onTrial: boolean, permit: boolean): Ticket => ({
+  epoch,
+  onTrial,
+  permit,
+  decided: false
+})
+
+/** One deployment's breaker. Every `now` is monotonic ms. */
+export class Breaker {
+  private circuit: "closed" | "open" | "halfOpen" = "closed"
+  private health: HealthStatus = "Unknown"
+  private ordinary = ticket(0, false, false)
+  private openUntil = Number.NEGATIVE_INFINITY
+  private notBefore = Number.NEGATIVE_INFINITY
+  private cooling: Closed = closed("cooldown")
+  private waiting: Closed = closed("retryAfter")
+  private unhealthyBy: string | undefined
+  private openedBy: string | undefined
+  private trips = 0
+  private consecutiveFailures = 0
+  private consecutiveSuccesses = 0
+  private permits = 1
+  private inUse = 0
+  private rampFrom = Number.NEGATIVE_INFINITY
+  private ramp = 0
+  private calls: RateWindow | undefined
+  private failures: RateWindow | undefined
+  private byReason: Map<string, RateWindow> | undefined
+
+  constructor(
+    readonly deployment: string,
+    /** Uniform in [0, 1). */
+    private readonly random: () => number,
+    private readonly publish: (event: RouterEvent) => void
+  ) {}
+
+  /** Whether a call would be admitted: a plain read that changes nothing and allocates nothing. */
+  status(now: number): Status {
+    if (this.unhealthyBy !== undefined) return unhealthy
+    if (now < this.notBefore) return this.waiting
+    if (this.circuit === "closed") return open
+    if (this.circuit === "open") return now < this.openUntil ? this.cooling : open
+    return this.inUse < this.permits ? open : probing
+  }
+
+  /**
+   * Lets a call in, or not. `forced` passes a cooldown and a half-open state without a permit, never a Retry-After or a
+   * failed health probe. Who is let in hands the ticket to `succeeded`, `failed` or `undecided` when the call is over.
+   */
+  admit(policy: Policy, now: number, forced: boolean): Ticket | undefined {
+    if (this.unhealthyBy !== undefined || now < this.notBefore) return undefined
+    if (this.circuit === "closed") return this.ordinary
+    if (this.circuit === "open") {
+      if (now < this.openUntil) return forced ? ticket(this.epoch, true, false) : undefined
+      this.enterHalfOpen(policy, now)
+    }
+    const permit = this.inUse < this.permits
+    if (!permit && !forced) return undefined
+    if (permit) this.inUse++
+    return ticket(this.epoch, true, permit)
+  }
+
+  /** A call succeeded; one on trial may say so at its first content, and its end is then no news. */
+  succeeded(by: Ticket, policy: Policy, now: number): void {
+    if (by.decided || !this.concludes(by)) return
+    if (by.onTrial) by.decided = true
+    this.consecutiveFailures = 0
+    this.consecutiveSuccesses++
+    if (this.circuit === "closed") {
+      this.callsOf(policy).add(now)
+      this.note("Succeeded")
+      if (this.consecutiveSuccesses >= policy.successThreshold) this.note("Recovered")
+      return
+    }
+    if (this.circuit === "open") this.enterHalfOpen(policy, now)
+    if (this.consecutiveSuccesses < policy.successThreshold) {
+      this.permits = policy.permits + this.consecutiveSuccesses
+      return
+    }
+    this.ramp = policy.slowStart
+    this.rampFrom = now
+    this.close(now)
+    this.note("Recovered")
+  }
+
+  /** A call failed in a way that says something about the deployment. `atOnce`: the reason alone opens the breaker. */
+  failed(by: Ticket, reason: string, atOnce: boolean, own: Overrides, policy: Policy, now: number): void {
+    if (by.onTrial) by.decided = true
+    if (!this.concludes(by)) return
+    this.consecutiveSuccesses = 0
+    this.note("Failed")
+    const base = own.cooldown ?? policy.duration
+    if (this.circuit === "closed") {
+      if (this.isTooMuch(reason, atOnce, own, policy, now) && base > 0) this.trip(reason, atOnce, base, policy, now)
+      return
+    }
+    this.consecutiveFailures++
+    if (base === 0) this.close(now)
+    else if (this.circuit === "halfOpen") this.trip(reason, atOnce, base, policy, now)
+    else if (atOnce) this.openFor(reason, this.jittered(policy.tripDuration, policy), now)
+  }
+
+  /** A call ended without a word about the deployment: its caller left, or the request itself was wrong. */
+  undecided(by: Ticket): void {
+    if (by.onTrial) by.decided = true
+    this.concludes(by)
+  }
+
+  /** The provider asked to be left alone for `wait` ms. The flag is only ever extended, and no state changes with it. */
+  retryAfter(wait: number, policy: Policy, now: number): void {
+    if (!(wait > 0)) return
+    const until = now + Math.min(wait, policy.maxRetryAfter) * (1 + policy.retryAfterJitter * this.random())
+    if (until <= this.notBefore) return
+    this.notBefore = until
+    this.makeStatuses()
+  }
+
+  /** Opens it by hand, or because another replica did, for at least `duration` ms. Later cooldowns are no longer for it. */
+  cool(reason: string, duration: number, now: number): void {
+    this.permits = 1
+    this.opens(reason, duration, now)
+  }
+
+  /** Closes it by hand, with a clean record: cooldown and Retry-After are forgotten, a failed health probe is not. */
+  reset(now: number): void {
+    this.notBefore = Number.NEGATIVE_INFINITY
+    this.consecutiveFailures = 0
+    this.forgetCounts()
+    if (this.circuit !== "closed") this.close(now)
+  }
+
+  /** Health probes fail: no calls until they succeed again, whatever the circuit does meanwhile. */
+  probeFailed(reason: string, now: number): void {
+    if (this.unhealthyBy !== undefined) return
+    this.health = after(this.healthAt(now), "ProbeFailed")
+    this.unhealthyBy = reason
+    this.publish({ _tag: "ProbeFailed", at: now, deployment: this.deployment, reason })
+  }
+
+  /** Health probes succeed again. A cooldown that still runs goes on. */
+  probeRecovered(now: number): void {
+    if (this.unhealthyBy === undefined) return
+    this.unhealthyBy = undefined
+    this.consecutiveSuccesses = this.circuit === "closed" ? 0 : this.consecutiveSuccesses
+    this.note(this.circuit === "open" && now < this.openUntil ? "Tripped" : "ProbeRecovered")
+    this.publish({ _tag: "ProbeRecovered", at: now, deployment: this.deployment })
+  }
+
+  /** The health at a moment: a cooldown that has run out reads as degraded before anybody called. */
+  healthAt(now: number): HealthStatus {
+    return this.circuit === "open" && now >= this.openUntil ? after(this.health, "Expired") : this.health
+  }
+
+  /**
+   * The share of its usual traffic that a strategy should give it: 1, but after a recovery with slow start a line from 0.1
+   * up to 1.
+   */
+  rampFactor(now: number): number {
+    const passed = now - this.rampFrom
+    return passed >= this.ramp ? 1 : Math.max(minRamp, passed / this.ramp)
+  }
+
+  /** Everything there is to know, read without changing anything. */
+  view(now: number): BreakerView {
+    const status = this.status(now)
+    const due = this.circuit === "open" && now >= this.openUntil
+    return {
+      deployment: this.deployment,
+      health: this.healthAt(now),
+      circuit: due ? "halfOpen" : this.circuit,
+      blockedBy: status._tag === "Open" ? undefined : status.reason,
+      until: status._tag === "Open" ? undefined : status.until,
+      reason: this.unhealthyBy ?? this.openedBy,
+      epoch: this.epoch,
+      consecutiveFailures: this.consecutiveFailures,
+      consecutiveSuccesses: this.consecutiveSuccesses,
+      trips: this.trips,
+      permits: due || this.circuit === "halfOpen" ? this.permits - this.inUse : 0,
+      rampFactor: this.rampFactor(now)
+    }
+  }
+
+  private get epoch(): number {
+    return this.ordinary.epoch
+  }
+
+  private note(event: HealthEvent): void {
+    this.health = after(this.health, event)
+  }
+
+  private newEpoch(): void {
+    this.ordinary = ticket(this.epoch + 1, false, false)
+    this.inUse = 0
+    this.consecutiveSuccesses = 0
+  }
+
+  /** Whether the result of a call still counts; takes its permit back on the way. */
+  private concludes(by: Ticket): boolean {
+    if (by.epoch !== this.epoch) return false
+    if (by.permit) {
+      by.permit = false
+      this.inUse--
+    }
+    return true
+  }
+
+  private callsOf(policy: Policy): RateWindow {
+    this.calls ??= new RateWindow(policy.window)
+    return this.calls
+  }
+
+  private countReason(reason: string, policy: Policy, now: number): number {
+    this.byReason ??= new Map()
+    let window = this.byReason.get(reason)
+    if (window === undefined) {
+      window = new RateWindow(policy.window)
+      this.byReason.set(reason, window)
+    }
+    window.add(now)
+    return window.total(now)
+  }
+
+  /** Counts a failure of a closed breaker by the rule that is in charge of it, and asks that rule. */
+  private isTooMuch(reason: string, atOnce: boolean, own: Overrides, policy: Policy, now: number): boolean {
+    const calls = this.callsOf(policy)
+    calls.add(now)
+    const borne = atOnce || own.allowedFails === undefined ? policy.allowedFails[reason] : undefined
+    if (borne !== undefined) return this.countReason(reason, policy, now) > borne
+    this.consecutiveFailures++
+    if (atOnce) return true
+    this.failures ??= new RateWindow(policy.window)
+    this.failures.add(now)
+    const failures = this.failures.total(now)
+    if (own.allowedFails !== undefined) return failures > own.allowedFails
+    if (this.consecutiveFailures >= policy.failures) return true
+    const total = calls.total(now)
+    return total >= policy.minimumCalls && (failures / total > policy.failureRate || failures >= policy.windowFailures)
+  }
+
+  private jittered(duration: number, policy: Policy): number {
+    return duration * (1 - policy.jitter * this.random())
+  }
+
+  private trip(reason: string, atOnce: boolean, base: number, policy: Policy, now: number): void {
+    const counted = Math.min(base * 2 ** this.trips, Math.max(policy.maxDuration, base))
+    this.trips++
+    this.permits = policy.permits
+    this.opens(reason, this.jittered(atOnce ? Math.max(policy.tripDuration, counted) : counted, policy), now)
+  }
+
+  private opens(reason: string, duration: number, now: number): void {
+    if (this.circuit !== "open" || now >= this.openUntil) this.openUntil = Number.NEGATIVE_INFINITY
+    this.circuit = "open"
+    this.forgetCounts()
+    this.newEpoch()
+    if (this.unhealthyBy === undefined) this.note("Tripped")
+    this.openFor(reason, duration, now)
+  }
+
+  private openFor(reason: string, duration: number, now: number): void {
+    this.openUntil = Math.max(this.openUntil, now + duration)
+    this.openedBy = reason
+    this.makeStatuses()
+    this.publish({ _tag: "CooldownOpened", at: now, deployment: this.deployment, reason, until: this.openUntil })
+  }
+
+  private forgetCounts(): void {
+    this.calls?.clear()
+    this.failures?.clear()
+    this.byReason = undefined
+  }
+
+  private enterHalfOpen(policy: Policy, now: number): void {
+    this.circuit = "halfOpen"
+    this.permits = policy.permits
+    this.note("Expired")
+    this.publish({ _tag: "CooldownHalfOpen", at: now, deployment: this.deployment })
+  }
+
+  private close(now: number): void {
+    this.note("Expired")
+    this.circuit = "closed"
+    this.newEpoch()
+    this.trips = 0
+    this.consecutiveFailures = 0
+    this.openedBy = undefined
+    this.makeStatuses()
+    this.publish({ _tag: "CooldownClosed", at: now, deployment: this.deployment })
+  }
+
+  /** A Retry-After that stands beside a longer cooldown reads as closed until both are over. */
+  private makeStatuses(): void {
+    this.cooling = closed("cooldown", this.openUntil)
+    this.waiting = closed(
+      "retryAfter",
+      this.circuit === "open" ? Math.max(this.notBefore, this.openUntil) : this.notBefore
+    )
+  }
+}

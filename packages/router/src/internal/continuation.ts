@@ -1,0 +1,122 @@
+import type { StreamEvent } from "@switchyard/core/ChatChunk"
+import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { Splice } from "./splice.js"
+
+/** Half of 1 MiB, since a character may take two bytes. */
+const maxCharacters = 512 * 1024
+
+const nonEmpty = (value: unknown): value is string => typeof value === "string" && value.length > 0
+
+const isSet = (value: unknown): boolean =>
+  value !== undefined && value !== null && value !== "" && !(Array.isArray(value) && value.length === 0)
+
+const reasoningFields = ["reasoning_content", "reasoning", "thinking", "reasoning_details"]
+
+/** Content that no comparison of texts can repeat. */
+const hasOtherContent = (delta: JsonObject): boolean =>
+  isSet(delta.tool_calls) ||
+  isSet(delta.function_call) ||
+  isSet(delta.refusal) ||
+  isSet(delta.audio) ||
+  (Array.isArray(delta.content) && delta.content.length > 0)
+
+/** What the caller has been given of an answer. */
+export class Delivered {
+  /** The joined text of the first choice; empty once there was more than may be held. */
+  text = ""
+  hasText = false
+  /** Something was given that a restart cannot repeat, or more text than may be held. */
+  isFixed = false
+  /** Any event at all was given. */
+  hasBegun = false
+  /** The `id` and `created` of the first event that had an id. */
+  identity: { readonly id: string; readonly created: unknown } | undefined
+
+  read(json: JsonObject): void {
+    this.hasBegun = true
+    if (this.identity === undefined && nonEmpty(json.id)) this.identity = { id: json.id, created: json.created }
+    const choices = json.choices
+    if (!Array.isArray(choices)) return
+    for (const choice of choices) if (isJsonObject(choice)) this.readChoice(choice)
+  }
+
+  private readChoice(choice: JsonObject): void {
+    const delta = choice.delta
+    const chat = isJsonObject(delta)
+    const text = chat ? delta.content : choice.text
+    if (chat && hasOtherContent(delta)) this.isFixed = true
+    if (isSet(choice.logprobs)) this.isFixed = true
+    if (!nonEmpty(text)) return
+    this.hasText = true
+    if (choice.index !== undefined && choice.index !== 0) this.isFixed = true
+    if (this.isFixed || this.text.length + text.length > maxCharacters) {
+      this.isFixed = true
+      this.text = ""
+    } else {
+      this.text += text
+    }
+  }
+}
+
+/** The second stream gives another answer than the first one did. */
+export const differs = Symbol("differs")
+
+/** Cuts the events of a second stream in where the first one ended. */
+export class Joint {
+  private readonly splice: Splice
+  private hasContinued = false
+
+  constructor(
+    private readonly delivered: Delivered,
+    /** The text that the second stream repeats: all of the delivered text, or nothing when it continues. */
+    repeated: string
+  ) {
+    this.splice = new Splice(repeated)
+  }
+
+  /** Whatever comes from now on is new. */
+  get isDone(): boolean {
+    return this.splice.isDone
+  }
+
+  /** The event as the caller gets it; undefined when nothing in it is new. */
+  take(event: StreamEvent): StreamEvent | typeof differs | undefined {
+    const choices: Array<unknown> = []
+    for (const choice of arrayOf(event.json.choices)) {
+      if (!isJsonObject(choice)) continue
+      const kept = this.takeChoice(choice)
+      if (kept === differs) return differs
+      if (kept !== undefined) choices.push(kept)
+    }
+    if (choices.length === 0 && !isSet(event.json.usage)) return undefined
+    const json: JsonObject = { ...event.json, ...this.delivered.identity, choices }
+    return { data: JSON.stringify(json), json }
+  }
+
+  private takeChoice(choice: JsonObject): JsonObject | typeof differs | undefined {
+    const ends = isSet(choice.finish_reason)
+    const { delta } = choice
+    const chat = isJsonObject(delta)
+    const text = chat ? delta.content : choice.text
+    const rest = nonEmpty(text) ? this.splice.take(text) : ""
+    const hasOther = chat && hasOtherContent(delta)
+    if (rest === undefined || ((hasOther || ends) && !this.isDone)) return differs
+    const isNew = rest !== "" || hasOther
+    if (!isNew && !ends && !this.hasContinued) return undefined
+    const kept = { ...choice, ...(chat ? { delta: this.strip(delta, rest) } : { text: rest }) }
+    if (isNew) this.hasContinued = true
+    return kept
+  }
+
+  /** Without the role, which was given before, and without reasoning that only leads up to what was given before. */
+  private strip(delta: JsonObject, rest: string): JsonObject {
+    const kept: Record<string, unknown> = { ...delta }
+    delete kept.role
+    if (!this.hasContinued) for (const field of reasoningFields) delete kept[field]
+    if (typeof delta.content === "string") {
+      if (rest === "") delete kept.content
+      else kept.content = rest
+    }
+    return kept
+  }
+}

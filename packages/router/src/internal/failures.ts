@@ -1,0 +1,71 @@
+import { Attempt } from "@switchyard/core/Attempt"
+import type { DeploymentId } from "@switchyard/core/Deployment"
+import type { LlmError } from "@switchyard/core/LlmError"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import * as Route from "@switchyard/core/Route"
+
+/** A provider's wish is honoured up to here, in ms; the breaker caps it alike. */
+const longestRetryAfter = 60_000
+
+/** How long the provider asks to be left alone, in ms. On a plain 500 the header has no meaning. */
+const retryAfterOf = (error: LlmError): number =>
+  error.retryAfter === undefined || error.status === 500 ? 0 : Math.min(error.retryAfter, longestRetryAfter)
+
+/** What the failed attempts of one group tell about the next one. */
+export class Failures {
+  /** The route on which deployments that failed are avoided, and those that must not be asked again are excluded. */
+  route: Route.Route
+  /** The attempt that failed with the error, else the last one that failed. */
+  readonly latest: Attempt | undefined
+  private readonly heldUntil = new Map<DeploymentId, number>()
+
+  /** Reads the journal from the entry `from` on; `error` is what the group failed with at `now` (monotonic ms). */
+  constructor(request: LlmRequest, from: number, error: LlmError, now: number) {
+    this.route = request.route
+    const { entries } = request.route.journal
+    let last: Attempt | undefined
+    let exact: Attempt | undefined
+    for (let i = from; i < entries.length; i++) {
+      const entry = entries[i]
+      if (entry?.outcome?._tag !== "Failed") continue
+      if (entry.rejected) {
+        this.route = Route.avoid(this.route, entry.deployment)
+        continue
+      }
+      if (entry instanceof Attempt) {
+        last = entry
+        if (entry.outcome.error === error) exact = entry
+      }
+      this.note(entry.deployment, entry.outcome.error, entry.endedAt ?? now)
+    }
+    this.latest = exact ?? last
+    if (this.latest === undefined && error.deployment !== undefined) {
+      this.note(error.deployment as DeploymentId, error, now)
+    }
+  }
+
+  /** Monotonic ms before which a deployment wants no further request. */
+  held(id: DeploymentId): number {
+    return this.heldUntil.get(id) ?? Number.NEGATIVE_INFINITY
+  }
+
+  /** The route for a try at `at` (monotonic ms): deployments that are to be left alone until later are excluded from it. */
+  routeAt(at: number): Route.Route {
+    let { route } = this
+    for (const [id, until] of this.heldUntil) if (until > at) route = Route.exclude(route, id)
+    return route
+  }
+
+  /** The route for a try on a deployment that has not failed: no fallback to one that has, without a wait. */
+  routeToOther(): Route.Route {
+    return this.route.avoided.reduce(Route.exclude, this.route)
+  }
+
+  private note(id: DeploymentId, error: LlmError, at: number): void {
+    this.route = Route.avoid(this.route, id)
+    if (error.retry !== "same") this.route = Route.exclude(this.route, id)
+    const wait = retryAfterOf(error)
+    if (wait > 0) this.heldUntil.set(id, at + wait)
+    else this.heldUntil.delete(id)
+  }
+}

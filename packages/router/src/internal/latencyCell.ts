@@ -1,0 +1,295 @@
+import type { LlmError } from "@switchyard/core/LlmError"
+import type { Outcome } from "@switchyard/core/Outcome"
+import { DecayingHistogram } from "./decayingHistogram.js"
+import { Ema } from "./ema.js"
+import { PeakFigure } from "./peakFigure.js"
+
+/** The tracker's options in ms. */
+export interface Settings {
+  readonly alpha: number
+  readonly halfLife: number
+  readonly tau: number
+}
+
+/**
+ * How fast calls were answered, as quantiles. Two kinds are kept apart: for a stream the answer is its first content, for
+ * a plain call the whole of it.
+ */
+export interface Answers {
+  /**
+   * The time in ms within which a share `q` (0 to 1) of recent answers came; undefined when there are none. Right to about
+   * 10 %.
+   */
+  readonly quantile: (q: number, stream: boolean, now: number) => number | undefined
+  /** Recent answers, each counted by what time has left of its weight: how much a quantile may be trusted. */
+  readonly samples: (stream: boolean, now: number) => number
+}
+
+/** How fast one deployment is. Times are ms, `now` is monotonic ms; undefined means that nobody knows. */
+export interface DeploymentLatency extends Answers {
+  /** Average time of whole answers. */
+  readonly duration: (now: number) => number | undefined
+  /** Average time of whole answers per output token. */
+  readonly durationPerToken: (now: number) => number | undefined
+  /** Average time of streams to their first content. */
+  readonly timeToFirstToken: (now: number) => number | undefined
+  /**
+   * Time to the first token (headers for a plain call), jumping to a peak at once and fading by e^(−Δt/τ), also while
+   * nothing happens.
+   */
+  readonly peak: (now: number) => number | undefined
+  /** Tries that one success takes at the recent share of failures: 1 when there are none. */
+  readonly failurePenalty: (now: number) => number
+  /** Calls that have begun and not ended. */
+  readonly running: number
+  /** Calls that have begun and got no answer yet: no first content, for a plain call no headers. */
+  readonly unanswered: number
+  /** When the oldest unanswered call began; undefined when there is none. */
+  readonly oldestUnanswered: number | undefined
+}
+
+/** How fast a model group is, over all its deployments. */
+export interface GroupLatency extends Answers {
+  /**
+   * The median of the times to the first token (headers for a plain call), fading like each deployment's `peak` while
+   * nothing comes from the whole group: what a deployment counts as of which nothing is known.
+   */
+  readonly typical: (now: number) => number | undefined
+}
+
+/** One call under observation. Every method is synchronous; later calls of the same one do nothing. */
+export interface TrackedCall {
+  /** The first content came. */
+  readonly answered: (now: number) => void
+  /** The call is over. */
+  readonly settled: (outcome: Outcome, now: number) => void
+}
+
+const toTau = (halfLife: number): number => halfLife / Math.LN2
+
+class AnswerHistograms {
+  private readonly streams: DecayingHistogram
+  private readonly plain: DecayingHistogram
+
+  constructor(settings: Settings) {
+    this.streams = new DecayingHistogram(toTau(settings.halfLife))
+    this.plain = new DecayingHistogram(toTau(settings.halfLife))
+  }
+
+  of(stream: boolean): DecayingHistogram {
+    return stream ? this.streams : this.plain
+  }
+}
+
+/** The figures of a model group. */
+export class GroupCell implements GroupLatency {
+  private readonly answers: AnswerHistograms
+  private readonly first: DecayingHistogram
+  private lastAt = 0
+
+  constructor(private readonly settings: Settings) {
+    this.answers = new AnswerHistograms(settings)
+    this.first = new DecayingHistogram(toTau(settings.halfLife))
+  }
+
+  quantile(q: number, stream: boolean, now: number): number | undefined {
+    return this.answers.of(stream).quantile(q, now)
+  }
+
+  samples(stream: boolean, now: number): number {
+    return this.answers.of(stream).count(now)
+  }
+
+  typical(now: number): number | undefined {
+    const median = this.first.quantile(0.5, now)
+    return median === undefined ? undefined : median * Math.exp((this.lastAt - now) / this.settings.tau)
+  }
+
+  answer(sample: number, stream: boolean, now: number): void {
+    this.answers.of(stream).record(sample, now)
+  }
+
+  firstAnswer(sample: number, now: number): void {
+    this.first.record(sample, now)
+    this.lastAt = now
+  }
+}
+
+/** The figures of a deployment, and its unanswered calls in the order in which they began. */
+export class LatencyCell implements DeploymentLatency {
+  running = 0
+  unanswered = 0
+  head: Tracked | undefined
+  tail: Tracked | undefined
+  readonly wholes: Ema
+  readonly perToken: Ema
+  readonly firsts: Ema
+  readonly peaks: PeakFigure
+  private readonly answers: AnswerHistograms
+
+  constructor(settings: Settings) {
+    this.wholes = new Ema(settings.alpha, settings.halfLife)
+    this.perToken = new Ema(settings.alpha, settings.halfLife)
+    this.firsts = new Ema(settings.alpha, settings.halfLife)
+    this.peaks = new PeakFigure(settings.tau)
+    this.answers = new AnswerHistograms(settings)
+  }
+
+  get oldestUnanswered(): number | undefined {
+    return this.head?.startedAt
+  }
+
+  duration(now: number): number | undefined {
+    return this.wholes.get(now)
+  }
+
+  durationPerToken(now: number): number | undefined {
+    return this.perToken.get(now)
+  }
+
+  timeToFirstToken(now: number): number | undefined {
+    return this.firsts.get(now)
+  }
+
+  peak(now: number): number | undefined {
+    return this.peaks.get(now)
+  }
+
+  failurePenalty(now: number): number {
+    return this.peaks.penalty(now)
+  }
+
+  quantile(q: number, stream: boolean, now: number): number | undefined {
+    return this.answers.of(stream).quantile(q, now)
+  }
+
+  samples(stream: boolean, now: number): number {
+    return this.answers.of(stream).count(now)
+  }
+
+  answer(sample: number, stream: boolean, now: number): void {
+    this.answers.of(stream).record(sample, now)
+  }
+
+  begin(call: Tracked): void {
+    this.running++
+    this.unanswered++
+    call.before = this.tail
+    if (this.tail === undefined) this.head = call
+    else this.tail.after = call
+    this.tail = call
+  }
+
+  unlink(call: Tracked): void {
+    this.unanswered--
+    if (call.before === undefined) this.head = call.after
+    else call.before.after = call.after
+    if (call.after === undefined) this.tail = call.before
+    else call.after.before = call.before
+    call.before = undefined
+    call.after = undefined
+  }
+}
+
+const ranOutOfTime = (error: LlmError): boolean =>
+  error.reason === "Timeout" || (error.reason === "StreamInterrupted" && error.interruptedBy === "Timeout")
+
+/** A call under observation: an element of its deployment's list of unanswered calls until it is answered or over. */
+export class Tracked implements TrackedCall {
+  before: Tracked | undefined
+  after: Tracked | undefined
+  private waiting = true
+  private over = false
+
+  constructor(
+    private readonly cell: LatencyCell,
+    private readonly group: GroupCell,
+    private readonly stream: boolean,
+    readonly startedAt: number
+  ) {
+    cell.begin(this)
+  }
+
+  answered(now: number): void {
+    if (this.waiting && !this.over) this.firstAnswer(now - this.startedAt, now)
+  }
+
+  settled(outcome: Outcome, now: number): void {
+    if (this.over) return
+    this.over = true
+    this.cell.running--
+    switch (outcome._tag) {
+      case "Completed":
+        if (this.waiting) this.firstAnswer(outcome.timeToFirstToken, now)
+        this.whole(outcome.duration, outcome.usage.outputTokens, now)
+        break
+      case "Failed":
+        this.failed(outcome.error, now)
+        break
+      case "Abandoned":
+        this.unfinished(false, now)
+    }
+  }
+
+  private stopWaiting(): void {
+    this.waiting = false
+    this.cell.unlink(this)
+  }
+
+  private firstAnswer(sample: number, now: number): void {
+    this.stopWaiting()
+    const { cell, group } = this
+    cell.peaks.record(sample, now)
+    cell.peaks.succeeded(now)
+    group.firstAnswer(sample, now)
+    if (!this.stream) return
+    cell.firsts.record(sample, now)
+    this.answer(sample, now)
+  }
+
+  private whole(sample: number, outputTokens: number, now: number): void {
+    this.cell.wholes.record(sample, now)
+    if (outputTokens > 0) this.cell.perToken.record(sample / outputTokens, now)
+    if (!this.stream) this.answer(sample, now)
+  }
+
+  private answer(sample: number, now: number): void {
+    this.cell.answer(sample, this.stream, now)
+    this.group.answer(sample, this.stream, now)
+  }
+
+  private failed(error: LlmError, now: number): void {
+    if (ranOutOfTime(error)) this.unfinished(error.breaker !== "neutral", now)
+    else if (this.waiting) this.stopWaiting()
+    if (error.breaker !== "neutral") this.cell.peaks.failed(now)
+  }
+
+  /**
+   * A call that was given up took at least this long. That is a sample where it is more than what was expected, and only
+   * there: a caller who soon leaves says nothing. `silent` is a deployment's own timeout, which says something even of a
+   * deployment of which nothing is known; otherwise the group's median has to stand in.
+   */
+  private unfinished(silent: boolean, now: number): void {
+    const { cell, group, stream } = this
+    const elapsed = now - this.startedAt
+    if (this.waiting) {
+      this.stopWaiting()
+      const peak = cell.peaks.get(now) ?? (silent ? -1 : group.typical(now))
+      if (peak !== undefined && elapsed > peak) cell.peaks.record(elapsed, now)
+      const first = cell.firsts.get(now) ?? (silent ? -1 : group.quantile(0.5, true, now))
+      if (stream && first !== undefined && elapsed > first) {
+        cell.firsts.record(elapsed, now)
+        this.answer(elapsed, now)
+      }
+    }
+    const average = cell.wholes.get(now)
+    const whole = average ?? (silent ? -1 : group.quantile(0.5, false, now))
+    if (whole === undefined || elapsed <= whole) return
+    cell.wholes.record(elapsed, now)
+    const perToken = cell.perToken.get(now)
+    if (perToken !== undefined && average !== undefined && average > 0) {
+      cell.perToken.record((perToken * elapsed) / average, now)
+    }
+    if (!stream) this.answer(elapsed, now)
+  }
+}

@@ -1,0 +1,218 @@
+import type { StreamEvent, StreamFacts } from "@switchyard/core/ChatChunk"
+import { EventStream } from "@switchyard/core/EventStream"
+import { LlmError } from "@switchyard/core/LlmError"
+import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
+import type { LlmResponse, StreamingResponse } from "@switchyard/core/LlmResponse"
+import * as Outcome from "@switchyard/core/Outcome"
+import { nowMs } from "@switchyard/core/Time"
+import type { Usage } from "@switchyard/core/Usage"
+import { type Clock, Effect, Fiber, FiberId } from "effect"
+import { Delivered, differs, Joint } from "./continuation.js"
+import { asEvents, canBeRepaired, restartRoute } from "./restart.js"
+
+type Batch = ReadonlyArray<StreamEvent>
+
+const end: Batch = []
+
+/** How a stream that died after text is taken up again. */
+export interface Resumption {
+  readonly request: LlmRequest
+  /** The text that the second stream begins with again. */
+  readonly repeated: string
+}
+
+/** What a recovered stream works with. */
+export interface Recovering {
+  readonly request: LlmRequest
+  readonly clock: Clock.Clock
+  /** The inner service. */
+  readonly send: (request: LlmRequest) => Effect.Effect<LlmResponse, LlmError>
+  /** Takes a request with its restart's route, and the text that the caller has. */
+  readonly resume: (request: LlmRequest, text: string) => Resumption | undefined
+}
+
+/** The answer cannot be compared by the text of its first choice alone. */
+const isFixedBy = ({ body }: LlmRequest): boolean =>
+  (typeof body.n === "number" && body.n > 1) || body.logprobs === true || typeof body.logprobs === "number"
+
+const closedError = (): LlmError =>
+  new LlmError({ reason: "Unavailable", description: "the stream was closed", code: "closed" })
+
+/**
+ * The stream that the caller reads in place of the inner one. It hands on the inner stream's batches as they are, on
+ * demand and in the caller's own fiber, and takes the answer up again when the inner stream dies: no queue, no fiber but
+ * for a restart, and backpressure is the inner stream's. Its own members are `#` ones, since the class it extends has
+ * private members too.
+ */
+export class RecoveredStream extends EventStream {
+  override facts: StreamFacts
+  readonly #recovering: Recovering
+  readonly #delivered = new Delivered()
+  readonly #firstContentAt: number
+  #inner: EventStream
+  #pulling: Effect.Effect<Batch, LlmError>
+  #joint: Joint | undefined
+  /** The first interruption: the one that the caller is told of. */
+  #interruption: LlmError | undefined
+  #over: { readonly error: LlmError | undefined } | undefined
+  /** A restart that is under way: it outlives a pull that is interrupted, and ends when the stream is closed. */
+  #restarting: Fiber.RuntimeFiber<void> | undefined
+  #restarts = 0
+
+  constructor(response: StreamingResponse, recovering: Recovering) {
+    const { clock, request } = recovering
+    super({ clock, startedAt: request.route.startedAt, estimateInputTokens: () => estimateInputTokens(request) })
+    this.#recovering = recovering
+    this.#firstContentAt = nowMs(clock)
+    this.#inner = response.events
+    this.facts = response.events.facts
+    if (response.events.settlement.hasContent) this.settlement.firstContent()
+    this.#pulling = this.#watch(response.events)
+  }
+
+  override readonly pull: Effect.Effect<Batch, LlmError> = Effect.suspend(() => {
+    if (this.#over === undefined) return this.#pulling
+    return this.#over.error === undefined ? Effect.succeed(end) : Effect.fail(this.#over.error)
+  })
+
+  /** Content is in hand when a recovered stream is made, or the answer ended without any. */
+  override readonly awaitContent: Effect.Effect<void, LlmError> = Effect.void
+
+  override close(): void {
+    if (this.#over !== undefined) return this.#inner.close()
+    this.#over = { error: closedError() }
+    this.#inner.close()
+    this.#restarting?.unsafeInterruptAsFork(FiberId.none)
+    const { outcome } = this.#inner.settlement
+    if (outcome?._tag === "Completed" && this.#isVerified) this.#complete(outcome)
+    else this.settlement.settle({ _tag: "Abandoned", usage: outcome?.usage })
+  }
+
+  override usage(): Usage {
+    return this.#inner.usage()
+  }
+
+  /** The caller has nothing that the present stream has still to repeat. */
+  get #isVerified(): boolean {
+    return this.#joint === undefined || this.#joint.isDone
+  }
+
+  /** Reads from an inner stream from now on, and ends with it when it ends well or is closed. */
+  #watch(inner: EventStream): Effect.Effect<Batch, LlmError> {
+    this.#inner = inner
+    this.facts = inner.facts
+    inner.settlement.onSettled((outcome) => {
+      if (this.#over !== undefined || this.#inner !== inner) return
+      if (outcome._tag === "Abandoned") {
+        this.#over = { error: closedError() }
+        this.settlement.settle(outcome)
+      } else if (outcome._tag === "Completed" && this.#isVerified) {
+        this.#complete(outcome)
+      }
+    })
+    return Effect.matchEffect(inner.pull, { onFailure: this.#onFailure, onSuccess: this.#onBatch })
+  }
+
+  #complete(outcome: Outcome.Completed): void {
+    if (this.settlement.outcome !== undefined) return
+    const { clock, request } = this.#recovering
+    const { startedAt } = request.route
+    this.skipped += this.#inner.skipped
+    this.settlement.settle(
+      this.#restarts === 0
+        ? outcome
+        : { ...outcome, timeToFirstToken: this.#firstContentAt - startedAt, duration: nowMs(clock) - startedAt }
+    )
+  }
+
+  readonly #onBatch = (batch: Batch): Effect.Effect<Batch, LlmError> => {
+    if (batch.length === 0) return this.#onEnd()
+    if (this.#joint === undefined) {
+      for (const event of batch) this.#delivered.read(event.json)
+      return Effect.succeed(batch)
+    }
+    const fresh: Array<StreamEvent> = []
+    for (const event of batch) {
+      const taken = this.#joint.take(event)
+      if (taken === differs) return this.#giveUp("a restart gave another answer")
+      if (taken === undefined) continue
+      this.#delivered.read(taken.json)
+      fresh.push(taken)
+    }
+    return fresh.length === 0 ? this.pull : Effect.succeed(fresh)
+  }
+
+  #onEnd(): Effect.Effect<Batch, LlmError> {
+    if (!this.#isVerified) return this.#giveUp("a restart gave a shorter answer")
+    const { outcome } = this.#inner.settlement
+    this.#over = { error: undefined }
+    if (outcome?._tag === "Completed") this.#complete(outcome)
+    return Effect.succeed(end)
+  }
+
+  readonly #onFailure = (error: LlmError): Effect.Effect<Batch, LlmError> => {
+    if (this.#over !== undefined) return this.pull
+    if (error.reason !== "StreamInterrupted") return this.#stop(error)
+    this.#interruption ??= error
+    return canBeRepaired(error) ? this.#restart() : this.#giveUp()
+  }
+
+  /** The caller learns of the interruption after all, with everything that was tried. */
+  #giveUp(why?: string): Effect.Effect<Batch, LlmError> {
+    if (this.#over !== undefined) return this.pull
+    const error = this.#interruption ?? closedError()
+    const description = why === undefined ? error.description : `${error.description}; ${why}`
+    this.#over = { error }
+    this.#inner.close()
+    return this.#stop(error.with({ description, attempts: this.#recovering.request.route.journal.attemptReports() }))
+  }
+
+  #stop(error: LlmError): Effect.Effect<Batch, LlmError> {
+    this.#over = { error }
+    this.settlement.settle(Outcome.failed(error, this.#inner.settlement.outcome?.usage))
+    return Effect.fail(error)
+  }
+
+  #restart(): Effect.Effect<Batch, LlmError> {
+    return Effect.suspend(() => {
+      const { clock, request, send } = this.#recovering
+      const route = restartRoute(request.route, nowMs(clock), this.#restarts)
+      const resumption = route === undefined ? undefined : this.#resumption({ ...request, route })
+      if (resumption === undefined) return this.#giveUp()
+      this.#restarts++
+      this.skipped += this.#inner.skipped
+      const run = Effect.uninterruptibleMask((restore) =>
+        Effect.matchCause(restore(Effect.suspend(() => send(resumption.request))), {
+          // An interruption may fall between an answer and its owner: nothing of this request is to stay open.
+          onFailure: () => request.route.journal.releaseAll(),
+          onSuccess: (response) => this.#adopt(response, resumption.repeated)
+        })
+      )
+      return Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(Effect.forkDaemon(Effect.interruptible(run)), (fiber) => {
+          this.#restarting = fiber
+          const waiting: Effect.Effect<Batch, LlmError> = Effect.flatMap(Fiber.await(fiber), () => {
+            this.#restarting = undefined
+            return this.#pulling === waiting ? this.#giveUp() : this.pull
+          })
+          this.#pulling = waiting
+          return restore(waiting)
+        })
+      )
+    })
+  }
+
+  /** After nothing but reasoning, or nothing at all, the answer simply begins again. */
+  #resumption(request: LlmRequest): Resumption | undefined {
+    const { hasText, isFixed, text } = this.#delivered
+    if (!hasText && !isFixed) return { request, repeated: "" }
+    return isFixed || isFixedBy(request) ? undefined : this.#recovering.resume(request, text)
+  }
+
+  #adopt(response: LlmResponse, repeated: string): void {
+    const events = asEvents(response, this.#recovering.request, this.#recovering.clock)
+    if (this.#over !== undefined) return events.close()
+    this.#joint = this.#delivered.hasBegun ? new Joint(this.#delivered, repeated) : undefined
+    this.#pulling = this.#watch(events)
+  }
+}

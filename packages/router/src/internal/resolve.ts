@@ -1,0 +1,145 @@
+import type { Slot } from "@switchyard/core/Slot"
+
+/** The deployments behind one name: tiers by `order`, lowest first, those without one last. */
+export interface Group {
+  readonly name: string
+  readonly tiers: ReadonlyArray<ReadonlyArray<Slot>>
+  readonly size: number
+  /** What members say about themselves, so that a filter which cannot matter is not even built. */
+  readonly declares: {
+    readonly tags: boolean
+    readonly defaultTag: boolean
+    readonly capabilities: boolean
+    readonly contextWindow: boolean
+  }
+}
+
+/** A name resolved to its group; `captures` are what a wildcard's stars stood for. */
+export interface Resolved {
+  readonly group: Group
+  readonly captures: ReadonlyArray<string>
+}
+
+export const maxAliasHops = 16
+
+/** Splits slots into tiers by `order`. */
+const toGroup = (name: string, slots: ReadonlyArray<Slot>): Group => {
+  const tiers = new Map<number, Array<Slot>>()
+  for (const slot of slots) {
+    const order = slot.deployment.order ?? Number.POSITIVE_INFINITY
+    const tier = tiers.get(order)
+    if (tier === undefined) tiers.set(order, [slot])
+    else tier.push(slot)
+  }
+  return {
+    name,
+    tiers: [...tiers.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, tier]) => tier),
+    size: slots.length,
+    declares: {
+      tags: slots.some(({ deployment }) => deployment.tags.length > 0),
+      defaultTag: slots.some(({ deployment }) => deployment.tags.includes("default")),
+      capabilities: slots.some(({ deployment }) => deployment.capabilities !== undefined),
+      contextWindow: slots.some(({ deployment }) => deployment.contextWindow !== undefined)
+    }
+  }
+}
+
+interface Wildcard {
+  readonly group: Group
+  readonly parts: ReadonlyArray<string>
+  readonly literals: number
+}
+
+const toWildcard = (group: Group): Wildcard => ({
+  group,
+  parts: group.name.split("*"),
+  literals: group.name.replaceAll("*", "").length
+})
+
+/**
+ * What the stars between `parts` stand for in `name`, each as short as it can be; undefined when it does not match whole.
+ * Linear in the name: callers choose names, and a regular expression with several stars would backtrack.
+ */
+const capture = (parts: ReadonlyArray<string>, name: string): ReadonlyArray<string> | undefined => {
+  const first = parts[0] ?? ""
+  const last = parts[parts.length - 1] ?? ""
+  const end = name.length - last.length
+  if (!name.startsWith(first) || !name.endsWith(last) || end < first.length) return undefined
+  const captures: Array<string> = []
+  let from = first.length
+  for (const part of parts.slice(1, -1)) {
+    const at = name.indexOf(part, from)
+    if (at === -1 || at + part.length > end) return undefined
+    captures.push(name.slice(from, at))
+    from = at + part.length
+  }
+  captures.push(name.slice(from, end))
+  return captures
+}
+
+/** Puts captures in place of a model's stars, in order; stars without a capture stay. */
+export const substitute = (model: string, captures: ReadonlyArray<string>): string => {
+  if (captures.length === 0 || !model.includes("*")) return model
+  let index = 0
+  return model.replaceAll("*", (star) => captures[index++] ?? star)
+}
+
+/** Follows aliases from `name`; the names on the way, or undefined when they form a cycle or are too many. */
+export const followAliases = (
+  aliases: ReadonlyMap<string, string>,
+  name: string
+): ReadonlyArray<string> | undefined => {
+  const path = [name]
+  for (let next = aliases.get(name); next !== undefined; next = aliases.get(next)) {
+    if (path.length > maxAliasHops || path.includes(next)) return undefined
+    path.push(next)
+  }
+  return path
+}
+
+/** Names to groups, in the order: id or alias, group, wildcard, default. Immutable; a reload makes a new one. */
+export class Resolver {
+  private readonly groups: ReadonlyMap<string, Group>
+  private readonly byId: ReadonlyMap<string, Group>
+  private readonly wildcards: ReadonlyArray<Wildcard>
+
+  constructor(
+    slots: ReadonlyArray<Slot>,
+    private readonly aliases: ReadonlyMap<string, string>,
+    private readonly defaultGroup: string | undefined
+  ) {
+    const byGroup = new Map<string, Array<Slot>>()
+    for (const slot of slots) {
+      const members = byGroup.get(slot.deployment.group)
+      if (members === undefined) byGroup.set(slot.deployment.group, [slot])
+      else members.push(slot)
+    }
+    this.groups = new Map([...byGroup].map(([name, members]) => [name, toGroup(name, members)]))
+    this.byId = new Map(slots.map((slot) => [slot.id as string, toGroup(slot.deployment.group, [slot])]))
+    this.wildcards = [...this.groups.values()]
+      .filter((group) => group.name.includes("*"))
+      .map(toWildcard)
+      .sort((a, b) => b.literals - a.literals)
+  }
+
+  /** All group names, wildcards included. */
+  get names(): ReadonlyArray<string> {
+    return [...this.groups.keys()]
+  }
+
+  resolve(model: string): Resolved | undefined {
+    return this.known(model) ?? (this.defaultGroup === undefined ? undefined : this.known(this.defaultGroup))
+  }
+
+  private known(model: string): Resolved | undefined {
+    const path = this.aliases.size === 0 ? undefined : followAliases(this.aliases, model)
+    const name = path === undefined ? model : (path[path.length - 1] ?? model)
+    const exact = this.groups.get(name) ?? this.byId.get(name)
+    if (exact !== undefined) return { group: exact, captures: [] }
+    for (const wildcard of this.wildcards) {
+      const captures = capture(wildcard.parts, name)
+      if (captures !== undefined) return { group: wildcard.group, captures }
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,178 @@
+import type { DeploymentId } from "@switchyard/core/Deployment"
+import { type Blocked, LlmError } from "@switchyard/core/LlmError"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import type { AttemptService } from "@switchyard/core/Service"
+import type { Slot } from "@switchyard/core/Slot"
+import type { Status } from "@switchyard/core/Status"
+import { Schema } from "effect"
+import { Candidates, type Filter } from "../Candidates.js"
+import type { Strategy } from "../RoutingStrategy.js"
+import { requestFilters, withAvoided } from "./filters.js"
+import type { Group } from "./resolve.js"
+
+/** When a deployment could be chosen: monotonic ms, infinite when nobody knows. */
+export interface Opening {
+  readonly deployment: DeploymentId
+  readonly opensAt: number
+}
+
+/** A strategy threw, or chose something that is no open candidate. A defect of that call alone. */
+export class StrategyDefect extends Schema.TaggedError<StrategyDefect>("@switchyard/router/StrategyDefect")(
+  "StrategyDefect",
+  { strategy: Schema.String, detail: Schema.String }
+) {
+  override get message(): string {
+    return `strategy ${this.strategy}: ${this.detail}`
+  }
+}
+
+/** What was chosen; `forced` when its breaker is closed and it is asked all the same. */
+export interface Choice {
+  readonly slot: Slot
+  readonly forced: boolean
+}
+
+const choose = (strategy: Strategy, candidates: Candidates): Slot | undefined => {
+  const defect = (detail: string) => new StrategyDefect({ strategy: strategy.name, detail })
+  let index: number
+  try {
+    index = strategy.select(candidates)
+  } catch (cause) {
+    throw defect(String(cause))
+  }
+  if (index === -1) return undefined
+  if (!Number.isInteger(index) || index < 0 || index >= candidates.size) {
+    throw defect(`chose ${index} of ${candidates.size} candidates`)
+  }
+  if (!candidates.isOpen(index)) throw defect(`chose ${candidates.at(index).id}, which is not open`)
+  return candidates.at(index)
+}
+
+/** In cooldown, or half-open with all its trial permits out. */
+const isClosedByFailures = (status: Status): boolean =>
+  (status._tag === "Closed" && status.reason === "cooldown") || (status._tag === "Busy" && status.reason === "probing")
+
+/** One selection: the candidates of a group for one request at one moment. */
+export class Selection {
+  private readonly filters: ReadonlyArray<Filter>
+
+  constructor(
+    private readonly group: Group,
+    private readonly request: LlmRequest,
+    private readonly now: number,
+    private readonly status: AttemptService["status"]
+  ) {
+    this.filters = requestFilters(request, group)
+  }
+
+  /**
+   * The strategy's choice: tier by tier, first among those that did not fail in this request, then among all. With
+   * nothing open, the only one left in the last place to go is asked although failures closed it.
+   */
+  pick(strategy: Strategy): Choice | undefined {
+    const first = withAvoided(this.request, this.filters)
+    let slot = this.pickWith(strategy, first)
+    if (slot === undefined && first !== this.filters) slot = this.pickWith(strategy, this.filters)
+    if (slot !== undefined) return { slot, forced: false }
+    const only = this.request.route.lastResort ? this.onlyOneLeft() : undefined
+    return only !== undefined && isClosedByFailures(this.statusOf(only)) ? { slot: only, forced: true } : undefined
+  }
+
+  /** Of those that failures closed, the one that opens soonest: Envoy's panic mode. */
+  leastBad(): Choice | undefined {
+    let best: Slot | undefined
+    let bestUntil = Number.POSITIVE_INFINITY
+    for (const slot of this.slots()) {
+      const status = this.statusOf(slot)
+      if (!isClosedByFailures(status) || this.failing(slot) !== undefined) continue
+      const until = status._tag === "Closed" ? (status.until ?? Number.MAX_VALUE) : this.now
+      if (until < bestUntil) {
+        best = slot
+        bestUntil = until
+      }
+    }
+    return best === undefined ? undefined : { slot: best, forced: true }
+  }
+
+  /** Whether a deployment other than `chosen` could take the request now. */
+  hasAlternative(chosen: Slot): boolean {
+    const filters = withAvoided(this.request, this.filters)
+    for (const tier of this.group.tiers) {
+      for (const slot of tier) {
+        if (slot !== chosen && filters.every((filter) => filter.passes(slot)) && this.statusOf(slot)._tag === "Open") {
+          return true
+        }
+      }
+    }
+    return false
+  }
+
+  /** Every deployment that passes the filters, avoided ones included, and when it could be chosen. */
+  openings(): ReadonlyArray<Opening> {
+    const forced = this.request.route.lastResort ? this.onlyOneLeft() : undefined
+    return this.slots()
+      .filter((slot) => this.failing(slot) === undefined)
+      .map((slot) => {
+        const status = this.statusOf(slot)
+        const isOpen = status._tag === "Open" || (slot === forced && isClosedByFailures(status))
+        return { deployment: slot.id, opensAt: isOpen ? this.now : (status.until ?? Number.POSITIVE_INFINITY) }
+      })
+  }
+
+  /** Why nothing could be chosen, deployment by deployment, and when it is worth asking again. */
+  nothing(): LlmError {
+    const blocked = this.slots().map((slot) => this.blocked(slot))
+    const reasons = [...new Set(blocked.map((block) => block.reason))].sort().join(", ")
+    const soonest = Math.min(...blocked.map((block) => block.retryAfter ?? Number.POSITIVE_INFINITY))
+    const tooLong = blocked.length > 0 && blocked.every((block) => block.reason === "contextWindow")
+    return new LlmError({
+      reason: tooLong ? "ContextWindowExceeded" : "NoDeployment",
+      description: tooLong
+        ? `the prompt is longer than the context window of every deployment of ${this.group.name}`
+        : `no deployment of ${this.group.name} can take the request (${reasons})`,
+      blocked,
+      ...(Number.isFinite(soonest) ? { retryAfter: soonest } : {})
+    })
+  }
+
+  private blocked(slot: Slot): Blocked {
+    const status = this.statusOf(slot)
+    const failing = this.failing(slot)
+    // A deployment that was left out because a limit turned it away is blocked by that limit.
+    if (failing !== undefined && (failing !== "excluded" || status._tag === "Open")) {
+      return { deployment: slot.id, reason: failing }
+    }
+    if (status._tag === "Open") return { deployment: slot.id, reason: "not chosen" }
+    return {
+      deployment: slot.id,
+      reason: status.reason,
+      ...(status.until === undefined ? {} : { retryAfter: Math.max(0, status.until - this.now) })
+    }
+  }
+
+  private pickWith(strategy: Strategy, filters: ReadonlyArray<Filter>): Slot | undefined {
+    const { group, now, request, status } = this
+    for (const tier of group.tiers) {
+      const slot = choose(strategy, new Candidates(group.name, tier, request, now, status, filters))
+      if (slot !== undefined) return slot
+    }
+    return undefined
+  }
+
+  private onlyOneLeft(): Slot | undefined {
+    const left = this.slots().filter((slot) => this.failing(slot) === undefined)
+    return left.length === 1 ? left[0] : undefined
+  }
+
+  private slots(): ReadonlyArray<Slot> {
+    return this.group.tiers.flat()
+  }
+
+  private failing(slot: Slot): string | undefined {
+    return this.filters.find((filter) => !filter.passes(slot))?.name
+  }
+
+  private statusOf(slot: Slot): Status {
+    return this.status(slot, this.request, this.now)
+  }
+}

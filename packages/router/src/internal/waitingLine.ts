@@ -1,0 +1,164 @@
+import type { DeploymentId } from "@switchyard/core/Deployment"
+import type { Journal } from "@switchyard/core/Journal"
+import type { Blocked, LlmError } from "@switchyard/core/LlmError"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import type { Slot } from "@switchyard/core/Slot"
+
+/** Limits whose room comes back when a call ends. */
+const freedByCalls: ReadonlySet<string> = new Set(["tpm", "maxParallel"])
+
+const isLimit = (block: Blocked): boolean => block.reason === "rpm" || freedByCalls.has(block.reason)
+
+/** Left out by somebody below, not by the request: it lost a race for a limit, or others wait for it. */
+const isTaken = (block: Blocked, request: LlmRequest): boolean =>
+  block.reason === "excluded" && !request.route.excluded.includes(block.deployment as DeploymentId)
+
+const blocksOf = (error: LlmError, request: LlmRequest): ReadonlyArray<Blocked> =>
+  (error.blocked ?? []).filter((block) => !request.route.excluded.includes(block.deployment as DeploymentId))
+
+/** The group is full, not broken: at least one deployment that the request may use has a limit used up. */
+export const isFull = (error: LlmError, request: LlmRequest): boolean =>
+  error.reason === "NoDeployment" &&
+  (error.blockedByLimitsOnly || blocksOf(error, request).some((block) => isLimit(block) || isTaken(block, request)))
+
+/** Whether room may come before `wait` ms are over: by calls that end, by others who go elsewhere, or by time alone. */
+export const mayClear = (error: LlmError, request: LlmRequest, wait: number): boolean =>
+  blocksOf(error, request).some(
+    (block) =>
+      freedByCalls.has(block.reason) || isTaken(block, request) || (block.retryAfter ?? Number.POSITIVE_INFINITY) < wait
+  )
+
+/** The same error as its caller should read it: who was left out for others' sake is blocked by the queue. */
+export const explained = (error: LlmError, request: LlmRequest, why: string, elapsed: number): LlmError => {
+  const later = (retryAfter: number | undefined) =>
+    retryAfter === undefined ? {} : { retryAfter: Math.max(0, retryAfter - elapsed) }
+  return error.with({
+    description: `${error.description}; ${why}`,
+    blocked: (error.blocked ?? []).map((block) => ({
+      ...block,
+      ...(isTaken(block, request) ? { reason: "queue" } : {}),
+      ...later(block.retryAfter)
+    })),
+    ...later(error.retryAfter)
+  })
+}
+
+/** One request that waits for room. */
+export class Waiter {
+  /** It was given the turn: it is asking the Balancer, or about to. */
+  hasTurn = false
+  /** It stands in its line: not admitted, not gone. */
+  isInLine = false
+  /** Wakes its fiber while that sleeps. */
+  wake: (() => void) | undefined
+  /** Deployments that it waits for. */
+  awaited: ReadonlySet<string> = new Set()
+  /** Monotonic ms when time alone may have made room; infinite when somebody ahead will see to it. */
+  until = Number.POSITIVE_INFINITY
+  /** The registry's version when it last asked: before a reload's news it waits for anything. */
+  version = -1
+  /** While it was asking, another place came up: a refusal may be out of date. */
+  isOfferedMore = false
+  error: LlmError
+  askedAt: number
+
+  constructor(
+    readonly request: LlmRequest,
+    public group: string,
+    readonly priority: number,
+    /** The order of arrival. */
+    readonly number: number,
+    /** Monotonic ms. */
+    readonly enteredAt: number,
+    /** Monotonic ms. */
+    readonly deadline: number,
+    error: LlmError
+  ) {
+    this.error = error
+    this.askedAt = enteredAt
+  }
+
+  /** Notes that the group is still full, as `error` says. */
+  refused(error: LlmError, version: number, now: number): void {
+    this.error = error
+    this.askedAt = now
+    this.version = version
+    this.until = now + Math.max(1, error.retryAfter ?? Number.POSITIVE_INFINITY)
+    this.awaited = new Set(
+      blocksOf(error, this.request)
+        .filter((block) => isLimit(block) || isTaken(block, this.request) || block.retryAfter !== undefined)
+        .map((block) => block.deployment)
+    )
+  }
+
+  /** Whether a place on the deployment may be what it waits for. */
+  awaits(deployment: string, version: number): boolean {
+    return this.version !== version || this.awaited.has(deployment)
+  }
+
+  /** Gives it the turn, or another one after the one that it has. */
+  giveTurn(): void {
+    if (this.hasTurn) {
+      this.isOfferedMore = true
+      return
+    }
+    this.hasTurn = true
+    this.wake?.()
+  }
+}
+
+/** The requests that wait for one group: by priority, then by arrival. */
+export class WaitingLine {
+  private readonly waiters: Array<Waiter> = []
+
+  get size(): number {
+    return this.waiters.length
+  }
+
+  /** Takes a place by priority and arrival, also for one that stood here before. */
+  insert(waiter: Waiter): void {
+    let index = this.waiters.length
+    for (let before = this.waiters[index - 1]; before !== undefined; before = this.waiters[index - 1]) {
+      if (before.priority < waiter.priority) break
+      if (before.priority === waiter.priority && before.number < waiter.number) break
+      index--
+    }
+    this.waiters.splice(index, 0, waiter)
+    waiter.isInLine = true
+  }
+
+  remove(waiter: Waiter): void {
+    const index = this.waiters.indexOf(waiter)
+    if (index !== -1) this.waiters.splice(index, 1)
+    waiter.isInLine = false
+  }
+
+  /** The first that waits for a place on the deployment. */
+  firstFor(deployment: string, version: number): Waiter | undefined {
+    return this.waiters.find((waiter) => waiter.awaits(deployment, version))
+  }
+
+  /** The one with the turn whose request has this journal. */
+  askingFor(journal: Journal | undefined): Waiter | undefined {
+    return this.waiters.find((waiter) => waiter.hasTurn && waiter.request.route.journal === journal)
+  }
+
+  /** Everyone, first in line first. */
+  get all(): ReadonlyArray<Waiter> {
+    return this.waiters
+  }
+
+  /** Which of a group's deployments those wait for who stand before that priority and arrival. */
+  spokenFor(
+    slots: ReadonlyArray<Slot>,
+    priority: number,
+    number: number,
+    version: number
+  ): ReadonlyArray<DeploymentId> {
+    const ahead = this.waiters.filter(
+      (waiter) => waiter.priority < priority || (waiter.priority === priority && waiter.number < number)
+    )
+    if (ahead.length === 0) return []
+    return slots.map((slot) => slot.id).filter((id) => ahead.some((waiter) => waiter.awaits(id, version)))
+  }
+}

@@ -1,0 +1,154 @@
+import type { Attempt } from "@switchyard/core/Attempt"
+import type { EventStream } from "@switchyard/core/EventStream"
+import { LlmError, type TimeoutPhase } from "@switchyard/core/LlmError"
+import type { LlmResponse, StreamingResponse } from "@switchyard/core/LlmResponse"
+import type { Call } from "@switchyard/core/Service"
+import { nowMs } from "@switchyard/core/Time"
+import { type Clock, Effect, Exit, Fiber, FiberId, Runtime } from "effect"
+import { isDue, Timer, type Timers, timersOf } from "./timers.js"
+
+/** When the bounds of one attempt run out, in monotonic ms; `idle` is a duration in ms. Infinite ones do not bound it. */
+export interface Limits {
+  readonly firstTokenAt: number
+  readonly idle: number
+  readonly totalAt: number
+  readonly deadline: number
+}
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+type Running = Fiber.RuntimeFiber<LlmResponse, LlmError>
+
+const words: Record<TimeoutPhase, string> = {
+  connect: "no connection in time",
+  firstToken: "no first token in time",
+  idle: "the stream fell silent",
+  total: "the attempt took too long"
+}
+
+const exitOf = (fiber: Running): Effect.Effect<Exit.Exit<LlmResponse, LlmError>> =>
+  Effect.async((resume) => {
+    fiber.addObserver((exit) => resume(Effect.succeed(exit)))
+  })
+
+const close = (exit: Exit.Exit<LlmResponse, LlmError>): void => {
+  if (Exit.isSuccess(exit) && exit.value._tag === "Streaming") exit.value.events.close()
+}
+
+/**
+ * Watches one attempt: one timer for whichever bound comes first. The call runs in a fiber of its own until its response
+ * is there, so that it can be ended; a stream needs none after that, as its bounds make it fail from outside.
+ */
+export class Watch extends Timer {
+  private timers: Timers | undefined
+  private fiber: Running | undefined
+  private events: EventStream | undefined
+  private phase: TimeoutPhase = "total"
+  private byCaller = false
+  private expired: LlmError | undefined
+
+  constructor(
+    private readonly attempt: Attempt,
+    private readonly clock: Clock.Clock,
+    private readonly limits: Limits
+  ) {
+    super()
+  }
+
+  /** Whether anything bounds the attempt at all. */
+  get isBounded(): boolean {
+    const { deadline, firstTokenAt, idle, totalAt } = this.limits
+    return Math.min(deadline, firstTokenAt, idle, totalAt) < Number.POSITIVE_INFINITY
+  }
+
+  /** The call within its bounds. A caller that leaves waits until the call has ended. */
+  run(call: Call, now: number): Call {
+    const due = this.next(now)
+    if (isDue(due, now)) return Effect.fail(this.error())
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.runtime<never>(), (runtime) => {
+        const timers = timersOf(this.clock, runtime)
+        this.timers = timers
+        const fiber = Runtime.runFork(runtime)(Effect.interruptible(call))
+        const exit = fiber.unsafePoll()
+        if (exit !== null) return this.finish(exit, restore)
+        this.fiber = fiber
+        timers.set(this, due)
+        fiber.addObserver(() => timers.remove(this))
+        return Effect.matchCauseEffect(restore(exitOf(fiber)), {
+          onFailure: (cause) =>
+            Effect.flatMap(Fiber.interrupt(fiber), (lost) => {
+              close(lost)
+              return Effect.failCause(cause)
+            }),
+          onSuccess: (known) => this.finish(known, restore)
+        })
+      })
+    )
+  }
+
+  override fire(now: number): void {
+    const due = this.next(now)
+    if (!isDue(due, now)) return this.timers?.set(this, due)
+    this.expired = this.error()
+    if (this.events === undefined) this.fiber?.unsafeInterruptAsFork(FiberId.none)
+    else this.events.fail(this.expired)
+  }
+
+  /** When the first bound runs out as things stand, and which it is. A tie goes to the caller's deadline. */
+  private next(now: number): number {
+    const { deadline, firstTokenAt, idle, totalAt } = this.limits
+    const { events } = this
+    const begun = events?.settlement.hasContent === true
+    this.phase = begun ? "idle" : "firstToken"
+    // While nobody reads, silence is the reader's.
+    let due = begun ? (events?.waitingSince ?? now) + idle : firstTokenAt
+    if (totalAt < due) {
+      this.phase = "total"
+      due = totalAt
+    }
+    this.byCaller = deadline <= due
+    if (!this.byCaller) return due
+    this.phase = "total"
+    return deadline
+  }
+
+  private error(): LlmError {
+    const { attempt, byCaller, phase } = this
+    return new LlmError({
+      reason: "Timeout",
+      phase,
+      bound: byCaller ? "caller" : "deployment",
+      description: byCaller ? "the request's deadline passed" : words[phase],
+      deployment: attempt.deployment,
+      provider: attempt.provider
+    })
+  }
+
+  private finish(exit: Exit.Exit<LlmResponse, LlmError>, restore: Restore): Call {
+    if (Exit.isFailure(exit)) return this.expired === undefined ? exit : Effect.fail(this.expired)
+    return exit.value._tag === "Complete" ? exit : this.follow(exit.value, restore)
+  }
+
+  /** From here on the stream itself is told when a bound runs out. Waits for its first content. */
+  private follow(response: StreamingResponse, restore: Restore): Call {
+    const { events } = response
+    const { settlement } = events
+    const schedule = () => {
+      const now = nowMs(this.clock)
+      this.timers?.set(this, this.next(now))
+    }
+    this.events = events
+    this.fiber = undefined
+    if (!settlement.hasContent) schedule()
+    settlement.onFirstContent(schedule)
+    settlement.onSettled(() => this.timers?.remove(this))
+    if (settlement.hasContent) return Effect.succeed(response)
+    return Effect.matchCauseEffect(restore(events.awaitContent), {
+      onFailure: (cause) => {
+        events.close()
+        return Effect.failCause(cause)
+      },
+      onSuccess: () => Effect.succeed(response)
+    })
+  }
+}

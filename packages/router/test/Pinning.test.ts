@@ -1,0 +1,71 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as LlmRequest from "@switchyard/core/LlmRequest"
+import * as LlmService from "@switchyard/core/LlmService"
+import * as Service from "@switchyard/core/Service"
+import * as Pinning from "@switchyard/router/Pinning"
+import * as Contract from "@switchyard/testing/Contract"
+import * as StubLlm from "@switchyard/testing/StubLlm"
+import { Effect, Stream } from "effect"
+
+for (const { check, name } of Contract.requestLayer(Effect.sync(() => Pinning.make()))) it.effect(name, () => check)
+
+const chat = (more: object = {}) =>
+  LlmRequest.chat({ model: "m", messages: [{ role: "user", content: "Hi" }], ...more })
+
+describe("Pinning", () => {
+  it.effect("a request that names a previous answer is pinned to its deployment and does not fall back", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make()
+      const service = stub.requests.pipe(Pinning.make())
+      yield* LlmService.complete(service, chat())
+      yield* LlmService.complete(service, chat({ previous_response_id: "chatcmpl-stub" }))
+      assert.deepStrictEqual(stub.calls[1]?.request.demands, { deployment: "stub" })
+      assert.isTrue(stub.calls[1]?.request.overrides.disableFallbacks)
+    })
+  )
+  it.effect("reasoning signatures pin, from plain answers and from streams", () =>
+    Effect.gen(function* () {
+      const signed = { thinking_blocks: [{ type: "thinking", signature: "sig-1" }] }
+      const stub = StubLlm.make()
+      const issuing = Service.request((request) =>
+        Effect.map(stub.requests.call(request), (response) =>
+          response._tag === "Complete" ? { ...response, body: { choices: [{ message: signed }] } } : response
+        )
+      )
+      const service = issuing.pipe(Pinning.make())
+      yield* LlmService.complete(service, chat())
+      yield* LlmService.complete(service, chat({ messages: [{ role: "assistant", content: "x", ...signed }] }))
+      assert.strictEqual(stub.calls[1]?.request.demands.deployment, "stub")
+      yield* Stream.runDrain(LlmService.stream(service, chat()))
+      yield* LlmService.complete(service, chat({ previous_response_id: "chatcmpl-stub" }))
+      assert.strictEqual(stub.calls[3]?.request.demands.deployment, "stub")
+    })
+  )
+  it.effect("the error of a pinned request says what it is bound to", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make()
+      const service = stub.requests.pipe(Pinning.make())
+      yield* LlmService.complete(service, chat())
+      stub.reply({ fail: { reason: "Unavailable", description: "down" } })
+      const error = yield* Effect.flip(LlmService.complete(service, chat({ previous_response_id: "chatcmpl-stub" })))
+      assert.include(error.description, "bound to deployment stub by a response id and cannot fail over")
+    })
+  )
+  it.effect("state that nobody remembers pins nothing, and memory is bounded", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make()
+      let id = 0
+      const numbered = Service.request((request) =>
+        Effect.map(stub.requests.call(request), (response) =>
+          response._tag === "Complete" ? { ...response, body: { id: `answer-${id++}` } } : response
+        )
+      )
+      const service = numbered.pipe(Pinning.make({ capacity: 2 }))
+      for (let i = 0; i < 3; i++) yield* LlmService.complete(service, chat())
+      yield* LlmService.complete(service, chat({ previous_response_id: "answer-0" }))
+      yield* LlmService.complete(service, chat({ previous_response_id: "answer-2" }))
+      assert.isUndefined(stub.calls[3]?.request.demands.deployment)
+      assert.strictEqual(stub.calls[4]?.request.demands.deployment, "stub")
+    })
+  )
+})

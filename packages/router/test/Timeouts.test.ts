@@ -1,0 +1,610 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Attempt } from "@switchyard/core/Attempt"
+import type { DeploymentConfig } from "@switchyard/core/Deployment"
+import { DeploymentService } from "@switchyard/core/DeploymentService"
+import { EventStream } from "@switchyard/core/EventStream"
+import type { LlmError } from "@switchyard/core/LlmError"
+import * as LlmRequest from "@switchyard/core/LlmRequest"
+import type { LlmResponse } from "@switchyard/core/LlmResponse"
+import * as Service from "@switchyard/core/Service"
+import { closed } from "@switchyard/core/Status"
+import { nowMs } from "@switchyard/core/Time"
+import * as StubLlm from "@switchyard/testing/StubLlm"
+import { Cause, Effect, Exit, Fiber, FiberRef, Layer, Option, Runtime, TestClock } from "effect"
+import { timersOf } from "../src/internal/timers.js"
+import * as Timeouts from "../src/Timeouts.js"
+import { type Dice, forSeeds, VirtualTime } from "./support/schedules.js"
+
+interface Given {
+  readonly stream?: boolean
+  readonly body?: object
+  readonly overrides?: LlmRequest.RequestOverrides
+  readonly deployment?: Partial<DeploymentConfig>
+  /** Another deployment could be asked instead; default true. */
+  readonly alternative?: boolean
+  readonly lastResort?: boolean
+  readonly deadline?: number
+}
+
+const attempt = (given: Given = {}): Attempt => {
+  const request = LlmRequest.chat(
+    { model: "m", messages: [{ role: "user", content: "Hi" }], stream: given.stream ?? false, ...given.body },
+    { overrides: given.overrides ?? {} }
+  )
+  const route = {
+    ...request.route,
+    lastResort: given.lastResort ?? true,
+    deadline: given.deadline ?? Number.POSITIVE_INFINITY
+  }
+  const on = StubLlm.slot("a", given.deployment)
+  return new Attempt(1, { ...request, route }, on, 0, given.alternative ?? true, false)
+}
+
+const waiting = Effect.zipWith(Effect.clock, Effect.runtime<never>(), (clock, runtime) => timersOf(clock, runtime).size)
+
+/** Runs a call, lets the time go by step by step, and tells what it failed with and when. */
+const failsAt = (
+  call: Service.Call,
+  within = 700_000
+): Effect.Effect<{ readonly at: number; readonly error: LlmError }> =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    const begin = nowMs(clock)
+    const fiber = yield* Effect.fork(Effect.map(Effect.flip(call), (error) => ({ at: nowMs(clock) - begin, error })))
+    yield* TestClock.adjust(within)
+    const exit = fiber.unsafePoll()
+    if (exit === null) return assert.fail("nothing ended the call")
+    return Exit.isSuccess(exit) ? exit.value : assert.fail(Cause.pretty(exit.cause))
+  })
+
+const timedOut = (given: Given, options: Timeouts.Options = {}, reply: StubLlm.Reply = { hang: true }) =>
+  Effect.map(failsAt(Timeouts.make(options)(StubLlm.make(reply).attempts).call(attempt(given))), ({ at, error }) => {
+    assert.strictEqual(error.reason, "Timeout")
+    return `${error.phase} ${error.bound} ${at}`
+  })
+
+/** The rest of a stream, read without a pause. */
+const drain = (response: LlmResponse): Effect.Effect<number, LlmError> => {
+  if (response._tag !== "Streaming") return assert.fail("no stream")
+  const { events } = response
+  const go = (sum: number): Effect.Effect<number, LlmError> =>
+    Effect.flatMap(events.pull, (batch) => (batch.length === 0 ? Effect.succeed(sum) : go(sum + batch.length)))
+  return go(0)
+}
+
+const readAll = (call: Service.Call) => Effect.flatMap(call, drain)
+
+const openEvents = (given: Attempt): Effect.Effect<EventStream> =>
+  Effect.map(Effect.clock, (clock) => {
+    const events = new EventStream({ clock, startedAt: nowMs(clock), estimateInputTokens: () => 1, deployment: "a" })
+    given.adopt(events)
+    return events
+  })
+
+const streaming = (of: Attempt, events: EventStream): LlmResponse => ({
+  _tag: "Streaming",
+  status: 200,
+  headers: {},
+  events,
+  journal: of.request.route.journal
+})
+
+const delta = (given: object, finish: string | null = null) => {
+  const json = { choices: [{ index: 0, delta: given, finish_reason: finish }] }
+  return { data: JSON.stringify(json), json }
+}
+
+describe("the total of one attempt", () => {
+  it.effect("has no bound of its own by default", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ delay: "3 hours" })
+      const fiber = yield* Effect.fork(Timeouts.make()(stub.attempts).call(attempt()))
+      yield* TestClock.adjust("3 hours")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "Complete")
+    })
+  )
+  it.effect("is the request's, else the deployment's, else the router's", () =>
+    Effect.gen(function* () {
+      const all = { overrides: { timeout: 100 }, deployment: { timeout: 200 } }
+      assert.strictEqual(yield* timedOut(all, { total: 300 }), "total deployment 100")
+      assert.strictEqual(yield* timedOut({ deployment: { timeout: 200 } }, { total: 300 }), "total deployment 200")
+      assert.strictEqual(yield* timedOut({}, { total: "300 millis" }), "total deployment 300")
+    })
+  )
+  it.effect("a longer one of the request beats a shorter one of the deployment", () =>
+    Effect.gen(function* () {
+      const given = { overrides: { timeout: 900 }, deployment: { timeout: 200 } }
+      assert.strictEqual(yield* timedOut(given), "total deployment 900")
+    })
+  )
+  it.effect("also ends a stream that is busy, after content as StreamInterrupted", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ chunks: Array.from({ length: 100 }, () => "x"), gap: 10 })
+      const call = Timeouts.make({ total: 55 })(stub.attempts).call(attempt({ stream: true }))
+      const { at, error } = yield* failsAt(Effect.zipRight(readAll(call), Effect.never))
+      assert.strictEqual(at, 55)
+      assert.deepInclude(error.data, { reason: "StreamInterrupted", interruptedBy: "Timeout", phase: "total" })
+      assert.strictEqual(stub.inFlight(), 0)
+    })
+  )
+  it.effect("a call that ends by itself leaves no timer behind, whether well or badly", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make(({ index }) => (index === 0 ? { delay: 5 } : { delay: 5, fail: unavailable }))
+      const service = Timeouts.make({ total: 300 })(stub.attempts)
+      const fiber = yield* Effect.fork(Effect.zip(service.call(attempt()), Effect.flip(service.call(attempt()))))
+      yield* TestClock.adjust(7)
+      assert.strictEqual(yield* waiting, 1)
+      yield* TestClock.adjust(5)
+      const [, error] = yield* Fiber.join(fiber)
+      assert.strictEqual(error.reason, "Unavailable")
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+})
+
+const unavailable = { reason: "Unavailable" as const, description: "down" }
+
+describe("the request's deadline", () => {
+  it.effect("is raised here, as the caller's bound, and says nothing about the deployment", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ hang: true })
+      const { at, error } = yield* failsAt(Timeouts.make()(stub.attempts).call(attempt({ deadline: 250 })))
+      assert.strictEqual(at, 250)
+      assert.deepInclude(error.data, { reason: "Timeout", phase: "total", bound: "caller", deployment: "a" })
+      assert.strictEqual(error.breaker, "neutral")
+      assert.strictEqual(error.retry, "never")
+    })
+  )
+  it.effect("that has passed fails the attempt before the provider is called", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make()
+      yield* TestClock.adjust(10)
+      const error = yield* Effect.flip(Timeouts.make()(stub.attempts).call(attempt({ deadline: 10 })))
+      assert.deepInclude(error.data, { reason: "Timeout", phase: "total", bound: "caller" })
+      assert.strictEqual(stub.calls.length, 0)
+    })
+  )
+  it.effect("ends a stream that is being read; the breaker stays neutral", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ chunks: ["a ", "b"], stallAfter: 1 })
+      const call = Timeouts.make()(stub.attempts).call(attempt({ stream: true, deadline: 9_000 }))
+      const { at, error } = yield* failsAt(Effect.zipRight(readAll(call), Effect.never))
+      assert.strictEqual(at, 9_000)
+      assert.deepInclude(error.data, { reason: "StreamInterrupted", interruptedBy: "Timeout", bound: "caller" })
+      assert.strictEqual(error.breaker, "neutral")
+    })
+  )
+})
+
+describe("the bound that ran out is the one that came first, the caller's in a tie", () => {
+  for (const [firstToken, total, deadline, expected] of [
+    [10, 20, 30, "firstToken deployment 10"],
+    [20, 10, 30, "total deployment 10"],
+    [30, 20, 10, "total caller 10"],
+    [10, 10, 10, "total caller 10"],
+    [10, 10, 20, "firstToken deployment 10"],
+    [20, 10, 10, "total caller 10"]
+  ] as const) {
+    it.effect(`first token ${firstToken}, total ${total}, deadline ${deadline}: ${expected}`, () =>
+      Effect.gen(function* () {
+        const overrides = { firstTokenTimeout: firstToken, timeout: total }
+        assert.strictEqual(yield* timedOut({ stream: true, overrides, deadline }), expected)
+      })
+    )
+  }
+})
+
+describe("the first token", () => {
+  const late: StubLlm.Reply = { firstToken: "1 hour" }
+  it.effect("of a stream must come within 10 s", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* timedOut({ stream: true }, { firstTokenPerThousand: 0 }, late),
+        "firstToken deployment 10000"
+      )
+    })
+  )
+  it.effect("of a stream whose response does not even begin, too", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* timedOut({ stream: true }, { firstTokenPerThousand: 0 }), "firstToken deployment 10000")
+    })
+  )
+  it.effect("is not waited for with a bound in a plain call", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(Timeouts.firstTokenTimeout(attempt()), Number.POSITIVE_INFINITY)
+      const fiber = yield* Effect.fork(
+        Timeouts.make()(StubLlm.make({ delay: "1 hour" }).attempts).call(attempt({ deadline: 1e9 }))
+      )
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "Complete")
+    })
+  )
+  it("gets 1 s more per 4,000 prompt tokens", () => {
+    const prompt = (tokens: number) => ({ messages: [{ role: "user", content: "x".repeat(tokens * 4 - 4) }] })
+    assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true, body: prompt(4_000) })), 11_000)
+    assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true, body: prompt(100_000) })), 35_000)
+  })
+  it("gets 120 s when the request or the model reasons", () => {
+    const reasoning = attempt({ stream: true, body: { reasoning_effort: "high" } })
+    const model = attempt({ stream: true, deployment: { capabilities: ["reasoning"] } })
+    assert.strictEqual(Timeouts.firstTokenTimeout(reasoning), 120_000)
+    assert.strictEqual(Timeouts.firstTokenTimeout(model), 120_000)
+  })
+  it("is bounded only where there is another deployment or a fallback to go to", () => {
+    const of = (alternative: boolean, lastResort: boolean) =>
+      Timeouts.firstTokenTimeout(attempt({ stream: true, alternative, lastResort }))
+    assert.strictEqual(of(false, true), Number.POSITIVE_INFINITY)
+    for (const bounded of [of(true, true), of(false, false), of(true, false)]) assert.isBelow(bounded, 11_000)
+  })
+  it("the request's own bound beats the deployment's and the router's, and holds in the last place too", () => {
+    const overrides = { firstTokenTimeout: 100 }
+    const deployment = { firstTokenTimeout: 200 }
+    const router = Timeouts.bounds({ firstToken: 300, firstTokenPerThousand: 0 })
+    assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true, overrides, deployment }), router), 100)
+    assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true, deployment }), router), 200)
+    assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true }), router), 300)
+    assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true, overrides, alternative: false })), 100)
+    const last = attempt({ stream: true, deployment, alternative: false })
+    assert.strictEqual(Timeouts.firstTokenTimeout(last), Number.POSITIVE_INFINITY)
+  })
+  it.effect("roles and empty deltas do not stop the clock, and the stream settles as failed", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make(late)
+      const call = Timeouts.make({ firstToken: 50, firstTokenPerThousand: 0 })(stub.attempts).call(
+        attempt({ stream: true })
+      )
+      const { at } = yield* failsAt(call, 100)
+      assert.strictEqual(at, 50)
+      assert.deepStrictEqual(
+        stub.outcomes.map((outcome) => outcome._tag),
+        ["Failed"]
+      )
+      assert.strictEqual(stub.openStreams(), 0)
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+  for (const [name, content] of [
+    ["reasoning", { reasoning_content: "hm" }],
+    ["a tool call", { tool_calls: [{ index: 0, id: "t", function: { name: "f", arguments: "" } }] }],
+    ["text", { content: "Hi" }]
+  ] as const) {
+    it.effect(`${name} stops the clock`, () =>
+      Effect.gen(function* () {
+        const given = attempt({ stream: true, overrides: { firstTokenTimeout: 50 } })
+        const events = yield* openEvents(given)
+        const service = Timeouts.make()(Service.attempt((on) => Effect.succeed(streaming(on, events))))
+        const fiber = yield* Effect.fork(service.call(given))
+        yield* TestClock.adjust(40)
+        events.push(delta(content))
+        yield* TestClock.adjust(40)
+        assert.strictEqual((yield* Fiber.join(fiber))._tag, "Streaming")
+        assert.isUndefined(events.settlement.outcome)
+      })
+    )
+  }
+  it.effect("an error before it is passed on as it is", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ fail: unavailable, failAfter: 0 })
+      const error = yield* Effect.flip(Timeouts.make()(stub.attempts).call(attempt({ stream: true })))
+      assert.strictEqual(error.reason, "Unavailable")
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+})
+
+describe("silence between two chunks", () => {
+  it.effect("of 15 s while the caller waits ends the stream", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ chunks: ["a ", "b ", "c"], gap: "4 seconds", stallAfter: 2 })
+      const call = Timeouts.make()(stub.attempts).call(attempt({ stream: true }))
+      const { at, error } = yield* failsAt(Effect.zipRight(readAll(call), Effect.never))
+      assert.strictEqual(at, 19_000)
+      assert.deepInclude(error.data, { reason: "StreamInterrupted", interruptedBy: "Timeout", phase: "idle" })
+      assert.strictEqual(error.bound, "deployment")
+      assert.strictEqual(error.breaker, "counts")
+      assert.strictEqual(stub.inFlight(), 0)
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+  it.effect("the clock begins anew with each chunk", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ chunks: ["a ", "b ", "c ", "d"], gap: "14 seconds" })
+      const fiber = yield* Effect.fork(readAll(Timeouts.make()(stub.attempts).call(attempt({ stream: true }))))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(fiber)
+      assert.strictEqual(stub.outcomes[0]?._tag, "Completed")
+    })
+  )
+  it.effect("a caller that reads slowly is no silent upstream", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ chunks: ["a ", "b ", "c ", "d"], gap: "1 seconds" })
+      const fiber = yield* Effect.fork(
+        Effect.gen(function* () {
+          const response = yield* Timeouts.make()(stub.attempts).call(attempt({ stream: true }))
+          if (response._tag !== "Streaming") return assert.fail("no stream")
+          yield* response.events.pull
+          yield* Effect.sleep("1 hour")
+          return yield* drain(response)
+        })
+      )
+      yield* TestClock.adjust("2 hours")
+      assert.isAbove(yield* Fiber.join(fiber), 0)
+    })
+  )
+  it.effect("is measured from when a slow reader came back, not from when it left", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ chunks: ["a ", "b"], stallAfter: 1 })
+      const call = Effect.gen(function* () {
+        const response = yield* Timeouts.make()(stub.attempts).call(attempt({ stream: true }))
+        if (response._tag !== "Streaming") return assert.fail("no stream")
+        yield* response.events.pull
+        yield* Effect.sleep("100 seconds")
+        yield* response.events.pull
+        return response
+      })
+      const { at } = yield* failsAt(call)
+      assert.strictEqual(at, 115_000)
+    })
+  )
+  it.effect("is the request's, else the deployment's, else the router's", () =>
+    Effect.gen(function* () {
+      const at = (given: Given) =>
+        Timeouts.idleTimeout(attempt({ stream: true, ...given }), Timeouts.bounds({ idle: 3 }))
+      assert.strictEqual(at({ overrides: { idleTimeout: 1 }, deployment: { idleTimeout: 2 } }), 1)
+      assert.strictEqual(at({ deployment: { idleTimeout: 2 } }), 2)
+      assert.strictEqual(at({}), 3)
+    })
+  )
+  it.effect("after a finish_reason is a clean end, not a failure", () =>
+    Effect.gen(function* () {
+      const given = attempt({ stream: true })
+      const events = yield* openEvents(given)
+      const service = Timeouts.make()(Service.attempt((on) => Effect.succeed(streaming(on, events))))
+      const fiber = yield* Effect.fork(readAll(service.call(given)))
+      events.push(delta({ content: "Hi" }))
+      events.push(delta({}, "stop"))
+      yield* TestClock.adjust("15 seconds")
+      yield* Fiber.join(fiber)
+      assert.strictEqual(events.settlement.outcome?._tag, "Completed")
+    })
+  )
+})
+
+describe("a call that is ended", () => {
+  it.effect("has fully finished before its timeout is raised", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const base = Service.attempt(() =>
+        Effect.onInterrupt(Effect.never, () =>
+          Effect.zipRight(
+            Effect.sleep(30),
+            Effect.sync(() => seen.push("freed"))
+          )
+        )
+      )
+      const { at } = yield* failsAt(
+        Effect.onError(Timeouts.make({ total: 100 })(base).call(attempt()), () =>
+          Effect.sync(() => seen.push("failed"))
+        )
+      )
+      assert.strictEqual(at, 130)
+      assert.deepStrictEqual(seen, ["freed", "failed"])
+    })
+  )
+  it.effect("by its caller ends the inner call first, and leaves no timer", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ hang: true })
+      const fiber = yield* Effect.fork(Timeouts.make({ total: 100 })(stub.attempts).call(attempt()))
+      yield* TestClock.adjust(50)
+      const exit = yield* Fiber.interrupt(fiber)
+      assert.isTrue(Exit.isFailure(exit) && Exit.isInterrupted(exit))
+      assert.deepStrictEqual(
+        stub.outcomes.map((outcome) => outcome._tag),
+        ["Abandoned"]
+      )
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+  it.effect("by its caller before the first content closes the stream", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ firstToken: "1 hour" })
+      const fiber = yield* Effect.fork(Timeouts.make()(stub.attempts).call(attempt({ stream: true })))
+      yield* TestClock.adjust(50)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(stub.openStreams(), 0)
+      assert.deepStrictEqual(
+        stub.outcomes.map((outcome) => outcome._tag),
+        ["Abandoned"]
+      )
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+  it.effect("holds to its bounds in an uninterruptible region too", () =>
+    Effect.gen(function* () {
+      const { at } = yield* failsAt(
+        Effect.uninterruptible(Timeouts.make({ total: 100 })(StubLlm.make({ hang: true }).attempts).call(attempt()))
+      )
+      assert.strictEqual(at, 100)
+    })
+  )
+  it.effect("dies as before when the inner call does", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ delay: 1, defect: "bug" })
+      const fiber = yield* Effect.fork(Effect.exit(Timeouts.make({ total: 100 })(stub.attempts).call(attempt())))
+      yield* TestClock.adjust(1)
+      const exit = yield* Fiber.join(fiber)
+      assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+})
+
+describe("the layer", () => {
+  it.effect("hands the caller's fiber-local values down", () =>
+    Effect.gen(function* () {
+      const ref = FiberRef.unsafeMake("none")
+      let seen = ""
+      const base = Service.attempt((on) =>
+        Effect.zipRight(
+          Effect.tap(FiberRef.get(ref), (value) => Effect.sync(() => (seen = value))),
+          StubLlm.make().attempts.call(on)
+        )
+      )
+      yield* Effect.locally(Timeouts.make({ total: 100 })(base).call(attempt()), ref, "mine")
+      assert.strictEqual(seen, "mine")
+    })
+  )
+  it("forwards the status", () => {
+    const stub = StubLlm.make()
+    const status = closed("isolated")
+    stub.setStatus(status)
+    const given = attempt()
+    assert.strictEqual(Timeouts.make()(stub.attempts).status(given.slot, given.request, 0), status)
+  })
+  it.effect("tells the transport how long it may connect", () =>
+    Effect.gen(function* () {
+      const seen: Array<number> = []
+      const base = Service.attempt((on) => {
+        seen.push(on.connectTimeout ?? Number.NaN)
+        return StubLlm.make().attempts.call(on)
+      })
+      yield* Timeouts.make()(base).call(attempt())
+      yield* Timeouts.make({ connect: "2 seconds" })(base).call(attempt())
+      assert.deepStrictEqual(seen, [5_000, 2_000])
+    })
+  )
+  it.effect("calls straight through when nothing bounds the call", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make()
+      yield* Timeouts.make()(stub.attempts).call(attempt())
+      yield* Timeouts.make({ idle: Number.POSITIVE_INFINITY })(stub.attempts).call(
+        attempt({ stream: true, alternative: false })
+      )
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+  it.effect("refuses bounds that are none", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        Layer.build(
+          Timeouts.layer({ idle: 0, total: "soon" as "1 second" }).pipe(
+            Layer.provide(Layer.succeed(DeploymentService, StubLlm.make().attempts))
+          )
+        )
+      )
+      assert.deepStrictEqual(
+        error.issues.map((issue) => issue.path),
+        ["timeouts.idle", "timeouts.total"]
+      )
+    }).pipe(Effect.scoped)
+  )
+})
+
+interface Plan {
+  readonly stream: boolean
+  readonly delay: number
+  readonly firstToken: number
+  readonly gap: number
+  readonly chunks: number
+  readonly ends: "well" | "fails" | "stalls" | "hangs"
+  readonly total: number
+  readonly firstTokenTimeout: number
+  readonly idleTimeout: number
+  readonly deadline: number
+  readonly leaves: number
+}
+
+const planOf = (dice: Dice): Plan => ({
+  stream: dice.chance(0.5),
+  delay: dice.int(1, 40),
+  firstToken: dice.int(1, 40),
+  gap: dice.int(1, 40),
+  chunks: dice.int(1, 4),
+  ends: dice.pick(["well", "fails", "stalls", "hangs"]),
+  total: dice.int(1, 200),
+  firstTokenTimeout: dice.int(1, 90),
+  idleTimeout: dice.int(1, 60),
+  deadline: dice.int(1, 200),
+  leaves: dice.int(1, 400)
+})
+
+/** When and how the call must end, by arithmetic; undefined where two things fall on one instant. */
+const oracle = (plan: Plan): { readonly at: number; readonly end: string } | undefined => {
+  const ends: Array<readonly [at: number, end: string]> = [
+    [plan.total, "total deployment"],
+    [plan.deadline, "total caller"],
+    [plan.leaves, "left"]
+  ]
+  const first = plan.delay + (plan.stream ? plan.firstToken : 0)
+  const last = first + (plan.stream ? (plan.chunks - 1) * plan.gap : 0)
+  const answers = plan.ends === "well" || (plan.ends === "stalls" && !plan.stream)
+  const silentAt = plan.chunks > 1 && plan.gap > plan.idleTimeout ? first : plan.ends === "stalls" ? last : undefined
+  if (plan.stream && (plan.ends === "hangs" || first > plan.firstTokenTimeout)) {
+    ends.push([plan.firstTokenTimeout, "firstToken deployment"])
+  } else if (plan.stream && silentAt !== undefined) {
+    ends.push([silentAt + plan.idleTimeout, "idle deployment"])
+  } else if (plan.ends !== "hangs") {
+    ends.push([last, answers ? "answer" : "error"])
+  }
+  const [winner, second] = ends.sort(([a], [b]) => a - b)
+  if (winner === undefined || second?.[0] === winner[0]) return undefined
+  if (plan.stream && (first === plan.firstTokenTimeout || plan.gap === plan.idleTimeout)) return undefined
+  return { at: winner[0], end: winner[1] }
+}
+
+describe("under any schedule", () => {
+  it("the bound that comes first ends the call at its time, and nothing is left behind", () => {
+    let decided = 0
+    forSeeds(3000, (dice, seed) => {
+      const plan = planOf(dice)
+      // Fibers that yield after a few operations let interruptions fall between any two of them.
+      const time = new VirtualTime(seed % 2 === 0 ? dice.int(2, 12) : 2048)
+      const stub = StubLlm.make({
+        delay: plan.delay,
+        firstToken: plan.firstToken,
+        gap: plan.gap,
+        chunks: Array.from({ length: plan.chunks }, () => "x"),
+        hang: plan.ends === "hangs",
+        ...(plan.ends === "fails" ? { fail: unavailable, failAfter: plan.chunks } : {}),
+        ...(plan.ends === "stalls" ? { stallAfter: plan.chunks } : {})
+      })
+      const { deadline, firstTokenTimeout, idleTimeout, total } = plan
+      const overrides = { firstTokenTimeout, idleTimeout, timeout: total }
+      const given = attempt({ stream: plan.stream, deadline, overrides })
+      let ended = Number.NaN
+      // What the Balancer and the accessors do: an attempt whose answer got lost is released, a stream is closed.
+      const call = Effect.ensuring(
+        Effect.flatMap(Timeouts.make()(stub.attempts).call(given), (response) =>
+          response._tag === "Complete" ? Effect.void : drain(response)
+        ),
+        Effect.sync(() => {
+          given.release()
+          ended = time.now
+        })
+      )
+      const fiber = time.fork(call)
+      time.advance(plan.leaves)
+      if (fiber.unsafePoll() === null) time.interrupt(fiber)
+      time.advance(plan.leaves + 1_000)
+      const exit = fiber.unsafePoll()
+      if (exit === null) return assert.fail("the call never ended")
+      assert.strictEqual(stub.inFlight(), 0, "in flight")
+      assert.strictEqual(stub.openStreams(), 0, "open streams")
+      assert.strictEqual(timersOf(time.clock, Runtime.defaultRuntime).size, 0, "timers")
+      assert.strictEqual(stub.outcomes.length, 1, "settled once")
+      const expected = oracle(plan)
+      if (expected === undefined) return
+      decided++
+      const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+      const end = Exit.isSuccess(exit)
+        ? "answer"
+        : error === undefined
+          ? "left"
+          : error.phase === undefined
+            ? "error"
+            : `${error.phase} ${error.bound}`
+      assert.deepStrictEqual({ at: ended, end }, expected)
+    })
+    assert.isAbove(decided, 1500)
+  })
+})

@@ -1,0 +1,87 @@
+/** A balancer over a scripted stub, and what layers above it work with. */
+import type { DeploymentConfig } from "@switchyard/core/Deployment"
+import type { LlmErrorFields, Reason } from "@switchyard/core/LlmError"
+import * as LlmRequest from "@switchyard/core/LlmRequest"
+import * as Service from "@switchyard/core/Service"
+import { open, type Status } from "@switchyard/core/Status"
+import * as StubLlm from "@switchyard/testing/StubLlm"
+import { Effect } from "effect"
+import * as Availability from "../../src/Availability.js"
+import * as Balancer from "../../src/Balancer.js"
+import * as DeploymentRegistry from "../../src/DeploymentRegistry.js"
+import * as DeploymentStats from "../../src/DeploymentStats.js"
+import type { Events, RouterEvent } from "../../src/RouterEvents.js"
+import type { Strategy } from "../../src/RoutingStrategy.js"
+
+/** Takes the first that is open. */
+export const firstOpen: Strategy = {
+  name: "FirstOpen",
+  select: (candidates) => {
+    for (let i = 0; i < candidates.size; i++) if (candidates.isOpen(i)) return i
+    return -1
+  }
+}
+
+/** A deployment of group `m`, by its id or with more. */
+export type Member = string | (Partial<DeploymentConfig> & { readonly id: string })
+
+/**
+ * A balancer over a stub that replies by deployment and by how often that deployment was called before. No call reaches
+ * the stub before `gate` lets it.
+ */
+export const tower = (
+  members: ReadonlyArray<Member>,
+  script: (id: string, nth: number) => StubLlm.Reply,
+  gate: Effect.Effect<void> = Effect.void
+) => {
+  const statuses = new Map<string, Status>()
+  const counts = new Map<string, number>()
+  const published: Array<RouterEvent> = []
+  const stub = StubLlm.make(({ deployment }) => {
+    const nth = counts.get(deployment) ?? 0
+    counts.set(deployment, nth + 1)
+    return script(deployment, nth)
+  })
+  const attempts = Service.attempt(
+    (attempt) => Effect.zipRight(gate, stub.attempts.call(attempt)),
+    (slot, _, now) => {
+      const status = statuses.get(slot.id) ?? open
+      return status._tag !== "Open" && status.until !== undefined && status.until <= now ? open : status
+    }
+  )
+  const registry = Effect.runSync(
+    DeploymentRegistry.make({
+      deployments: members.map((member) => ({
+        group: "m",
+        model: "m",
+        ...(typeof member === "string" ? { id: member } : member)
+      }))
+    })
+  )
+  const events: Pick<Events, "publish"> = {
+    publish: (event) => {
+      published.push(event)
+    }
+  }
+  return {
+    stub,
+    /** What `status` answers by id, until its time is up; open where nothing is said. */
+    statuses,
+    registry,
+    published,
+    events: events as Events,
+    balancer: Balancer.make({ registry, strategy: firstOpen, stats: DeploymentStats.make() })(attempts),
+    availability: Availability.make(registry, attempts),
+    /** The deployments that were called, in order. */
+    used: () => stub.calls.map(({ deployment }) => deployment as string).join("")
+  }
+}
+
+/** A reply that fails with a reason. */
+export const fails = (reason: Reason, more: Partial<LlmErrorFields> = {}): StubLlm.Reply => ({
+  fail: { reason, description: "scripted", ...more }
+})
+
+/** A chat request for group `m`. */
+export const chat = (overrides: LlmRequest.RequestOverrides = {}, body: object = {}): LlmRequest.LlmRequest =>
+  LlmRequest.chat({ model: "m", messages: [{ role: "user", content: "Hi" }], ...body }, { overrides })
