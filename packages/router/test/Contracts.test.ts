@@ -1,0 +1,55 @@
+/**
+ * The contract of a layer, for those whose own tests are about other things: whatever they do, they pass answers on
+ * unchanged, give everything back, and end what they began.
+ */
+import { describe, it } from "@effect/vitest"
+import type * as Service from "@switchyard/core/Service"
+import * as AdmissionQueue from "@switchyard/router/AdmissionQueue"
+import * as Deadline from "@switchyard/router/Deadline"
+import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
+import * as Hedge from "@switchyard/router/Hedge"
+import * as Latency from "@switchyard/router/Latency"
+import * as LatencyTracker from "@switchyard/router/LatencyTracker"
+import * as Limits from "@switchyard/router/Limits"
+import * as Retry from "@switchyard/router/Retry"
+import * as RetryBudget from "@switchyard/router/RetryBudget"
+import * as Timeouts from "@switchyard/router/Timeouts"
+import * as UsageWindows from "@switchyard/router/UsageWindows"
+import * as Contract from "@switchyard/testing/Contract"
+import { Effect } from "effect"
+
+const nobodyElse = { openings: () => [] }
+
+const attemptLayers: Readonly<Record<string, Effect.Effect<Service.AttemptLayer>>> = {
+  Latency: Effect.sync(() => Latency.make(LatencyTracker.make())),
+  Limits: Effect.sync(() => Limits.make({ windows: UsageWindows.make() })),
+  Timeouts: Effect.sync(() => Timeouts.make({ total: "1 hour" }))
+}
+
+const requestLayers: Readonly<Record<string, Effect.Effect<Service.RequestLayer, unknown>>> = {
+  AdmissionQueue: Effect.map(
+    DeploymentRegistry.make({ deployments: [{ id: "stub", group: "m", model: "m" }] }),
+    (registry) => AdmissionQueue.make({ registry, windows: UsageWindows.make() })
+  ),
+  Deadline: Effect.sync(() => Deadline.make()),
+  "Hedge that waits": Effect.sync(() =>
+    Hedge.make({ availability: nobodyElse, budget: RetryBudget.unlimited, delay: () => 60_000 })
+  ),
+  "Hedge that knows no delay": Effect.sync(() =>
+    Hedge.make({ availability: nobodyElse, budget: RetryBudget.unlimited, delay: () => undefined })
+  ),
+  Retry: Effect.sync(() => Retry.make({ availability: nobodyElse, budget: RetryBudget.unlimited, random: () => 0.5 }))
+}
+
+for (const [name, layer] of Object.entries(attemptLayers)) {
+  describe(`${name} keeps the contract of an attempt-tier layer`, () => {
+    const limits = { maxParallel: 1_000, rpm: 1_000_000, tpm: 1_000_000_000 }
+    for (const { check, name } of Contract.attemptLayer(layer, { deployment: limits })) it.effect(name, () => check)
+  })
+}
+
+for (const [name, layer] of Object.entries(requestLayers)) {
+  describe(`${name} keeps the contract of a request-tier layer`, () => {
+    for (const { check, name } of Contract.requestLayer(layer)) it.effect(name, () => check)
+  })
+}
