@@ -5,17 +5,15 @@
  *
  * Run it: node --conditions=@switchyard/source --import tsx examples/custom-strategy/main.ts
  */
+import * as BaseService from "@switchyard/core/BaseService"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
-import * as Service from "@switchyard/core/Service"
-import { nowMs } from "@switchyard/core/Time"
-import * as Usage from "@switchyard/core/Usage"
 import * as Balancer from "@switchyard/router/Balancer"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import * as DeploymentStats from "@switchyard/router/DeploymentStats"
 import { lowest, RoutingStrategy, uniform } from "@switchyard/router/RoutingStrategy"
-import { Console, Effect, Layer } from "effect"
+import { Console, Effect, Layer, Stream } from "effect"
 
 /** The strategy: deployments tagged `local` first while they have fewer than `room` calls in flight, then the others. */
 const layerSpillover = (options: {
@@ -42,31 +40,14 @@ const layerSpillover = (options: {
 /** A base service in place of a provider: it answers after a while, the local model more slowly than the cloud. */
 const Models: Layer.Layer<DeploymentService> = Layer.succeed(
   DeploymentService,
-  Service.attempt((attempt) =>
-    Effect.clockWith((clock) => {
-      const startedAt = nowMs(clock)
-      return Effect.sleep(attempt.target.tags.includes("local") ? 120 : 40).pipe(
-        Effect.map(() => {
-          const duration = nowMs(clock) - startedAt
-          const body = { model: attempt.model, choices: [{ message: { role: "assistant", content: "Hello." } }] }
-          return {
-            _tag: "Complete" as const,
-            status: 200,
-            headers: {},
-            body,
-            raw: JSON.stringify(body),
-            outcome: {
-              _tag: "Completed" as const,
-              usage: Usage.estimate(10, 2),
-              timeToFirstToken: duration,
-              duration
-            },
-            journal: attempt.request.route.journal
-          }
-        })
-      )
-    })
-  )
+  BaseService.make({
+    complete: ({ model }) =>
+      Effect.delay(
+        Effect.succeed({ model, choices: [{ message: { role: "assistant", content: "Hello." } }] }),
+        model.startsWith("llama") ? 120 : 40
+      ),
+    stream: () => Stream.make({ choices: [{ delta: { content: "Hello." }, finish_reason: "stop" }] })
+  })
 )
 
 const State = Layer.merge(

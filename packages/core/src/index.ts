@@ -2,6 +2,7 @@
  * The domain and the algebra of Switchyard: requests, responses, errors, deployments, and what a layer is.
  */
 export * as Attempt from "./Attempt.js"
+export * as BaseService from "./BaseService.js"
 export * as ChatChunk from "./ChatChunk.js"
 export * as ConfigError from "./ConfigError.js"
 export * as Deployment from "./Deployment.js"

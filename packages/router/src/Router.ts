@@ -312,7 +312,8 @@ const notOurs = (id: string): LlmError =>
 
 /**
  * Routes over services that the caller built, for example clients of other libraries: each becomes a deployment, and all
- * the layers apply. Requests name a deployment's group (`default` where none is given).
+ * the layers apply. Requests name a deployment's group (`default` where none is given). `BaseService.forRequests` in
+ * `@switchyard/core` makes such a service of any client.
  */
 export const fromServices = (
   entries: ReadonlyArray<ServiceEntry>,

@@ -1,0 +1,134 @@
+/**
+ * The bottom of a tower over any client: give it a function that answers and one that streams, and it keeps the promises
+ * that layers rely on (usage, timing, first content, one settled end, backpressure, abort).
+ */
+import { type Clock, Effect, Stream } from "effect"
+import { completionText } from "./ChatChunk.js"
+import { EventStream } from "./EventStream.js"
+import type { JsonObject } from "./Json.js"
+import { LlmError } from "./LlmError.js"
+import { estimateInputTokens, type LlmRequest } from "./LlmRequest.js"
+import type { CompleteResponse, StreamingResponse } from "./LlmResponse.js"
+import * as Service from "./Service.js"
+import { nowMs } from "./Time.js"
+import { estimate, fromOpenAi } from "./Usage.js"
+
+/** A client of some provider. `request.model` is the provider's own model name. */
+export interface Handlers {
+  /** A whole answer in OpenAI's shape: `choices`, and `usage` where it is known. */
+  readonly complete: (request: LlmRequest) => Effect.Effect<JsonObject, LlmError>
+  /** Chunks in OpenAI's shape. An end without a `finish_reason` counts as a cut. */
+  readonly stream: (request: LlmRequest) => Stream.Stream<JsonObject, LlmError>
+}
+
+/** Who is told about a stream at once, so that it is closed even when its response gets lost. */
+type Adopt = (events: EventStream) => void
+
+const complete = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock): Service.Call => {
+  const startedAt = nowMs(clock)
+  return Effect.map(handlers.complete(request), (body): CompleteResponse => {
+    const duration = nowMs(clock) - startedAt
+    const usage =
+      fromOpenAi(body.usage) ?? estimate(estimateInputTokens(request), Math.ceil(completionText(body).length / 4))
+    return {
+      _tag: "Complete",
+      status: 200,
+      headers: {},
+      body,
+      raw: JSON.stringify(body),
+      outcome: { _tag: "Completed", usage, timeToFirstToken: duration, duration },
+      journal: request.route.journal
+    }
+  })
+}
+
+/** A valve between the source and a reader that may be slower. */
+class Valve {
+  private isOpen = true
+  private wake: (() => void) | undefined
+
+  close(): void {
+    this.isOpen = false
+  }
+
+  open(): void {
+    this.isOpen = true
+    this.wake?.()
+    this.wake = undefined
+  }
+
+  readonly passed: Effect.Effect<void> = Effect.suspend(() =>
+    this.isOpen
+      ? Effect.void
+      : Effect.async((resume) => {
+          if (this.isOpen) return resume(Effect.void)
+          this.wake = () => resume(Effect.void)
+        })
+  )
+}
+
+const died = new LlmError({ reason: "Unavailable", description: "the stream died of a defect", code: "defect" })
+
+const pump = (source: Stream.Stream<JsonObject, LlmError>, events: EventStream, valve: Valve): Effect.Effect<void> =>
+  Stream.runForEach(source, (json) => {
+    events.push({ data: JSON.stringify(json), json })
+    return valve.passed
+  }).pipe(
+    Effect.matchCause({
+      onSuccess: () => events.end(),
+      onFailure: (cause) => events.fail(cause._tag === "Fail" ? cause.error : died)
+    })
+  )
+
+const streaming = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock, adopt: Adopt): Service.Call =>
+  Effect.uninterruptible(
+    Effect.suspend(() => {
+      const valve = new Valve()
+      let stop = () => {}
+      const events = new EventStream({
+        clock,
+        startedAt: nowMs(clock),
+        estimateInputTokens: () => estimateInputTokens(request),
+        pause: () => valve.close(),
+        resume: () => valve.open(),
+        abort: () => stop()
+      })
+      adopt(events)
+      const source = Stream.suspend(() => handlers.stream(request))
+      return Effect.map(
+        Effect.forkDaemon(Effect.interruptible(pump(source, events, valve))),
+        (fiber): StreamingResponse => {
+          stop = () => fiber.unsafeInterruptAsFork(fiber.id())
+          return { _tag: "Streaming", status: 200, headers: {}, events, journal: request.route.journal }
+        }
+      )
+    })
+  )
+
+const call = (handlers: Handlers, request: LlmRequest, adopt: Adopt): Service.Call =>
+  Effect.clockWith((clock) =>
+    request.stream ? streaming(handlers, request, clock, adopt) : complete(handlers, request, clock)
+  )
+
+/**
+ * A base service for the attempt tier.
+ *
+ * @example
+ * ```ts
+ * import * as BaseService from "@switchyard/core/BaseService"
+ * import { Effect, Stream } from "effect"
+ *
+ * const echo = BaseService.make({
+ *   complete: () => Effect.succeed({ choices: [{ message: { content: "Hi" }, finish_reason: "stop" }] }),
+ *   stream: () => Stream.make({ choices: [{ delta: { content: "Hi" }, finish_reason: "stop" }] })
+ * })
+ * ```
+ */
+export const make = (handlers: Handlers): Service.AttemptService =>
+  Service.attempt((attempt) =>
+    call(handlers, { ...attempt.request, model: attempt.model }, (events) => attempt.adopt(events))
+  )
+
+/** The same for the request tier: what `Router.fromServices` routes over. */
+export const forRequests = (handlers: Handlers): Service.RequestService =>
+  Service.request((request) => call(handlers, request, (events) => request.route.journal.adopt(events)))
