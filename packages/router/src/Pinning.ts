@@ -1,6 +1,7 @@
 /**
- * Keeps requests that carry one provider's state (a previous response's id, reasoning signatures, uploaded files) on the
- * deployment that issued it: nobody else understands it, so such a request never fails over, and its error says why.
+ * Keeps requests that carry one provider's state (a previous response's id, reasoning signatures) on the
+ * deployment that issued it: nobody else understands it, so such a request never fails over, and its error says why. What
+ * was issued elsewhere, for example an uploaded file's id, is pinned by the request's own `demands.deployment`.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import type { DeploymentId } from "@switchyard/core/Deployment"

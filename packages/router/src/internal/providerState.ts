@@ -3,16 +3,9 @@ import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 
 /** Something in a payload that only the deployment which issued it understands. */
 export interface ProviderState {
-  readonly kind: "response id" | "reasoning signature" | "file id"
+  readonly kind: "response id" | "reasoning signature"
   readonly value: string
 }
-
-const fileIds = (message: JsonObject): ReadonlyArray<string> =>
-  arrayOf(message.content).flatMap((part) => {
-    if (!isJsonObject(part) || !isJsonObject(part.file)) return []
-    const id = part.file.file_id
-    return typeof id === "string" ? [id] : []
-  })
 
 /** Everything in a request that may bind it to the deployment which issued it, the newest last. */
 export const boundState = (body: JsonObject): ReadonlyArray<ProviderState> => {
@@ -20,7 +13,6 @@ export const boundState = (body: JsonObject): ReadonlyArray<ProviderState> => {
   for (const message of arrayOf(body.messages)) {
     if (!isJsonObject(message)) continue
     for (const value of signatures(message)) found.push({ kind: "reasoning signature", value })
-    for (const value of fileIds(message)) found.push({ kind: "file id", value })
   }
   const previous = body.previous_response_id
   if (typeof previous === "string" && previous !== "") found.push({ kind: "response id", value: previous })
