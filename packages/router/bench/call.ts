@@ -82,6 +82,12 @@ export const run = async (): Promise<void> => {
   const unlimited = await tower({
     deployments: options.deployments.map(({ group, id, model }) => ({ group, id, model }))
   })
+  const every = await tower({
+    hedge: { delay: "1 minute" },
+    queue: {},
+    callerBudget: { everyCaller: { limit: 1e12, window: "1 day" } },
+    spendLimits: { providers: { openai: { limit: 1e12, window: "1 day" } } }
+  })
   const lean = await tower({
     metrics: false,
     limits: false,
@@ -95,6 +101,7 @@ export const run = async (): Promise<void> => {
       subject("bare stub", LlmService.complete(bare, request)),
       subject("full default tower, with limits", LlmService.complete(full, request)),
       subject("full default tower, no limits configured", LlmService.complete(unlimited, request)),
+      subject("the same with hedge, queue and budgets on", LlmService.complete(every, { ...request, caller: "bench" })),
       subject("without metrics, limits, breaker, retry, pinning", LlmService.complete(lean, request))
     ],
     isShort ? 3_000 : 20_000
