@@ -12,6 +12,7 @@ import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import { DeploymentStats } from "@switchyard/router/DeploymentStats"
 import { LatencyTracker } from "@switchyard/router/LatencyTracker"
 import * as Router from "@switchyard/router/Router"
+import { SpendWindows } from "@switchyard/router/SpendWindows"
 import { UsageWindows } from "@switchyard/router/UsageWindows"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Context, Effect, Random, Stream } from "effect"
@@ -59,7 +60,8 @@ const options: Router.Options = {
       rpm: 1_000_000,
       tpm: 1_000_000_000
     })),
-    { id: "e", group: "spare", model: "gpt-4o-mini", maxParallel: 100 }
+    { id: "e", group: "spare", model: "gpt-4o-mini", maxParallel: 100 },
+    { id: "unused", group: "unused", model: "gpt-4o-mini" }
   ],
   fallback: { chains: { general: { m: ["spare"] }, contextWindow: { m: ["spare"] }, rateLimit: { m: ["spare"] } } },
   timeouts: { firstToken: 100, idle: 50, total: 200 },
@@ -129,6 +131,17 @@ const program = Effect.gen(function* () {
     const breaker = Context.get(tower.state, CooldownState).inspect(slot, now)
     if (breaker.circuit === "halfOpen" && breaker.permits === 0) left.push(`${slot.id}: a half-open permit is lost`)
   }
+  // A queue in which somebody waits listens for freed places, and then every slot is counted, also one without limits.
+  const unused = registry.slot("unused")
+  if (unused === undefined || Context.get(tower.state, UsageWindows).counts(unused)) left.push("a queue is not empty")
+  const windows = Context.get(tower.state, SpendWindows)
+  const day = 24 * 60 * 60 * 1000
+  for (let caller = 0; caller < 10_000; caller++) {
+    if (windows.window("caller", `caller-${caller}`, day, now).isHeld) left.push(`a reservation of caller ${caller}`)
+  }
+  const provider = windows.window("provider", "openai", day, now)
+  if (provider.isHeld) left.push("a reservation of the provider")
+  if (provider.used(now) === 0) left.push("nothing was charged, so this says nothing about reservations")
   console.log(`soak: ${calls} calls in ${seconds.toFixed(1)} s, seed ${seed}`)
   console.log(`  attempts, warm-up included: ${JSON.stringify(outcomes)}`)
   console.log(`  heap ${before.toFixed(1)} MiB before, ${after.toFixed(1)} MiB after`)
