@@ -106,6 +106,17 @@ export const quantileDelay =
     return answers.quantile(quantile, request.stream, now)
   }
 
+/** The delay that the options say: the fixed one, or else the quantile of the group's recent answers. */
+export const delayOf = (
+  tracker: Context.Tag.Service<LatencyTracker>,
+  registry: Pick<Context.Tag.Service<DeploymentRegistry>, "resolve">,
+  options: Options
+): HedgeDeps["delay"] => {
+  if (options.delay === undefined) return quantileDelay(tracker, registry, options)
+  const fixed = toMs(options.delay)
+  return () => fixed
+}
+
 /** Hedges around the inner service. Belongs directly outside the Balancer, inside Retry. */
 export const layer = (
   options: Options = {}
@@ -120,9 +131,7 @@ export const layer = (
       const valid = yield* Field.decode(Options, options, "hedge")
       const availability = yield* Availability
       const budget = yield* RetryBudget
-      const observed = quantileDelay(yield* LatencyTracker, yield* DeploymentRegistry, valid)
-      const fixed = valid.delay === undefined ? undefined : toMs(valid.delay)
-      const delay = fixed === undefined ? observed : () => fixed
+      const delay = delayOf(yield* LatencyTracker, yield* DeploymentRegistry, valid)
       return make({ availability, budget, delay, events: yield* RouterEvents }, valid)
     })
   )

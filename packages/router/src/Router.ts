@@ -9,7 +9,6 @@ import * as Field from "@switchyard/core/Field"
 import { LlmError } from "@switchyard/core/LlmError"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
-import { toMs } from "@switchyard/core/Time"
 import { Context, Effect, Either, Layer, Schema, type Scope } from "effect"
 import * as AdmissionQueue from "./AdmissionQueue.js"
 import * as AttemptMetrics from "./AttemptMetrics.js"
@@ -192,7 +191,7 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
       options.hedge === undefined
         ? keep
         : Hedge.make(
-            { availability, budget, events, delay: hedgeDelay(options.hedge, tracker, registry) },
+            { availability, budget, events, delay: Hedge.delayOf(tracker, registry, options.hedge) },
             options.hedge
           ),
       options.retry === false ? keep : Retry.make({ availability, budget, events, random }, options.retry),
@@ -211,16 +210,6 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
         : RequestMetrics.make((model) => registry.resolve(model) !== undefined, options.metrics)
     )
   })
-
-const hedgeDelay = (
-  options: Hedge.Options,
-  tracker: Context.Tag.Service<LatencyTracker.LatencyTracker>,
-  registry: Context.Tag.Service<DeploymentRegistry.DeploymentRegistry>
-): Hedge.HedgeDeps["delay"] => {
-  if (options.delay === undefined) return Hedge.quantileDelay(tracker, registry, options)
-  const fixed = toMs(options.delay)
-  return () => fixed
-}
 
 const keep = <A>(service: A): A => service
 
