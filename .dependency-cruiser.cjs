@@ -3,7 +3,9 @@ const arrows = {
   core: [],
   router: ["core"],
   providers: ["core", "router"],
-  testing: ["core", "router"]
+  testing: ["core", "router"],
+  gateway: ["core", "router", "providers"],
+  cli: ["core", "router", "providers", "gateway"]
 }
 
 const names = Object.keys(arrows)
@@ -24,7 +26,7 @@ module.exports = {
       comment: "A package's tests and benches may use what the package may, and the testing package.",
       severity: "error",
       from: { path: "^packages/(core|router)/(test|test-types|bench)/" },
-      to: { path: "^packages/providers/" }
+      to: { path: "^packages/(providers|gateway|cli)/" }
     },
     {
       name: "source-stays-in-source",

@@ -1,0 +1,169 @@
+/**
+ * The gateway's own settings: the router's options by their names, and beside them the server, the keys and the rules for
+ * requests. A LiteLLM file is translated to these.
+ */
+import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
+import * as Field from "@switchyard/core/Field"
+import * as Providers from "@switchyard/providers/Providers"
+import * as Router from "@switchyard/router/Router"
+import { SpendLimit } from "@switchyard/router/SpendWindows"
+import { Either, Redacted, Schema } from "effect"
+
+/** A string of the file that nobody may read back. */
+const secret = Schema.Union(Field.text, Schema.RedactedFromSelf(Schema.String)).annotations({
+  message: () => ({ message: "a string that is not empty", override: true })
+})
+
+/** How the server listens, and what it puts up with. */
+export const Server = Schema.Struct({
+  /** Where to listen. Default `127.0.0.1`. */
+  host: Schema.optional(Field.text),
+  /** Port; 0 takes a free one. Default 4000. */
+  port: Schema.optional(Field.count),
+  /** Bytes of a request's body. Default 32 MiB. */
+  maxBodyBytes: Schema.optional(Field.positiveCount),
+  /** Bytes of a request's headers together. Default 16 KiB. */
+  maxHeaderBytes: Schema.optional(Field.positiveCount),
+  /** How deep objects and lists of a request's body may nest. Default 100. */
+  maxJsonDepth: Schema.optional(Field.positiveCount),
+  /** Requests in progress at once; more are turned away with 503 before any work is done. Default 4096. */
+  maxConcurrent: Schema.optional(Field.positiveCount),
+  /** Time for a request's headers to arrive. Default 15 seconds. */
+  headersTimeout: Schema.optional(Field.duration),
+  /** Time for a whole request, body included, to arrive. Default 60 seconds. */
+  requestTimeout: Schema.optional(Field.duration),
+  /** Longest wait of a stream's headers for the first content; after it they go out, and errors come in-band. Default 15 seconds. */
+  streamHeaderWait: Schema.optional(Field.duration),
+  /** Time between the comments that keep a silent stream's connection open. Default 15 seconds. */
+  keepAlive: Schema.optional(Field.duration),
+  /** How long a client may leave a full socket unread before it is given up. Default 2 minutes. */
+  stallTimeout: Schema.optional(Field.duration),
+  /** How long calls in flight may go on after SIGTERM. Default 30 seconds. */
+  drainTimeout: Schema.optional(Field.durationOrZero),
+  /** Whether `/metrics` may be read by anybody (default), or with the master key only. */
+  metricsKey: Schema.optional(Schema.Boolean)
+})
+/** How the server listens, and what it puts up with. */
+export type Server = typeof Server.Type
+
+/** What is done to every request before it is routed. */
+export const Requests = Schema.Struct({
+  /** The model that every request is for, whatever it names. */
+  model: Schema.optional(Field.text),
+  /** Whether tags of requests and keys choose deployments (`route`, default) or mean nothing (`ignore`). */
+  tags: Schema.optional(Schema.Literal("route", "ignore")),
+  /** Whether a deployment must bear `any` of a request's tags (default) or `all`. */
+  tagMatch: Schema.optional(Schema.Literal("any", "all")),
+  /** Place among requests that wait for room, where the request names none. Default 0; lower first. */
+  priority: Schema.optional(Field.finite),
+  /** Whether streams always end with usage, asked for or not. Default false. */
+  streamUsage: Schema.optional(Schema.Boolean),
+  /** Whether the caller's own `x-` headers go on to the provider. Default false. */
+  forwardHeaders: Schema.optional(Schema.Boolean),
+  /** Whether only requests that ask for it (`cache: {"use-cache": true}`) may be answered from the cache. Default false. */
+  cacheOptIn: Schema.optional(Schema.Boolean)
+})
+/** What is done to every request before it is routed. */
+export type Requests = typeof Requests.Type
+
+/** A key that callers bear, and what it may do. */
+export const VirtualKey = Schema.Struct({
+  /** Who it is for: budgets, limits, logs and the cache go by it. Unique. */
+  name: Field.text,
+  /** The key itself; only its hash is kept. One of `key` and `hash`. */
+  key: Schema.optional(secret),
+  /** SHA-256 of the key in hex, for files that should not hold it. */
+  hash: Schema.optional(
+    Schema.String.pipe(Schema.pattern(/^(sha256:)?[0-9a-fA-F]{64}$/)).annotations({
+      message: () => ({ message: "the key's SHA-256 as 64 hex digits", override: true })
+    })
+  ),
+  /** Model groups that it may ask for; `*` stands for any text. Unset: all. */
+  groups: Schema.optional(Schema.Array(Field.text)),
+  /** Requests per 60 s. Unset: no limit. */
+  rpm: Schema.optional(Field.count),
+  /** Tokens per 60 s, input and output. Unset: no limit. */
+  tpm: Schema.optional(Field.count),
+  /** Requests in progress at once. Unset: no limit. */
+  maxParallel: Schema.optional(Field.count),
+  /** What it may spend. Unset: no limit. */
+  budget: Schema.optional(SpendLimit),
+  /** Tags that its requests bear beside their own. */
+  tags: Schema.optional(Schema.Array(Field.text))
+})
+/** A key that callers bear, and what it may do. */
+export type VirtualKey = typeof VirtualKey.Type
+
+const own = Schema.Struct({
+  server: Schema.optional(Server),
+  requests: Schema.optional(Requests),
+  masterKey: Schema.optional(secret),
+  keys: Schema.optional(Schema.Array(VirtualKey)),
+  hiddenModels: Schema.optional(Schema.Array(Field.text))
+})
+
+/** The settings that are not the router's own. */
+export const OwnSettings = own
+
+/** Everything that a gateway runs on. */
+export interface GatewayConfig {
+  readonly router: Router.Options
+  readonly server: Server
+  readonly requests: Requests
+  /** May do everything. Unset: nobody may use the admin endpoints, and without virtual keys only loopback is served. */
+  readonly masterKey: Redacted.Redacted<string> | undefined
+  readonly keys: ReadonlyArray<VirtualKey>
+  /** Names that `/v1/models` leaves out. */
+  readonly hiddenModels: ReadonlyArray<string>
+}
+
+const redact = (value: string | Redacted.Redacted<string>): Redacted.Redacted<string> =>
+  typeof value === "string" ? Redacted.make(value) : value
+
+const keyIssues = (keys: ReadonlyArray<VirtualKey>): ReadonlyArray<ConfigIssue> =>
+  keys.flatMap((key, index) => {
+    const first = keys.findIndex((other) => other.name === key.name)
+    return [
+      ...((key.key === undefined) === (key.hash === undefined)
+        ? [issue(`keys[${index}]`, { name: key.name }, "either `key` or `hash`")]
+        : []),
+      ...(first < index ? [issue(`keys[${index}].name`, key.name, `a name of its own (keys[${first}] has it)`)] : [])
+    ]
+  })
+
+const deploymentsOf = (settings: object): ReadonlyArray<{ readonly protocol: string }> => {
+  const list = (settings as { readonly deployments?: unknown }).deployments
+  if (!Array.isArray(list)) return []
+  return list.map((entry: { readonly protocol?: unknown } | null) => ({
+    protocol: typeof entry?.protocol === "string" ? entry.protocol : "openai"
+  }))
+}
+
+/**
+ * Decodes settings: the router's options, `server`, `requests`, `masterKey`, `keys` and `hiddenModels`, all in one object.
+ * Fails with every problem at once.
+ */
+export const decode = (settings: object): Either.Either<GatewayConfig, ConfigError> => {
+  const { hiddenModels, keys, masterKey, requests, server, ...rest } = settings as Record<string, unknown>
+  const given = Object.fromEntries(
+    Object.entries({ hiddenModels, keys, masterKey, requests, server }).filter(([, value]) => value !== undefined)
+  )
+  const decoded = Field.decode(own, given, "")
+  const router = rest as unknown as Router.Options
+  const protocols = Providers.check(deploymentsOf(settings))
+  const issues = [
+    ...Router.check(router),
+    ...(Either.isLeft(protocols) ? protocols.left.issues : []),
+    ...(Either.isLeft(decoded) ? decoded.left.issues : keyIssues(decoded.right.keys ?? []))
+  ]
+  if (issues.length > 0 || Either.isLeft(decoded)) return Either.left(new ConfigError({ issues }))
+  const { right } = decoded
+  return Either.right({
+    router,
+    server: right.server ?? {},
+    requests: right.requests ?? {},
+    masterKey: right.masterKey === undefined ? undefined : redact(right.masterKey),
+    keys: right.keys ?? [],
+    hiddenModels: right.hiddenModels ?? []
+  })
+}

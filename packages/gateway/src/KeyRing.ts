@@ -1,0 +1,100 @@
+/**
+ * Who may do what: the master key and the virtual keys, held as hashes and compared in constant time.
+ */
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto"
+import { Redacted } from "effect"
+import type { GatewayConfig, VirtualKey } from "./GatewayConfig.js"
+
+/** Whoever a request comes from. */
+export interface Caller {
+  /** The key's name; undefined where no key is configured, or for the master key. Budgets, limits and logs go by it. */
+  readonly name: string | undefined
+  /** May use the admin endpoints and every control of a request. */
+  readonly isMaster: boolean
+  /** Whether it may ask for a model by this name. */
+  readonly mayUse: (model: string) => boolean
+  /** Tags that its requests bear beside their own. */
+  readonly tags: ReadonlyArray<string>
+}
+
+/** The keys of one configuration. */
+export interface KeyRing {
+  /** No key is configured: everybody may come in, so only loopback may be served. */
+  readonly isOpen: boolean
+  /** Who bears this key; undefined when nobody does. With an open ring everybody is the same caller, without a key too. */
+  readonly identify: (key: string | undefined) => Caller | undefined
+}
+
+const everything = () => true
+
+const master: Caller = { name: undefined, isMaster: true, mayUse: everything, tags: [] }
+
+const anybody: Caller = { name: undefined, isMaster: false, mayUse: everything, tags: [] }
+
+/** `*` stands for any text, as in the names of model groups. */
+const matches = (pattern: string, model: string): boolean => {
+  if (!pattern.includes("*")) return pattern === model
+  const parts = pattern.split("*")
+  const first = parts[0] ?? ""
+  const last = parts[parts.length - 1] ?? ""
+  if (!model.startsWith(first)) return false
+  let from = first.length
+  for (const part of parts.slice(1, -1)) {
+    const at = model.indexOf(part, from)
+    if (at === -1) return false
+    from = at + part.length
+  }
+  return model.length - last.length >= from && model.endsWith(last)
+}
+
+const callerOf = ({ groups, name, tags }: VirtualKey): Caller => ({
+  name,
+  isMaster: false,
+  mayUse: groups === undefined ? everything : (model) => groups.some((pattern) => matches(pattern, model)),
+  tags: tags ?? []
+})
+
+const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest()
+
+/**
+ * The ring of a configuration. A key is found under an HMAC with a secret of this process, so that how long a lookup takes
+ * tells nobody anything about a key; then the hashes are compared in constant time.
+ */
+export const make = (config: Pick<GatewayConfig, "keys" | "masterKey">): KeyRing => {
+  const { keys, masterKey } = config
+  const salt = randomBytes(32)
+  const known = new Map<string, { readonly hash: Buffer; readonly caller: Caller }>()
+  const place = (hash: Buffer) => createHmac("sha256", salt).update(hash).digest("base64")
+  const add = (hash: Buffer, caller: Caller) => known.set(place(hash), { hash, caller })
+  for (const key of keys) {
+    if (key.hash !== undefined) add(Buffer.from(key.hash.replace(/^sha256:/, ""), "hex"), callerOf(key))
+    else if (key.key !== undefined) {
+      add(sha256(typeof key.key === "string" ? key.key : Redacted.value(key.key)), callerOf(key))
+    }
+  }
+  if (masterKey !== undefined) add(sha256(Redacted.value(masterKey)), master)
+  const isOpen = known.size === 0
+  return {
+    isOpen,
+    identify: (key) => {
+      if (isOpen) return anybody
+      if (key === undefined) return undefined
+      const hash = sha256(key)
+      const found = known.get(place(hash))
+      return found !== undefined && timingSafeEqual(found.hash, hash) ? found.caller : undefined
+    }
+  }
+}
+
+const bearer = /^bearer +(\S.*)$/i
+
+/** The key in a request's headers: `Authorization: Bearer`, else `x-api-key`, else `api-key`. */
+export const keyOf = (
+  headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+): string | undefined => {
+  const { authorization } = headers
+  const token = typeof authorization === "string" ? bearer.exec(authorization)?.[1] : undefined
+  if (token !== undefined) return token.trim()
+  const plain = headers["x-api-key"] ?? headers["api-key"]
+  return typeof plain === "string" && plain !== "" ? plain : undefined
+}
