@@ -29,7 +29,8 @@ export const DeploymentConfig = Schema.Struct({
   /** The credential; kept `Redacted`, so that it never shows in logs or errors. */
   apiKey: Schema.optional(
     Schema.Union(Schema.String, Schema.RedactedFromSelf(Schema.String)).annotations({
-      message: () => ({ message: "a string", override: true })
+      message: () => ({ message: "a string", override: true }),
+      jsonSchema: { type: "string" }
     })
   ),
   /** Extra request headers. */

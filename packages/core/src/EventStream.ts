@@ -36,6 +36,9 @@ const end: ReadonlyArray<StreamEvent> = []
 
 type Waiter = (exit: Effect.Effect<ReadonlyArray<StreamEvent>, LlmError>) => void
 
+/** Takes a batch of events; gives what to wait for before the next one, or nothing. Synchronous, and must not throw. */
+export type Take = (batch: ReadonlyArray<StreamEvent>) => Effect.Effect<void> | undefined
+
 /**
  * One stream of chunks. The producer calls `push`, `malformed`, `end` and `fail`; the consumer runs `pull` until it gives
  * an empty batch; anyone may `close` it.
@@ -49,6 +52,9 @@ export class EventStream {
   waitingSince: number | undefined
   private queue: Array<StreamEvent> = []
   private waiter: Waiter | undefined
+  /** The registered `forward`: hands over what is there, or ends. */
+  private forwarder: (() => void) | undefined
+  private isForwardDue = false
   private contentWaiter: ((exit: Effect.Effect<void, LlmError>) => void) | undefined
   private over: { readonly error: LlmError | undefined } | undefined
   private paused = false
@@ -64,7 +70,8 @@ export class EventStream {
     this.facts.read(event.json)
     this.queue.push(event)
     if (!this.settlement.hasContent && (this.facts.hasContent || this.facts.hasReasoning)) this.contentArrived()
-    if (this.waiter !== undefined) this.wakeReader(this.waiter)
+    if (this.forwarder !== undefined) this.forwardSoon()
+    else if (this.waiter !== undefined) this.wakeReader(this.waiter)
     else if (this.queue.length >= highWater && this.settlement.hasContent && !this.paused) {
       this.paused = true
       this.options.pause?.()
@@ -155,6 +162,39 @@ export class EventStream {
   )
 
   /**
+   * Gives every batch to `take` in the producer's own turn, until the clean end; fails with what ends the stream before. In
+   * place of `pull`, for a server's edge: a fiber that wakes for each chunk costs more than all that is done with it.
+   */
+  forward(take: Take): Effect.Effect<void, LlmError> {
+    const next: Effect.Effect<void, LlmError> = Effect.suspend(
+      () =>
+        this.forwardReady(take, next) ??
+        Effect.async<void, LlmError>((resume) => {
+          const ready = this.forwardReady(take, next)
+          if (ready !== undefined) return resume(ready)
+          const forwarder = (): void => {
+            const outcome = this.forwardReady(take, next)
+            if (outcome === undefined) {
+              this.waitingSince = nowMs(this.options.clock)
+              return
+            }
+            forget()
+            resume(outcome)
+          }
+          const forget = (): void => {
+            if (this.forwarder !== forwarder) return
+            this.forwarder = undefined
+            this.waitingSince = undefined
+          }
+          this.waitingSince = nowMs(this.options.clock)
+          this.forwarder = forwarder
+          return Effect.sync(forget)
+        })
+    )
+    return next
+  }
+
+  /**
    * Succeeds at the first content, or at a clean end without any; fails with whatever ends the stream before. The events
    * stay in the queue.
    */
@@ -174,6 +214,26 @@ export class EventStream {
   /** The stream's estimated or reported usage so far. */
   usage(): Usage {
     return this.facts.usage ?? estimate(this.options.estimateInputTokens(), Math.ceil(this.facts.characters / 4))
+  }
+
+  /** Hands over what is queued. Nothing is returned while there is more to come and nothing to wait for. */
+  private forwardReady(take: Take, next: Effect.Effect<void, LlmError>): Effect.Effect<void, LlmError> | undefined {
+    while (this.queue.length > 0) {
+      const wait = take(this.takeQueue())
+      if (wait !== undefined) return Effect.zipRight(wait, next)
+    }
+    if (this.over === undefined) return undefined
+    return this.over.error === undefined ? Effect.void : Effect.fail(this.over.error)
+  }
+
+  /** Events that come in one turn, as those of one packet do, are handed over together. */
+  private forwardSoon(): void {
+    if (this.isForwardDue) return
+    this.isForwardDue = true
+    queueMicrotask(() => {
+      this.isForwardDue = false
+      this.forwarder?.()
+    })
   }
 
   private readyBatch(): Effect.Effect<ReadonlyArray<StreamEvent>, LlmError> | undefined {
@@ -243,6 +303,7 @@ export class EventStream {
     this.contentWaiter?.(error === undefined ? Effect.void : Effect.fail(error))
     this.contentWaiter = undefined
     if (this.waiter !== undefined) this.wakeReader(this.waiter)
+    if (this.forwarder !== undefined) this.forwardSoon()
   }
 
   private closedError(): LlmError {

@@ -49,7 +49,7 @@ export const retries = Schema.Number.pipe(Schema.int(), Schema.between(0, 100)).
 /** An http or https URL. */
 export const httpUrl = Schema.String.pipe(
   Schema.filter((url) => URL.canParse(url) && /^https?:/.test(url))
-).annotations(expecting("an http or https URL"))
+).annotations({ ...expecting("an http or https URL"), jsonSchema: { pattern: "^https?:" } })
 
 /** `Duration` turns NaN and what is negative into zero; in a configuration both are mistakes. */
 const isNegative = (value: unknown): boolean =>
@@ -64,15 +64,32 @@ const millis = (value: unknown): number =>
     ? Number.NaN
     : Option.match(Duration.decodeUnknown(value), { onNone: () => Number.NaN, onSome: Duration.toMillis })
 
+/** Durations as a file may write them; a `Duration` can stand in code only. */
+const durationJson = (number: object) => ({
+  anyOf: [
+    { type: "number", ...number },
+    {
+      type: "string",
+      pattern: "^\\d+(\\.\\d+)?\\s+(nanos?|micros?|millis?|seconds?|minutes?|hours?|days?|weeks?)$"
+    }
+  ]
+})
+
 /** A duration above 0: milliseconds, a `Duration`, or text like "30 seconds". */
 export const duration = Schema.declare(
   (value: unknown): value is Duration.DurationInput => millis(value) > 0
-).annotations(expecting('a duration above 0, in ms or like "30 seconds"'))
+).annotations({
+  ...expecting('a duration above 0, in ms or like "30 seconds"'),
+  jsonSchema: durationJson({ exclusiveMinimum: 0 })
+})
 
 /** A duration of 0 or more: milliseconds, a `Duration`, or text like "30 seconds". */
 export const durationOrZero = Schema.declare(
   (value: unknown): value is Duration.DurationInput => millis(value) >= 0
-).annotations(expecting('a duration of 0 or more, in ms or like "30 seconds"'))
+).annotations({
+  ...expecting('a duration of 0 or more, in ms or like "30 seconds"'),
+  jsonSchema: durationJson({ minimum: 0 })
+})
 
 /** Every problem of a value below `path`: wrong fields, missing ones and keys that nobody knows. */
 export const issuesOf = <A, I>(schema: Schema.Schema<A, I>, input: unknown, path: string): ReadonlyArray<ConfigIssue> =>

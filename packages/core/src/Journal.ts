@@ -54,6 +54,8 @@ export interface RouteReport {
   /** What the cache did; undefined when there is none, or the request went past it. */
   readonly cache: CacheAnswer | undefined
   readonly attempts: ReadonlyArray<AttemptReport>
+  /** How many different deployments the request's selections found closed by their breaker. */
+  readonly cooldownsMet: number
   /** From the request's start to the end of its last attempt so far. */
   readonly latency: number
   /** Of all attempts together, failed and hedged ones included. */
@@ -90,6 +92,7 @@ export class Journal {
   private readonly written: Array<JournalEntry> = []
   private readonly hops: Array<FallbackHop> = []
   private streams: Array<{ readonly close: () => void }> | undefined
+  private closedOnes: Set<DeploymentId> | undefined
   private turnedAway = 0
   /** Set by the Cache layer. */
   cache: CacheAnswer | undefined
@@ -113,6 +116,14 @@ export class Journal {
   /** Attempts that count against budgets: those that a local limit turned away do not. */
   get spent(): number {
     return this.written.length - this.turnedAway
+  }
+
+  /**
+   * How many different deployments the selections of this request found closed by their breaker while they looked for one:
+   * in cooldown, on trial, told to wait, unhealthy or isolated. Those that no strategy looked at are not among them.
+   */
+  get cooldownsMet(): number {
+    return this.closedOnes?.size ?? 0
   }
 
   /** The attempt that was begun last. */
@@ -157,6 +168,12 @@ export class Journal {
     this.turnedAway++
   }
 
+  /** Notes that a selection found a deployment closed by its breaker. Only the candidates of a selection do. */
+  noteClosed(deployment: DeploymentId): void {
+    if (this.closedOnes === undefined) this.closedOnes = new Set([deployment])
+    else this.closedOnes.add(deployment)
+  }
+
   /** Adds a fallback hop. Only the Fallback layer does. */
   hop(hop: FallbackHop): void {
     this.hops.push(hop)
@@ -197,6 +214,7 @@ export class Journal {
       fallbacks: this.hops.slice(),
       cache: this.cache,
       attempts: this.attemptReports(),
+      cooldownsMet: this.cooldownsMet,
       latency: end - this.startedAt,
       usage: this.usage,
       cost: this.cost

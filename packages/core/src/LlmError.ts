@@ -113,8 +113,12 @@ const fields = {
   retryAfter: Schema.optional(Schema.Number),
   /** `Timeout`, and streams that died of one: which clock ran out. */
   phase: Schema.optional(TimeoutPhase),
-  /** `Timeout`: whose bound it was. A caller's own deadline says nothing about the deployment. */
-  bound: Schema.optional(Schema.Literal("deployment", "caller")),
+  /**
+   * `Timeout`, and streams that died of one: whose bound it was. `caller` is the deadline of the whole request, `request` a
+   * bound on the attempt that the request brought and that is tighter than what is configured: both say nothing about the
+   * deployment, and after the second another one may be asked.
+   */
+  bound: Schema.optional(Schema.Literal("deployment", "caller", "request")),
   /** The provider's machine-readable error code or type. */
   code: Schema.optional(Schema.String),
   /** The provider's own message, kept for the caller. */
@@ -158,7 +162,7 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
 
   /** What the failure says about the deployment's health. */
   get breaker(): BreakerRule {
-    if (this.bound === "caller") return "neutral"
+    if (this.bound === "caller" || this.bound === "request") return "neutral"
     if (this.reason === "Authentication" && this.status === 403) return "counts"
     return table[this.reason].breaker
   }

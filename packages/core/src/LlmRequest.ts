@@ -3,7 +3,7 @@
  */
 import { Either, ParseResult, Schema } from "effect"
 import { arrayOf, isJsonObject, type JsonObject } from "./Json.js"
-import { LlmError } from "./LlmError.js"
+import { LlmError, type Reason } from "./LlmError.js"
 import * as Route from "./Route.js"
 
 /** Which endpoint the request is for. */
@@ -25,11 +25,23 @@ export interface CacheControl {
   readonly ttl?: number
 }
 
+/** A drill: what a FaultInjection layer does in place of the provider. Without that layer it does nothing. */
+export interface Fault {
+  /** The text of an answer that no provider gives, in any group; for embeddings, one vector for each input. */
+  readonly answer?: string
+  /** Every attempt fails with this reason. */
+  readonly fail?: Reason
+  /** Ms before the failure, the answer or the provider's call. */
+  readonly delay?: number
+  /** `fail` and `delay` hold in fallback groups too. Default: only in the group that the caller asked for. */
+  readonly everywhere?: boolean
+}
+
 /** What one request decides for itself; it beats the deployment's, the group's and the router's settings. Times in ms. */
 export interface RequestOverrides {
   /** Bound of the whole request, retries and fallbacks included. */
   readonly deadline?: number
-  /** Bound of each attempt. */
+  /** Bound of each attempt. One that runs out before the configured bounds would have says nothing about the deployment. */
   readonly timeout?: number
   readonly firstTokenTimeout?: number
   readonly idleTimeout?: number
@@ -37,6 +49,10 @@ export interface RequestOverrides {
   readonly maxRetries?: number
   /** Fallback targets in place of the configured chains; an empty list means none. */
   readonly fallbacks?: ReadonlyArray<string | FallbackTarget>
+  /** Targets for a prompt that is too long, in place of the configured chain; an empty list means none. */
+  readonly contextWindowFallbacks?: ReadonlyArray<string | FallbackTarget>
+  /** Targets for a refusal by content policy, in place of the configured chain; an empty list means none. */
+  readonly contentPolicyFallbacks?: ReadonlyArray<string | FallbackTarget>
   readonly disableFallbacks?: boolean
   readonly maxFallbacks?: number
   /** Its place among requests that wait for room: lower first, default 0. */
@@ -44,6 +60,17 @@ export interface RequestOverrides {
   /** Extra headers for the provider, for example `Idempotency-Key`: the same on every attempt. */
   readonly headers?: Readonly<Record<string, string>>
   readonly cache?: CacheControl
+  /**
+   * The first cooldown (ms) of a deployment on which this request fails; beats the deployment's `cooldown` and the Cooldown
+   * layer's `duration`. 0: a failure of this request counts for nothing, not even by its Retry-After.
+   */
+  readonly cooldown?: number
+  /**
+   * The deadline, the timeouts, the retries and the cooldown above may only lower what would be in force without them,
+   * for callers that are not trusted with more. Default false.
+   */
+  readonly lowerOnly?: boolean
+  readonly fault?: Fault
 }
 
 /** What a request demands of the deployment that serves it, beside its tags; fallbacks are held to it too. */
@@ -149,13 +176,35 @@ export const begin = (request: LlmRequest, now: number): LlmRequest => ({
   route: Route.make(request.model, now)
 })
 
+/**
+ * What is in force where a request says `own` and `configured` would be in force without it: the request's value, but with
+ * `lowerOnly` the smaller one.
+ */
+export const inForce = ({ lowerOnly }: RequestOverrides, own: number | undefined, configured: number): number => {
+  if (own === undefined) return configured
+  return lowerOnly !== true || own < configured ? own : configured
+}
+
 const open = { key: Schema.String, value: Schema.Unknown }
 const common = { model: Schema.NonEmptyString, stream: Schema.optional(Schema.NullOr(Schema.Boolean)) }
+/** Characters of what is said about one field: it may quote the caller's value, which may be long. */
+const maxMessage = 200
+/** How many wrong messages a refusal names: a body may hold millions. */
+const maxNamed = 8
+const messages = Schema.Unknown.pipe(
+  Schema.filter((value) => {
+    if (!Array.isArray(value) || value.length === 0) return "expected a list of at least one message"
+    const issues: Array<Schema.FilterIssue> = []
+    for (let at = 0; at < value.length && issues.length < maxNamed; at++) {
+      const message: unknown = value[at]
+      if (!isJsonObject(message)) issues.push({ path: [at], message: "expected an object" })
+      else if (typeof message.role !== "string") issues.push({ path: [at, "role"], message: "expected a string" })
+    }
+    return issues
+  })
+)
 const bodies = {
-  chat: Schema.Struct(
-    { ...common, messages: Schema.NonEmptyArray(Schema.Struct({ role: Schema.String }, open)) },
-    open
-  ),
+  chat: Schema.Struct({ ...common, messages }, open),
   completion: Schema.Struct({ ...common, prompt: Schema.Unknown }, open),
   embeddings: Schema.Struct({ ...common, input: Schema.Union(Schema.String, Schema.Array(Schema.Unknown)) }, open)
 }
@@ -180,7 +229,7 @@ export const decode = (
       new LlmError({
         reason: "InvalidRequest",
         description: ParseResult.ArrayFormatter.formatErrorSync(error)
-          .map((found) => `${found.path.map(String).join(".") || "body"}: ${found.message}`)
+          .map((found) => `${found.path.map(String).join(".") || "body"}: ${found.message.slice(0, maxMessage)}`)
           .join("; "),
         code: "invalid_request"
       }),

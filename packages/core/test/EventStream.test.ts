@@ -131,6 +131,91 @@ describe("EventStream", () => {
     })
   )
 
+  describe("forward", () => {
+    it.effect("hands over in the producer's own turn what came together, then the clean end", () =>
+      Effect.gen(function* () {
+        const { events, outcomes } = yield* rig()
+        const batches: Array<number> = []
+        events.push(role)
+        const fiber = yield* Effect.fork(
+          events.forward((batch) => {
+            batches.push(batch.length)
+            return undefined
+          })
+        )
+        yield* Effect.yieldNow()
+        events.push(text("a"))
+        events.push(text("b"))
+        yield* Effect.promise(() => Promise.resolve())
+        assert.deepStrictEqual(batches, [1, 2])
+        events.push(finish())
+        events.end()
+        yield* Fiber.join(fiber)
+        assert.deepStrictEqual(batches, [1, 2, 1])
+        assert.strictEqual(only(outcomes)._tag, "Completed")
+      })
+    )
+
+    it.effect("waits as long as the taker asks for, and pauses the upstream meanwhile", () =>
+      Effect.gen(function* () {
+        const { events, told } = yield* rig()
+        const got: Array<string> = []
+        const fiber = yield* Effect.fork(
+          events.forward((batch) => {
+            got.push(...batch.map(({ data }) => data))
+            return got.length === 1 ? Effect.sleep("1 second") : undefined
+          })
+        )
+        events.push(text("first"))
+        yield* TestClock.adjust("100 millis")
+        for (let i = 0; i < 70; i++) events.push(text(`${i}`))
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual(got.length, 1)
+        assert.deepStrictEqual(told, ["pause"])
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(got.length, 71)
+        assert.deepStrictEqual(told, ["pause", "resume"])
+        events.push(finish())
+        events.end()
+        yield* Fiber.join(fiber)
+      })
+    )
+
+    it.effect("fails with what ends the stream, after everything that came before", () =>
+      Effect.gen(function* () {
+        const { events } = yield* rig()
+        const got: Array<string> = []
+        const fiber = yield* Effect.fork(
+          Effect.flip(
+            events.forward((batch) => {
+              got.push(...batch.map(({ data }) => data))
+              return undefined
+            })
+          )
+        )
+        yield* Effect.yieldNow()
+        events.push(text("a"))
+        events.fail(broken)
+        assert.strictEqual((yield* Fiber.join(fiber)).reason, "StreamInterrupted")
+        assert.strictEqual(got.length, 1)
+      })
+    )
+
+    it.effect("says since when it has been waiting for the upstream, and no more once it is interrupted", () =>
+      Effect.gen(function* () {
+        const { events } = yield* rig()
+        const fiber = yield* Effect.fork(events.forward(() => undefined))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(events.waitingSince, 0)
+        events.push(text("a"))
+        yield* Effect.promise(() => Promise.resolve())
+        assert.strictEqual(events.waitingSince, 1000)
+        yield* Fiber.interrupt(fiber)
+        assert.isUndefined(events.waitingSince)
+      })
+    )
+  })
+
   describe("backpressure", () => {
     it.effect("pauses the upstream at 64 unread events, resumes it when they are taken, in balance", () =>
       Effect.gen(function* () {
@@ -548,7 +633,7 @@ describe("EventStream", () => {
       { weight: 2, arbitrary: fc.constantFrom("role", "burst", "usage", "read", "interrupt", "wait") },
       { weight: 1, arbitrary: fc.constantFrom("finish", "end", "fail", "malformed", "error", "close") }
     )
-    const run = (steps: ReadonlyArray<string>) =>
+    const run = (steps: ReadonlyArray<string>, way: "pull" | "forward") =>
       Effect.gen(function* () {
         const { events, outcomes, told } = yield* rig()
         const sent: Array<string> = []
@@ -560,7 +645,12 @@ describe("EventStream", () => {
           events.push(one)
         }
         let reader: Fiber.RuntimeFiber<void> | undefined
-        const read = Effect.matchEffect(events.pull, {
+        const forwarding = events.forward((batch) => {
+          for (const one of batch) got.push(one.data)
+          return got.length % 3 === 0 ? Effect.yieldNow() : undefined
+        })
+        const reading = way === "pull" ? events.pull : Effect.as(forwarding, [])
+        const read = Effect.matchEffect(reading, {
           onFailure: () =>
             Effect.sync(() => {
               over = "error"
@@ -637,7 +727,8 @@ describe("EventStream", () => {
       })
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        await Effect.runPromise(run(steps))
+        await Effect.runPromise(run(steps, "pull"))
+        await Effect.runPromise(run(steps, "forward"))
       }),
       { seed: 20_261, numRuns: 3000 }
     )

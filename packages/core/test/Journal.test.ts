@@ -145,6 +145,13 @@ describe("Journal", () => {
     assert.strictEqual(journal.last?.deployment, deployment("b").id)
   })
 
+  it("counts each deployment once that was found closed", () => {
+    const { journal } = requestAt(0).route
+    assert.strictEqual(journal.report().cooldownsMet, 0)
+    for (const id of ["a", "b", "a"]) journal.noteClosed(deployment(id).id)
+    assert.deepStrictEqual([journal.cooldownsMet, journal.report().cooldownsMet], [2, 2])
+  })
+
   it("a report that was given out does not change any more", () => {
     const request = requestAt(0)
     const report = request.route.journal.report()

@@ -41,6 +41,15 @@ const rows: ReadonlyArray<Row> = [
     504,
     "upstream_timeout"
   ],
+  [
+    "the request's own bound on an attempt",
+    error("Timeout", { bound: "request" }),
+    "other",
+    "neutral",
+    "general",
+    504,
+    "upstream_timeout"
+  ],
   ["refused connection", error("Unavailable"), "same", "counts", "general", 503, "upstream_unavailable"],
   ["an upstream 503", error("Unavailable", { status: 503 }), "same", "counts", "general", 503, "upstream_unavailable"],
   ["an upstream 500", error("Unavailable", { status: 500 }), "same", "counts", "general", 502, "upstream_unavailable"],
@@ -72,6 +81,15 @@ const rows: ReadonlyArray<Row> = [
   [
     "stream cut by the caller's deadline",
     error("StreamInterrupted", { bound: "caller", interruptedBy: "Timeout" }),
+    "never",
+    "neutral",
+    "none",
+    502,
+    "upstream_stream_interrupted"
+  ],
+  [
+    "stream cut by the request's own bound",
+    error("StreamInterrupted", { bound: "request", interruptedBy: "Timeout" }),
     "never",
     "neutral",
     "none",
@@ -129,7 +147,8 @@ describe("LlmError", () => {
     })
   })
 
-  it("only a deployment's own timeout is silence", () => {
+  it("a timeout of an attempt is silence, the caller's deadline is not", () => {
+    assert.isTrue(error("Timeout", { bound: "request" }).isSilence)
     assert.isTrue(error("Timeout", { bound: "deployment", phase: "firstToken" }).isSilence)
     assert.isTrue(error("Timeout").isSilence)
     assert.isFalse(error("Timeout", { bound: "caller" }).isSilence)

@@ -32,6 +32,25 @@ describe("LlmRequest", () => {
   })
 })
 
+describe("LlmRequest.inForce", () => {
+  it("is the request's value, and with `lowerOnly` the smaller one", () => {
+    assert.deepStrictEqual(
+      [undefined, 0, 5, 9, Number.POSITIVE_INFINITY].map((own) => [
+        LlmRequest.inForce({}, own, 7),
+        LlmRequest.inForce({ lowerOnly: true }, own, 7)
+      ]),
+      [
+        [7, 7],
+        [0, 0],
+        [5, 5],
+        [9, 7],
+        [Number.POSITIVE_INFINITY, 7]
+      ]
+    )
+    assert.strictEqual(LlmRequest.inForce({ lowerOnly: true }, Number.NaN, 7), 7)
+  })
+})
+
 describe("LlmRequest.decode", () => {
   it("takes unknown fields as they are", () => {
     const body = {

@@ -2,9 +2,11 @@
 import * as Call from "./call.js"
 import * as Lifetime from "./lifetime.js"
 import * as Memory from "./memory.js"
+import * as Metrics from "./metrics.js"
 import * as Selection from "./selection.js"
 
 await Call.run()
+await Metrics.run()
 await Lifetime.run()
 await Selection.run()
 await Memory.run()

@@ -1,6 +1,6 @@
 /**
- * Counts attempts per deployment, by outcome and reason, and what is in flight. Sits inside the limits, so that a call
- * that was turned away locally is no attempt.
+ * Counts attempts per deployment, by outcome and reason, how long they take, and what is in flight. Sits inside the limits,
+ * so that a call that was turned away locally is no attempt.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import type { Deployment } from "@switchyard/core/Deployment"
@@ -8,46 +8,49 @@ import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
 import * as Service from "@switchyard/core/Service"
 import * as Slot from "@switchyard/core/Slot"
+import { nowMs } from "@switchyard/core/Time"
 import { Effect, type Layer } from "effect"
-import { counter, type Labels, table2, upDown } from "./internal/series.js"
-import { Options } from "./RequestMetrics.js"
+import { Options } from "./internal/metricOptions.js"
+import { metricTable } from "./internal/metricTable.js"
+import { outcomeLabel } from "./internal/outcomeLabel.js"
+import { SeriesMaker, table1, table2 } from "./internal/series.js"
 
-const makeSeries = (deployment: Deployment, options: Options) => {
-  const prefix = options.prefix ?? "switchyard"
-  const labels: Labels = [
-    ...Object.entries(options.labels ?? {}),
-    ["deployment", deployment.id],
-    ["model", deployment.group],
-    ["provider", deployment.provider]
-  ]
+const makeRow = (series: SeriesMaker, deployment: Deployment) => {
+  const labels = { deployment: deployment.id, model: deployment.group, provider: deployment.provider }
   return {
-    inFlight: upDown(`${prefix}_deployment_in_flight`, "Attempts in progress", labels),
-    ended: table2(100, (outcome, reason) =>
-      counter(`${prefix}_attempts_total`, "Attempts that ended, by outcome and reason", [
-        ...labels,
-        ["outcome", outcome],
-        ["reason", reason]
-      ])
-    )
+    labels,
+    inFlight: series.upDown(metricTable.inFlight, labels),
+    ended: table2(100, (outcome, reason) => series.counter(metricTable.attempts, { ...labels, outcome, reason })),
+    latency: table1(3, (outcome) => series.histogram(metricTable.attemptLatency, { ...labels, outcome }))
   }
 }
 
-const outcomeLabel = { Completed: "success", Failed: "failure", Abandoned: "abandoned" } as const
+type Row = ReturnType<typeof makeRow>
 
-/** The layer. Series are made once per deployment and kept in its slot. */
+/** The layer. Series are made once per deployment and kept in its slot; a deployment that changes its group gets others. */
 export const make = (options: Options = {}): Service.AttemptLayer => {
-  const key = Slot.key("attemptMetrics", (deployment) => makeSeries(deployment, options))
+  const series = new SeriesMaker(options)
+  const key = Slot.key("attemptMetrics", (deployment): { row: Row } => ({ row: makeRow(series, deployment) }))
+  const rowOf = (slot: Slot.Slot): Row => {
+    const cell = slot.get(key)
+    const { deployment } = slot
+    const { model, provider } = cell.row.labels
+    if (model !== deployment.group || provider !== deployment.provider) cell.row = makeRow(series, deployment)
+    return cell.row
+  }
   return Service.mapAttempt((call, attempt) =>
     Service.bracket(
       () => {
-        const series = attempt.slot.get(key)
-        series.inFlight(1)
-        return series
+        const row = rowOf(attempt.slot)
+        row.inFlight(1)
+        return row
       },
       () => call,
-      (series, outcome) => {
-        series.inFlight(-1)
-        series.ended(outcomeLabel[outcome._tag], outcome._tag === "Failed" ? outcome.error.reason : "")(1)
+      (row, outcome, clock) => {
+        const label = outcomeLabel[outcome._tag]
+        row.inFlight(-1)
+        row.ended(label, outcome._tag === "Failed" ? outcome.error.reason : "")(1)
+        row.latency(label)((nowMs(clock) - attempt.startedAt) / 1000)
       }
     )
   )
@@ -59,3 +62,9 @@ export const layer = (options: Options = {}): Layer.Layer<DeploymentService, Con
     DeploymentService,
     Effect.map(Field.decode(Options, options, "metrics"), (valid) => make(valid))
   )
+
+/** Counts nothing and costs nothing: it gives back the inner service. */
+export const layerNoop: Layer.Layer<DeploymentService, never, DeploymentService> = Service.wrap(
+  DeploymentService,
+  Effect.succeed((next: Service.AttemptService) => next)
+)

@@ -17,8 +17,10 @@ import { type Clock, Context, Duration, Effect, Layer, Schema } from "effect"
 import * as Availability from "./Availability.js"
 import { DeploymentRegistry, type Resolved } from "./DeploymentRegistry.js"
 import * as DeploymentStats from "./DeploymentStats.js"
+import { attemptEnded, attemptStarted } from "./internal/attemptEvents.js"
 import { substitute } from "./internal/resolve.js"
 import { type Choice, Selection, StrategyDefect } from "./internal/selection.js"
+import { type Events, RouterEvents } from "./RouterEvents.js"
 import { RoutingStrategy, type Strategy } from "./RoutingStrategy.js"
 
 export { StrategyDefect }
@@ -43,6 +45,8 @@ export interface BalancerDeps {
   readonly registry: Context.Tag.Service<DeploymentRegistry>
   readonly strategy: Strategy
   readonly stats: Context.Tag.Service<DeploymentStats.DeploymentStats>
+  /** Where attempts are published, while somebody listens. Default: nowhere. */
+  readonly events?: Pick<Events, "publish" | "isActive">
 }
 
 const unknownModel = (model: string): LlmError =>
@@ -58,7 +62,7 @@ const isLocalRejection = (outcome: Outcome, attempt: Attempt): boolean =>
 export const make =
   (deps: BalancerDeps, options: Options = {}) =>
   (next: Service.AttemptService): Service.RequestService => {
-    const { registry, stats, strategy } = deps
+    const { events, registry, stats, strategy } = deps
 
     const settle = (attempt: Attempt, outcome: Outcome, at: number): void => {
       const figures = stats.of(attempt.slot)
@@ -77,12 +81,15 @@ export const make =
         () => {
           attempt.request.route.journal.append(attempt)
           DeploymentStats.started(stats.of(attempt.slot), attempt.startedAt)
+          if (events?.isActive() === true) events.publish(attemptStarted(attempt))
           return attempt
         },
         () => Service.primed(next.call(attempt)),
         (_, outcome, clock) => {
           if (outcome._tag !== "Completed") attempt.release()
-          settle(attempt, outcome, nowMs(clock))
+          const now = nowMs(clock)
+          settle(attempt, outcome, now)
+          if (events?.isActive() === true) events.publish(attemptEnded(attempt, outcome, now))
         }
       )
 
@@ -123,7 +130,7 @@ export const make =
       if (wait === undefined || now + wait >= request.route.deadline) return Effect.fail(error)
       return Effect.zipRight(
         clock.sleep(Duration.millis(Math.max(1, wait))),
-        Effect.suspend(() => route(resolved, request, clock))
+        Effect.suspend(() => route(registry.resolve(request.model) ?? resolved, request, clock))
       )
     }
 
@@ -160,8 +167,9 @@ export const layer = (
       const strategy = yield* RoutingStrategy
       const stats = yield* DeploymentStats.DeploymentStats
       const next = yield* DeploymentService
-      return Context.make(LlmService, make({ registry, strategy, stats }, valid)(next)).pipe(
-        Context.add(Availability.Availability, Availability.make(registry, next))
-      )
+      return Context.make(
+        LlmService,
+        make({ registry, strategy, stats, events: yield* RouterEvents }, valid)(next)
+      ).pipe(Context.add(Availability.Availability, Availability.make(registry, next)))
     })
   )

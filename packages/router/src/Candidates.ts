@@ -5,12 +5,19 @@
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { AttemptService } from "@switchyard/core/Service"
 import type { Slot } from "@switchyard/core/Slot"
+import type { Status } from "@switchyard/core/Status"
 
 /** A reason to leave a deployment out, by name, so that an emptied list can say which filter emptied it. */
 export interface Filter {
   readonly name: string
   readonly passes: (slot: Slot) => boolean
 }
+
+/** What a breaker says of itself, an operator's hand on it and failed health probes included. */
+const breakerReasons: ReadonlySet<string> = new Set(["cooldown", "probing", "retryAfter", "unhealthy", "isolated"])
+
+/** Whether a breaker keeps the deployment from taking calls, and not a limit. */
+const isClosedByBreaker = (status: Status): boolean => status._tag !== "Open" && breakerReasons.has(status.reason)
 
 /** The candidates of one selection. */
 export class Candidates {
@@ -44,8 +51,13 @@ export class Candidates {
     return true
   }
 
-  /** Whether the slot may be chosen: it passes the filters, and its status is open. */
+  /** Whether the slot may be chosen: it passes the filters, and its status is open. The journal notes a closed breaker. */
   isOpen(index: number): boolean {
-    return this.passes(index) && this.status(this.at(index), this.request, this.now)._tag === "Open"
+    if (!this.passes(index)) return false
+    const slot = this.at(index)
+    const status = this.status(slot, this.request, this.now)
+    if (status._tag === "Open") return true
+    if (isClosedByBreaker(status)) this.request.route.journal.noteClosed(slot.id)
+    return false
   }
 }

@@ -8,13 +8,13 @@ import type { ConfigError } from "@switchyard/core/ConfigError"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
 import { LlmError, Reason } from "@switchyard/core/LlmError"
-import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import { inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
 import { type Status, worst } from "@switchyard/core/Status"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, type Layer, Schema } from "effect"
 import { type Breaker, CooldownState } from "./CooldownState.js"
-import type { Policy, Ticket } from "./internal/breaker.js"
+import type { Overrides, Policy, Ticket } from "./internal/breaker.js"
 
 const ruleOrOff = (rule: Schema.Schema<number>, expected: string) =>
   Schema.optional(
@@ -43,7 +43,10 @@ export const Options = Schema.Struct({
   allowedFails: Schema.optional(
     Schema.partialWith(Schema.Record({ key: Reason, value: Field.count }), { exact: true })
   ),
-  /** The first cooldown; each further one without a recovery between is twice as long. 0 means never. Default 5 s. */
+  /**
+   * The first cooldown; each further one without a recovery between is twice as long. 0 means never. A deployment's own
+   * beats it, and a request's beats both. Default 5 s.
+   */
   duration: Schema.optional(Field.durationOrZero),
   /** The longest cooldown that doubling leads to; at least `duration`. Default 20 s. */
   maxDuration: Schema.optional(Field.duration),
@@ -118,9 +121,22 @@ const bringsOwnKey = ({ overrides }: LlmRequest): boolean =>
   overrides.headers !== undefined &&
   Object.keys(overrides.headers).some((name) => credentialHeaders.has(name.toLowerCase()))
 
-/** A failure that a forwarded caller key brought about closes nothing for other callers. */
+/** A failure that a forwarded caller key brought about, or that its request wants to be none, closes nothing for others. */
 const isNeutral = (error: LlmError, request: LlmRequest): boolean =>
-  error.breaker === "neutral" || (keyReasons.has(error.reason) && bringsOwnKey(request))
+  error.breaker === "neutral" ||
+  (request.overrides.cooldown !== undefined && !(request.overrides.cooldown > 0)) ||
+  (keyReasons.has(error.reason) && bringsOwnKey(request))
+
+/** What deployment and request set for themselves; what counts as too much is not the request's to say. */
+const overridesOf = ({ request, target }: Attempt, { duration }: Policy): Overrides => {
+  const { overrides } = request
+  return overrides.cooldown === undefined
+    ? target
+    : {
+        cooldown: inForce(overrides, overrides.cooldown, target.cooldown ?? duration),
+        allowedFails: target.allowedFails
+      }
+}
 
 const turnedAway = (deployment: string, status: Status, now: number): LlmError => {
   const until = status._tag === "Open" ? undefined : status.until
@@ -157,7 +173,7 @@ export const make = (deps: CooldownDeps, options: Options = {}): Service.Attempt
   return (next) =>
     Service.attempt(
       (attempt) => {
-        const { request, slot, target } = attempt
+        const { request, slot } = attempt
         const breaker = state.of(slot)
         return Service.bracket<Ticket>(
           (clock) => {
@@ -173,7 +189,7 @@ export const make = (deps: CooldownDeps, options: Options = {}): Service.Attempt
             const { error } = outcome
             const now = nowMs(clock)
             if (error.retryAfter !== undefined) breaker.retryAfter(error.retryAfter, policy, now)
-            breaker.failed(ticket, error.reason, error.breaker === "trips", target, policy, now)
+            breaker.failed(ticket, error.reason, error.breaker === "trips", overridesOf(attempt, policy), policy, now)
           }
         )
       },

@@ -5,6 +5,7 @@
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import { LlmError } from "@switchyard/core/LlmError"
+import { inForce } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import { toMs, withNow } from "@switchyard/core/Time"
@@ -14,7 +15,7 @@ import { Effect, type Layer, Schema } from "effect"
 export const Options = Schema.Struct({
   /**
    * Time for the whole request, retries and fallbacks included. Default 600 seconds; a request's own `deadline` (ms)
-   * beats it, and an infinite one means none.
+   * beats it (with `lowerOnly`, only a smaller one), and an infinite one means none.
    */
   deadline: Schema.optional(Field.duration)
 })
@@ -43,7 +44,7 @@ export const make = (options: Options = {}): Service.RequestLayer => {
     Service.request((request) =>
       withNow((now) => {
         const { overrides, route } = request
-        const deadline = Math.min(route.deadline, now + (overrides.deadline ?? standard))
+        const deadline = Math.min(route.deadline, now + inForce(overrides, overrides.deadline, standard))
         if (deadline <= now) return Effect.fail(deadlinePassed())
         return next.call(deadline === route.deadline ? request : { ...request, route: { ...route, deadline } })
       })

@@ -6,9 +6,9 @@ import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigErr
 import { type Deployment, type DeploymentConfig, type DeploymentId, decodeAll } from "@switchyard/core/Deployment"
 import { Slot } from "@switchyard/core/Slot"
 import { Context, Effect, Either, Layer } from "effect"
-import { followAliases, type Group, maxAliasHops, type Resolved, Resolver } from "./internal/resolve.js"
+import { followAliases, type Group, maxAliasHops, type Resolved, Resolver, type Trace } from "./internal/resolve.js"
 
-export type { Group, Resolved }
+export type { Group, Resolved, Trace }
 
 /** What the registry is made of. */
 export interface RegistryConfig {
@@ -25,6 +25,8 @@ export class DeploymentRegistry extends Context.Tag("@switchyard/router/Deployme
   {
     /** The group that a name means: id or alias, group, wildcard, default; undefined when there is none. */
     readonly resolve: (model: string) => Resolved | undefined
+    /** What `resolve` does with a name, step by step; for explanations, not for the hot path. */
+    readonly trace: (model: string) => Trace
     /** The slot of a deployment id. */
     readonly slot: (id: string) => Slot | undefined
     /** All slots, in the order of the configuration. */
@@ -105,6 +107,7 @@ export const make = (config: RegistryConfig): Effect.Effect<Context.Tag.Service<
       )
     return Effect.as(replace(config), {
       resolve: (model) => resolver.resolve(model),
+      trace: (model) => resolver.trace(model),
       slot: (id) => byId.get(id),
       slots: () => slots,
       groups: () => resolver.names,

@@ -6,7 +6,7 @@ import { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import { type FallbackKind, LlmError, type Reason } from "@switchyard/core/LlmError"
-import { estimateInputTokens, type FallbackTarget, type LlmRequest } from "@switchyard/core/LlmRequest"
+import { estimateInputTokens, type FallbackTarget, inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Route from "@switchyard/core/Route"
@@ -47,6 +47,8 @@ interface Step {
   readonly kind: FallbackKind
   readonly from: string
   readonly reason: Reason
+  /** The deployment that failed, where one did. */
+  readonly deployment: string | undefined
 }
 
 /** One request's walk over the chains. */
@@ -65,7 +67,8 @@ interface Walk {
   needed: number
 }
 
-const defaultMaxFallbacks = 5
+/** Hops of a request when nobody says otherwise. */
+export const defaultMaxFallbacks = 5
 
 const promptFields = ["messages", "prompt", "input"]
 
@@ -141,7 +144,8 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
     for (let i = chain.targets.length - 1; i >= 0; i--) {
       const next = chain.targets[i]
       if (next !== undefined) {
-        walk.pending.push({ target: next, kind: chain.kind, from: target.model, reason: error.reason })
+        const { deployment, reason } = error
+        walk.pending.push({ target: next, kind: chain.kind, from: target.model, reason, deployment })
       }
     }
   }
@@ -154,7 +158,8 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
   }
 
   const hopsLeft = ({ overrides, route }: LlmRequest): number =>
-    (overrides.maxFallbacks ?? options.maxFallbacks ?? defaultMaxFallbacks) - route.journal.fallbacks.length
+    inForce(overrides, overrides.maxFallbacks, options.maxFallbacks ?? defaultMaxFallbacks) -
+    route.journal.fallbacks.length
 
   /** The route of a target: pending targets and its own chain lie ahead, as far as hops allow. */
   const routeOf = (walk: Walk, model: string): Route.Route => {
@@ -181,9 +186,9 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
       if (!(hopsLeft(request) > 0) || Route.attemptsLeft(request.route) <= 0 || now >= deadline) return surface(walk)
       const step = takeNext(walk)
       if (step === undefined) return surface(walk)
-      const { from, kind, reason, target } = step
+      const { deployment, from, kind, reason, target } = step
       journal.hop({ kind, from, to: target.model })
-      events?.publish({ _tag: "FallbackTaken", at: now, kind, from, to: target.model, reason })
+      events?.publish({ _tag: "FallbackTaken", at: now, kind, from, to: target.model, deployment, reason })
       walk.visited.add(target.model)
       walk.names.push(target.model)
       return Effect.matchEffect(walk.next.call(requestFor(request, target, routeOf(walk, target.model))), {

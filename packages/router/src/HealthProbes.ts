@@ -11,7 +11,7 @@ import { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as Outcome from "@switchyard/core/Outcome"
 import type { AttemptService } from "@switchyard/core/Service"
-import { key, type Slot } from "@switchyard/core/Slot"
+import type { Slot } from "@switchyard/core/Slot"
 import { nowMs, withNow } from "@switchyard/core/Time"
 import { type Cause, type Context, Effect, Layer, Schema, type Scope } from "effect"
 import { type Breaker, CooldownState } from "./CooldownState.js"
@@ -51,6 +51,8 @@ export interface HealthProbesDeps {
   readonly state: Context.Tag.Service<CooldownState>
   readonly registry: Context.Tag.Service<DeploymentRegistry>
   readonly probe: Probe
+  /** What probes found so far. Given by those that probed before, it is taken over, and they stop. Default: nothing. */
+  readonly findings?: Findings
 }
 
 interface Streak {
@@ -58,26 +60,48 @@ interface Streak {
   successes: number
 }
 
+/** What probes found out, for those that take over from them. At each time one `run` owns it. */
+export interface Findings {
+  /** By deployment id. */
+  readonly streaks: Map<string, Streak>
+  /** The breakers of the deployments that were taken out, by deployment id. */
+  readonly raised: Map<string, Breaker>
+  owner: object | undefined
+}
+
+/** Nothing found yet. */
+export const findings = (): Findings => ({ streaks: new Map(), raised: new Map(), owner: undefined })
+
 const timedOut = new LlmError({ reason: "Timeout", description: "the health probe took too long", phase: "total" })
 
 /** A provider that limits the rate is alive, and a request that it does not understand says nothing. */
 const isFailure = (error: LlmError): boolean => error.breaker !== "neutral" && error.reason !== "RateLimited"
 
-/** Probes until the scope ends, and then takes back every flag that it raised. Does nothing when no interval is set. */
+/**
+ * Probes until the scope ends, and then takes back every flag that is up, unless others have taken over the findings. When
+ * no interval is set it only takes back the flags in the findings that it was given.
+ */
 export const run = (deps: HealthProbesDeps, options: Options = {}): Effect.Effect<void, never, Scope.Scope> => {
   const { interval } = options
-  if (interval === undefined) return Effect.void
   const { probe, registry, state } = deps
+  const known = deps.findings ?? findings()
+  const { raised, streaks } = known
   const timeout = options.timeout ?? defaults.timeout
   const unhealthyThreshold = options.unhealthyThreshold ?? defaults.unhealthyThreshold
   const healthyThreshold = options.healthyThreshold ?? defaults.healthyThreshold
   const concurrency = options.concurrency ?? defaults.concurrency
   const chosen = options.deployments === undefined ? undefined : new Set<string>(options.deployments)
-  const cell = key("healthProbes", (): Streak => ({ failures: 0, successes: 0 }))
-  const raised = new Map<string, Breaker>()
+  const self = {}
+
+  const streakOf = (slot: Slot): Streak => {
+    const streak = streaks.get(slot.id) ?? { failures: 0, successes: 0 }
+    streaks.set(slot.id, streak)
+    return streak
+  }
 
   const succeeded = (slot: Slot, now: number): void => {
-    const streak = slot.get(cell)
+    if (known.owner !== self) return
+    const streak = streakOf(slot)
     streak.failures = 0
     streak.successes++
     if (streak.successes < healthyThreshold) return
@@ -86,8 +110,8 @@ export const run = (deps: HealthProbesDeps, options: Options = {}): Effect.Effec
   }
 
   const failed = (slot: Slot, error: LlmError, now: number): void => {
-    if (!isFailure(error)) return
-    const streak = slot.get(cell)
+    if (known.owner !== self || !isFailure(error)) return
+    const streak = streakOf(slot)
     streak.successes = 0
     streak.failures++
     if (streak.failures < unhealthyThreshold) return
@@ -114,6 +138,8 @@ export const run = (deps: HealthProbesDeps, options: Options = {}): Effect.Effec
   const lower = (isProbed: (id: string) => boolean): Effect.Effect<void> =>
     withNow((now) =>
       Effect.sync(() => {
+        if (known.owner !== self) return
+        for (const id of streaks.keys()) if (!isProbed(id)) streaks.delete(id)
         for (const [id, breaker] of raised) {
           if (isProbed(id)) continue
           raised.delete(id)
@@ -131,9 +157,23 @@ export const run = (deps: HealthProbesDeps, options: Options = {}): Effect.Effec
     )
   })
 
-  return Effect.zipRight(
-    Effect.addFinalizer(() => lower(() => false)),
-    Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.zipRight(round, Effect.sleep(interval)))))
+  const takeOver = Effect.sync(() => {
+    known.owner = self
+  })
+  if (interval === undefined) {
+    return Effect.zipRight(
+      takeOver,
+      lower(() => false)
+    )
+  }
+
+  const rounds: Effect.Effect<void> = Effect.suspend(() =>
+    known.owner === self ? Effect.zipRight(Effect.zipRight(round, Effect.sleep(interval)), rounds) : Effect.void
+  )
+  return takeOver.pipe(
+    Effect.zipRight(Effect.addFinalizer(() => lower(() => false))),
+    Effect.zipRight(Effect.forkScoped(Effect.interruptible(rounds))),
+    Effect.asVoid
   )
 }
 

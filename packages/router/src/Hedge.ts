@@ -77,7 +77,13 @@ export const make = (deps: HedgeDeps, options: Pick<Options, "attempts"> = {}): 
               delay: after,
               attempts,
               allow,
-              onStarted: (at) => events?.publish({ _tag: "HedgeStarted", at, group }),
+              onStarted: (at) =>
+                events?.publish({
+                  _tag: "HedgeStarted",
+                  at,
+                  group,
+                  deployment: request.route.journal.last?.deployment
+                }),
               onWon: (deployment, at) => events?.publish({ _tag: "HedgeWon", at, group, deployment })
             })
             race.start()

@@ -7,7 +7,7 @@ import type { ConfigError } from "@switchyard/core/ConfigError"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
 import { LlmError } from "@switchyard/core/LlmError"
-import { estimateInputTokens, type LlmRequest, maxOutputTokens } from "@switchyard/core/LlmRequest"
+import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import * as Outcome from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
@@ -15,6 +15,7 @@ import { type Busy, worst } from "@switchyard/core/Status"
 import { nowMs } from "@switchyard/core/Time"
 import { total } from "@switchyard/core/Usage"
 import { type Clock, type Context, Effect, type Layer, Schema } from "effect"
+import { estimateTokens } from "./internal/estimateTokens.js"
 import { type Reservation, UsageWindows } from "./UsageWindows.js"
 
 /** Options of the layer. */
@@ -63,11 +64,9 @@ const rejected = (attempt: Attempt, { reason, until }: Busy, now: number): LlmEr
 
 /** The layer. Calls on a deployment without limits pass straight through, unless somebody reads their usage. */
 export const make = ({ windows }: LimitsDeps, options: Options = {}): Service.AttemptLayer => {
-  const outputTokens = options.outputTokens ?? 500
   const learns = options.learnFromHeaders ?? true
 
-  const estimate = (request: LlmRequest): number =>
-    estimateInputTokens(request) + (request.operation === "embeddings" ? 0 : (maxOutputTokens(request) ?? outputTokens))
+  const estimate = (request: LlmRequest): number => estimateTokens(request, options.outputTokens)
 
   const finish = (attempt: Attempt, reservation: Reservation, outcome: Outcome.Outcome, now: number): void => {
     const error = outcome._tag === "Failed" ? outcome.error : undefined

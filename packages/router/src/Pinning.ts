@@ -24,18 +24,18 @@ export type Options = typeof Options.Type
 /** Which deployment issued what; bounded, oldest out. */
 class Issued {
   private readonly owners = new Map<string, DeploymentId>()
-  constructor(private readonly capacity: number) {}
 
   owner(value: string): DeploymentId | undefined {
     return this.owners.get(value)
   }
 
-  note(value: string, owner: DeploymentId): void {
+  note(value: string, owner: DeploymentId, capacity: number): void {
     this.owners.delete(value)
     this.owners.set(value, owner)
-    if (this.owners.size <= this.capacity) return
-    const oldest = this.owners.keys().next()
-    if (!oldest.done) this.owners.delete(oldest.value)
+    for (const oldest of this.owners.keys()) {
+      if (this.owners.size <= capacity) return
+      this.owners.delete(oldest)
+    }
   }
 }
 
@@ -50,9 +50,17 @@ const pinned = (request: LlmRequest, pin: Pin): LlmRequest => ({
   overrides: { ...request.overrides, disableFallbacks: true }
 })
 
-/** The layer; it remembers what answers issue. Belongs outside Fallback, Recovery and Retry. */
-export const make = (options: Options = {}): Service.RequestLayer => {
-  const issued = new Issued(options.capacity ?? 100_000)
+export type { Issued }
+
+/** An empty memory of what answers issued, for layers that follow each other over the same deployments. */
+export const memory = (): Issued => new Issued()
+
+/**
+ * The layer; it remembers what answers issue, in `issued` (default: a memory of its own). Belongs outside Fallback, Recovery
+ * and Retry.
+ */
+export const make = (options: Options = {}, issued: Issued = memory()): Service.RequestLayer => {
+  const capacity = options.capacity ?? 100_000
 
   const pinOf = (request: LlmRequest): Pin | undefined => {
     const states = boundState(request.body)
@@ -68,14 +76,14 @@ export const make = (options: Options = {}): Service.RequestLayer => {
     const { journal } = response
     if (response._tag === "Complete") {
       const owner = journal.answered?.deployment
-      if (owner !== undefined) for (const value of issuedState(response.body)) issued.note(value, owner)
+      if (owner !== undefined) for (const value of issuedState(response.body)) issued.note(value, owner, capacity)
       return
     }
     const { facts, settlement } = response.events
     settlement.onSettled((outcome) => {
       const owner = journal.answered?.deployment
       if (outcome._tag !== "Completed" || owner === undefined) return
-      for (const value of facts.issued) issued.note(value, owner)
+      for (const value of facts.issued) issued.note(value, owner, capacity)
     })
   }
 

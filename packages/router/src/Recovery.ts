@@ -15,7 +15,8 @@ import { nowMs } from "@switchyard/core/Time"
 import { type Clock, type Context, Effect, type Layer, Schema } from "effect"
 import { DeploymentRegistry } from "./DeploymentRegistry.js"
 import { RecoveredStream, type Resumption } from "./internal/recoveredStream.js"
-import { canBeRepaired, restartRoute } from "./internal/restart.js"
+import { canBeRepaired, restarted, restartRoute } from "./internal/restart.js"
+import { type Events, RouterEvents } from "./RouterEvents.js"
 
 /** Options of the Recovery layer. */
 export const Options = Schema.Struct({
@@ -38,6 +39,8 @@ export type Options = typeof Options.Type
 export interface RecoveryDeps {
   /** Says which deployments declare the capability `prefill`. */
   readonly registry: Pick<Context.Tag.Service<DeploymentRegistry>, "slots">
+  /** Where restarts are published. Default: nowhere. */
+  readonly events?: Pick<Events, "publish">
 }
 
 const splice = (request: LlmRequest, text: string): Resumption => ({ request, repeated: text })
@@ -58,7 +61,10 @@ const prefill =
   }
 
 const resumed =
-  (resume: (request: LlmRequest, text: string) => Resumption | undefined): Service.RequestLayer =>
+  (
+    { events: published }: RecoveryDeps,
+    resume: (request: LlmRequest, text: string) => Resumption | undefined
+  ): Service.RequestLayer =>
   (next) =>
     Service.request((request) =>
       request.stream
@@ -66,7 +72,16 @@ const resumed =
             Effect.map(next.call(request), (response) =>
               response._tag === "Complete" || response.events.settlement.outcome?._tag === "Completed"
                 ? response
-                : { ...response, events: new RecoveredStream(response, { request, clock, send: next.call, resume }) }
+                : {
+                    ...response,
+                    events: new RecoveredStream(response, {
+                      request,
+                      clock,
+                      send: next.call,
+                      resume,
+                      onRestart: (error, at) => published?.publish(restarted(request, error, at))
+                    })
+                  }
             )
           )
         : next.call(request)
@@ -97,30 +112,33 @@ const replay = (
 }
 
 /** Every failure before the end is a failure of the call, which may start again: nothing has been delivered. */
-const buffered: Service.RequestLayer = (next) => {
-  const attempt = (request: LlmRequest, clock: Clock.Clock, restarts: number): Service.Call =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(restore(next.call(request)), (response) => {
-        if (response._tag === "Complete") return Effect.succeed(response)
-        const events: Array<StreamEvent> = []
-        return restore(readAll(response.events, events)).pipe(
-          Effect.onInterrupt(() => Effect.sync(() => response.events.close())),
-          Effect.matchEffect({
-            onSuccess: () => Effect.succeed(replay(response, events, request, clock)),
-            onFailure: (error) => {
-              const route = canBeRepaired(error) ? restartRoute(request.route, nowMs(clock), restarts) : undefined
-              return route === undefined
-                ? Effect.fail(error)
-                : Effect.orElseFail(restore(attempt({ ...request, route }, clock, restarts + 1)), () => error)
-            }
-          })
-        )
-      })
+const buffered =
+  ({ events: published }: RecoveryDeps): Service.RequestLayer =>
+  (next) => {
+    const attempt = (request: LlmRequest, clock: Clock.Clock, restarts: number): Service.Call =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(restore(next.call(request)), (response) => {
+          if (response._tag === "Complete") return Effect.succeed(response)
+          const events: Array<StreamEvent> = []
+          return restore(readAll(response.events, events)).pipe(
+            Effect.onInterrupt(() => Effect.sync(() => response.events.close())),
+            Effect.matchEffect({
+              onSuccess: () => Effect.succeed(replay(response, events, request, clock)),
+              onFailure: (error) => {
+                const now = nowMs(clock)
+                const route = canBeRepaired(error) ? restartRoute(request.route, now, restarts) : undefined
+                if (route === undefined) return Effect.fail(error)
+                published?.publish(restarted(request, error, now))
+                return Effect.orElseFail(restore(attempt({ ...request, route }, clock, restarts + 1)), () => error)
+              }
+            })
+          )
+        })
+      )
+    return Service.request((request) =>
+      request.stream ? Effect.clockWith((clock) => attempt(request, clock, 0)) : next.call(request)
     )
-  return Service.request((request) =>
-    request.stream ? Effect.clockWith((clock) => attempt(request, clock, 0)) : next.call(request)
-  )
-}
+  }
 
 /** The layer, from what it works with. */
 export const make = (deps: RecoveryDeps, options: Options = {}): Service.RequestLayer => {
@@ -128,11 +146,11 @@ export const make = (deps: RecoveryDeps, options: Options = {}): Service.Request
     case "error":
       return (next) => next
     case "buffer":
-      return buffered
+      return buffered(deps)
     case "prefill":
-      return resumed(prefill(deps.registry))
+      return resumed(deps, prefill(deps.registry))
     default:
-      return resumed(splice)
+      return resumed(deps, splice)
   }
 }
 
@@ -151,6 +169,6 @@ export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigErro
     LlmService,
     Effect.gen(function* () {
       const valid = yield* Field.decode(Options, options, "recovery")
-      return make({ registry: yield* DeploymentRegistry }, valid)
+      return make({ registry: yield* DeploymentRegistry, events: yield* RouterEvents }, valid)
     })
   )

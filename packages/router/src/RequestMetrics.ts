@@ -1,99 +1,140 @@
 /**
  * Counts requests as callers see them: one request is one, however many attempts it took. Effect `Metric`s, so that every
- * exporter of an Effect app shows them.
+ * exporter of an Effect app shows them. Everything but `active_requests` is counted when the request settles.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
+import type { Journal } from "@switchyard/core/Journal"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
-import { Effect, type Layer, Schema } from "effect"
+import { nowMs } from "@switchyard/core/Time"
+import { type Clock, Effect, type Layer } from "effect"
 import { DeploymentRegistry } from "./DeploymentRegistry.js"
-import { counter, type Labels, table2, upDown } from "./internal/series.js"
+import { Options } from "./internal/metricOptions.js"
+import { metricTable } from "./internal/metricTable.js"
+import { outcomeLabel } from "./internal/outcomeLabel.js"
+import { type Add, SeriesMaker, table1, table2 } from "./internal/series.js"
 
-/** Options of the metrics layers of both tiers. */
-export const Options = Schema.Struct({
-  /** Before every metric's name. Default `switchyard`. */
-  prefix: Schema.optional(
-    Schema.String.pipe(Schema.pattern(/^[a-zA-Z_][a-zA-Z0-9_]*$/)).annotations({
-      message: () => ({ message: "letters, digits and underscores, no digit first", override: true })
-    })
-  ),
-  /** Labels on every series, for example `{ region: "eu" }`. */
-  labels: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String }))
-})
-/** Options of the metrics layers of both tiers. */
-export type Options = typeof Options.Type
+const maxRows = 1000
 
-const maxSeries = 1000
+/** What is kept about one request while it runs. */
+interface Running {
+  readonly model: string
+  readonly active: Add
+  readonly clock: Clock.Clock
+  readonly startedAt: number
+  /** Monotonic ms of a stream's first content. */
+  firstContentAt: number | undefined
+}
 
-const makeSeries = (options: Options) => {
-  const prefix = options.prefix ?? "switchyard"
-  const fixed: Labels = Object.entries(options.labels ?? {})
+/** The series of one model and one provider. */
+const makeRow = (series: SeriesMaker, model: string, provider: string) => {
+  const labels = { model, provider }
   return {
-    active: table2(maxSeries, (model) =>
-      upDown(`${prefix}_active_requests`, "Requests in progress", [...fixed, ["model", model]])
-    ),
-    ended: table2(maxSeries, (model, provider) => {
-      const labels: Labels = [...fixed, ["model", model], ["provider", provider]]
-      const count = (name: string, description: string) => counter(`${prefix}_${name}`, description, labels)
-      return {
-        total: count("requests_total", "Requests that ended, however they ended"),
-        success: count("requests_success_total", "Requests that were answered whole"),
-        abandoned: count("requests_abandoned_total", "Requests whose caller left"),
-        inputTokens: count("input_tokens_total", "Input tokens of all attempts"),
-        outputTokens: count("output_tokens_total", "Output tokens of all attempts"),
-        fallbacks: count("fallbacks_total", "Fallback hops"),
-        error: table2(maxSeries, (reason) =>
-          counter(`${prefix}_requests_error_total`, "Requests that failed, by reason", [...labels, ["reason", reason]])
-        )
-      }
-    })
+    requests: series.counter(metricTable.requests, labels),
+    successes: series.counter(metricTable.successes, labels),
+    abandoned: series.counter(metricTable.abandoned, labels),
+    errors: table1(100, (reason) => series.counter(metricTable.errors, { ...labels, reason })),
+    inputTokens: series.counter(metricTable.inputTokens, labels),
+    outputTokens: series.counter(metricTable.outputTokens, labels),
+    cost: series.counter(metricTable.cost, labels),
+    requestInputTokens: series.histogram(metricTable.requestInputTokens, labels),
+    requestOutputTokens: series.histogram(metricTable.requestOutputTokens, labels),
+    latency: table1(3, (outcome) => series.histogram(metricTable.latency, { ...labels, outcome })),
+    ttft: series.histogram(metricTable.ttft, labels),
+    cacheHits: series.counter(metricTable.cacheHits, labels),
+    cacheMisses: series.counter(metricTable.cacheMisses, labels),
+    embeddings: series.counter(metricTable.embeddings, labels),
+    embeddingTokens: series.counter(metricTable.embeddingTokens, labels),
+    fallbacks: table1(10, (kind) => series.counter(metricTable.fallbacks, { ...labels, kind }))
   }
 }
 
-/** The layer; `known` says which model names are groups: all others count as `other`, so that callers can't add series. */
-export const make = (known: (model: string) => boolean, options: Options = {}): Service.RequestLayer => {
-  const series = makeSeries(options)
-  const ended = (request: LlmRequest, model: string, outcome: Outcome) => {
-    const { journal } = request.route
-    const row = series.ended(model, journal.cache === "hit" ? "cache" : (journal.last?.provider ?? "none"))
-    row.total(1)
-    if (outcome._tag === "Completed") row.success(1)
-    else if (outcome._tag === "Abandoned") row.abandoned(1)
-    else row.error(outcome.error.reason, "")(1)
-    if (journal.fallbacks.length > 0) row.fallbacks(journal.fallbacks.length)
-    const { usage } = journal
-    if (usage !== undefined) {
-      row.inputTokens(usage.inputTokens)
-      row.outputTokens(usage.outputTokens)
+const providerOf = ({ cache, last }: Journal): string =>
+  cache === "hit" || cache === "shared" ? "cache" : (last?.provider ?? "none")
+
+/**
+ * The layer. `groupOf` gives the model group that a name means: names without one count as `other`, so that callers can't
+ * add series.
+ */
+export const make = (groupOf: (model: string) => string | undefined, options: Options = {}): Service.RequestLayer => {
+  const series = new SeriesMaker(options)
+  const active = table1(maxRows, (model) => series.upDown(metricTable.active, { model }))
+  const rows = table2(maxRows, (model, provider) => makeRow(series, model, provider))
+
+  const begin = (request: LlmRequest, clock: Clock.Clock): Running => {
+    const model = series.perModel ? (groupOf(request.model) ?? "other") : "all"
+    const running: Running = {
+      model,
+      active: active(model),
+      clock,
+      startedAt: nowMs(clock),
+      firstContentAt: undefined
     }
+    running.active(1)
+    return running
   }
+
+  const call = (next: Service.RequestService, request: LlmRequest, running: Running): Service.Call =>
+    request.stream
+      ? Effect.map(next.call(request), (response) => {
+          if (response._tag === "Streaming") {
+            response.events.settlement.onFirstContent(() => {
+              running.firstContentAt = nowMs(running.clock)
+            })
+          }
+          return response
+        })
+      : next.call(request)
+
+  const end = ({ operation, route: { journal } }: LlmRequest, running: Running, outcome: Outcome): void => {
+    running.active(-1)
+    const row = rows(running.model, series.perProvider ? providerOf(journal) : "all")
+    row.requests(1)
+    row.successes(outcome._tag === "Completed" ? 1 : 0)
+    if (outcome._tag === "Abandoned") row.abandoned(1)
+    else if (outcome._tag === "Failed") row.errors(outcome.error.reason)(1)
+    row.latency(outcomeLabel[outcome._tag])((nowMs(running.clock) - running.startedAt) / 1000)
+    if (running.firstContentAt !== undefined) row.ttft((running.firstContentAt - running.startedAt) / 1000)
+    if (journal.cache === "miss") row.cacheMisses(1)
+    else if (journal.cache !== undefined) row.cacheHits(1)
+    for (const { kind } of journal.fallbacks) row.fallbacks(kind)(1)
+    if (operation === "embeddings") row.embeddings(1)
+    const { cost, usage } = journal
+    if (cost !== undefined) row.cost(cost)
+    if (usage === undefined) return
+    row.inputTokens(usage.inputTokens)
+    row.outputTokens(usage.outputTokens)
+    row.requestInputTokens(usage.inputTokens)
+    row.requestOutputTokens(usage.outputTokens)
+    if (operation === "embeddings") row.embeddingTokens(usage.inputTokens)
+  }
+
   return (next) =>
     Service.request((request) =>
       Service.bracket(
-        () => {
-          const model = known(request.model) ? request.model : "other"
-          series.active(model, "")(1)
-          return model
-        },
-        () => next.call(request),
-        (model, outcome) => {
-          series.active(model, "")(-1)
-          ended(request, model, outcome)
-        }
+        (clock) => begin(request, clock),
+        (running) => call(next, request, running),
+        (running, outcome) => end(request, running, outcome)
       )
     )
 }
 
-/** Counts requests around the inner service. The outermost layer but for caches that should not count. */
+/** Counts requests around the inner service. The outermost layer, so that answers from a cache count too. */
 export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService | DeploymentRegistry> =>
   Service.wrap(
     LlmService,
     Effect.gen(function* () {
       const valid = yield* Field.decode(Options, options, "metrics")
       const registry = yield* DeploymentRegistry
-      return make((model) => registry.resolve(model) !== undefined, valid)
+      return make((model) => registry.resolve(model)?.group.name, valid)
     })
   )
+
+/** Counts nothing and costs nothing: it gives back the inner service. */
+export const layerNoop: Layer.Layer<LlmService, never, LlmService> = Service.wrap(
+  LlmService,
+  Effect.succeed((next: Service.RequestService) => next)
+)

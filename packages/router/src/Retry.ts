@@ -6,7 +6,7 @@
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import { type LlmError, Reason } from "@switchyard/core/LlmError"
-import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import { inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
@@ -30,7 +30,10 @@ const limits = {
   retryPolicy: Schema.optional(RetryPolicy)
 }
 
-/** Options of the layer. A request's `maxRetries` beats the deployment's, that beats the group's, that the router's. */
+/**
+ * Options of the layer. A request's `maxRetries` beats the deployment's (with `lowerOnly`, only a smaller one), that beats
+ * the group's, that the router's.
+ */
 export const Options = Schema.Struct({
   ...limits,
   /** The same for single model groups, by name. */
@@ -94,19 +97,18 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
 
   /** Retries in a group before an error is known: what hedges may use up. */
   const retriesAtFirst = ({ model, overrides }: LlmRequest): number =>
-    overrides.maxRetries ?? (groups[model]?.attempts ?? attempts) - 1
+    inForce(overrides, overrides.maxRetries, (groups[model]?.attempts ?? attempts) - 1)
 
   const retriesAfter = ({ request }: Tries, { latest }: Failures, { reason }: LlmError): number => {
     const group = groups[latest?.group ?? request.model] ?? groups[request.model]
-    return (
-      request.overrides.maxRetries ??
+    const configured =
       latest?.target.retryPolicy[reason] ??
       latest?.target.maxRetries ??
       group?.retryPolicy?.[reason] ??
       (group?.attempts === undefined ? undefined : group.attempts - 1) ??
       retryPolicy[reason] ??
       attempts - 1
-    )
+    return inForce(request.overrides, request.overrides.maxRetries, configured)
   }
 
   /** The request for a try: below, hedges see no more attempts than the group has left. */
@@ -158,6 +160,7 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
       _tag: "Retried",
       at: now,
       group: failures.latest?.group ?? request.model,
+      deployment: failures.latest?.deployment ?? error.deployment,
       reason: error.reason,
       delay: wait
     })

@@ -17,6 +17,8 @@ import * as Balancer from "./Balancer.js"
 import * as Cache from "./Cache.js"
 import * as CacheStore from "./CacheStore.js"
 import * as CallerBudget from "./CallerBudget.js"
+import * as CallerLimits from "./CallerLimits.js"
+import * as CallerWindows from "./CallerWindows.js"
 import * as Cooldown from "./Cooldown.js"
 import * as CooldownState from "./CooldownState.js"
 import * as Cost from "./Cost.js"
@@ -25,39 +27,37 @@ import * as DeploymentRegistry from "./DeploymentRegistry.js"
 import * as DeploymentStats from "./DeploymentStats.js"
 import * as Fallback from "./Fallback.js"
 import * as FallbackChains from "./FallbackChains.js"
+import * as FaultInjection from "./FaultInjection.js"
 import * as HealthProbes from "./HealthProbes.js"
 import * as Hedge from "./Hedge.js"
+import { EventCounters } from "./internal/eventCounters.js"
+import type { Kept } from "./internal/kept.js"
+import { sameOptions } from "./internal/sameOptions.js"
+import { buildStrategies, groupLayers, type StrategyLayer, strategyLayer } from "./internal/strategies.js"
 import * as Latency from "./Latency.js"
 import * as LatencyTracker from "./LatencyTracker.js"
 import * as Limits from "./Limits.js"
+import * as Metrics from "./Metrics.js"
 import * as Pinning from "./Pinning.js"
 import * as PriceBook from "./PriceBook.js"
 import * as Recovery from "./Recovery.js"
+import * as RequestEvents from "./RequestEvents.js"
 import * as RequestMetrics from "./RequestMetrics.js"
 import * as Retry from "./Retry.js"
 import * as RetryBudget from "./RetryBudget.js"
 import { RouterEvents } from "./RouterEvents.js"
-import * as Strategies from "./RoutingStrategy/Names.js"
-import { RoutingStrategy, type Strategy, uniform } from "./RoutingStrategy.js"
+import { type Strategy, uniform } from "./RoutingStrategy.js"
 import * as SpendLimits from "./SpendLimits.js"
 import * as SpendWindows from "./SpendWindows.js"
 import * as Timeouts from "./Timeouts.js"
 import * as UsageWindows from "./UsageWindows.js"
 
-/** A strategy of one's own in place of a name; it may read any state of the tower. */
-export type StrategyLayer = Layer.Layer<
-  RoutingStrategy,
-  ConfigError,
-  | LatencyTracker.LatencyTracker
-  | DeploymentStats.DeploymentStats
-  | UsageWindows.UsageWindows
-  | PriceBook.PriceBook
-  | DeploymentRegistry.DeploymentRegistry
->
+export type { StrategyLayer }
 
 const off = Schema.Literal(false)
 
-const concerns = Schema.Struct({
+/** What each layer calls its own options; `false` leaves a layer out. */
+export const concerns = Schema.Struct({
   balancer: Schema.optional(Balancer.Options),
   retry: Schema.optional(Schema.Union(off, Retry.Options)),
   retryBudget: Schema.optional(RetryBudget.Options),
@@ -70,13 +70,18 @@ const concerns = Schema.Struct({
   timeouts: Schema.optional(Timeouts.Options),
   deadline: Schema.optional(Deadline.Options),
   callerBudget: Schema.optional(CallerBudget.Options),
+  callerLimits: Schema.optional(CallerLimits.Options),
   spendLimits: Schema.optional(SpendLimits.Options),
   cache: Schema.optional(Cache.Options),
   cacheStore: Schema.optional(CacheStore.Options),
   queue: Schema.optional(AdmissionQueue.Options),
   hedge: Schema.optional(Hedge.Options),
   pinning: Schema.optional(Schema.Union(off, Pinning.Options)),
-  metrics: Schema.optional(Schema.Union(off, RequestMetrics.Options)),
+  metrics: Schema.optional(Schema.Union(off, Metrics.Options)),
+  /** Whether requests may ask for faults (`overrides.fault`), for drills. Default false. */
+  faultInjection: Schema.optional(
+    Schema.Boolean.annotations({ message: () => ({ message: "true or false", override: true }) })
+  ),
   prices: Schema.optional(
     Schema.Record({
       key: Schema.String,
@@ -103,35 +108,10 @@ export type State =
   | LatencyTracker.LatencyTracker
   | UsageWindows.UsageWindows
   | SpendWindows.SpendWindows
+  | CallerWindows.CallerWindows
   | RetryBudget.RetryBudget
   | PriceBook.PriceBook
   | CacheStore.CacheStore
-
-const strategyLayer = (
-  strategy: string | StrategyLayer = "peak-ewma",
-  path = "strategy"
-): Either.Either<StrategyLayer, ConfigError> =>
-  typeof strategy === "string" ? Strategies.byName(strategy, {}, path) : Either.right(strategy)
-
-const groupLayers = ({ groupStrategies = {} }: Options) =>
-  Object.entries(groupStrategies).map(
-    ([group, strategy]) => [group, strategyLayer(strategy, `groupStrategies.${group}`)] as const
-  )
-
-/** Each group's own strategy, and `strategy` for the others. */
-const buildStrategy = (options: Options) =>
-  Effect.gen(function* () {
-    const build = (layer: StrategyLayer) =>
-      Effect.map(Layer.build(layer), (context) => Context.get(context, RoutingStrategy))
-    const standard = yield* build(yield* strategyLayer(options.strategy))
-    const own = new Map<string, Strategy>()
-    for (const [group, layer] of groupLayers(options)) own.set(group, yield* build(yield* layer))
-    if (own.size === 0) return standard
-    return {
-      name: "per group",
-      select: (candidates) => (own.get(candidates.group) ?? standard).select(candidates)
-    } satisfies Strategy
-  })
 
 const chainIssues = (options: Options): ReadonlyArray<ConfigIssue> => {
   const registry = Effect.runSync(Effect.either(DeploymentRegistry.make(options)))
@@ -154,7 +134,7 @@ export const check = (options: Options): ReadonlyArray<ConfigIssue> => {
   return found.length > 0 ? found : chainIssues(options)
 }
 
-const attemptTier = (base: Service.AttemptService, options: Options) =>
+const attemptTier = (base: Service.AttemptService, options: Options, kept: Kept) =>
   Effect.gen(function* () {
     const cooldowns = yield* CooldownState.CooldownState
     const tracker = yield* LatencyTracker.LatencyTracker
@@ -163,8 +143,9 @@ const attemptTier = (base: Service.AttemptService, options: Options) =>
     const prices = yield* PriceBook.PriceBook
     const events = yield* RouterEvents
     return base.pipe(
+      options.faultInjection === true ? FaultInjection.make() : keep,
       Timeouts.make(options.timeouts),
-      options.metrics === false ? keep : AttemptMetrics.make(options.metrics),
+      kept.attemptMetrics ?? keep,
       Latency.make(tracker),
       Cost.make(prices),
       options.spendLimits === undefined ? keep : SpendLimits.make({ windows, prices, events }, options.spendLimits),
@@ -173,7 +154,7 @@ const attemptTier = (base: Service.AttemptService, options: Options) =>
     )
   })
 
-const requestTier = (attempts: Service.AttemptService, strategy: Strategy, options: Options) =>
+const requestTier = (attempts: Service.AttemptService, strategy: Strategy, options: Options, kept: Kept) =>
   Effect.gen(function* () {
     const registry = yield* DeploymentRegistry.DeploymentRegistry
     const stats = yield* DeploymentStats.DeploymentStats
@@ -184,10 +165,14 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
     const random = yield* uniform
     const tracker = yield* LatencyTracker.LatencyTracker
     const usage = yield* UsageWindows.UsageWindows
+    const { issued, room } = kept
+    const scope = yield* Effect.scope
     const availability = Availability.make(registry, attempts)
     return attempts.pipe(
-      Balancer.make({ registry, strategy, stats }, options.balancer),
-      options.queue === undefined ? keep : AdmissionQueue.make({ registry, windows: usage }, options.queue),
+      Balancer.make({ registry, strategy, stats, events }, options.balancer),
+      options.queue === undefined
+        ? keep
+        : AdmissionQueue.make({ registry, windows: usage, room, scope }, options.queue),
       options.hedge === undefined
         ? keep
         : Hedge.make(
@@ -196,63 +181,141 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
           ),
       options.retry === false ? keep : Retry.make({ availability, budget, events, random }, options.retry),
       Fallback.make({ registry, events }, options.fallback),
-      Recovery.make({ registry }, options.recovery),
-      options.pinning === false ? keep : Pinning.make(options.pinning),
+      Recovery.make({ registry, events }, options.recovery),
+      options.pinning === false ? keep : Pinning.make(options.pinning, issued),
       options.callerBudget === undefined
         ? keep
         : CallerBudget.make({ windows, registry, prices, events }, options.callerBudget),
+      options.callerLimits === undefined
+        ? keep
+        : CallerLimits.make({ windows: yield* CallerWindows.CallerWindows }, options.callerLimits),
       Deadline.make(options.deadline),
-      options.cache === undefined
-        ? keep
-        : Cache.make({ store: yield* CacheStore.CacheStore, scope: yield* Effect.scope }, options.cache),
-      options.metrics === false
-        ? keep
-        : RequestMetrics.make((model) => registry.resolve(model) !== undefined, options.metrics)
+      options.cache === undefined ? keep : Cache.make({ store: yield* CacheStore.CacheStore, scope }, options.cache),
+      kept.requestMetrics ?? keep,
+      RequestEvents.make(events)
     )
   })
 
 const keep = <A>(service: A): A => service
 
-const stateLayer = (options: Options): Layer.Layer<State, ConfigError> =>
-  Layer.mergeAll(
-    DeploymentRegistry.layer(options),
-    DeploymentStats.layerMemory,
-    CooldownState.layerMemory,
-    LatencyTracker.layerMemory(options.latency),
-    UsageWindows.layerMemory,
-    SpendWindows.layerMemory,
-    RetryBudget.layerMemory(options.retryBudget),
-    CacheStore.layerMemory(options.cacheStore),
-    options.prices === undefined ? PriceBook.layerPublic : PriceBook.layer(options.prices)
+/** The state of a tower: what the one before it kept under the same options, and the rest anew. */
+const stateLayer = (options: Options, previous: Tower | undefined): Layer.Layer<State, ConfigError> => {
+  const kept = <I extends State, S>(
+    tag: Context.Tag<I, S>,
+    fresh: Layer.Layer<I, ConfigError>,
+    concern?: "latency" | "retryBudget" | "cacheStore" | "prices"
+  ): Layer.Layer<I, ConfigError> => {
+    if (previous === undefined) return fresh
+    const isSame = concern === undefined || sameOptions(previous.settings[concern], options[concern])
+    return isSame ? Layer.succeed(tag, Context.get(previous.state, tag)) : fresh
+  }
+  return Layer.mergeAll(
+    kept(DeploymentRegistry.DeploymentRegistry, DeploymentRegistry.layer(options)),
+    kept(DeploymentStats.DeploymentStats, DeploymentStats.layerMemory),
+    kept(CooldownState.CooldownState, CooldownState.layerMemory),
+    kept(LatencyTracker.LatencyTracker, LatencyTracker.layerMemory(options.latency), "latency"),
+    kept(UsageWindows.UsageWindows, UsageWindows.layerMemory),
+    kept(SpendWindows.SpendWindows, SpendWindows.layerMemory),
+    kept(CallerWindows.CallerWindows, CallerWindows.layerMemory),
+    kept(RetryBudget.RetryBudget, RetryBudget.layerMemory(options.retryBudget), "retryBudget"),
+    kept(CacheStore.CacheStore, CacheStore.layerMemory(options.cacheStore), "cacheStore"),
+    kept(
+      PriceBook.PriceBook,
+      options.prices === undefined ? PriceBook.layerPublic : PriceBook.layer(options.prices),
+      "prices"
+    )
   )
+}
 
-/** A tower that was built: the service, and the state that it keeps. */
+const keptFrom = (
+  options: Options,
+  state: Context.Context<State>,
+  previous: Tower | undefined
+): Omit<Kept, "strategies" | "counters"> => {
+  const registry = Context.get(state, DeploymentRegistry.DeploymentRegistry)
+  const windows = Context.get(state, UsageWindows.UsageWindows)
+  const { metrics } = options
+  const before = previous?.kept
+  const counted = sameOptions(previous?.settings.metrics, metrics) ? before : undefined
+  return {
+    issued: before?.issued ?? Pinning.memory(),
+    room: before?.room ?? AdmissionQueue.room({ registry, windows }),
+    findings: before?.findings ?? HealthProbes.findings(),
+    attemptMetrics: metrics === false ? undefined : (counted?.attemptMetrics ?? AttemptMetrics.make(metrics)),
+    requestMetrics:
+      metrics === false
+        ? undefined
+        : (counted?.requestMetrics ?? RequestMetrics.make((model) => registry.resolve(model)?.group.name, metrics))
+  }
+}
+
+/** Strategies by name go on with their own state, unless what they read was made anew. */
+const strategiesBefore = (state: Context.Context<State>, previous: Tower | undefined): Kept["strategies"] => {
+  const isSame = <I extends State, S>(tag: Context.Tag<I, S>) =>
+    previous !== undefined && Context.get(previous.state, tag) === Context.get(state, tag)
+  return previous !== undefined && isSame(LatencyTracker.LatencyTracker) && isSame(PriceBook.PriceBook)
+    ? previous.kept.strategies
+    : new Map()
+}
+
+export type { Kept }
+
+/** A tower that was built: the service, the state that it keeps, and what explains its choices. */
 export interface Tower {
   readonly service: Service.RequestService
   readonly state: Context.Context<State>
+  /** The attempt tier. Its `status` says whether a deployment would take a request now; asking reserves nothing. */
+  readonly attempts: Service.AttemptService
+  /** The name of the strategy that chooses in a group. */
+  readonly strategyOf: (group: string) => string
+  /** What it was made of; the deployments, and with them all credentials, are left out. */
+  readonly settings: Omit<Options, "deployments">
+  /** What single layers remember, for the tower that takes its place: nothing else should touch it. */
+  readonly kept: Kept
 }
 
 /**
  * Builds the default tower around a base service. Fails with everything that is wrong with the options at once. Health
  * probes, when they are on, run until the scope closes.
+ *
+ * A tower that takes the place of a `previous` one, the last one made, takes over all that it knows: breakers, windows of use
+ * and of money, figures, isolated deployments, who waits for room. Only state whose own options have changed (`latency`,
+ * `retryBudget`, `cacheStore`, `prices`) begins anew. Both then share one registry, which holds the new deployments: the
+ * previous tower goes on until its last call has ended, and its scope may close then. Options that are wrong change nothing.
  */
-export const make = (options: Options, base: Service.AttemptService): Effect.Effect<Tower, ConfigError, Scope.Scope> =>
+export const make = (
+  options: Options,
+  base: Service.AttemptService,
+  previous?: Tower
+): Effect.Effect<Tower, ConfigError, Scope.Scope> =>
   Effect.gen(function* () {
     const issues = check(options)
     if (issues.length > 0) return yield* new ConfigError({ issues })
-    const state = yield* Layer.build(stateLayer(options))
-    const strategy = yield* buildStrategy(options).pipe(Effect.provide(state))
-    const attempts = yield* attemptTier(base, options).pipe(Effect.provide(state))
-    const service = yield* requestTier(attempts, strategy, options).pipe(Effect.provide(state))
-    yield* HealthProbes.run(
+    const { deployments, ...settings } = options
+    const counters = previous?.kept.counters ?? new EventCounters(yield* RouterEvents)
+    const publish = Effect.provideService(RouterEvents, counters.events)
+    const state = yield* Layer.build(stateLayer(options, previous)).pipe(publish)
+    const built = yield* buildStrategies(options, strategiesBefore(state, previous)).pipe(Effect.provide(state))
+    const kept: Kept = { ...keptFrom(options, state, previous), strategies: built.named, counters }
+    const attempts = yield* attemptTier(base, options, kept).pipe(Effect.provide(state), publish)
+    const service = yield* requestTier(attempts, built.strategy, options, kept).pipe(Effect.provide(state), publish)
+    const registry = Context.get(state, DeploymentRegistry.DeploymentRegistry)
+    const probing = HealthProbes.run(
       {
         state: Context.get(state, CooldownState.CooldownState),
-        registry: Context.get(state, DeploymentRegistry.DeploymentRegistry),
-        probe: HealthProbes.chat(base)
+        registry,
+        probe: HealthProbes.chat(base),
+        findings: kept.findings
       },
       options.healthProbes
     )
-    return { service, state }
+    // Up to here nothing that is in force has changed, and from here on nothing can fail.
+    yield* Effect.uninterruptible(
+      Effect.zipRight(previous === undefined ? Effect.void : registry.replace(options), probing)
+    )
+    kept.room.noticeReload()
+    counters.use((id) => registry.slot(id)?.deployment, options.metrics)
+    return { service, state, attempts, strategyOf: built.nameFor, settings, kept }
   })
 
 /**

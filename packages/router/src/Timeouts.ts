@@ -7,13 +7,16 @@ import type { Attempt } from "@switchyard/core/Attempt"
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
-import { asksForReasoning, estimateInputTokens } from "@switchyard/core/LlmRequest"
+import { asksForReasoning, estimateInputTokens, inForce } from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { Effect, type Layer, Schema } from "effect"
-import { Watch } from "./internal/watch.js"
+import { type AttemptBounds, Watch } from "./internal/watch.js"
 
-/** Options of the layer. A request's own values beat the deployment's, and those beat these. Infinite means none. */
+/**
+ * Options of the layer. A request's own values beat the deployment's (with `lowerOnly`, only smaller ones), and those beat
+ * these. Infinite means none.
+ */
 export const Options = Schema.Struct({
   /** Time to connect, enforced by the transport. Default 5 seconds. */
   connect: Schema.optional(Field.duration),
@@ -55,28 +58,56 @@ export const bounds = (options: Options = {}): Bounds => ({
 
 const defaults = bounds()
 
-/**
- * How long a stream may take to its first token, in ms; infinite when that is not bounded. Without another deployment or
- * fallback to go to, late is better than never, so only the request's own wish counts then.
- */
-export const firstTokenTimeout = (attempt: Attempt, router: Bounds = defaults): number => {
-  const { hasAlternative, request, target } = attempt
-  if (!request.stream) return never
-  if (request.overrides.firstTokenTimeout !== undefined) return request.overrides.firstTokenTimeout
-  if (!hasAlternative && request.route.lastResort) return never
+const configuredFirstToken = ({ hasAlternative, request, target }: Attempt, router: Bounds): number => {
+  if (!request.stream || (!hasAlternative && request.route.lastResort)) return never
   if (target.firstTokenTimeout !== undefined) return target.firstTokenTimeout
   return asksForReasoning(request) || target.capabilities?.has("reasoning") === true
     ? router.firstTokenReasoning
     : router.firstToken + (estimateInputTokens(request) / 1000) * router.firstTokenPerThousand
 }
 
+const configuredIdle = ({ request, target }: Attempt, router: Bounds): number =>
+  request.stream ? (target.idleTimeout ?? router.idle) : never
+
+const configuredTotal = ({ target }: Attempt, router: Bounds): number => target.timeout ?? router.total
+
+/**
+ * How long a stream may take to its first token, in ms; infinite when that is not bounded. Without another deployment or
+ * fallback to go to, late is better than never, so only the request's own wish counts then.
+ */
+export const firstTokenTimeout = (attempt: Attempt, router: Bounds = defaults): number => {
+  const { overrides, stream } = attempt.request
+  return stream ? inForce(overrides, overrides.firstTokenTimeout, configuredFirstToken(attempt, router)) : never
+}
+
 /** How long a stream may be silent while its reader waits, in ms; infinite when that is not bounded. */
-export const idleTimeout = (attempt: Attempt, router: Bounds = defaults): number =>
-  attempt.request.stream ? (attempt.request.overrides.idleTimeout ?? attempt.target.idleTimeout ?? router.idle) : never
+export const idleTimeout = (attempt: Attempt, router: Bounds = defaults): number => {
+  const { overrides, stream } = attempt.request
+  return stream ? inForce(overrides, overrides.idleTimeout, configuredIdle(attempt, router)) : never
+}
 
 /** How long the whole attempt may take, in ms; infinite when that is not bounded. */
-export const totalTimeout = (attempt: Attempt, router: Bounds = defaults): number =>
-  attempt.request.overrides.timeout ?? attempt.target.timeout ?? router.total
+export const totalTimeout = (attempt: Attempt, router: Bounds = defaults): number => {
+  const { overrides } = attempt.request
+  return inForce(overrides, overrides.timeout, configuredTotal(attempt, router))
+}
+
+/** What bounds the attempt; the same object twice where the request brings no bounds of its own. */
+const boundsOf = (attempt: Attempt, router: Bounds, now: number): readonly [AttemptBounds, AttemptBounds] => {
+  const { firstTokenTimeout: first, idleTimeout: idle, timeout } = attempt.request.overrides
+  const configured = {
+    firstTokenAt: now + configuredFirstToken(attempt, router),
+    idle: configuredIdle(attempt, router),
+    totalAt: now + configuredTotal(attempt, router)
+  }
+  if (first === undefined && idle === undefined && timeout === undefined) return [configured, configured]
+  const own = {
+    firstTokenAt: now + firstTokenTimeout(attempt, router),
+    idle: idleTimeout(attempt, router),
+    totalAt: now + totalTimeout(attempt, router)
+  }
+  return [own, configured]
+}
 
 /** The layer. It primes streams: a first token that is late is a failure of the call, not of a stream. */
 export const make = (options: Options = {}): Service.AttemptLayer => {
@@ -87,12 +118,8 @@ export const make = (options: Options = {}): Service.AttemptLayer => {
         Effect.clockWith((clock) => {
           attempt.connectTimeout = router.connect
           const now = nowMs(clock)
-          const watch = new Watch(attempt, clock, {
-            firstTokenAt: now + firstTokenTimeout(attempt, router),
-            idle: idleTimeout(attempt, router),
-            totalAt: now + totalTimeout(attempt, router),
-            deadline: attempt.request.route.deadline
-          })
+          const [inForce, configured] = boundsOf(attempt, router, now)
+          const watch = new Watch(attempt, clock, inForce, configured)
           return watch.isBounded ? watch.run(next.call(attempt), now) : next.call(attempt)
         }),
       next.status

@@ -45,6 +45,7 @@ const setup = (
   const published: Array<RouterEvent> = []
   const events = {
     stream: Stream.empty,
+    isActive: () => false,
     publish: (event: RouterEvent) => {
       published.push(event)
     }
@@ -108,7 +109,7 @@ describe("contract", () => {
           registry,
           windows: SpendWindows.make(),
           prices: PriceBook.make(),
-          events: { publish: () => {}, stream: Stream.empty }
+          events: { publish: () => {}, isActive: () => false, stream: Stream.empty }
         }
         const budget = CallerBudget.make(deps, { everyCaller: { limit: 1e9, window: day } })(next)
         return Service.request((request) => budget.call({ ...request, caller: "alice" }))
@@ -210,7 +211,7 @@ describe("a caller's budget", () => {
             registry,
             windows: SpendWindows.make(),
             prices: PriceBook.make({ m: { input: price, cachedInput: price, output: price } }),
-            events: { publish: () => {}, stream: Stream.empty }
+            events: { publish: () => {}, isActive: () => false, stream: Stream.empty }
           },
           alice(6)
         )(stub.requests)

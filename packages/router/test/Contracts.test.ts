@@ -3,10 +3,13 @@
  * unchanged, give everything back, and end what they began.
  */
 import { describe, it } from "@effect/vitest"
-import type * as Service from "@switchyard/core/Service"
+import * as Service from "@switchyard/core/Service"
 import * as AdmissionQueue from "@switchyard/router/AdmissionQueue"
+import * as CallerLimits from "@switchyard/router/CallerLimits"
+import * as CallerWindows from "@switchyard/router/CallerWindows"
 import * as Deadline from "@switchyard/router/Deadline"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
+import * as FaultInjection from "@switchyard/router/FaultInjection"
 import * as Hedge from "@switchyard/router/Hedge"
 import * as Latency from "@switchyard/router/Latency"
 import * as LatencyTracker from "@switchyard/router/LatencyTracker"
@@ -20,7 +23,21 @@ import { Effect } from "effect"
 
 const nobodyElse = { openings: () => [] }
 
+/** Makes every request ask for a fault that is none, so that it takes the long way. */
+const asking: Service.AttemptLayer = (next) =>
+  Service.attempt((attempt) => {
+    Object.assign(attempt.request.overrides, { fault: {} })
+    return next.call(attempt)
+  }, next.status)
+
+/** Names a caller in every request. */
+const named: Service.RequestLayer = (next) => Service.request((request) => next.call({ ...request, caller: "alice" }))
+
+const plenty = { rpm: 1_000_000, tpm: 1_000_000_000, maxParallel: 1_000 }
+
 const attemptLayers: Readonly<Record<string, Effect.Effect<Service.AttemptLayer>>> = {
+  FaultInjection: Effect.sync(FaultInjection.make),
+  "FaultInjection that is asked for nothing": Effect.sync(() => (next) => asking(FaultInjection.make()(next))),
   Latency: Effect.sync(() => Latency.make(LatencyTracker.make())),
   Limits: Effect.sync(() => Limits.make({ windows: UsageWindows.make() })),
   Timeouts: Effect.sync(() => Timeouts.make({ total: "1 hour" }))
@@ -31,6 +48,13 @@ const requestLayers: Readonly<Record<string, Effect.Effect<Service.RequestLayer,
     DeploymentRegistry.make({ deployments: [{ id: "stub", group: "m", model: "m" }] }),
     (registry) => AdmissionQueue.make({ registry, windows: UsageWindows.make() })
   ),
+  "CallerLimits of nobody": Effect.sync(() =>
+    CallerLimits.make({ windows: CallerWindows.make() }, { everyCaller: plenty })
+  ),
+  CallerLimits: Effect.sync(() => {
+    const limits = CallerLimits.make({ windows: CallerWindows.make() }, { everyCaller: plenty })
+    return (next) => named(limits(next))
+  }),
   Deadline: Effect.sync(() => Deadline.make()),
   "Hedge that waits": Effect.sync(() =>
     Hedge.make({ availability: nobodyElse, budget: RetryBudget.unlimited, delay: () => 60_000 })

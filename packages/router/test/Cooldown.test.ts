@@ -34,13 +34,14 @@ interface SendOptions {
   readonly forced?: boolean
   readonly stream?: boolean
   readonly headers?: Record<string, string>
+  readonly overrides?: LlmRequest.RequestOverrides
 }
 
 const setup = (options: Cooldown.Options = {}, random: () => number = () => 0) => {
   const events: Array<RouterEvent> = []
   const state = CooldownState.make({
     random,
-    events: { publish: (event) => events.push(event), stream: Stream.empty }
+    events: { publish: (event) => events.push(event), isActive: () => false, stream: Stream.empty }
   })
   const stub = StubLlm.make()
   const service = Cooldown.make({ state }, options)(stub.attempts)
@@ -48,7 +49,7 @@ const setup = (options: Cooldown.Options = {}, random: () => number = () => 0) =
   const request = (send: SendOptions): LlmRequest.LlmRequest =>
     LlmRequest.chat(
       { ...body, stream: send.stream ?? false },
-      { overrides: send.headers === undefined ? {} : { headers: send.headers } }
+      { overrides: { ...(send.headers === undefined ? {} : { headers: send.headers }), ...send.overrides } }
     )
   const attempts: Array<Attempt> = []
   /** One attempt, without a router above. */
@@ -90,7 +91,10 @@ const rejection = (result: Either.Either<unknown, LlmError>): LlmError => {
 const contract = Contract.attemptLayer(
   Effect.sync(() =>
     Cooldown.make({
-      state: CooldownState.make({ random: () => 0, events: { publish: () => {}, stream: Stream.empty } })
+      state: CooldownState.make({
+        random: () => 0,
+        events: { publish: () => {}, isActive: () => false, stream: Stream.empty }
+      })
     })
   )
 )
@@ -436,6 +440,75 @@ describe("a caller's own key", () => {
       const { isOpen, times } = setup()
       yield* times(1, fails("Authentication", { status: 401 }), { headers: { "idempotency-key": "k" } })
       assert.isFalse(yield* isOpen())
+    })
+  )
+})
+
+describe("a cooldown that the request sets", () => {
+  it.effect("beats the deployment's and the router's, for failures of that request", () =>
+    Effect.gen(function* () {
+      const { isOpen, slot, state, status, times } = setup()
+      const own = StubLlm.slot("own", { cooldown: "42 seconds" })
+      const overrides = { cooldown: 7_000 }
+      for (const on of [slot, own]) {
+        yield* times(4, down, { slot: on })
+        assert.isTrue(yield* isOpen(on))
+        yield* times(1, down, { slot: on, overrides })
+        assert.deepStrictEqual(yield* status(on), closed("cooldown", 7_000))
+      }
+      yield* state.reset(slot)
+      yield* times(5, down)
+      assert.deepStrictEqual(yield* status(slot), closed("cooldown", 5_000))
+    })
+  )
+  it.effect("opens a deployment that would never cool by itself", () =>
+    Effect.gen(function* () {
+      const { isOpen, status, times } = setup({ duration: 0 })
+      yield* times(5, down)
+      assert.isTrue(yield* isOpen())
+      yield* times(1, down, { overrides: { cooldown: 7_000 } })
+      assert.deepStrictEqual(yield* status(), closed("cooldown", 7_000))
+    })
+  )
+  it.effect("of 0 makes its failures count for nothing, whatever they are", () =>
+    Effect.gen(function* () {
+      const { inspect, isOpen, times } = setup()
+      const overrides = { cooldown: 0 }
+      for (const reply of [
+        down,
+        fails("Authentication", { status: 401 }),
+        fails("RateLimited", { retryAfter: 30_000 }),
+        { chunks: ["a"], failAfter: 1, ...down }
+      ]) {
+        yield* times(20, reply, { overrides, stream: "chunks" in reply })
+      }
+      assert.isTrue(yield* isOpen())
+      assert.deepInclude(yield* inspect(), { consecutiveFailures: 0, health: "Unknown" })
+      yield* times(4, down)
+      assert.isTrue(yield* isOpen())
+      yield* times(1, down)
+      assert.isFalse(yield* isOpen())
+    })
+  )
+  it.effect("of 0 gives a probe's permit back undecided, and closes no breaker that is on trial", () =>
+    Effect.gen(function* () {
+      const { inspect, times, trial } = setup()
+      yield* trial
+      yield* times(3, down, { overrides: { cooldown: 0 } })
+      assert.deepInclude(yield* inspect(), { circuit: "halfOpen", permits: 1 })
+    })
+  )
+  it.effect("is at most the configured one where the request may only lower it", () =>
+    Effect.gen(function* () {
+      const { status, times } = setup()
+      yield* times(5, down, { overrides: { cooldown: 1e9, lowerOnly: true } })
+      assert.deepStrictEqual(yield* status(), closed("cooldown", 5_000))
+      const never = StubLlm.slot("never", { cooldown: 0 })
+      yield* times(9, down, { slot: never, overrides: { cooldown: 1e9, lowerOnly: true } })
+      assert.strictEqual((yield* status(never))._tag, "Open")
+      const other = StubLlm.slot("other")
+      yield* times(5, down, { slot: other, overrides: { cooldown: 1_000, lowerOnly: true } })
+      assert.deepStrictEqual(yield* status(other), closed("cooldown", 1_000))
     })
   )
 })

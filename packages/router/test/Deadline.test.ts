@@ -30,6 +30,15 @@ describe("the deadline", () => {
       assert.strictEqual(yield* stampedBy({ deadline: "30 seconds" }, chat({ deadline: 90_000 })), 92_000)
     })
   )
+  it.effect("is the smaller one where the request may only lower it", () =>
+    Effect.gen(function* () {
+      const options = { deadline: "30 seconds" } as const
+      const lowerOnly = true
+      assert.strictEqual(yield* stampedBy(options, chat({ lowerOnly, deadline: 90_000 })), 31_000)
+      assert.strictEqual(yield* stampedBy(options, chat({ lowerOnly, deadline: 10_000 })), 12_000)
+      assert.strictEqual(yield* stampedBy({}, chat({ lowerOnly, deadline: Number.POSITIVE_INFINITY })), 603_000)
+    })
+  )
   it.effect("may be none", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* stampedBy({ deadline: Number.POSITIVE_INFINITY }, chat()), Number.POSITIVE_INFINITY)

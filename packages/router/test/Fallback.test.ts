@@ -45,7 +45,11 @@ const setup = ({ aliases = {}, deployments = groups, replies = {}, ...options }:
   const stub = StubLlm.make((call) => replies[call.request.model] ?? { text: `from ${call.request.model}` })
   const registry = Effect.runSync(DeploymentRegistry.make({ deployments, aliases }))
   const published: Array<RouterEvent> = []
-  const events = { publish: (event: RouterEvent) => void published.push(event), stream: Stream.empty }
+  const events = {
+    publish: (event: RouterEvent) => void published.push(event),
+    isActive: () => false,
+    stream: Stream.empty
+  }
   const service = stub.requests.pipe(Service.mapRequest(Service.primed), Fallback.make({ registry, events }, options))
   return { stub, registry, service, published, asked: () => stub.calls.map((call) => call.request.model) }
 }
@@ -181,9 +185,10 @@ describe("the walk", () => {
       })
       yield* TestClock.adjust(5)
       yield* LlmService.complete(service, chat())
+      const deployment = "stub"
       assert.deepStrictEqual(published, [
-        { _tag: "FallbackTaken", at: 5, kind: "rateLimit", from: "a", to: "b", reason: "RateLimited" },
-        { _tag: "FallbackTaken", at: 5, kind: "general", from: "b", to: "c", reason: "Unavailable" }
+        { _tag: "FallbackTaken", at: 5, kind: "rateLimit", from: "a", to: "b", deployment, reason: "RateLimited" },
+        { _tag: "FallbackTaken", at: 5, kind: "general", from: "b", to: "c", deployment, reason: "Unavailable" }
       ])
     })
   )

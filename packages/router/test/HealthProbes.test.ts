@@ -27,7 +27,7 @@ const setup = (options: HealthProbes.Options, ids: ReadonlyArray<string> = ["a"]
     const events: Array<RouterEvent> = []
     const state = CooldownState.make({
       random: () => 0,
-      events: { publish: (event) => events.push(event), stream: Stream.empty }
+      events: { publish: (event) => events.push(event), isActive: () => false, stream: Stream.empty }
     })
     const registry = yield* DeploymentRegistry.make(registryConfig(ids))
     const probed: Array<string> = []

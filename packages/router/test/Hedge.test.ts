@@ -73,7 +73,7 @@ describe("a hedge", () => {
       assert.deepStrictEqual(outcomes(), ["Abandoned", "Completed"].reverse())
       assert.strictEqual(stub.inFlight(), 0)
       assert.deepStrictEqual(published, [
-        { _tag: "HedgeStarted", at: 100, group: "m" },
+        { _tag: "HedgeStarted", at: 100, group: "m", deployment: "a" },
         { _tag: "HedgeWon", at: 150, group: "m", deployment: "b" }
       ])
     })

@@ -7,7 +7,9 @@ import * as Contract from "@switchyard/testing/Contract"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Fiber, Metric, MetricState, Stream, TestClock } from "effect"
 
-for (const { check, name } of Contract.requestLayer(Effect.succeed(RequestMetrics.make(() => true, { prefix: "c" })))) {
+for (const { check, name } of Contract.requestLayer(
+  Effect.succeed(RequestMetrics.make((model) => model, { prefix: "c" }))
+)) {
   it.effect(name, () => check)
 }
 for (const { check, name } of Contract.attemptLayer(Effect.succeed(AttemptMetrics.make({ prefix: "c" })))) {
@@ -36,7 +38,7 @@ describe("RequestMetrics", () => {
   it.effect("one request is one, with its tokens; the labels are the group and the last attempt's provider", () =>
     Effect.gen(function* () {
       const service = StubLlm.make().requests.pipe(
-        RequestMetrics.make((model) => model === "m", { prefix: "one", labels: { region: "eu" } })
+        RequestMetrics.make((model) => (model === "m" ? "m" : undefined), { prefix: "one", labels: { region: "eu" } })
       )
       yield* LlmService.complete(service, request())
       yield* LlmService.complete(service, request("whatever a caller sends"))
@@ -52,7 +54,7 @@ describe("RequestMetrics", () => {
   it.effect("active requests return to zero after success, error, interruption and a stream that is left", () =>
     Effect.gen(function* () {
       const stub = StubLlm.make({ delay: 100 })
-      const service = stub.requests.pipe(RequestMetrics.make(() => true, { prefix: "two" }))
+      const service = stub.requests.pipe(RequestMetrics.make((model) => model, { prefix: "two" }))
       const active = () => series("two")["active_requests{model=m}"]
       const ok = yield* Effect.fork(LlmService.complete(service, request()))
       const left = yield* Effect.fork(LlmService.complete(service, request()))
@@ -100,7 +102,7 @@ describe("AttemptMetrics", () => {
     })
   )
   it("a name that callers choose cannot grow the registry without end", () => {
-    const layer = RequestMetrics.make(() => true, { prefix: "four" })
+    const layer = RequestMetrics.make((model) => model, { prefix: "four" })
     const service = layer(StubLlm.make().requests)
     const many = Effect.forEach(
       Array.from({ length: 3000 }, (_, index) => `model-${index}`),

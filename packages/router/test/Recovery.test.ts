@@ -203,12 +203,18 @@ const read = (service: Service.RequestService, request: LlmRequest.LlmRequest = 
   })
 
 /** The same without a clock, for upstreams that need none. */
-const pull = (service: Service.RequestService) =>
+const pull = (service: Service.RequestService, forwards = false) =>
   Effect.gen(function* () {
     const events: Array<ChatChunk.StreamEvent> = []
     const pulling = Effect.gen(function* () {
       const response = yield* service.call(LlmRequest.begin(chat(), 0))
       if (response._tag === "Complete") return assert.fail("no stream")
+      if (forwards) {
+        return yield* response.events.forward((batch) => {
+          events.push(...batch)
+          return events.length % 2 === 0 ? Effect.yieldNow() : undefined
+        })
+      }
       for (;;) {
         const batch = yield* response.events.pull
         if (batch.length === 0) return
@@ -859,7 +865,8 @@ describe("random interruptions", () => {
   const cases = fc.record({
     text: letters,
     plays: fc.array(plays, { minLength: 1, maxLength: 5 }),
-    policy: fc.constantFrom("splice" as const, "buffer" as const, "error" as const)
+    policy: fc.constantFrom("splice" as const, "buffer" as const, "error" as const),
+    forwards: fc.boolean()
   })
 
   const pieces = (text: string, cuts: ReadonlyArray<number>): ReadonlyArray<string> => {
@@ -896,7 +903,7 @@ describe("random interruptions", () => {
               pace: Effect.yieldNow()
             }
           )
-          const { error, isWhole, text } = yield* pull(test.service)
+          const { error, isWhole, text } = yield* pull(test.service, sample.forwards)
           const message = JSON.stringify(sample)
           if (isWhole) assert.isTrue(texts.includes(text), message)
           else {

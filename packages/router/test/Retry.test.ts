@@ -93,6 +93,22 @@ describe("attempts", () => {
       assert.strictEqual(yield* of(["a"], { attempts: 1 }), 1)
     })
   )
+  it.effect("retries of a request that may only lower them never raise what is configured, nor for hedges", () =>
+    Effect.gen(function* () {
+      const lowered = (member: Member, maxRetries: number, options: Retry.Options = {}) =>
+        Effect.gen(function* () {
+          const { send, stub } = setup([member], always(fails("Unavailable")), { options })
+          yield* send(chat({ lowerOnly: true, maxRetries }))
+          const first = stub.calls[0]?.request.route
+          return [stub.calls.length, (first?.attemptBudget ?? 0) - (first?.reserved ?? 0)]
+        })
+      assert.deepStrictEqual(yield* lowered("a", 7), [3, 3])
+      assert.deepStrictEqual(yield* lowered("a", 1), [2, 2])
+      assert.deepStrictEqual(yield* lowered("a", 7, { groups: { m: { attempts: 2 } } }), [2, 2])
+      assert.strictEqual((yield* lowered({ id: "a", maxRetries: 0 }, 7))[0], 1)
+      assert.strictEqual((yield* lowered({ id: "a", retryPolicy: { Unavailable: 1 } }, 7))[0], 2)
+    })
+  )
   it.effect("the deployment that failed decides, not the one that comes next", () =>
     Effect.gen(function* () {
       const members = [{ id: "a", maxRetries: 1 }, { id: "b", maxRetries: 0 }, "c"]
@@ -174,6 +190,13 @@ describe("the policy by reason", () => {
       })
     )
   }
+  it.effect("a tighter bound that the request brought is retried on another deployment only", () =>
+    Effect.gen(function* () {
+      const late = fails("Timeout", { bound: "request", phase: "total" })
+      assert.strictEqual(yield* setup(["a", "b"], (id) => (id === "a" ? late : {})).send(), "ab ok 0")
+      assert.strictEqual(yield* setup(["a"], always(late)).send(), "a Timeout 0")
+    })
+  )
   it.effect("a caller's deadline is never retried", () =>
     Effect.gen(function* () {
       const { send } = setup(["a", "b"], always(fails("Timeout", { bound: "caller", phase: "total" })))
@@ -432,11 +455,13 @@ describe("the wait", () => {
       assert.strictEqual(stub.calls.length, 1)
     })
   )
-  it.effect("is published with its length, group and reason", () =>
+  it.effect("is published with its length, group, deployment and reason", () =>
     Effect.gen(function* () {
       const { published, send } = setup(["a"], (_, nth) => (nth === 0 ? fails("RateLimited") : {}))
       yield* send()
-      assert.deepStrictEqual(published, [{ _tag: "Retried", at: 0, group: "m", reason: "RateLimited", delay: 250 }])
+      assert.deepStrictEqual(published, [
+        { _tag: "Retried", at: 0, group: "m", deployment: "a", reason: "RateLimited", delay: 250 }
+      ])
     })
   )
 })

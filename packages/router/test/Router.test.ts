@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
+import type { RequestService } from "@switchyard/core/Service"
+import { CooldownState } from "@switchyard/router/CooldownState"
+import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import * as Router from "@switchyard/router/Router"
 import { RoutingStrategy } from "@switchyard/router/RoutingStrategy"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Effect, Either, Layer } from "effect"
+import { Context, Effect, Either, Layer } from "effect"
 
 const request = (model = "m") => LlmRequest.chat({ model, messages: [{ role: "user", content: "Hi" }] })
 
@@ -148,6 +151,85 @@ describe("Router.make", () => {
       const blocked = yield* Effect.flip(LlmService.complete(first.service, request()))
       assert.strictEqual(blocked.reason, "NoDeployment")
       yield* LlmService.complete(second.service, request())
+    })
+  )
+})
+
+describe("the count of closed deployments that a request met", () => {
+  const met = (service: RequestService, asked = request()) =>
+    Effect.map(LlmService.complete(service, asked), ({ journal }) => [
+      journal.cooldownsMet,
+      journal.report().cooldownsMet
+    ])
+
+  it.scoped("counts each once, breakers and isolation alike, over retries and fallbacks, but no limit", () =>
+    Effect.gen(function* () {
+      const down = { fail: { reason: "Unavailable", description: "down" } } as const
+      const stub = StubLlm.make(({ deployment }) => (deployment === "d" || deployment === "e" ? down : {}))
+      const { service, state } = yield* Router.make(
+        {
+          deployments: [
+            deployment("a"),
+            deployment("b"),
+            deployment("c", { rpm: 0 }),
+            deployment("d"),
+            deployment("e"),
+            deployment("f", { group: "other" }),
+            deployment("g", { group: "other" })
+          ],
+          strategy: "ordered",
+          retry: { attempts: 2 },
+          cooldown: { failures: 100, failureRate: false },
+          fallback: { chains: { general: { m: ["other"] } } }
+        },
+        stub.attempts
+      )
+      const cooldowns = Context.get(state, CooldownState)
+      const registry = Context.get(state, DeploymentRegistry)
+      assert.deepStrictEqual(yield* met(service, request("other")), [0, 0])
+      for (const id of ["a", "f"]) yield* cooldowns.cool(registry.slot(id) ?? assert.fail(id), "1 minute")
+      yield* cooldowns.isolate("b")
+      assert.deepStrictEqual(yield* met(service), [3, 3])
+      assert.deepStrictEqual(
+        stub.calls.map((call) => call.deployment as string),
+        ["f", "d", "e", "g"]
+      )
+    })
+  )
+  it.scoped("counts only those that the strategy looked at, and of them only those that the request could use", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const lastOnly = Layer.succeed(RoutingStrategy, {
+        name: "last only",
+        select: (candidates) => {
+          asked++
+          return candidates.isOpen(2) ? 2 : -1
+        }
+      })
+      const deployments = [deployment("a"), deployment("b", { region: "us" }), deployment("c", { region: "eu" })]
+      const { service, state } = yield* Router.make({ deployments, strategy: lastOnly }, StubLlm.make().attempts)
+      for (const id of ["a", "b"]) yield* Context.get(state, CooldownState).isolate(id)
+      assert.deepStrictEqual(yield* met(service), [0, 0])
+      assert.strictEqual(asked, 1)
+      const all = yield* Router.make({ deployments, strategy: "ordered" }, StubLlm.make().attempts)
+      for (const id of ["a", "b"]) yield* Context.get(all.state, CooldownState).isolate(id)
+      assert.deepStrictEqual(yield* met(all.service), [2, 2])
+      const local = LlmRequest.chat(
+        { model: "m", messages: [{ role: "user", content: "Hi" }] },
+        { demands: { region: "eu" } }
+      )
+      assert.deepStrictEqual(yield* met(all.service, local), [0, 0])
+    })
+  )
+  it.scoped("a request that bears a shared call is told what that call met", () =>
+    Effect.gen(function* () {
+      const { service, state } = yield* Router.make(
+        { deployments: [deployment("a"), deployment("b")], strategy: "ordered", cache: {} },
+        StubLlm.make().attempts
+      )
+      yield* Context.get(state, CooldownState).isolate("a")
+      assert.deepStrictEqual(yield* met(service), [1, 1])
+      assert.deepStrictEqual(yield* met(service), [0, 0])
     })
   )
 })

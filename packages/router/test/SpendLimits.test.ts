@@ -34,6 +34,7 @@ const setup = (members: ReadonlyArray<Member>, options: SpendLimits.Options, win
   const published: Array<RouterEvent> = []
   const events = {
     stream: Stream.empty,
+    isActive: () => false,
     publish: (event: RouterEvent) => {
       published.push(event)
     }
@@ -72,7 +73,7 @@ describe("contract", () => {
   const deps = () => ({
     windows: SpendWindows.make(),
     prices: PriceBook.make(),
-    events: { publish: () => {}, stream: Stream.empty }
+    events: { publish: () => {}, isActive: () => false, stream: Stream.empty }
   })
   const layer = Effect.sync(() => SpendLimits.make(deps(), { deployments: { contract: { limit: 1e9, window: day } } }))
   for (const { check, name } of Contract.attemptLayer(layer, { deployment: dollar })) it.effect(name, () => check)
@@ -122,7 +123,7 @@ describe("exhausted", () => {
         deployments: { a: { limit: 5, window: day } }
       })
       const chains = { rateLimit: { m: ["other"] } }
-      const events = { publish: () => {}, stream: Stream.empty }
+      const events = { publish: () => {}, isActive: () => false, stream: Stream.empty }
       const tower = service.pipe(Fallback.make({ registry, events }, { chains }))
       yield* LlmService.complete(tower, chat())
       const answer = yield* LlmService.complete(tower, chat())
@@ -325,7 +326,7 @@ describe("what is charged", () => {
       const deps = {
         windows: SpendWindows.make(),
         prices: PriceBook.make({}),
-        events: { publish: () => {}, stream: Stream.empty }
+        events: { publish: () => {}, isActive: () => false, stream: Stream.empty }
       }
       const attempts = stub.attempts.pipe(SpendLimits.make(deps, { deployments: { a: { limit: 1, window: day } } }))
       for (let i = 0; i < 5; i++) yield* attempts.call(StubLlm.attempt(chat(), StubLlm.slot("a")))

@@ -106,7 +106,7 @@ describe("the total of one attempt", () => {
   it.effect("is the request's, else the deployment's, else the router's", () =>
     Effect.gen(function* () {
       const all = { overrides: { timeout: 100 }, deployment: { timeout: 200 } }
-      assert.strictEqual(yield* timedOut(all, { total: 300 }), "total deployment 100")
+      assert.strictEqual(yield* timedOut(all, { total: 300 }), "total request 100")
       assert.strictEqual(yield* timedOut({ deployment: { timeout: 200 } }, { total: 300 }), "total deployment 200")
       assert.strictEqual(yield* timedOut({}, { total: "300 millis" }), "total deployment 300")
     })
@@ -176,13 +176,84 @@ describe("the request's deadline", () => {
   )
 })
 
+describe("a bound on the attempt that the request brings", () => {
+  it.effect(
+    "and that is tighter than what is configured says nothing about the deployment, and others may be asked",
+    () =>
+      Effect.gen(function* () {
+        const stub = StubLlm.make({ hang: true })
+        const given = attempt({ overrides: { timeout: 1 }, deployment: { timeout: 200 } })
+        const { at, error } = yield* failsAt(Timeouts.make()(stub.attempts).call(given))
+        assert.deepStrictEqual([at, error.bound, error.breaker, error.retry], [1, "request", "neutral", "other"])
+      })
+  )
+  it.effect("and that ran out no sooner than the configured ones would have is the deployment's failure", () =>
+    Effect.gen(function* () {
+      const stream = true
+      const longer = { stream, overrides: { timeout: 900 }, deployment: { timeout: 200 } }
+      assert.strictEqual(yield* timedOut(longer), "total deployment 900")
+      const equal = { overrides: { timeout: 200 }, deployment: { timeout: 200 } }
+      assert.strictEqual(yield* timedOut(equal), "total deployment 200")
+      const ofAnotherKind = { stream, overrides: { timeout: 80, firstTokenTimeout: 90 } }
+      const router = { firstToken: 50, firstTokenPerThousand: 0 }
+      assert.strictEqual(yield* timedOut(ofAnotherKind, router), "total deployment 80")
+      assert.strictEqual(yield* timedOut({ ...ofAnotherKind, alternative: false }, router), "total request 80")
+    })
+  )
+  it.effect("ends a stream in its silence, and the interruption says nothing about the deployment either", () =>
+    Effect.gen(function* () {
+      const silent = (overrides: LlmRequest.RequestOverrides) =>
+        Effect.map(
+          failsAt(
+            Effect.zipRight(
+              readAll(
+                Timeouts.make({ idle: 60 })(StubLlm.make({ chunks: ["a ", "b"], stallAfter: 1 }).attempts).call(
+                  attempt({ stream: true, overrides })
+                )
+              ),
+              Effect.never
+            )
+          ),
+          ({ at, error }) => `${error.reason} ${error.phase} ${error.bound} ${error.breaker} ${at}`
+        )
+      assert.strictEqual(yield* silent({ idleTimeout: 50 }), "StreamInterrupted idle request neutral 50")
+      assert.strictEqual(yield* silent({ timeout: 50 }), "StreamInterrupted total request neutral 50")
+      assert.strictEqual(yield* silent({ idleTimeout: 70 }), "StreamInterrupted idle deployment counts 70")
+      assert.strictEqual(
+        yield* silent({ idleTimeout: 900, timeout: 70 }),
+        "StreamInterrupted total deployment counts 70"
+      )
+    })
+  )
+  it("with `lowerOnly` holds only where it is smaller than what is configured", () => {
+    const router = Timeouts.bounds({ firstToken: 300, firstTokenPerThousand: 0, idle: 300, total: 300 })
+    const all = (bound: number, deployment: Partial<DeploymentConfig> = {}) => {
+      const overrides = { lowerOnly: true, timeout: bound, firstTokenTimeout: bound, idleTimeout: bound }
+      const given = attempt({ stream: true, overrides, deployment })
+      return [
+        Timeouts.firstTokenTimeout(given, router),
+        Timeouts.idleTimeout(given, router),
+        Timeouts.totalTimeout(given, router)
+      ]
+    }
+    assert.deepStrictEqual(all(100), [100, 100, 100])
+    assert.deepStrictEqual(all(900), [300, 300, 300])
+    assert.deepStrictEqual(all(Number.POSITIVE_INFINITY), [300, 300, 300])
+    assert.deepStrictEqual(all(Number.NaN), [300, 300, 300])
+    const deployment = { timeout: 200, firstTokenTimeout: 200, idleTimeout: 200 }
+    assert.deepStrictEqual(all(250, deployment), [200, 200, 200])
+    const last = attempt({ stream: true, alternative: false, overrides: { lowerOnly: true, firstTokenTimeout: 900 } })
+    assert.strictEqual(Timeouts.firstTokenTimeout(last, router), 900)
+  })
+})
+
 describe("the bound that ran out is the one that came first, the caller's in a tie", () => {
   for (const [firstToken, total, deadline, expected] of [
-    [10, 20, 30, "firstToken deployment 10"],
-    [20, 10, 30, "total deployment 10"],
+    [10, 20, 30, "firstToken request 10"],
+    [20, 10, 30, "total request 10"],
     [30, 20, 10, "total caller 10"],
     [10, 10, 10, "total caller 10"],
-    [10, 10, 20, "firstToken deployment 10"],
+    [10, 10, 20, "firstToken request 10"],
     [20, 10, 10, "total caller 10"]
   ] as const) {
     it.effect(`first token ${firstToken}, total ${total}, deadline ${deadline}: ${expected}`, () =>
@@ -529,9 +600,12 @@ const planOf = (dice: Dice): Plan => ({
 })
 
 /** When and how the call must end, by arithmetic; undefined where two things fall on one instant. */
-const oracle = (plan: Plan): { readonly at: number; readonly end: string } | undefined => {
+const oracle = (
+  plan: Plan,
+  bound: "deployment" | "request"
+): { readonly at: number; readonly end: string } | undefined => {
   const ends: Array<readonly [at: number, end: string]> = [
-    [plan.total, "total deployment"],
+    [plan.total, `total ${bound}`],
     [plan.deadline, "total caller"],
     [plan.leaves, "left"]
   ]
@@ -540,9 +614,9 @@ const oracle = (plan: Plan): { readonly at: number; readonly end: string } | und
   const answers = plan.ends === "well" || (plan.ends === "stalls" && !plan.stream)
   const silentAt = plan.chunks > 1 && plan.gap > plan.idleTimeout ? first : plan.ends === "stalls" ? last : undefined
   if (plan.stream && (plan.ends === "hangs" || first > plan.firstTokenTimeout)) {
-    ends.push([plan.firstTokenTimeout, "firstToken deployment"])
+    ends.push([plan.firstTokenTimeout, `firstToken ${bound}`])
   } else if (plan.stream && silentAt !== undefined) {
-    ends.push([silentAt + plan.idleTimeout, "idle deployment"])
+    ends.push([silentAt + plan.idleTimeout, `idle ${bound}`])
   } else if (plan.ends !== "hangs") {
     ends.push([last, answers ? "answer" : "error"])
   }
@@ -569,12 +643,15 @@ describe("under any schedule", () => {
         ...(plan.ends === "stalls" ? { stallAfter: plan.chunks } : {})
       })
       const { deadline, firstTokenTimeout, idleTimeout, total } = plan
+      const bound = seed % 4 < 2 ? "deployment" : "request"
       const overrides = { firstTokenTimeout, idleTimeout, timeout: total }
-      const given = attempt({ stream: plan.stream, deadline, overrides })
+      const given = attempt({ stream: plan.stream, deadline, overrides: bound === "request" ? overrides : {} })
+      const options =
+        bound === "request" ? {} : { firstToken: firstTokenTimeout, firstTokenPerThousand: 0, idle: idleTimeout, total }
       let ended = Number.NaN
       // What the Balancer and the accessors do: an attempt whose answer got lost is released, a stream is closed.
       const call = Effect.ensuring(
-        Effect.flatMap(Timeouts.make()(stub.attempts).call(given), (response) =>
+        Effect.flatMap(Timeouts.make(options)(stub.attempts).call(given), (response) =>
           response._tag === "Complete" ? Effect.void : drain(response)
         ),
         Effect.sync(() => {
@@ -592,7 +669,7 @@ describe("under any schedule", () => {
       assert.strictEqual(stub.openStreams(), 0, "open streams")
       assert.strictEqual(timersOf(time.clock, Runtime.defaultRuntime).size, 0, "timers")
       assert.strictEqual(stub.outcomes.length, 1, "settled once")
-      const expected = oracle(plan)
+      const expected = oracle(plan, bound)
       if (expected === undefined) return
       decided++
       const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined

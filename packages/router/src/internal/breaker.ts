@@ -39,7 +39,7 @@ export interface Policy {
   readonly slowStart: number
 }
 
-/** What a deployment sets for itself. */
+/** What a deployment sets for itself, or a request for its own failure. */
 export interface Overrides {
   /** ms; takes the place of `duration`. 0 means that it never cools. */
   readonly cooldown: number | undefined
@@ -90,6 +90,10 @@ const ticket = (epoch: number, onTrial: boolean, permit: boolean): Ticket => ({
   permit,
   decided: false
 })
+
+/** The counts so far, over the length that the policy says now. */
+const windowOf = (known: RateWindow | undefined, { window }: Policy): RateWindow =>
+  known === undefined ? new RateWindow(window) : known.resized(window)
 
 /** One deployment's breaker. Every `now` is monotonic ms. */
 export class Breaker {
@@ -291,17 +295,14 @@ export class Breaker {
   }
 
   private callsOf(policy: Policy): RateWindow {
-    this.calls ??= new RateWindow(policy.window)
+    this.calls = windowOf(this.calls, policy)
     return this.calls
   }
 
   private countReason(reason: string, policy: Policy, now: number): number {
     this.byReason ??= new Map()
-    let window = this.byReason.get(reason)
-    if (window === undefined) {
-      window = new RateWindow(policy.window)
-      this.byReason.set(reason, window)
-    }
+    const window = windowOf(this.byReason.get(reason), policy)
+    this.byReason.set(reason, window)
     window.add(now)
     return window.total(now)
   }
@@ -314,7 +315,7 @@ export class Breaker {
     if (borne !== undefined) return this.countReason(reason, policy, now) > borne
     this.consecutiveFailures++
     if (atOnce) return true
-    this.failures ??= new RateWindow(policy.window)
+    this.failures = windowOf(this.failures, policy)
     this.failures.add(now)
     const failures = this.failures.total(now)
     if (own.allowedFails !== undefined) return failures > own.allowedFails

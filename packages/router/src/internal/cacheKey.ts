@@ -67,12 +67,15 @@ const headersOf = ({ headers }: RequestOverrides): JsonObject | undefined => {
   return Object.fromEntries(named.filter(([name]) => !callHeaders.has(name)))
 }
 
-/** What a request says about who may answer it, and with which credentials. */
+/** What a request says about who may answer it, and with which credentials; a drill's answer is nobody else's. */
 const sourcesOf = (overrides: RequestOverrides): JsonObject => ({
   fallbacks: overrides.fallbacks,
+  contextWindowFallbacks: overrides.contextWindowFallbacks,
+  contentPolicyFallbacks: overrides.contentPolicyFallbacks,
   disableFallbacks: overrides.disableFallbacks,
   maxFallbacks: overrides.maxFallbacks,
-  headers: headersOf(overrides)
+  headers: headersOf(overrides),
+  fault: overrides.fault
 })
 
 /** What a request says about how hard, and how long, to try. */
@@ -82,6 +85,8 @@ const boundsOf = ({ overrides, route }: LlmRequest): JsonObject => ({
   firstTokenTimeout: overrides.firstTokenTimeout,
   idleTimeout: overrides.idleTimeout,
   maxRetries: overrides.maxRetries,
+  lowerOnly: overrides.lowerOnly,
+  cooldown: overrides.cooldown,
   priority: overrides.priority,
   until: Number.isFinite(route.deadline) ? Math.round(route.deadline - route.startedAt) : undefined
 })

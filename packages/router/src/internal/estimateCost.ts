@@ -47,7 +47,7 @@ export const estimator = (prices: Context.Tag.Service<PriceBook>): Estimator => 
 }
 
 /** Whether the provider has worked, and so bills, although nothing says how much. */
-const hasWorked = (outcome: Outcome | undefined): boolean => {
+export const hasWorked = (outcome: Outcome | undefined): boolean => {
   if (outcome === undefined || outcome._tag === "Abandoned") return true
   if (outcome._tag === "Completed") return false
   const { phase, reason } = outcome.error

@@ -23,6 +23,14 @@ export interface Exceptions {
 
 const maxPlans = 1000
 
+/** The request's own list for failures of this kind. */
+const typedList = ({ overrides }: LlmRequest, kind: FallbackKind) =>
+  kind === "contextWindow"
+    ? overrides.contextWindowFallbacks
+    : kind === "contentPolicy"
+      ? overrides.contentPolicyFallbacks
+      : undefined
+
 /** The chains as one request sees them: its own list of fallbacks stands in for the configured ones. */
 export class FallbackPlans {
   /** By name, in bounded number since callers choose the names, and until the registry changes. */
@@ -37,8 +45,14 @@ export class FallbackPlans {
 
   /** The plan for a model that this request is about to ask. */
   plan(request: LlmRequest, model: string): Plan {
-    const own = request.overrides.fallbacks
-    return own === undefined ? this.configuredPlan(model) : this.ownPlan(own, model)
+    const { contentPolicyFallbacks, contextWindowFallbacks, fallbacks } = request.overrides
+    const plan = fallbacks === undefined ? this.configuredPlan(model) : this.ownPlan(fallbacks, model)
+    if (contentPolicyFallbacks === undefined && contextWindowFallbacks === undefined) return plan
+    return {
+      ...plan,
+      isEmpty: plan.isEmpty && !contentPolicyFallbacks?.length && !contextWindowFallbacks?.length,
+      contentPolicy: contentPolicyFallbacks === undefined ? plan.contentPolicy : contentPolicyFallbacks.length > 0
+    }
   }
 
   /**
@@ -48,6 +62,8 @@ export class FallbackPlans {
   chain(request: LlmRequest, model: string, error: LlmError): Chain | undefined {
     const { contentPolicyUsesGeneral, invalidRequestUsesGeneral } = this.exceptions
     const kind = error.reason === "InvalidRequest" && invalidRequestUsesGeneral ? "general" : error.fallback
+    const typed = typedList(request, kind)
+    if (typed !== undefined) return typed.length === 0 ? undefined : { kind, targets: typed.map(toTarget) }
     const own = request.overrides.fallbacks
     if (own === undefined || kind === "none") return this.configured(kind, model)
     if (own.length === 0) return undefined

@@ -1,3 +1,4 @@
+import type { DeploymentId } from "@switchyard/core/Deployment"
 import { type FallbackHop, Journal, type JournalEntry } from "@switchyard/core/Journal"
 import { abandoned, type Outcome } from "@switchyard/core/Outcome"
 
@@ -80,6 +81,11 @@ export class FlightJournal extends Journal {
   override noteRejected(): void {
     super.noteRejected()
     this.bearer.noteRejected()
+  }
+
+  override noteClosed(deployment: DeploymentId): void {
+    super.noteClosed(deployment)
+    this.bearer.noteClosed(deployment)
   }
 
   override hop(hop: FallbackHop): void {

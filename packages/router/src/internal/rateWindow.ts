@@ -12,7 +12,7 @@ export class RateWindow {
 
   constructor(
     /** ms */
-    window: number,
+    readonly window: number,
     buckets = 60
   ) {
     this.counts = new Uint32Array(buckets)
@@ -21,9 +21,7 @@ export class RateWindow {
 
   /** Counts one thing at `now` (monotonic ms, at least 0). */
   add(now: number): void {
-    const at = this.advance(now)
-    this.counts[at] = (this.counts[at] ?? 0) + 1
-    this.sum++
+    this.addMany(now, 1)
   }
 
   /** How many are still in the window. */
@@ -32,10 +30,30 @@ export class RateWindow {
     return this.sum
   }
 
+  /** The same counts over another length, as far back as that reaches; itself when it has that length. */
+  resized(window: number): RateWindow {
+    const { counts, newest, width } = this
+    const { length } = counts
+    if (window === this.window) return this
+    const made = new RateWindow(window, length)
+    if (this.sum === 0) return made
+    for (let index = Math.max(0, newest - length + 1); index <= newest; index++) {
+      const count = counts[index % length] ?? 0
+      if (count > 0) made.addMany(index * width, count)
+    }
+    return made
+  }
+
   /** Forgets everything. */
   clear(): void {
     this.counts.fill(0)
     this.sum = 0
+  }
+
+  private addMany(now: number, count: number): void {
+    const at = this.advance(now)
+    this.counts[at] = (this.counts[at] ?? 0) + count
+    this.sum += count
   }
 
   /** Drops the buckets that the clock has left behind; gives the place of the current one. */

@@ -1,5 +1,5 @@
 import type { StreamEvent, StreamFacts } from "@switchyard/core/ChatChunk"
-import { EventStream } from "@switchyard/core/EventStream"
+import { EventStream, type Take } from "@switchyard/core/EventStream"
 import { LlmError } from "@switchyard/core/LlmError"
 import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse, StreamingResponse } from "@switchyard/core/LlmResponse"
@@ -29,6 +29,8 @@ export interface Recovering {
   readonly send: (request: LlmRequest) => Effect.Effect<LlmResponse, LlmError>
   /** Takes a request with its restart's route, and the text that the caller has. */
   readonly resume: (request: LlmRequest, text: string) => Resumption | undefined
+  /** Told of each restart, with what broke the stream before it and monotonic ms; must not throw. */
+  readonly onRestart: (error: LlmError, now: number) => void
 }
 
 /** The answer cannot be compared by the text of its first choice alone. */
@@ -75,6 +77,24 @@ export class RecoveredStream extends EventStream {
     return this.#over.error === undefined ? Effect.succeed(end) : Effect.fail(this.#over.error)
   })
 
+  /** As fast as the inner stream's until that dies; what comes after a restart is pulled. */
+  override forward(take: Take): Effect.Effect<void, LlmError> {
+    return Effect.suspend(() => {
+      const inner = this.#inner
+      if (this.#over !== undefined || this.#joint !== undefined || this.#restarts > 0) return this.#forwardPulled(take)
+      const whole = inner.forward((batch) => {
+        for (const event of batch) this.#delivered.read(event.json)
+        return take(batch)
+      })
+      const rest = (batch: Batch): Effect.Effect<void, LlmError> =>
+        batch.length === 0 ? Effect.void : Effect.zipRight(take(batch) ?? Effect.void, this.#forwardPulled(take))
+      return Effect.matchEffect(whole, {
+        onFailure: (error) => Effect.flatMap(this.#onFailure(error), rest),
+        onSuccess: () => Effect.asVoid(this.#onEnd())
+      })
+    })
+  }
+
   /** Content is in hand when a recovered stream is made, or the answer ended without any. */
   override readonly awaitContent: Effect.Effect<void, LlmError> = Effect.void
 
@@ -90,6 +110,15 @@ export class RecoveredStream extends EventStream {
 
   override usage(): Usage {
     return this.#inner.usage()
+  }
+
+  #forwardPulled(take: Take): Effect.Effect<void, LlmError> {
+    const next: Effect.Effect<void, LlmError> = Effect.suspend(() =>
+      Effect.flatMap(this.pull, (batch) =>
+        batch.length === 0 ? Effect.void : Effect.zipRight(take(batch) ?? Effect.void, next)
+      )
+    )
+    return next
   }
 
   /** The caller has nothing that the present stream has still to repeat. */
@@ -154,7 +183,7 @@ export class RecoveredStream extends EventStream {
     if (this.#over !== undefined) return this.pull
     if (error.reason !== "StreamInterrupted") return this.#stop(error)
     this.#interruption ??= error
-    return canBeRepaired(error) ? this.#restart() : this.#giveUp()
+    return canBeRepaired(error) ? this.#restart(error) : this.#giveUp()
   }
 
   /** The caller learns of the interruption after all, with everything that was tried. */
@@ -173,13 +202,15 @@ export class RecoveredStream extends EventStream {
     return Effect.fail(error)
   }
 
-  #restart(): Effect.Effect<Batch, LlmError> {
+  #restart(error: LlmError): Effect.Effect<Batch, LlmError> {
     return Effect.suspend(() => {
-      const { clock, request, send } = this.#recovering
-      const route = restartRoute(request.route, nowMs(clock), this.#restarts)
+      const { clock, onRestart, request, send } = this.#recovering
+      const now = nowMs(clock)
+      const route = restartRoute(request.route, now, this.#restarts)
       const resumption = route === undefined ? undefined : this.#resumption({ ...request, route })
       if (resumption === undefined) return this.#giveUp()
       this.#restarts++
+      onRestart(error, now)
       this.skipped += this.#inner.skipped
       const run = Effect.uninterruptibleMask((restore) =>
         Effect.matchCause(restore(Effect.suspend(() => send(resumption.request))), {

@@ -20,6 +20,17 @@ export interface Resolved {
   readonly captures: ReadonlyArray<string>
 }
 
+/** How a name was resolved: the way to its group, for explanations. */
+export interface Trace {
+  /** The name and the aliases that it led over, the last one being what was looked up. */
+  readonly path: ReadonlyArray<string>
+  /** What the last name of the path is; `unknown` when it is nothing, and no default group stands in. */
+  readonly via: "group" | "deployment" | "wildcard" | "unknown"
+  /** The name was not known, and the default group stood in: the path is that of the default. */
+  readonly isDefault: boolean
+  readonly resolved: Resolved | undefined
+}
+
 export const maxAliasHops = 16
 
 /** Splits slots into tiers by `order`. */
@@ -129,6 +140,27 @@ export class Resolver {
 
   resolve(model: string): Resolved | undefined {
     return this.known(model) ?? (this.defaultGroup === undefined ? undefined : this.known(this.defaultGroup))
+  }
+
+  /** The same as `resolve`, with the way there. */
+  trace(model: string): Trace {
+    const own = this.traceOf(model, false)
+    return own.resolved !== undefined || this.defaultGroup === undefined ? own : this.traceOf(this.defaultGroup, true)
+  }
+
+  private traceOf(model: string, isDefault: boolean): Trace {
+    const path = followAliases(this.aliases, model) ?? [model]
+    const name = path[path.length - 1] ?? model
+    const resolved = this.known(model)
+    const via =
+      resolved === undefined
+        ? "unknown"
+        : this.groups.has(name)
+          ? "group"
+          : this.byId.has(name)
+            ? "deployment"
+            : "wildcard"
+    return { path, via, isDefault: isDefault && resolved !== undefined, resolved }
   }
 
   private known(model: string): Resolved | undefined {

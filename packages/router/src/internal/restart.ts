@@ -6,6 +6,7 @@ import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmReques
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import * as Route from "@switchyard/core/Route"
 import type { Clock } from "effect"
+import type { RouterEvent } from "../RouterEvents.js"
 
 /** What another deployment would answer no differently, or must not be asked. */
 const final: ReadonlySet<Reason> = new Set([
@@ -41,6 +42,15 @@ export const restartRoute = (route: Route.Route, now: number, restarts: number):
   for (const { to } of hops) if (to !== answering) visited.add(to)
   return { ...route, excluded: [...excluded], avoided: [...avoided], visited: [...visited] }
 }
+
+/** A stream broke, and begins again elsewhere. */
+export const restarted = (request: LlmRequest, error: LlmError, at: number): RouterEvent => ({
+  _tag: "StreamRestarted",
+  at,
+  group: request.model,
+  deployment: error.deployment,
+  reason: error.interruptedBy ?? error.reason
+})
 
 /** The events of an answer; those of a whole one are a single chunk and a clean end. */
 export const asEvents = (response: LlmResponse, request: LlmRequest, clock: Clock.Clock): EventStream => {

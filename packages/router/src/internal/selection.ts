@@ -32,6 +32,18 @@ export interface Choice {
   readonly forced: boolean
 }
 
+/** What stands for or against one deployment of the group. */
+export interface Finding {
+  readonly slot: Slot
+  /** The index of its tier. */
+  readonly tier: number
+  /** The first filter that it does not pass. */
+  readonly filter: string | undefined
+  readonly status: Status
+  /** Only it is left, in the last place to go: it is asked although failures closed it. */
+  readonly forced: boolean
+}
+
 const choose = (strategy: Strategy, candidates: Candidates): Slot | undefined => {
   const defect = (detail: string) => new StrategyDefect({ strategy: strategy.name, detail })
   let index: number
@@ -117,6 +129,17 @@ export class Selection {
         const isOpen = status._tag === "Open" || (slot === forced && isClosedByFailures(status))
         return { deployment: slot.id, opensAt: isOpen ? this.now : (status.until ?? Number.POSITIVE_INFINITY) }
       })
+  }
+
+  /** Every deployment of the group, chosen from or not, and why. */
+  findings(): ReadonlyArray<Finding> {
+    const only = this.request.route.lastResort ? this.onlyOneLeft() : undefined
+    return this.group.tiers.flatMap((slots, tier) =>
+      slots.map((slot) => {
+        const status = this.statusOf(slot)
+        return { slot, tier, filter: this.failing(slot), status, forced: slot === only && isClosedByFailures(status) }
+      })
+    )
   }
 
   /** Why nothing could be chosen, deployment by deployment, and when it is worth asking again. */

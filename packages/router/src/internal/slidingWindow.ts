@@ -28,6 +28,12 @@ export class SlidingWindow {
     return now < this.oldestUntil ? this.sum : this.expire(now)
   }
 
+  /** Nothing of the 60 seconds up to `now` is kept. */
+  isEmpty(now: number): boolean {
+    this.total(now)
+    return this.head === this.tail
+  }
+
   /** Adds an amount at `now`; the number of its entry. A clock that steps back adds at the time of the latest entry. */
   add(now: number, amount: number): number {
     this.total(now)

@@ -20,6 +20,9 @@ class BusyStatus {
   }
 }
 
+/** The limits that calls are held to, per 60 s and at once; an undefined one does not bind. */
+type Limits = Pick<Deployment, "rpm" | "tpm" | "maxParallel">
+
 /** What one call took, and where it stands in the windows. */
 export interface Taken {
   readonly tokens: number
@@ -37,9 +40,9 @@ const shareLeft = (used: number, limit: number | undefined): number =>
   limit === undefined ? 1 : limit <= 0 ? 0 : 1 - used / limit
 
 /**
- * The limits' view of one deployment. Limits come from the configuration of the moment, so a reload holds at once. A
- * request and the reserved part of its tokens count from admission, what goes beyond the reservation from the outcome;
- * a reservation is held until the outcome, even if that outlasts the window.
+ * The limits' view of one deployment, or of one caller. Limits come from the configuration of the moment, so a reload
+ * holds at once. A request and the reserved part of its tokens count from admission, what goes beyond the reservation
+ * from the outcome; a reservation is held until the outcome, even if that outlasts the window.
  */
 export class SlotUsage {
   /** Somebody reads the usage, so calls are worth counting without a limit. */
@@ -59,7 +62,7 @@ export class SlotUsage {
   /** Until when the provider's word, or its wish to be left alone, may matter. */
   private heardUntil = Number.NEGATIVE_INFINITY
 
-  status({ maxParallel, rpm, tpm }: Deployment, tokens: number, now: number): Status {
+  status({ maxParallel, rpm, tpm }: Limits, tokens: number, now: number): Status {
     if (maxParallel !== undefined && this.inFlight >= maxParallel) return this.parallelBusy
     const byRequests = rpm === undefined ? open : this.requestStatus(rpm, now)
     return tpm === undefined ? byRequests : worst(byRequests, this.tokenStatus(tpm, clamped(tokens, tpm), now))
@@ -77,6 +80,11 @@ export class SlotUsage {
     return { calls: this.inFlight, tokens: this.held }
   }
 
+  /** Nothing counts any more, and no call is in flight. */
+  isIdle(now: number): boolean {
+    return this.inFlight === 0 && this.requests.isEmpty(now) && this.settled.isEmpty(now)
+  }
+
   settle(taken: Taken, tokens: number, now: number): void {
     const used = sane(tokens)
     this.inFlight--
@@ -91,7 +99,7 @@ export class SlotUsage {
     this.requests.change(taken.requestEntry, -1, now)
   }
 
-  read({ rpm, tpm }: Deployment, now: number): SlotUsage["view"] {
+  read({ rpm, tpm }: Limits, now: number): SlotUsage["view"] {
     const { view } = this
     view.tokens = this.held + this.settled.total(now)
     view.requests = this.requests.total(now)

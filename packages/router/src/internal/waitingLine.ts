@@ -57,6 +57,8 @@ export class Waiter {
   until = Number.POSITIVE_INFINITY
   /** The registry's version when it last asked: before a reload's news it waits for anything. */
   version = -1
+  /** Its layer's scope has closed: there is nothing left to wait for. */
+  isDismissed = false
   /** While it was asking, another place came up: a refusal may be out of date. */
   isOfferedMore = false
   error: LlmError
@@ -72,7 +74,9 @@ export class Waiter {
     readonly enteredAt: number,
     /** Monotonic ms. */
     readonly deadline: number,
-    error: LlmError
+    error: LlmError,
+    /** Whose waiter it is, where several layers share the line. */
+    readonly host: object
   ) {
     this.error = error
     this.askedAt = enteredAt

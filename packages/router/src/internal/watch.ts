@@ -8,12 +8,15 @@ import { type Clock, Effect, Exit, Fiber, FiberId, Runtime } from "effect"
 import { isDue, Timer, type Timers, timersOf } from "./timers.js"
 
 /** When the bounds of one attempt run out, in monotonic ms; `idle` is a duration in ms. Infinite ones do not bound it. */
-export interface Limits {
+export interface AttemptBounds {
   readonly firstTokenAt: number
   readonly idle: number
   readonly totalAt: number
-  readonly deadline: number
 }
+
+/** When the bound on silence runs out; `silentSince` is undefined until a stream's first content. */
+const silenceDue = ({ firstTokenAt, idle }: AttemptBounds, silentSince: number | undefined): number =>
+  silentSince === undefined ? firstTokenAt : silentSince + idle
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 type Running = Fiber.RuntimeFiber<LlmResponse, LlmError>
@@ -43,21 +46,23 @@ export class Watch extends Timer {
   private fiber: Running | undefined
   private events: EventStream | undefined
   private phase: TimeoutPhase = "total"
-  private byCaller = false
+  private bound: "deployment" | "caller" | "request" = "deployment"
   private expired: LlmError | undefined
 
   constructor(
     private readonly attempt: Attempt,
     private readonly clock: Clock.Clock,
-    private readonly limits: Limits
+    private readonly bounds: AttemptBounds,
+    /** What would bound it if the request had brought nothing of its own: who is sooner than this blames nobody. */
+    private readonly configured: AttemptBounds
   ) {
     super()
   }
 
   /** Whether anything bounds the attempt at all. */
   get isBounded(): boolean {
-    const { deadline, firstTokenAt, idle, totalAt } = this.limits
-    return Math.min(deadline, firstTokenAt, idle, totalAt) < Number.POSITIVE_INFINITY
+    const { firstTokenAt, idle, totalAt } = this.bounds
+    return Math.min(this.attempt.request.route.deadline, firstTokenAt, idle, totalAt) < Number.POSITIVE_INFINITY
   }
 
   /** The call within its bounds. A caller that leaves waits until the call has ended. */
@@ -96,29 +101,31 @@ export class Watch extends Timer {
 
   /** When the first bound runs out as things stand, and which it is. A tie goes to the caller's deadline. */
   private next(now: number): number {
-    const { deadline, firstTokenAt, idle, totalAt } = this.limits
-    const { events } = this
-    const begun = events?.settlement.hasContent === true
-    this.phase = begun ? "idle" : "firstToken"
+    const { bounds, configured, events } = this
+    const { deadline } = this.attempt.request.route
     // While nobody reads, silence is the reader's.
-    let due = begun ? (events?.waitingSince ?? now) + idle : firstTokenAt
-    if (totalAt < due) {
+    const silentSince = events?.settlement.hasContent === true ? (events.waitingSince ?? now) : undefined
+    const silence = silenceDue(bounds, silentSince)
+    const due = Math.min(bounds.totalAt, silence)
+    if (deadline <= due) {
       this.phase = "total"
-      due = totalAt
+      this.bound = "caller"
+      return deadline
     }
-    this.byCaller = deadline <= due
-    if (!this.byCaller) return due
-    this.phase = "total"
-    return deadline
+    this.phase = due < silence ? "total" : silentSince === undefined ? "firstToken" : "idle"
+    const isConfigured =
+      bounds === configured || configured.totalAt <= due || silenceDue(configured, silentSince) <= due
+    this.bound = isConfigured ? "deployment" : "request"
+    return due
   }
 
   private error(): LlmError {
-    const { attempt, byCaller, phase } = this
+    const { attempt, bound, phase } = this
     return new LlmError({
       reason: "Timeout",
       phase,
-      bound: byCaller ? "caller" : "deployment",
-      description: byCaller ? "the request's deadline passed" : words[phase],
+      bound,
+      description: bound === "caller" ? "the request's deadline passed" : words[phase],
       deployment: attempt.deployment,
       provider: attempt.provider
     })

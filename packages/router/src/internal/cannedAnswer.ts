@@ -1,0 +1,89 @@
+import type { JsonObject } from "@switchyard/core/Json"
+import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
+
+/** What OpenAI allows: choices of one answer, and inputs of one embeddings request. */
+const mostChoices = 128
+const mostInputs = 2_048
+
+/** Numbers in a vector when the request names none, and the most that it may name. */
+const defaultDimensions = 8
+const mostDimensions = 8_192
+
+const whole = (value: unknown, most: number, otherwise: number): number =>
+  typeof value === "number" && value >= 1 ? Math.min(Math.floor(value), most) : otherwise
+
+/** How many things a prompt or an input asks for: a list of numbers is one, in tokens. */
+const parts = (value: unknown): number =>
+  Array.isArray(value) && value.length > 0 && typeof value[0] !== "number" ? value.length : 1
+
+const choicesOf = ({ body, operation }: LlmRequest): number =>
+  Math.min(mostChoices, whole(body.n, mostChoices, 1) * (operation === "completion" ? parts(body.prompt) : 1))
+
+const usageOf = (request: LlmRequest, output: number): JsonObject => {
+  const input = estimateInputTokens(request)
+  return { prompt_tokens: input, completion_tokens: output, total_tokens: input + output }
+}
+
+const textUsage = (request: LlmRequest, text: string): JsonObject =>
+  usageOf(request, Math.ceil(text.length / 4) * choicesOf(request))
+
+const each = <A>(count: number, make: (index: number) => A): ReadonlyArray<A> =>
+  Array.from({ length: count }, (_, index) => make(index))
+
+/** A unit vector, as a list or, where the request wants that, as the bytes of its floats in base64. */
+const vector = ({ body }: LlmRequest): unknown => {
+  const numbers = new Float32Array(whole(body.dimensions, mostDimensions, defaultDimensions))
+  numbers[0] = 1
+  if (body.encoding_format !== "base64") return Array.from(numbers)
+  let bytes = ""
+  for (const byte of new Uint8Array(numbers.buffer)) bytes += String.fromCharCode(byte)
+  return btoa(bytes)
+}
+
+/** What tells one canned answer from another: `created` is seconds since 1970. */
+export interface Stamp {
+  readonly id: string
+  readonly created: number
+}
+
+/** A whole answer in OpenAI's shape, with this text in each of its choices; its usage is estimated. */
+export const cannedAnswer = (request: LlmRequest, text: string, stamp: Stamp): JsonObject => {
+  const { model, operation } = request
+  switch (operation) {
+    case "embeddings": {
+      const embedding = vector(request)
+      const count = Math.min(mostInputs, parts(request.body.input))
+      const data = each(count, (index) => ({ object: "embedding", index, embedding }))
+      return { object: "list", data, model, usage: usageOf(request, 0) }
+    }
+    case "completion": {
+      const choices = each(choicesOf(request), (index) => ({ text, index, logprobs: null, finish_reason: "stop" }))
+      return { ...stamp, object: "text_completion", model, choices, usage: textUsage(request, text) }
+    }
+    case "chat": {
+      const message = { role: "assistant", content: text, refusal: null }
+      const choices = each(choicesOf(request), (index) => ({ index, message, logprobs: null, finish_reason: "stop" }))
+      return { ...stamp, object: "chat.completion", model, choices, usage: textUsage(request, text) }
+    }
+  }
+}
+
+/** The same answer chunk by chunk, word by word, its usage in the last one. */
+export const cannedChunks = (request: LlmRequest, text: string, stamp: Stamp): ReadonlyArray<JsonObject> => {
+  const { model } = request
+  const isChat = request.operation === "chat"
+  const object = isChat ? "chat.completion.chunk" : "text_completion"
+  const count = choicesOf(request)
+  const chunk = (fields: JsonObject, finish: string | null): ReadonlyArray<JsonObject> =>
+    each(count, (index) => {
+      const choice = { index, ...fields, logprobs: null, finish_reason: finish }
+      return { ...stamp, object, model, choices: [choice] }
+    })
+  const words = text.split(/(?<= )/).filter((word) => word !== "")
+  return [
+    ...(isChat ? chunk({ delta: { role: "assistant", content: "" } }, null) : []),
+    ...words.flatMap((word) => chunk(isChat ? { delta: { content: word } } : { text: word }, null)),
+    ...chunk(isChat ? { delta: {} } : { text: "" }, "stop"),
+    { ...stamp, object, model, choices: [], usage: textUsage(request, text) }
+  ]
+}
