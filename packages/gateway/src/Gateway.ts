@@ -1,9 +1,27 @@
 /**
  * A running gateway: configuration, tower, keys and server, put together.
  */
-import type { ConfigError } from "@switchyard/core/ConfigError"
-import type { Effect } from "effect"
-import type { Source } from "./Generations.js"
+import type { IncomingMessage } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
+import * as Time from "@switchyard/core/Time"
+import * as Providers from "@switchyard/providers/Providers"
+import * as Transport from "@switchyard/providers/Transport"
+import * as Metrics from "@switchyard/router/Metrics"
+import * as Prometheus from "@switchyard/router/Prometheus"
+import * as RouterEvents from "@switchyard/router/RouterEvents"
+import { Clock, Context, Effect, Layer, type Scope } from "effect"
+import * as Completions from "./Completions.js"
+import * as ControlPlane from "./ControlPlane.js"
+import type { Refusal } from "./ErrorBody.js"
+import * as EventLog from "./EventLog.js"
+import type { GatewayConfig, Server as Settings } from "./GatewayConfig.js"
+import * as Generations from "./Generations.js"
+import { Heartbeat } from "./internal/heartbeat.js"
+import * as OpenAccess from "./OpenAccess.js"
+import * as Problem from "./Problem.js"
+import * as Server from "./Server.js"
+import * as Timeline from "./Timeline.js"
 
 /** A gateway that listens. */
 export interface Gateway {
@@ -14,7 +32,12 @@ export interface Gateway {
   /** No key is configured: only loopback is served. */
   readonly isOpen: boolean
   /** Puts another configuration in force without dropping a call; a bad one changes nothing. `server` stays as it was. */
-  readonly reload: (source: Source) => Effect.Effect<void, ConfigError>
+  readonly reload: (source: Generations.Source) => Effect.Effect<void, ConfigError>
+  /** Notes and publishes that a configuration could not even be read; each line says a reason. */
+  readonly refuse: (why: ReadonlyArray<string>) => Effect.Effect<void>
+  readonly generations: Context.Tag.Service<Generations.Generations>
+  /** What the router and the gateway do, as they do it. */
+  readonly events: RouterEvents.Events
 }
 
 /** What beats the configuration, from a command line. */
@@ -22,3 +45,132 @@ export interface Overrides {
   readonly host?: string
   readonly port?: number
 }
+
+const boundsOf = (settings: Settings): Completions.Bounds => ({
+  maxBody: settings.maxBodyBytes ?? 32 * 1024 * 1024,
+  maxDepth: settings.maxJsonDepth ?? 100,
+  maxConcurrent: settings.maxConcurrent ?? 4096,
+  stream: {
+    headerWait: Time.toMs(settings.streamHeaderWait ?? "15 seconds"),
+    keepAlive: Time.toMs(settings.keepAlive ?? "15 seconds"),
+    stall: Time.toMs(settings.stallTimeout ?? "2 minutes")
+  }
+})
+
+const draining: Refusal = {
+  status: 503,
+  code: "draining",
+  message: "the gateway is shutting down",
+  retryAfter: 1000
+}
+
+/** Without a key anybody who reaches the port may spend money, so nobody but this machine may reach it. */
+const checkExposure = ({ keys, masterKey }: GatewayConfig, host: string): Effect.Effect<void, ConfigError> =>
+  masterKey !== undefined || keys.length > 0 || OpenAccess.isLoopback(host)
+    ? Effect.void
+    : Effect.fail(
+        new ConfigError({
+          issues: [issue("server.host", host, "a loopback address, because no key is configured (masterKey or keys)")]
+        })
+      )
+
+const metricOptions = ({ source }: Generations.Generation): Metrics.Options => {
+  const { metrics } = source.config.router
+  return metrics === false || metrics === undefined ? {} : metrics
+}
+
+const sentence = ({ expected, path, value }: ConfigIssue): string => `${path}: expected ${expected}, found ${value}`
+
+const urlOf = (host: string, port: number): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`
+
+/**
+ * Starts a gateway. When the scope closes it stops accepting, lets calls in flight finish for at most `drainTimeout`, and
+ * then ends. Fails with everything that is wrong with the configuration, or with a `ListenError`.
+ */
+export const make = (
+  source: Generations.Source,
+  overrides: Overrides = {}
+): Effect.Effect<Gateway, ConfigError | Server.ListenError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings: Settings = { ...source.config.server, ...overrides }
+    const host = settings.host ?? "127.0.0.1"
+    yield* checkExposure(source.config, host)
+    const eventLog = yield* EventLog.make(
+      Context.get(yield* Layer.build(RouterEvents.layer()), RouterEvents.RouterEvents)
+    )
+    const { events } = eventLog
+    const withEvents = Effect.provideService(RouterEvents.RouterEvents, events)
+    const transport = yield* Transport.makeUndici()
+    const base = Providers.make(Providers.protocols(transport))
+    const generations = yield* withEvents(Generations.make(source, base))
+    const heartbeat = new Heartbeat()
+    yield* heartbeat.run
+    let phase: Server.Phase = "starting"
+    const openGuard = (headers: IncomingMessage["headers"]): Refusal | undefined =>
+      generations.current().keys.isOpen ? OpenAccess.check(headers) : undefined
+    const guard = ({ headers }: Pick<IncomingMessage, "headers">): Refusal | undefined =>
+      phase === "draining" ? draining : openGuard(headers)
+    const completions = Completions.make({
+      generations,
+      heartbeat,
+      clock: yield* Clock.clockWith(Effect.succeed),
+      runtime: yield* Effect.runtime<never>(),
+      bounds: boundsOf(settings),
+      guard,
+      onEnd: eventLog.noteFailures
+    })
+    const tower = () => generations.current().tower
+    const other = yield* NodeHttpServer.makeHandler(
+      ControlPlane.make({
+        generations,
+        phase: () => phase,
+        timeline: yield* Timeline.make(tower),
+        eventLog,
+        metrics: {
+          contentType: Prometheus.contentType,
+          render: Effect.suspend(() => Metrics.scrape(tower().state, metricOptions(generations.current())))
+        },
+        guard: (headers) => openGuard(headers) === undefined
+      })
+    )
+    const refuse = (why: ReadonlyArray<string>): Effect.Effect<void> =>
+      Time.withNow((at) =>
+        Effect.sync(() => {
+          generations.refuse(why.join("\n"))
+          events.publish({
+            _tag: "ConfigRefused",
+            at,
+            generation: generations.current().number,
+            problems: why
+          })
+        })
+      )
+    const reload = (next: Generations.Source): Effect.Effect<void, ConfigError> =>
+      Effect.zipRight(checkExposure(next.config, host), generations.install(next)).pipe(
+        Effect.tapError(({ issues }) => refuse(issues.map(sentence))),
+        Effect.flatMap(({ number }) =>
+          Time.withNow((at) => {
+            const problems = (next.problems ?? []).map(Problem.renderOne)
+            return Effect.sync(() => events.publish({ _tag: "ConfigReloaded", at, generation: number, problems }))
+          })
+        )
+      )
+    const server = yield* Server.make(settings, { completions, other })
+    phase = "ready"
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        phase = "draining"
+        return server.drain(Time.toMs(settings.drainTimeout ?? "30 seconds"))
+      })
+    )
+    return {
+      url: urlOf(host, server.port),
+      host,
+      port: server.port,
+      isOpen: generations.current().keys.isOpen,
+      reload: (next) => withEvents(reload(next)),
+      refuse,
+      generations,
+      events
+    }
+  })

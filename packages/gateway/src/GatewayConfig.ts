@@ -3,15 +3,18 @@
  * requests. A LiteLLM file is translated to these.
  */
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
+import { DeploymentConfig } from "@switchyard/core/Deployment"
 import * as Field from "@switchyard/core/Field"
 import * as Providers from "@switchyard/providers/Providers"
 import * as Router from "@switchyard/router/Router"
+import * as Strategies from "@switchyard/router/RoutingStrategy/Names"
 import { SpendLimit } from "@switchyard/router/SpendWindows"
-import { Either, Redacted, Schema } from "effect"
+import { Either, Layer, Redacted, Schema } from "effect"
 
 /** A string of the file that nobody may read back. */
 const secret = Schema.Union(Field.text, Schema.RedactedFromSelf(Schema.String)).annotations({
-  message: () => ({ message: "a string that is not empty", override: true })
+  message: () => ({ message: "a string that is not empty", override: true }),
+  jsonSchema: { type: "string", minLength: 1 }
 })
 
 /** How the server listens, and what it puts up with. */
@@ -94,16 +97,47 @@ export const VirtualKey = Schema.Struct({
 /** A key that callers bear, and what it may do. */
 export type VirtualKey = typeof VirtualKey.Type
 
-const own = Schema.Struct({
+/** The settings that are not the router's own. */
+export const OwnSettings = Schema.Struct({
   server: Schema.optional(Server),
   requests: Schema.optional(Requests),
+  /** May do everything. */
   masterKey: Schema.optional(secret),
+  /** Keys that callers bear. */
   keys: Schema.optional(Schema.Array(VirtualKey)),
+  /** Names that `/v1/models` leaves out. */
   hiddenModels: Schema.optional(Schema.Array(Field.text))
 })
 
-/** The settings that are not the router's own. */
-export const OwnSettings = own
+const strategy = Schema.Union(
+  Field.text,
+  Schema.declare((value: unknown): value is Router.StrategyLayer => Layer.isLayer(value))
+).annotations({
+  message: () => ({ message: "a strategy's name", override: true }),
+  jsonSchema: { anyOf: [{ enum: Strategies.names }, { type: "string", minLength: 1 }] }
+})
+
+const names = Schema.Record({ key: Schema.String, value: Field.text })
+
+const groups = Schema.Struct({
+  /** Other names: alias to group, deployment id or another alias (at most 16 hops, no cycle). */
+  aliases: Schema.optional(names),
+  /** The group that serves names which nothing else matches. */
+  defaultGroup: Schema.optional(Field.text),
+  /** How a deployment is chosen among those of a group. Default `peak-ewma`. */
+  strategy: Schema.optional(strategy),
+  /** Other strategies for single model groups, by the group's name. */
+  groupStrategies: Schema.optional(Schema.Record({ key: Schema.String, value: strategy }))
+})
+
+/** Every setting of a file of our own; `decode` also checks what no schema can say. */
+export const Settings = Schema.Struct({
+  /** The endpoints, each with its model group. */
+  deployments: Schema.optional(Schema.Array(DeploymentConfig)),
+  ...groups.fields,
+  ...OwnSettings.fields,
+  ...Router.concerns.fields
+})
 
 /** Everything that a gateway runs on. */
 export interface GatewayConfig {
@@ -139,19 +173,34 @@ const deploymentsOf = (settings: object): ReadonlyArray<{ readonly protocol: str
   }))
 }
 
+const only = (settings: Readonly<Record<string, unknown>>, keys: ReadonlyArray<string>) =>
+  Object.fromEntries(Object.entries(settings).filter(([key, value]) => keys.includes(key) && value !== undefined))
+
+const without = (settings: Readonly<Record<string, unknown>>, keys: ReadonlyArray<string>) =>
+  Object.fromEntries(Object.entries(settings).filter(([key]) => !keys.includes(key)))
+
+const withoutSecrets = (router: Router.Options): Router.Options => ({
+  ...router,
+  deployments: router.deployments.map((entry) =>
+    entry.apiKey === undefined ? entry : { ...entry, apiKey: redact(entry.apiKey) }
+  )
+})
+
 /**
  * Decodes settings: the router's options, `server`, `requests`, `masterKey`, `keys` and `hiddenModels`, all in one object.
- * Fails with every problem at once.
+ * Fails with every problem at once. Keys come out redacted.
  */
 export const decode = (settings: object): Either.Either<GatewayConfig, ConfigError> => {
-  const { hiddenModels, keys, masterKey, requests, server, ...rest } = settings as Record<string, unknown>
-  const given = Object.fromEntries(
-    Object.entries({ hiddenModels, keys, masterKey, requests, server }).filter(([, value]) => value !== undefined)
-  )
-  const decoded = Field.decode(own, given, "")
-  const router = rest as unknown as Router.Options
+  const all = settings as Readonly<Record<string, unknown>>
+  const ownKeys = Object.keys(OwnSettings.fields)
+  const decoded = Field.decode(OwnSettings, only(all, ownKeys), "")
+  const groupIssues = Field.issuesOf(groups, only(all, Object.keys(groups.fields)), "")
+  // The router's check takes the shape of these for granted.
+  const misshapen = groupIssues.map(({ path }) => path.replace(/[.[].*$/, ""))
+  const router = without(all, [...ownKeys, ...misshapen]) as unknown as Router.Options
   const protocols = Providers.check(deploymentsOf(settings))
   const issues = [
+    ...groupIssues,
     ...Router.check(router),
     ...(Either.isLeft(protocols) ? protocols.left.issues : []),
     ...(Either.isLeft(decoded) ? decoded.left.issues : keyIssues(decoded.right.keys ?? []))
@@ -159,11 +208,11 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
   if (issues.length > 0 || Either.isLeft(decoded)) return Either.left(new ConfigError({ issues }))
   const { right } = decoded
   return Either.right({
-    router,
+    router: withoutSecrets(router),
     server: right.server ?? {},
     requests: right.requests ?? {},
     masterKey: right.masterKey === undefined ? undefined : redact(right.masterKey),
-    keys: right.keys ?? [],
+    keys: (right.keys ?? []).map((entry) => (entry.key === undefined ? entry : { ...entry, key: redact(entry.key) })),
     hiddenModels: right.hiddenModels ?? []
   })
 }

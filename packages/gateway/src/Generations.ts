@@ -3,11 +3,12 @@
  * with the generation that it came to; a generation that was replaced ends when its last request has ended.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
-import type * as Router from "@switchyard/router/Router"
-import { Context, type Effect } from "effect"
+import type * as Service from "@switchyard/core/Service"
+import * as Router from "@switchyard/router/Router"
+import { Context, Effect, Exit, Runtime, Scope } from "effect"
 import type { LoadedConfig } from "./ConfigFile.js"
-import type { GatewayConfig } from "./GatewayConfig.js"
-import type * as KeyRing from "./KeyRing.js"
+import type { GatewayConfig, VirtualKey } from "./GatewayConfig.js"
+import * as KeyRing from "./KeyRing.js"
 
 /** What a generation is made of: a configuration that was read from a file, or one made in code. */
 export interface Source extends Partial<Omit<LoadedConfig, "config">> {
@@ -40,7 +41,132 @@ export class Generations extends Context.Tag("@switchyard/gateway/Generations")<
     readonly enter: () => Lease
     /** Puts a configuration in force; a bad one changes nothing. Replacements come one after the other. */
     readonly install: (source: Source) => Effect.Effect<Generation, ConfigError>
-    /** Why the last replacement was refused; undefined when it was not. For `/admin/config`. */
+    /** Notes why a configuration was refused; forgotten with the next that comes into force. */
+    readonly refuse: (why: string) => void
+    /** Why the last replacement was refused; undefined when it was not. */
     readonly lastRefusal: () => string | undefined
+    /** How many generations still have requests, the one in force included. */
+    readonly alive: () => number
   }
 >() {}
+
+const limitsOf = ({ maxParallel, rpm, tpm }: VirtualKey) => ({
+  ...(rpm === undefined ? {} : { rpm }),
+  ...(tpm === undefined ? {} : { tpm }),
+  ...(maxParallel === undefined ? {} : { maxParallel })
+})
+
+/** The router's options, with the limits and budgets of the keys in them. */
+export const routerOptions = ({ keys, router }: GatewayConfig): Router.Options => {
+  const limited = keys.filter((key) => Object.keys(limitsOf(key)).length > 0)
+  const budgeted = keys.flatMap(({ budget, name }) => (budget === undefined ? [] : [[name, budget] as const]))
+  return {
+    ...router,
+    // Costs nothing until a request with the master key asks for a fault.
+    faultInjection: true,
+    ...(limited.length === 0
+      ? {}
+      : {
+          callerLimits: {
+            ...router.callerLimits,
+            callers: {
+              ...router.callerLimits?.callers,
+              ...Object.fromEntries(limited.map((key) => [key.name, limitsOf(key)]))
+            }
+          }
+        }),
+    ...(budgeted.length === 0
+      ? {}
+      : {
+          callerBudget: {
+            ...router.callerBudget,
+            callers: { ...router.callerBudget?.callers, ...Object.fromEntries(budgeted) }
+          }
+        })
+  }
+}
+
+/** A generation with what keeps it alive. */
+interface Held {
+  readonly generation: Generation
+  readonly scope: Scope.CloseableScope
+  requests: number
+  isReplaced: boolean
+}
+
+/** The service over a base service that all generations share, and with it the connections to the providers. */
+export const make = (
+  first: Source,
+  base: Service.AttemptService
+): Effect.Effect<Context.Tag.Service<Generations>, ConfigError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const runtime = yield* Effect.runtime<never>()
+    const runFork = Runtime.runFork(runtime)
+    const oneAtATime = yield* Effect.makeSemaphore(1)
+    const alive = new Set<Held>()
+    let refusal: string | undefined
+
+    const end = (held: Held): Effect.Effect<void> =>
+      Effect.suspend(() => (alive.delete(held) ? Scope.close(held.scope, Exit.void) : Effect.void))
+
+    const build = (source: Source, previous: Held | undefined): Effect.Effect<Held, ConfigError> =>
+      Effect.uninterruptible(
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const options = routerOptions(source.config)
+          const tower = yield* Router.make(options, base, previous?.generation.tower).pipe(
+            Scope.extend(scope),
+            Effect.onError(() => Scope.close(scope, Exit.void))
+          )
+          const installedAt = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+          const number = (previous?.generation.number ?? 0) + 1
+          const generation = { number, source, keys: KeyRing.make(source.config), tower, installedAt }
+          const held: Held = { generation, scope, requests: 0, isReplaced: false }
+          alive.add(held)
+          return held
+        })
+      )
+
+    let inForce = yield* build(first, undefined)
+    yield* Effect.addFinalizer(() => Effect.forEach([...alive], end, { discard: true }))
+
+    const replace = (next: Held): Effect.Effect<Generation> =>
+      Effect.suspend(() => {
+        const before = inForce
+        inForce = next
+        before.isReplaced = true
+        refusal = undefined
+        return Effect.as(before.requests === 0 ? end(before) : Effect.void, next.generation)
+      })
+
+    const install = (source: Source): Effect.Effect<Generation, ConfigError> =>
+      Effect.uninterruptible(
+        oneAtATime.withPermits(1)(
+          Effect.flatMap(
+            Effect.suspend(() => build(source, inForce)),
+            replace
+          )
+        )
+      )
+
+    return {
+      current: () => inForce.generation,
+      enter: () => {
+        const held = inForce
+        held.requests++
+        return {
+          generation: held.generation,
+          leave: () => {
+            held.requests--
+            if (held.requests === 0 && held.isReplaced) runFork(end(held))
+          }
+        }
+      },
+      install,
+      refuse: (why) => {
+        refusal = why
+      },
+      lastRefusal: () => refusal,
+      alive: () => alive.size
+    }
+  })

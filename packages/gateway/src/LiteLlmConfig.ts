@@ -2,7 +2,20 @@
  * LiteLLM's `config.yaml` in our own words: every key that routing needs becomes a setting of ours, every other one a
  * finding, so that nothing is ignored in silence.
  */
+import { Draft, Reader } from "./internal/litellm/draft.js"
+import type { Env } from "./internal/litellm/endpoint.js"
+import { Globals } from "./internal/litellm/globals.js"
+import type { Key } from "./internal/litellm/key.js"
+import * as Keys from "./internal/litellm/keys.js"
+import { type Made, type ModelList, readModelList, type Surroundings } from "./internal/litellm/modelList.js"
+import { readNames, renamedModels } from "./internal/litellm/names.js"
+import { checkParams } from "./internal/litellm/params.js"
+import { readProxySettings } from "./internal/litellm/proxySettings.js"
+import { readRouterSettings } from "./internal/litellm/routerSettings.js"
+import { below, type Given, isText, isTree, isUnset, type Tree } from "./internal/litellm/values.js"
 import type { Finding } from "./Problem.js"
+
+export type { Env, Key }
 
 /** A LiteLLM file, translated. */
 export interface Translation {
@@ -13,30 +26,112 @@ export interface Translation {
   readonly findings: ReadonlyArray<Finding>
 }
 
-/** The top-level keys that belong to LiteLLM's format; all others are ours. */
-export const topLevelKeys: ReadonlyArray<string> = [
-  "model_list",
-  "litellm_settings",
-  "router_settings",
-  "general_settings",
-  "environment_variables",
-  "include",
-  "callback_settings",
-  "credential_list",
-  "assistant_settings",
-  "search_tools",
-  "files_settings",
-  "finetune_settings",
-  "default_vertex_config",
-  "guardrails",
-  "prompts",
-  "mcp_servers",
-  "vector_store_registry"
-]
+/** Every key of LiteLLM's that is known here, and what becomes of it: the documentation and the warnings are made of it. */
+export const keys: ReadonlyArray<Key> = Keys.keys
 
-/** Translates the LiteLLM part of a file, environment references resolved. */
-export const translate = (_tree: Readonly<Record<string, unknown>>): Translation => ({
-  settings: {},
-  origins: new Map(),
-  findings: []
-})
+/** The top-level keys that belong to LiteLLM's format; all others are ours. */
+export const topLevelKeys: ReadonlyArray<string> = keys.flatMap(({ key, section }) => (section === "file" ? [key] : []))
+
+type GivenTree = Given & { readonly value: Tree }
+
+const environment = (draft: Draft, { environment_variables: given }: Tree, env: Env): Env => {
+  if (isUnset(given)) return env
+  if (!isTree(given)) {
+    draft.error({ value: given, path: "environment_variables" }, "a map of names to values")
+    return env
+  }
+  const own = Object.entries(given).flatMap(([name, value]) => (isUnset(value) ? [] : [[name, String(value)] as const]))
+  return { ...env, ...Object.fromEntries(own) }
+}
+
+const credentials = (draft: Draft, { credential_list: given }: Tree): ReadonlyMap<string, GivenTree> => {
+  const found = new Map<string, GivenTree>()
+  if (isUnset(given)) return found
+  if (!Array.isArray(given)) {
+    draft.error({ value: given, path: "credential_list" }, "a list of credentials")
+    return found
+  }
+  given.forEach((entry: unknown, index) => {
+    const path = below("credential_list", index)
+    if (isTree(entry) && isText(entry.credential_name) && isTree(entry.credential_values)) {
+      const values = { value: entry.credential_values, path: below(path, "credential_values") }
+      checkParams(draft, values)
+      found.set(entry.credential_name, values)
+    } else draft.error({ value: undefined, path }, "a map with `credential_name` and `credential_values`")
+  })
+  return found
+}
+
+const defaultParams = (draft: Draft, router: Reader): GivenTree | undefined => {
+  const given = router.get("default_litellm_params")
+  if (given === undefined) return undefined
+  if (!isTree(given.value)) {
+    draft.error(given, "a map of litellm_params")
+    return undefined
+  }
+  const found = { value: given.value, path: given.path }
+  checkParams(draft, found)
+  return found
+}
+
+const putDeployments = (draft: Draft, deployments: ReadonlyArray<Made>): void => {
+  draft.set(
+    ["deployments"],
+    deployments.map(({ fields }) => fields),
+    "model_list"
+  )
+  deployments.forEach(({ origins, path }, index) => {
+    draft.origins.set(`deployments[${index}]`, path)
+    for (const [field, origin] of origins) draft.origins.set(`deployments[${index}].${field}`, origin)
+  })
+}
+
+const modelNames = (list: unknown): ReadonlySet<string> =>
+  new Set(
+    (Array.isArray(list) ? list : []).flatMap((entry: unknown) => {
+      const params = isTree(entry) ? entry.litellm_params : undefined
+      return isTree(params) && isText(params.model) ? [params.model] : []
+    })
+  )
+
+const readList = (draft: Draft, tree: Tree, around: Surroundings): ModelList => {
+  const none: ModelList = { deployments: [], empty: new Set() }
+  if (isUnset(tree.model_list)) return none
+  const given = { value: tree.model_list, path: "model_list" }
+  const list = readModelList(draft, around, given)
+  if (list.deployments.length === 0 && Array.isArray(given.value) && tree.deployments === undefined) {
+    draft.error({ value: undefined, path: "model_list" }, "at least one deployment that can be reached")
+  }
+  return list
+}
+
+/**
+ * Translates the LiteLLM part of a file; keys of ours in it are left alone. References to the environment are resolved
+ * already; `env` is where keys and base URLs are looked up that the file does not give, as LiteLLM does (`OPENAI_API_KEY`).
+ * A file without a LiteLLM key gives nothing.
+ */
+export const translate = (tree: Readonly<Record<string, unknown>>, env: Env = {}): Translation => {
+  const draft = new Draft()
+  const { findings, origins, settings } = draft
+  if (!topLevelKeys.some((key) => !isUnset(tree[key]))) return { settings, origins, findings }
+  for (const key of topLevelKeys) {
+    if (!isUnset(tree[key])) draft.checkKnown("file", key, { value: tree[key], path: key })
+  }
+  const section = (name: "router_settings" | "litellm_settings" | "general_settings") =>
+    new Reader(draft.section(name, { value: tree[name], path: name }), name)
+  const globals = new Globals(draft, section("router_settings"), section("litellm_settings"))
+  const general = section("general_settings")
+  const renamed = renamedModels(draft, globals.settings.get("model_alias_map"))
+  const list = readList(draft, tree, {
+    env: environment(draft, tree, env),
+    credentials: credentials(draft, tree),
+    defaults: defaultParams(draft, globals.router),
+    renamed
+  })
+  const { deployments } = list
+  readNames(draft, globals, list, renamed, modelNames(tree.model_list))
+  readRouterSettings(draft, globals, general, deployments, tree.strategy !== undefined)
+  readProxySettings(draft, globals, general, deployments)
+  if (deployments.length > 0) putDeployments(draft, deployments)
+  return { settings, origins, findings }
+}

@@ -1,4 +1,8 @@
 export * as ConfigFile from "./ConfigFile.js"
+export * as ConfigSchema from "./ConfigSchema.js"
+export * as ConfigWatch from "./ConfigWatch.js"
+export * as Environment from "./Environment.js"
+export * as EnvironmentKeys from "./EnvironmentKeys.js"
 export * as GatewayConfig from "./GatewayConfig.js"
 export * as LiteLlmConfig from "./LiteLlmConfig.js"
 export * as Problem from "./Problem.js"

@@ -1,0 +1,159 @@
+/**
+ * Shows the deployments of a running gateway: once, or again and again in place until it is stopped.
+ */
+import type { DeploymentView } from "@switchyard/gateway/Admin"
+import { Effect, Either, Ref } from "effect"
+import { CommandError, fail, hasColours, type Paint, painter, print } from "./internal/output.js"
+import * as TopTable from "./TopTable.js"
+
+/** What `top` is asked. */
+export interface Flags {
+  readonly url: string
+  readonly key: string | undefined
+  readonly interval: string
+  readonly once: boolean
+}
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
+
+/** `500ms`, `2s`, `1m`, or seconds as a plain number, in ms; undefined when it is none, or not from 100 ms to an hour. */
+export const parseInterval = (text: string): number | undefined => {
+  const [, number, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text.trim()) ?? []
+  if (number === undefined) return undefined
+  const ms = Number(number) * (units[unit] ?? 1000)
+  return ms >= 100 && ms <= 3_600_000 ? ms : undefined
+}
+
+/** The gateway's address without a path; undefined for what is no http address. `localhost:4000` will do. */
+export const parseUrl = (text: string): string | undefined => {
+  const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`
+  if (!URL.canParse(whole)) return undefined
+  const { origin, pathname, protocol } = new URL(whole)
+  return /^https?:$/.test(protocol) ? `${origin}${pathname.replace(/\/(v1\/?)?$/, "")}` : undefined
+}
+
+const codeOf = (error: unknown): string | undefined => {
+  if (typeof error !== "object" || error === null) return undefined
+  if ("code" in error && typeof error.code === "string") return error.code
+  return "cause" in error ? codeOf(error.cause) : undefined
+}
+
+const reach = (code: string | undefined): string => {
+  if (code === "ECONNREFUSED") return "nothing listens there"
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "no such host"
+  if (code === "ECONNRESET" || code === "UND_ERR_SOCKET") return "the connection was cut"
+  return code === undefined ? "no answer" : `no answer (${code})`
+}
+
+const refusal = (status: number, key: string | undefined): string => {
+  if (status === 401 || status === 403) {
+    return key === undefined
+      ? "it wants the master key: give --key or set SWITCHYARD_MASTER_KEY"
+      : "it does not take this key as its master key"
+  }
+  return status === 404 ? "no switchyard gateway answers there (404)" : `it answers with status ${status}`
+}
+
+const isView = (value: unknown): value is DeploymentView => {
+  if (typeof value !== "object" || value === null) return false
+  const { group, id, lastErrors, plain, state, stream } = value as Partial<Record<keyof DeploymentView, unknown>>
+  return (
+    [id, group, state].every((field) => typeof field === "string") &&
+    [stream, plain].every((field) => typeof field === "object" && field !== null) &&
+    Array.isArray(lastErrors)
+  )
+}
+
+/** The deployments in an answer: a list, alone or under `deployments`. */
+const viewsOf = (body: unknown): ReadonlyArray<DeploymentView> | undefined => {
+  const list: unknown =
+    typeof body === "object" && body !== null && "deployments" in body ? body.deployments : (body as unknown)
+  return Array.isArray(list) && list.every(isView) ? list : undefined
+}
+
+type Views = ReadonlyArray<DeploymentView>
+
+/** One look; fails with why there is none, in words. */
+const look = (url: string, key: string | undefined): Effect.Effect<Views, string> =>
+  Effect.tryPromise({
+    try: (signal) =>
+      fetch(`${url}/admin/deployments`, {
+        signal,
+        headers: { accept: "application/json", ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) }
+      }).then(async (response): Promise<Either.Either<Views, string>> => {
+        if (!response.ok) {
+          await response.body?.cancel()
+          return Either.left(refusal(response.status, key))
+        }
+        const text = await response.text()
+        let views: Views | undefined
+        try {
+          views = viewsOf(JSON.parse(text))
+        } catch {
+          views = undefined
+        }
+        return views === undefined ? Either.left("what answers there is no switchyard gateway") : Either.right(views)
+      }),
+    catch: (error) => reach(codeOf(error))
+  }).pipe(Effect.flatten, Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => "no answer in 10 s" }))
+
+const draw = (url: string, views: Views, trouble: string | undefined, paint: Paint): string =>
+  `${TopTable.heading(url, views, trouble, paint)}\n\n${TopTable.render(views, paint)}`
+
+/** Draws over what was drawn before; lines beyond the window's height are left out, and none wraps. */
+const inPlace = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      process.stdout.write("\u001b[?25l\u001b[?7l")
+      return { height: 0 }
+    }),
+    () => Effect.sync(() => void process.stdout.write("\u001b[?25h\u001b[?7h"))
+  ),
+  (last) => (text: string) =>
+    Effect.sync(() => {
+      const room = Math.max(4, (process.stdout.rows || 24) - 1)
+      const all = text.split("\n")
+      const lines = all.length > room ? [...all.slice(0, room - 1), `… ${all.length - room + 1} more`] : all
+      const up = last.height === 0 ? "" : `\u001b[${last.height}A\r\u001b[0J`
+      process.stdout.write(`${up}${lines.join("\n")}\n`)
+      last.height = lines.length
+    })
+)
+
+const live = (url: string, key: string | undefined, interval: number, first: Views, paint: Paint) =>
+  Effect.gen(function* () {
+    const show = process.stdout.isTTY ? yield* inPlace : (text: string) => print(`${text}\n`)
+    const latest = yield* Ref.make(first)
+    yield* show(draw(url, first, undefined, paint))
+    const again = Effect.gen(function* () {
+      yield* Effect.sleep(interval)
+      const views = yield* Effect.either(look(url, key))
+      if (Either.isRight(views)) yield* Ref.set(latest, views.right)
+      const trouble = Either.isLeft(views) ? views.left : undefined
+      yield* show(draw(url, yield* Ref.get(latest), trouble, paint))
+    })
+    return yield* Effect.forever(again)
+  }).pipe(Effect.scoped)
+
+/** Shows the table. The first look must succeed; later ones may fail, and are tried again. */
+export const run = (flags: Flags) =>
+  Effect.gen(function* () {
+    const interval = parseInterval(flags.interval)
+    if (interval === undefined) {
+      return yield* fail(
+        `top: --interval: expected a time from 100ms to 60m, like 2s, found ${JSON.stringify(flags.interval)}`
+      )
+    }
+    const url = parseUrl(flags.url)
+    if (url === undefined) {
+      return yield* fail(
+        `top: expected the gateway's address, like http://127.0.0.1:4000, found ${JSON.stringify(flags.url)}`
+      )
+    }
+    const key = flags.key ?? (process.env.SWITCHYARD_MASTER_KEY || undefined)
+    if (key !== undefined && /[^\u0020-\u007e]/.test(key))
+      return yield* fail("top: the key holds characters that no key has")
+    const paint = painter(hasColours(process.stdout))
+    const first = yield* Effect.mapError(look(url, key), (why) => new CommandError({ message: `top: ${url}: ${why}` }))
+    yield* flags.once ? print(draw(url, first, undefined, paint)) : live(url, key, interval, first, paint)
+  })

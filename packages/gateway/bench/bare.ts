@@ -1,0 +1,28 @@
+/** The least that a proxy on Node can be: `node:http` in, undici out, every byte passed on as it comes. */
+import { createServer } from "node:http"
+import { Agent, request } from "undici"
+
+const upstream = process.argv[2] ?? ""
+const dispatcher = new Agent({ connections: 256, pipelining: 1 })
+
+const server = createServer((incoming, outgoing) => {
+  const parts: Array<Buffer> = []
+  incoming.on("data", (part: Buffer) => parts.push(part))
+  incoming.on("end", () => {
+    request(`${upstream}${incoming.url}`, {
+      method: "POST",
+      dispatcher,
+      headers: { "content-type": "application/json" },
+      body: Buffer.concat(parts)
+    }).then(
+      ({ body, headers, statusCode }) => {
+        outgoing.writeHead(statusCode, { "content-type": String(headers["content-type"]) })
+        body.on("data", (part: Buffer) => outgoing.write(part))
+        body.on("end", () => outgoing.end())
+      },
+      () => outgoing.writeHead(502).end()
+    )
+  })
+})
+
+server.listen(0, "127.0.0.1", () => process.send?.({ port: (server.address() as { port: number }).port }))

@@ -1,0 +1,295 @@
+/**
+ * The endpoints that cost money: chat completions, completions and embeddings, on Node's own server, because the request's
+ * bytes, the one fiber and the answer's bytes are all that they need. Every refusal comes before the work that it saves.
+ */
+import { randomUUID } from "node:crypto"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Journal } from "@switchyard/core/Journal"
+import type { LlmError } from "@switchyard/core/LlmError"
+import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
+import type { CompleteResponse } from "@switchyard/core/LlmResponse"
+import * as LlmService from "@switchyard/core/LlmService"
+import * as Service from "@switchyard/core/Service"
+import { nowMs } from "@switchyard/core/Time"
+import { Cause, type Clock, type Context, Effect, Either, FiberId, Runtime } from "effect"
+import * as Controls from "./Controls.js"
+import * as Embeddings from "./Embeddings.js"
+import { answerError, answerRefusal, type ErrorAnswer, ofError, type Refusal } from "./ErrorBody.js"
+import type { Generations, Lease } from "./Generations.js"
+import type { Heartbeat } from "./internal/heartbeat.js"
+import { declaredLength, parseBody, readBody, tooLarge } from "./internal/requestBody.js"
+import { pump, wholeAsEvents } from "./internal/streamPump.js"
+import { type Caller, keyOf } from "./KeyRing.js"
+import * as RoutingHeaders from "./RoutingHeaders.js"
+import { type StreamTimes, StreamWriter } from "./StreamWriter.js"
+
+/** Bounds of single requests, decoded. */
+export interface Bounds {
+  /** Bytes of a body. */
+  readonly maxBody: number
+  readonly maxDepth: number
+  /** Requests in progress at once. */
+  readonly maxConcurrent: number
+  readonly stream: StreamTimes
+}
+
+/** What the endpoints work with. */
+export interface CompletionsDeps {
+  readonly generations: Context.Tag.Service<Generations>
+  readonly heartbeat: Heartbeat
+  readonly clock: Clock.Clock
+  readonly runtime: Runtime.Runtime<never>
+  readonly bounds: Bounds
+  /** Told of the way of every request that was routed, once it is over. */
+  readonly onEnd: (journal: Journal) => void
+  /** A request that must not be served at all: from a foreign origin, or while the gateway drains. */
+  readonly guard: (request: IncomingMessage) => Refusal | undefined
+}
+
+/** Serves the endpoints, and knows how many requests are in progress. */
+export interface Completions {
+  readonly handle: (operation: Operation, request: IncomingMessage, response: ServerResponse) => void
+  readonly inProgress: () => number
+}
+
+const paths: Readonly<Record<string, Operation>> = {
+  "/chat/completions": "chat",
+  "/completions": "completion",
+  "/embeddings": "embeddings"
+}
+
+/** The operation that a URL names, with or without `/v1`; undefined for every other URL. */
+export const operationOf = (url: string): Operation | undefined => {
+  const query = url.indexOf("?")
+  const path = query === -1 ? url : url.slice(0, query)
+  return paths[path.startsWith("/v1/") ? path.slice(3) : path]
+}
+
+const requestIdOf = ({ headers }: IncomingMessage): string => {
+  const given = headers["x-request-id"]
+  return typeof given === "string" && /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUID()
+}
+
+const unauthorized = (hasKey: boolean): Refusal => ({
+  status: 401,
+  code: "invalid_api_key",
+  message: hasKey ? "the API key is not known here" : "an API key is needed: Authorization: Bearer <key>"
+})
+
+const shed = (max: number): Refusal => ({
+  status: 503,
+  code: "overloaded",
+  message: `the gateway has ${max} requests in progress and takes no more for the moment`,
+  retryAfter: 1000
+})
+
+const internal: Refusal = { status: 500, code: "internal_error", message: "the gateway failed; its log says how" }
+
+const notJson = ({ headers }: IncomingMessage): Refusal | undefined => {
+  const type = headers["content-type"]
+  const encoding = headers["content-encoding"]
+  if (type?.startsWith("multipart/") === true || type?.startsWith("application/x-www-form-urlencoded") === true) {
+    return { status: 415, code: "unsupported_media_type", message: "the body must be JSON (application/json)" }
+  }
+  return encoding === undefined || encoding === "identity"
+    ? undefined
+    : { status: 415, code: "unsupported_encoding", message: "the body must not be compressed" }
+}
+
+/** One request and its answer. */
+class Exchange {
+  readonly id: string
+  readonly receivedAt: number
+  /** The request's way; undefined until it is routed. */
+  journal: Journal | undefined
+
+  constructor(
+    private readonly deps: CompletionsDeps,
+    private readonly operation: Operation,
+    private readonly request: IncomingMessage,
+    private readonly response: ServerResponse,
+    private readonly lease: Lease,
+    private readonly caller: Caller
+  ) {
+    this.id = requestIdOf(request)
+    this.receivedAt = nowMs(deps.clock)
+  }
+
+  /** Reads, routes and answers. Never fails; an interruption means that the client is gone. */
+  readonly run: Effect.Effect<void> = Effect.suspend(() => {
+    const { maxBody } = this.deps.bounds
+    const read = Effect.matchEffect(readBody(this.request, maxBody), {
+      onFailure: (refusal) => this.refuse(refusal),
+      onSuccess: (bytes) => this.answer(bytes)
+    })
+    return Effect.catchAllCause(read, (cause) =>
+      Cause.isInterruptedOnly(cause)
+        ? Effect.void
+        : Effect.zipRight(Effect.logError("a request died of a defect", cause), this.refuse(internal))
+    )
+  })
+
+  private answer(bytes: Buffer): Effect.Effect<void> {
+    const body = parseBody(bytes, this.deps.bounds.maxDepth)
+    if (Either.isLeft(body)) return this.refuse(body.left)
+    const { source, tower } = this.lease.generation
+    const { headers } = this.request
+    const controlled = Controls.read(this.operation, body.right, headers, this.caller, source.config.requests)
+    if (Either.isLeft(controlled)) {
+      const problem = controlled.left
+      return "_tag" in problem ? this.fail(problem) : this.refuse(problem)
+    }
+    const { request, streamUsage } = controlled.right
+    const service = Service.request((begun) => {
+      this.journal = begun.route.journal
+      return tower.service.call(begun)
+    })
+    return request.stream
+      ? this.stream(service, request, streamUsage)
+      : Effect.matchEffect(LlmService.complete(service, request), {
+          onFailure: (error) => this.fail(error),
+          onSuccess: (answer) => this.whole(request, answer)
+        })
+  }
+
+  private whole(request: LlmRequest, answer: CompleteResponse): Effect.Effect<void> {
+    return Effect.sync(() => {
+      const { body, journal, raw } = answer
+      const encoded = this.operation === "embeddings" ? Embeddings.encodeAs(request.body, body) : body
+      const text = encoded === body ? raw : JSON.stringify(encoded)
+      const headers = RoutingHeaders.make(this.id, journal, this.receivedAt, nowMs(this.deps.clock))
+      headers["content-type"] = "application/json"
+      headers["content-length"] = Buffer.byteLength(text)
+      this.response.writeHead(200, headers)
+      this.response.end(text)
+    })
+  }
+
+  private stream(service: Service.RequestService, request: LlmRequest, usage: boolean): Effect.Effect<void> {
+    const { bounds, clock, heartbeat } = this.deps
+    const writer = new StreamWriter(
+      this.response,
+      heartbeat,
+      bounds.stream,
+      { "x-request-id": this.id },
+      this.receivedAt
+    )
+    const forward = Effect.flatMap(LlmService.open(service, request), (answer) => {
+      const begin = (): void =>
+        writer.begin(RoutingHeaders.make(this.id, answer.journal, this.receivedAt, nowMs(clock)))
+      if (answer._tag === "Complete") {
+        return Effect.sync(() => {
+          begin()
+          writer.write(wholeAsEvents(answer, usage))
+        })
+      }
+      const { events, journal } = answer
+      return Effect.mapError(
+        Effect.flatMap(events.awaitContent, () => {
+          begin()
+          return pump(events, writer, usage)
+        }),
+        (error) => (error.attempts === undefined ? error.with({ attempts: journal.attemptReports() }) : error)
+      )
+    })
+    return Effect.ensuring(
+      Effect.matchEffect(Effect.scoped(forward), {
+        onFailure: (error) => (writer.hasBegun ? this.failInBand(writer, error) : this.fail(error)),
+        onSuccess: () => Effect.sync(() => this.response.end())
+      }),
+      Effect.sync(() => writer.close())
+    )
+  }
+
+  /** The status is out, so the error is the stream's last event; without `[DONE]` no client takes it for a clean end. */
+  private failInBand(writer: StreamWriter, error: LlmError): Effect.Effect<void> {
+    return Effect.sync(() => {
+      writer.write(`data: ${JSON.stringify(ofError(error))}\n\n`)
+      this.response.end()
+    })
+  }
+
+  private fail(error: LlmError): Effect.Effect<void> {
+    return Effect.sync(() => {
+      const { journal } = this
+      const now = nowMs(this.deps.clock)
+      const headers =
+        journal === undefined
+          ? { "x-request-id": this.id }
+          : RoutingHeaders.make(this.id, journal, this.receivedAt, now)
+      send(this.response, answerError(error, headers))
+    })
+  }
+
+  private refuse(refusal: Refusal): Effect.Effect<void> {
+    return Effect.sync(() => send(this.response, answerRefusal(refusal, { "x-request-id": this.id })))
+  }
+}
+
+/** Sends an error; where the answer has begun, all that is left is to break it off, so that nobody takes it for whole. */
+export const send = (response: ServerResponse, { body, headers, status }: ErrorAnswer): void => {
+  if (response.headersSent) {
+    if (!response.writableEnded) response.destroy()
+    return
+  }
+  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) })
+  response.end(body)
+}
+
+/**
+ * Calls `f` once when the response is over, however it ends. A pipelined one that still waits for its turn has no socket
+ * yet, and is not told when that socket closes.
+ */
+const onceOver = ({ socket }: IncomingMessage, response: ServerResponse, f: () => void): void => {
+  if (response.socket !== null) {
+    response.once("close", f)
+    return
+  }
+  const end = (): void => {
+    response.off("close", end)
+    socket.off("close", end)
+    f()
+  }
+  // As many as a client likes to send at once.
+  socket.setMaxListeners(0)
+  response.once("close", end)
+  socket.once("close", end)
+}
+
+/** The endpoints. */
+export const make = (deps: CompletionsDeps): Completions => {
+  const { bounds, generations, guard, onEnd, runtime } = deps
+  const fork = Runtime.runFork(runtime)
+  let inProgress = 0
+
+  const admit = (request: IncomingMessage): Refusal | undefined => {
+    const refusal = guard(request) ?? notJson(request)
+    if (refusal !== undefined) return refusal
+    if (inProgress >= bounds.maxConcurrent) return shed(bounds.maxConcurrent)
+    const length = declaredLength(request)
+    return length !== undefined && length > bounds.maxBody ? tooLarge(bounds.maxBody) : undefined
+  }
+
+  const handle = (operation: Operation, request: IncomingMessage, response: ServerResponse): void => {
+    const refusal = admit(request)
+    if (refusal !== undefined) return send(response, answerRefusal(refusal, { "x-request-id": requestIdOf(request) }))
+    const lease = generations.enter()
+    const key = keyOf(request.headers)
+    const caller = lease.generation.keys.identify(key)
+    if (caller === undefined) {
+      lease.leave()
+      return send(response, answerRefusal(unauthorized(key !== undefined), { "x-request-id": requestIdOf(request) }))
+    }
+    inProgress++
+    const exchange = new Exchange(deps, operation, request, response, lease, caller)
+    const fiber = fork(exchange.run)
+    onceOver(request, response, () => {
+      inProgress--
+      fiber.unsafeInterruptAsFork(FiberId.none)
+      lease.leave()
+      if (exchange.journal !== undefined) onEnd(exchange.journal)
+    })
+  }
+
+  return { handle, inProgress: () => inProgress }
+}

@@ -1,0 +1,219 @@
+/**
+ * What a request says about its own routing, in LiteLLM's body fields and headers and in ours: read, checked against what
+ * the caller may do, and taken out of the body, so that none of it reaches a provider.
+ */
+import type { IncomingHttpHeaders } from "node:http"
+import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { LlmError } from "@switchyard/core/LlmError"
+import * as LlmRequest from "@switchyard/core/LlmRequest"
+import { Either } from "effect"
+import type { Refusal } from "./ErrorBody.js"
+import type { Requests } from "./GatewayConfig.js"
+import { type Control, ControlReader, type Problem, type Target } from "./internal/controlReader.js"
+import type { Caller } from "./KeyRing.js"
+
+/** Controls as body fields, with the header that says the same; `master` ones need the master key. */
+export const controls: ReadonlyArray<Control> = [
+  { field: "timeout", header: "timeout" },
+  { field: "stream_timeout", header: "stream-timeout" },
+  { field: "num_retries", header: "num-retries" },
+  { field: "max_fallbacks", header: "max-fallbacks" },
+  { field: "fallbacks", header: "fallbacks" },
+  { field: "context_window_fallbacks" },
+  { field: "content_policy_fallbacks" },
+  { field: "disable_fallbacks", header: "disable-fallbacks" },
+  { field: "tags", header: "tags" },
+  { field: "priority", header: "priority" },
+  { field: "cache", header: "cache" },
+  { field: "allowed_model_region", header: "region" },
+  { field: "session_id", header: "session" },
+  { field: "specific_deployment", header: "deployment", master: true },
+  { field: "cooldown_time", header: "cooldown-time", master: true },
+  { field: "mock_response", master: true },
+  { field: "mock_timeout", master: true },
+  { field: "mock_testing_fallbacks", master: true },
+  { field: "mock_testing_context_fallbacks", master: true },
+  { field: "mock_testing_content_policy_fallbacks", master: true },
+  { field: "mock_testing_rate_limit_error", master: true },
+  { field: "include_fallback_errors" },
+  { field: "litellm_metadata" }
+]
+
+const byField = new Map(controls.map((control) => [control.field, control]))
+const byHeader = new Map(
+  controls.flatMap((control) => (control.header === undefined ? [] : [[control.header, control]]))
+)
+
+const ours = "x-switchyard-"
+const theirs = "x-litellm-"
+
+const invalid = (problems: ReadonlyArray<Problem>): LlmError =>
+  new LlmError({
+    reason: "InvalidRequest",
+    code: "invalid_control",
+    description: problems.map(({ expected, name }) => `${name}: expected ${expected}`).join("; ")
+  })
+
+/** Header fields that belong to one hop, name a credential, or are written by the gateway itself. */
+const notForwarded = /^x-(api-key|request-id|real-ip|forwarded|stainless|litellm|switchyard|should-retry)/
+
+/** What the caller's headers add to the request that goes out. */
+const outgoingHeaders = (headers: IncomingHttpHeaders, rules: Requests): Record<string, string> | undefined => {
+  const idempotency = headers["idempotency-key"]
+  if (rules.forwardHeaders !== true) {
+    return typeof idempotency === "string" ? { "idempotency-key": idempotency } : undefined
+  }
+  const forwarded: Record<string, string> = {}
+  if (typeof idempotency === "string") forwarded["idempotency-key"] = idempotency
+  for (const name in headers) {
+    const value = headers[name]
+    if (name.startsWith("x-") && !notForwarded.test(name) && typeof value === "string") forwarded[name] = value
+  }
+  return Object.keys(forwarded).length === 0 ? undefined : forwarded
+}
+
+/** Takes the controls out of `metadata`, whose other fields are the provider's. */
+const splitMetadata = (metadata: unknown): { readonly rest: JsonObject | undefined; readonly own: JsonObject } => {
+  if (!isJsonObject(metadata)) return { rest: undefined, own: {} }
+  const { session_id, tags, ...rest } = metadata
+  return {
+    rest: Object.keys(rest).length === 0 ? undefined : rest,
+    own: { ...(tags === undefined ? {} : { tags }), ...(session_id === undefined ? {} : { session_id }) }
+  }
+}
+
+/** The controls that a request holds, by field; undefined when it holds none, as most do. */
+const collect = (body: JsonObject, headers: IncomingHttpHeaders, reader: ControlReader): JsonObject => {
+  let found = body
+  let changed = false
+  for (const field in body) {
+    const control = byField.get(field)
+    if (control !== undefined) reader.take(control, field, body[field])
+    else if (field !== "metadata" || !isJsonObject(body.metadata)) continue
+    else if (body.metadata.tags === undefined && body.metadata.session_id === undefined) continue
+    if (!changed) found = { ...body }
+    changed = true
+    const copy = found as Record<string, unknown>
+    if (control !== undefined) delete copy[field]
+    else {
+      const { own, rest } = splitMetadata(body.metadata)
+      if (rest === undefined) delete copy.metadata
+      else copy.metadata = rest
+      for (const name in own) reader.take({ field: name }, `metadata.${name}`, own[name])
+    }
+  }
+  for (const name in headers) {
+    const isOurs = name.startsWith(ours)
+    if (!isOurs && !name.startsWith(theirs)) continue
+    const control = byHeader.get(name.slice(isOurs ? ours.length : theirs.length))
+    if (control !== undefined) reader.takeText(control, name, String(headers[name]))
+    else if (isOurs)
+      reader.problem(name, `one of the headers ${[...byHeader.keys()].map((known) => ours + known).join(", ")}`)
+  }
+  return found
+}
+
+const notAllowed = (targets: ReadonlyArray<Target> | undefined, caller: Caller): string | undefined =>
+  targets?.map((target) => (typeof target === "string" ? target : target.model)).find((model) => !caller.mayUse(model))
+
+/** Overrides that came from the caller, who may lower what is configured; the master key may also raise it. */
+const overridesOf = (
+  reader: ControlReader,
+  caller: Caller,
+  rules: Requests,
+  headers: IncomingHttpHeaders
+): LlmRequest.RequestOverrides | undefined => {
+  const overrides: { -readonly [K in keyof LlmRequest.RequestOverrides]: LlmRequest.RequestOverrides[K] } = {
+    ...reader.overrides
+  }
+  const outgoing = outgoingHeaders(headers, rules)
+  if (outgoing !== undefined) overrides.headers = outgoing
+  if (overrides.priority === undefined && rules.priority !== undefined) overrides.priority = rules.priority
+  if (rules.cacheOptIn === true && !reader.usesCache) overrides.cache = { noCache: true, noStore: true }
+  if (overrides.fault !== undefined) {
+    // A drill's answer must never be anybody else's, and its failures must close nothing for others.
+    overrides.cache = { noCache: true, noStore: true }
+    overrides.cooldown ??= 0
+  }
+  for (const _ in overrides) return caller.isMaster ? overrides : { ...overrides, lowerOnly: true }
+  return undefined
+}
+
+/** A request as the tower takes it. */
+export interface Controlled {
+  readonly request: LlmRequest.LlmRequest
+  /** The caller asked for usage at the end of the stream, or the configuration does. */
+  readonly streamUsage: boolean
+}
+
+const refuse = (problem: LlmError | Refusal): Either.Either<never, LlmError | Refusal> => Either.left(problem)
+
+const forbidden = (model: string): Refusal => ({
+  status: 403,
+  code: "model_not_allowed",
+  param: "model",
+  message: `this key may not use the model ${JSON.stringify(model.slice(0, 100))}`
+})
+
+const needsMaster = (name: string): Refusal => ({
+  status: 403,
+  code: "master_key_required",
+  param: name,
+  message: `${name} may only be set with the master key`
+})
+
+/**
+ * Makes the request of a body and its headers. Refuses (403) controls that the caller may not use, code
+ * `master_key_required`, and models that its key does not cover, `model_not_allowed`. Fails with `InvalidRequest`, code
+ * `invalid_control` for values that make no sense (all named at once), `invalid_request` for a body that is none.
+ */
+export const read = (
+  operation: LlmRequest.Operation,
+  body: JsonObject,
+  headers: IncomingHttpHeaders,
+  caller: Caller,
+  rules: Requests
+): Either.Either<Controlled, LlmError | Refusal> => {
+  const reader = new ControlReader()
+  let payload = collect(body, headers, reader)
+  if (rules.model !== undefined) payload = { ...payload, model: rules.model }
+  const beyond = caller.isMaster ? undefined : reader.masterOnly
+  if (beyond !== undefined) return refuse(needsMaster(beyond))
+  if (reader.problems.length > 0) return refuse(invalid(reader.problems))
+  const { model } = payload
+  if (typeof model === "string" && !caller.mayUse(model)) return refuse(forbidden(model))
+  const { contentPolicyFallbacks, contextWindowFallbacks, fallbacks } = reader.fallbacksFor(model)
+  const barred =
+    notAllowed(fallbacks, caller) ??
+    notAllowed(contextWindowFallbacks, caller) ??
+    notAllowed(contentPolicyFallbacks, caller)
+  if (barred !== undefined) return refuse(forbidden(barred))
+  if (fallbacks !== undefined) reader.overrides.fallbacks = fallbacks
+  if (contextWindowFallbacks !== undefined) reader.overrides.contextWindowFallbacks = contextWindowFallbacks
+  if (contentPolicyFallbacks !== undefined) reader.overrides.contentPolicyFallbacks = contentPolicyFallbacks
+  const overrides = overridesOf(reader, caller, rules, headers)
+  const tags = rules.tags === "ignore" ? [] : caller.tags.length === 0 ? reader.tags : [...caller.tags, ...reader.tags]
+  const demands =
+    rules.tagMatch === "all" && tags.length > 0 ? { ...reader.demands, tagMatch: "all" as const } : reader.demands
+  const session =
+    reader.sessionKey ?? (typeof payload.prompt_cache_key === "string" ? payload.prompt_cache_key : undefined)
+  const decoded = LlmRequest.decode(operation, payload, {
+    tags,
+    demands,
+    ...(session === undefined ? {} : { sessionKey: session }),
+    ...(caller.name === undefined ? {} : { caller: caller.name }),
+    ...(overrides === undefined ? {} : { overrides })
+  })
+  if (Either.isLeft(decoded)) return refuse(decoded.left)
+  const asked = isJsonObject(payload.stream_options) && payload.stream_options.include_usage === true
+  return Either.right({ request: decoded.right, streamUsage: asked || rules.streamUsage === true })
+}
+
+/** Names that never go upstream, for documentation. */
+export const consumed: ReadonlyArray<string> = [
+  ...controls.map(({ field }) => field),
+  "metadata.tags",
+  "metadata.session_id"
+]
+
+export type { Target }

@@ -1,0 +1,119 @@
+/**
+ * Errors as OpenAI's clients know them: a JSON body, an HTTP status, and headers that keep a client from multiplying the
+ * attempts that the gateway has made already.
+ */
+import type { AttemptReport, LlmError } from "@switchyard/core/LlmError"
+
+/** An answer that is no success. */
+export interface ErrorAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | number>>
+  /** JSON. */
+  readonly body: string
+}
+
+/** What the gateway itself says no to, before a request is routed. */
+export interface Refusal {
+  readonly status: number
+  readonly code: string
+  /** For the caller's eyes; never a secret. */
+  readonly message: string
+  /** The field that is wrong. */
+  readonly param?: string
+  /** Ms after which it is worth trying again. */
+  readonly retryAfter?: number
+}
+
+const types: Readonly<Record<number, string>> = {
+  400: "invalid_request_error",
+  401: "authentication_error",
+  403: "permission_error",
+  404: "invalid_request_error",
+  405: "invalid_request_error",
+  408: "timeout_error",
+  413: "invalid_request_error",
+  415: "invalid_request_error",
+  417: "invalid_request_error",
+  429: "rate_limit_error",
+  431: "invalid_request_error",
+  503: "service_unavailable_error",
+  504: "timeout_error"
+}
+
+const typeOf = (status: number): string => types[status] ?? "server_error"
+
+const retryAfterHeaders = (retryAfter: number | undefined): Record<string, string> =>
+  retryAfter === undefined || !Number.isFinite(retryAfter)
+    ? {}
+    : {
+        "retry-after": String(Math.max(1, Math.ceil(retryAfter / 1000))),
+        "retry-after-ms": String(Math.ceil(retryAfter))
+      }
+
+/** Characters of a message: it may quote what the caller sent. */
+const maxMessage = 2_000
+
+/** What the caller reads: the provider's own words where the request is at fault, ours before them elsewhere. */
+const messageOf = ({ description, providerMessage, reason }: LlmError): string => {
+  if (providerMessage === undefined) return description.slice(0, maxMessage)
+  const callersFault =
+    reason === "InvalidRequest" || reason === "ContextWindowExceeded" || reason === "ContentPolicyViolation"
+  return (callersFault ? providerMessage : `${description}: ${providerMessage}`).slice(0, maxMessage)
+}
+
+/** Reasons whose code says more when it is the provider's own. */
+const codeOf = (error: LlmError): string =>
+  error.reason === "InvalidRequest" && error.code !== undefined ? error.code : error.httpCode
+
+/** How an attempt went, in the words of the report. */
+const attemptOf = ({ deployment, duration, group, outcome, reason, status }: AttemptReport) => ({
+  deployment,
+  group,
+  outcome,
+  ...(reason === undefined ? {} : { reason }),
+  ...(status === undefined ? {} : { status }),
+  ...(duration === undefined ? {} : { duration_ms: Math.round(duration) })
+})
+
+/** The error object of a failed request: the body of an answer, or the data of an in-band event. */
+export const ofError = (error: LlmError): { readonly error: Readonly<Record<string, unknown>> } => ({
+  error: {
+    message: messageOf(error),
+    type: typeOf(error.httpStatus),
+    param: null,
+    code: codeOf(error),
+    reason: error.reason,
+    ...(error.attempts === undefined || error.attempts.length === 0 ? {} : { attempts: error.attempts.map(attemptOf) })
+  }
+})
+
+/** The whole answer to a failed request. */
+export const answerError = (error: LlmError, headers: Readonly<Record<string, string | number>> = {}): ErrorAnswer => ({
+  status: error.httpStatus,
+  headers: {
+    ...headers,
+    "content-type": "application/json",
+    "x-should-retry": "false",
+    ...retryAfterHeaders(error.retryAfter)
+  },
+  body: JSON.stringify(ofError(error))
+})
+
+/** The whole answer to a request that the gateway turns away. */
+export const answerRefusal = (
+  refusal: Refusal,
+  headers: Readonly<Record<string, string | number>> = {}
+): ErrorAnswer => {
+  const { code, message, param, retryAfter, status } = refusal
+  return {
+    status,
+    headers: {
+      ...headers,
+      "content-type": "application/json",
+      "x-should-retry": "false",
+      ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+      ...retryAfterHeaders(retryAfter)
+    },
+    body: JSON.stringify({ error: { message, type: typeOf(status), param: param ?? null, code } })
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * What the gateway tells a caller about its request's way, in headers: where the answer came from, and what it took.
+ */
+import type { Journal, JournalEntry } from "@switchyard/core/Journal"
+
+/** A header value: headers carry Latin-1 at most, and ids come from configurations in any language. */
+export const safe = (value: string): string => (/^[\x20-\x7e]*$/.test(value) ? value : encodeURIComponent(value))
+
+/** Ms of `entries` up to `now` in which at least one attempt was under way. */
+const busyTime = (entries: ReadonlyArray<JournalEntry>, now: number): number => {
+  let sum = 0
+  let until = Number.NEGATIVE_INFINITY
+  for (const { endedAt, startedAt } of entries) {
+    const end = endedAt ?? now
+    if (end <= until) continue
+    sum += end - Math.max(startedAt, until)
+    until = end
+  }
+  return sum
+}
+
+/**
+ * The headers of an answer: `x-switchyard-deployment`, `-group`, `-attempts`, `-fallback` (its kind), `-cooldowns` (closed
+ * deployments that were met on the way), `-cost-usd`, `-cache`, and `-overhead-ms`: the time since `receivedAt` in which no
+ * attempt was under way. Times are monotonic ms. A stream's cost is not known when its headers go out.
+ */
+export const make = (
+  requestId: string,
+  journal: Journal,
+  receivedAt: number,
+  now: number
+): Record<string, string | number> => {
+  const { answered, cache, cost, entries, fallbacks } = journal
+  const headers: Record<string, string | number> = {
+    "x-request-id": requestId,
+    "x-switchyard-attempts": journal.spent,
+    "x-switchyard-cooldowns": journal.cooldownsMet,
+    "x-switchyard-overhead-ms": Math.max(0, now - receivedAt - busyTime(entries, now)).toFixed(2)
+  }
+  const from = answered ?? journal.last
+  if (from !== undefined) {
+    headers["x-switchyard-deployment"] = safe(from.deployment)
+    headers["x-switchyard-group"] = safe(from.group)
+  }
+  const hop = fallbacks[fallbacks.length - 1]
+  if (hop !== undefined) headers["x-switchyard-fallback"] = hop.kind
+  if (cache !== undefined) headers["x-switchyard-cache"] = cache
+  if (cost !== undefined) headers["x-switchyard-cost-usd"] = cost.toFixed(9).replace(/\.?0+$/, "") || "0"
+  return headers
+}

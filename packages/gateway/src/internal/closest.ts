@@ -1,0 +1,30 @@
+/**
+ * What a misspelt name was probably meant to be.
+ */
+import leven from "leven"
+
+const normal = (name: string): string => name.toLowerCase().replace(/[-_\s]/g, "")
+
+/** Two slips, or a third of the name; one in names of three letters, where two would fit anything. */
+const slips = (name: string): number => (name.length <= 3 ? 1 : Math.max(2, Math.floor(name.length / 3)))
+
+const letters = (name: string): string => [...name].sort().join("")
+
+/** Letters in another order are one slip, not two. */
+const distanceOf = (name: string, other: string, maxDistance: number): number =>
+  name !== other && letters(name) === letters(other) ? 1 : leven(name, other, { maxDistance })
+
+/** The known name nearest to one that is not known; undefined when none is near. Case, hyphens and underscores count nothing. */
+export const closest = (name: string, known: Iterable<string>): string | undefined => {
+  const wanted = normal(name)
+  let found: string | undefined
+  let distance = slips(wanted) + 1
+  for (const candidate of known) {
+    const next = distanceOf(wanted, normal(candidate), distance)
+    if (next < distance && candidate !== name) {
+      found = candidate
+      distance = next
+    }
+  }
+  return found
+}

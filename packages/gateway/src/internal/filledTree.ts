@@ -1,0 +1,73 @@
+/**
+ * A file's tree with the environment put in. What a variable holds is text; where a number, a boolean or a URL is needed
+ * instead, the next candidate is tried, so that texts of digits stay texts wherever texts are wanted.
+ */
+import * as Environment from "../Environment.js"
+import { isSecretName } from "./shownTree.js"
+import type { MapNode, TreeNode } from "./yamlTree.js"
+
+/** A string that refers to variables. */
+export interface Dependent {
+  readonly path: string
+  /** The names of variables that are unset; empty when the string could be resolved. */
+  readonly unset: ReadonlyArray<string>
+  /** What may be put in, the likeliest first. */
+  readonly candidates: ReadonlyArray<unknown>
+}
+
+/** A tree that was filled. */
+export interface Filled {
+  readonly value: Readonly<Record<string, unknown>>
+  /** The strings that refer to variables, by path. */
+  readonly dependents: ReadonlyMap<string, Dependent>
+  /** What the variables held, longest first: never to be shown. */
+  readonly held: ReadonlyArray<string>
+}
+
+/** In place of a key that no candidate fits: the key is left out. */
+const nothing = Symbol("nothing")
+
+const candidatesOf = (parts: Environment.Parts, name: string, { text, unset }: Environment.Resolved) => {
+  if (text === undefined) return [`unset-${unset.join("-")}`, 1, true, "http://unset.invalid", nothing]
+  const plain = Environment.isWhole(parts) ? Environment.plain(text) : undefined
+  // A key of digits is a text, whatever else is said of it.
+  return plain === undefined || (typeof plain === "number" && isSecretName(name)) ? [text] : [text, plain]
+}
+
+/** Puts the environment in. `choices` says which candidate stands at a path; the first where it says nothing. */
+export const fill = (
+  root: MapNode,
+  variables: Environment.Variables,
+  choices: ReadonlyMap<string, number> = new Map()
+): Filled => {
+  const dependents = new Map<string, Dependent>()
+  const held = new Set<string>()
+
+  const text = (value: string, path: string, name: string): unknown => {
+    const parts = Environment.parse(value)
+    if (parts === undefined) return value
+    const resolved = Environment.resolve(parts, variables)
+    for (const one of resolved.held) held.add(one)
+    const candidates = candidatesOf(parts, name, resolved)
+    dependents.set(path, { path, unset: resolved.unset, candidates })
+    return candidates[choices.get(path) ?? 0]
+  }
+
+  const visit = (node: TreeNode, path: string, name: string): unknown => {
+    if (node.kind === "scalar") return typeof node.value === "string" ? text(node.value, path, name) : node.value
+    if (node.kind === "list") {
+      return node.items.map((item, index) => visit(item, `${path}[${index}]`, name)).filter((item) => item !== nothing)
+    }
+    return visitMap(node, path)
+  }
+
+  const visitMap = (node: MapNode, path: string): Record<string, unknown> =>
+    Object.fromEntries(
+      [...node.entries]
+        .map(([key, entry]) => [key, visit(entry.node, path === "" ? key : `${path}.${key}`, key)] as const)
+        .filter(([, value]) => value !== nothing)
+    )
+
+  const value = visitMap(root, "")
+  return { value, dependents, held: [...held].sort((a, b) => b.length - a.length) }
+}

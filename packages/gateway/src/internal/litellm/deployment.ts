@@ -1,0 +1,142 @@
+import * as Deployment from "@switchyard/core/Deployment"
+import * as PriceBook from "@switchyard/router/PriceBook"
+import { type Draft, firstOf, type Reader } from "./draft.js"
+import { defaultsOf, type Params } from "./params.js"
+import {
+  type Given,
+  isExpresslyOff,
+  isOn,
+  isTree,
+  isUnset,
+  perMillion,
+  seconds,
+  type Tree,
+  toNumber
+} from "./values.js"
+
+/** One deployment's settings and where each comes from. */
+export class DeploymentDraft {
+  readonly fields: Record<string, unknown> = {}
+  readonly origins = new Map<string, string>()
+
+  /** Sets a field from the file; an absent one stays absent. */
+  put(field: string, given: Given | undefined, convert: (value: unknown) => unknown = (value) => value): void {
+    if (given === undefined || this.fields[field] !== undefined) return
+    const value = convert(given.value)
+    if (isUnset(value)) return
+    this.fields[field] = value
+    if (given.path !== "") this.origins.set(field, given.path)
+  }
+}
+
+/** What the parts of a `model_list` entry say. */
+export interface Entry {
+  readonly entry: Reader
+  readonly params: Params
+  readonly info: Reader
+}
+
+const publicPrices = PriceBook.make()
+
+const limits = (made: DeploymentDraft, { entry, info, params }: Entry): void => {
+  made.put("rpm", firstOf(params.get("rpm"), entry.get("rpm")), toNumber)
+  made.put("tpm", firstOf(params.get("tpm"), entry.get("tpm")), toNumber)
+  made.put("weight", params.get("weight"), toNumber)
+  made.put("order", firstOf(params.get("order"), info.get("order")), toNumber)
+  made.put("maxParallel", params.get("max_parallel_requests"), toNumber)
+}
+
+/** Said once, wherever a `timeout` stands. */
+export const timeoutNote =
+  "Bounds each attempt as a whole: a stream that lasts longer is cut; `stream_timeout` bounds its silences."
+
+const resilience = (draft: Draft, made: DeploymentDraft, { info, params }: Entry): void => {
+  const timeout = firstOf(params.get("timeout"), params.get("request_timeout"))
+  if (timeout !== undefined) draft.noteOnce(timeout.path, timeoutNote)
+  made.put("timeout", timeout, seconds)
+  made.put("firstTokenTimeout", params.get("stream_timeout"), seconds)
+  made.put("idleTimeout", params.get("stream_timeout"), seconds)
+  made.put("maxRetries", params.get("num_retries"), toNumber)
+  made.put("cooldown", firstOf(params.get("cooldown_time"), info.get("cooldown_time")), seconds)
+  made.put("allowedFails", info.get("allowed_fails"), toNumber)
+}
+
+const prices = (draft: Draft, made: DeploymentDraft, { info, params }: Entry): void => {
+  const of = (key: string) => firstOf(params.get(key), info.get(key))
+  made.put("inputPrice", of("input_cost_per_token"), perMillion)
+  made.put("outputPrice", of("output_cost_per_token"), perMillion)
+  made.put("cachedInputPrice", params.get("cache_read_input_token_cost"), perMillion)
+  const base = of("base_model")
+  if (base === undefined || made.fields.inputPrice !== undefined || made.fields.outputPrice !== undefined) return
+  const model = String(base.value)
+  const known = publicPrices.price(
+    Deployment.make({ id: "price", group: "price", model: model === "" ? "none" : model })
+  )
+  if (known === undefined) {
+    draft.note(base.path, "No public price of this model is known; calls count as free until prices are set.")
+    return
+  }
+  made.put("inputPrice", { ...base, value: known.input })
+  made.put("cachedInputPrice", { ...base, value: known.cachedInput })
+  made.put("outputPrice", { ...base, value: known.output })
+}
+
+/** LiteLLM's words for what requests show by themselves. */
+const capabilityNames: Readonly<Record<string, string>> = {
+  function_calling: "tools",
+  response_schema: "json_schema"
+}
+
+/** What a model is taken to be able to do until the file says that it is not. */
+const assumed: ReadonlyArray<string> = ["tools", "json_schema", "vision"]
+
+/** A deployment that declares anything declares all: what it says nothing about must stay allowed. */
+const capabilities = (made: DeploymentDraft, tree: Tree, path: string): void => {
+  const declared = new Set(assumed)
+  let isAny = false
+  for (const [key, value] of Object.entries(tree)) {
+    if (!key.startsWith("supports_")) continue
+    const name = key.slice("supports_".length)
+    const capability = capabilityNames[name] ?? name
+    if (isOn(value)) declared.add(capability)
+    else if (isExpresslyOff(value)) declared.delete(capability)
+    else continue
+    isAny = true
+  }
+  if (isAny) made.put("capabilities", { value: [...declared], path })
+}
+
+const headers = (made: DeploymentDraft, params: Params, organization: Given | undefined, own: Tree): void => {
+  const extra = params.get("extra_headers")
+  const given = {
+    ...own,
+    ...(organization === undefined ? {} : { "openai-organization": organization.value }),
+    ...(isTree(extra?.value) ? extra.value : {})
+  }
+  if (extra !== undefined && !isTree(extra.value)) made.put("headers", extra)
+  else if (Object.keys(given).length > 0) {
+    made.put("headers", { value: given, path: extra?.path ?? organization?.path ?? params.get("api_key")?.path ?? "" })
+  }
+}
+
+/** Fills in everything but what says where the deployment is. `own` are the headers that its provider wants. */
+export const fill = (
+  draft: Draft,
+  made: DeploymentDraft,
+  entry: Entry,
+  organization: Given | undefined,
+  own: Tree,
+  info: Given | undefined
+): void => {
+  const { params } = entry
+  limits(made, entry)
+  resilience(draft, made, entry)
+  prices(draft, made, entry)
+  headers(made, params, organization, own)
+  made.put("tags", params.get("tags"))
+  made.put("region", firstOf(params.get("region_name"), params.get("aws_region_name"), params.get("vertex_location")))
+  made.put("contextWindow", entry.info.get("max_input_tokens"), toNumber)
+  if (info !== undefined && isTree(info.value)) capabilities(made, info.value, info.path)
+  const defaults = defaultsOf(params)
+  if (Object.keys(defaults).length > 0) made.fields.defaults = defaults
+}

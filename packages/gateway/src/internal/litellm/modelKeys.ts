@@ -1,0 +1,123 @@
+import { type Key, section } from "./key.js"
+
+const list = section("model_list")
+const params = section("litellm_params")
+const info = section("model_info")
+
+const noRegion = "Is no part of OpenAI's dialect; the deployment is reached by `api_base` and `api_key` alone."
+const elsewherePriced = "Not counted: cost is made of input, cached input and output tokens."
+
+/** Keys of `model_list` and what is below it. */
+export const modelKeys: ReadonlyArray<Key> = [
+  list.honoured("model_name", "The model group; `*` stands for any text, as in `openai/*`."),
+  list.honoured("litellm_params", "One deployment of the group; see below."),
+  list.honoured("model_info", "More about that deployment; see below."),
+  list.honoured("tpm", "Tokens per 60 s, for every strategy, unless `litellm_params.tpm` is set."),
+  list.honoured("rpm", "Requests per 60 s, for every strategy, unless `litellm_params.rpm` is set."),
+
+  params.honoured(
+    "model",
+    "`provider/model`, without its provider what is sent upstream; stars take what the group's stars matched."
+  ),
+  params.honoured("custom_llm_provider", "The provider, in place of the prefix of `model`."),
+  params.honoured("api_key", "The credential; without it the provider's own environment variable, as in LiteLLM."),
+  params.honoured("api_base", "Base URL of an OpenAI-compatible API; Azure's `/openai/deployments/…` is added."),
+  params.honoured("base_url", "The same as `api_base`."),
+  params.honoured(
+    "api_version",
+    "Azure: the `api-version` of the query; `v1`, `preview` and `latest` use the new API."
+  ),
+  params.honoured("azure_ad_token", "Azure: sent as bearer token in place of the key."),
+  params.honoured("organization", "Header `OpenAI-Organization`; a list makes one deployment of each entry."),
+  params.honoured("region_name", "The deployment's region: a request that demands one goes nowhere else."),
+  params.honoured("aws_region_name", "The deployment's region, where no `region_name` is set."),
+  params.honoured("vertex_location", "The deployment's region, where no `region_name` is set."),
+  params.warned("vertex_project", noRegion),
+  params.warned("vertex_credentials", noRegion),
+  params.honoured("litellm_credential_name", "Takes what is not set here from that entry of `credential_list`."),
+  params.honoured("timeout", "Bounds each attempt as a whole; of a stream it bounds the whole stream."),
+  params.honoured("request_timeout", "The same as `timeout`, which wins."),
+  params.honoured("stream_timeout", "Bounds a stream's first token and every silence in it, never its total."),
+  params.warned("max_retries", "Nothing below the router retries; `num_retries` counts retries.", [0, "0"]),
+  params.honoured(
+    "num_retries",
+    "Retries after a failure of this deployment; beats the router's, a request's own beats it."
+  ),
+  params.honoured("tpm", "At most so many tokens in any 60 s; weighs where no `weight` and no `rpm` is set."),
+  params.honoured("rpm", "At most so many requests in any 60 s; weighs where no `weight` is set."),
+  params.honoured("weight", "Share of the traffic under `simple-shuffle`."),
+  params.honoured("order", "Lower ones first, under every strategy, and higher ones next within the same request."),
+  params.honoured("max_parallel_requests", "Calls in flight at once, streams until they end; not derived from `rpm`."),
+  params.honoured("tags", "Choose deployments while `enable_tag_filtering` is on; `default` is special there."),
+  params.warned("tag_regex", "User agents choose no deployment; use tags."),
+  params.honoured("cooldown_time", "Seconds of this deployment's first cooldown; 0 means that it never cools."),
+  params.honoured("max_budget", "USD per `budget_duration` on this deployment; when it is used up, the others serve."),
+  params.honoured("budget_duration", "Length of the budget's window, which begins with its first call."),
+  params.honoured("input_cost_per_token", "Price for cost-based routing, budgets and reports."),
+  params.honoured("output_cost_per_token", "Price for cost-based routing, budgets and reports."),
+  params.honoured("cache_read_input_token_cost", "Price of input tokens from the provider's cache."),
+  params.warned("cache_creation_input_token_cost", elsewherePriced),
+  params.warned("input_cost_per_second", elsewherePriced),
+  params.warned("output_cost_per_second", elsewherePriced),
+  params.warned("input_cost_per_character", elsewherePriced),
+  params.warned("output_cost_per_character", elsewherePriced),
+  params.warned("output_cost_per_image", elsewherePriced),
+  params.honoured("base_model", "Gives the public price where the deployment has none of its own."),
+  params.warned("mock_response", "The provider is asked; only a request may ask for a mock, with the master key."),
+  params.warned("silent_model", "Requests are not mirrored."),
+  params.warned("drop_params", "Parameters go to the provider as they come; one that it does not know is its error."),
+  params.warned("additional_drop_params", "Parameters go to the provider as they come."),
+  params.warned("configurable_clientside_auth_params", "A request may bring neither a key nor a base URL."),
+  params.warned("use_in_pass_through", "There are no pass-through endpoints."),
+  params.warned("merge_reasoning_content_in_choices", "Reasoning stays in its own field, as the provider sends it."),
+  params.honoured("extra_headers", "Sent with every request to this deployment."),
+  params.warned("headers", "Not sent; use `extra_headers`."),
+  params.honoured("extra_body", "Its fields are sent as parameters of the model."),
+  params.honoured("temperature", "As any parameter of the model: sent where the request does not set it."),
+  params.honoured("max_tokens", "As any parameter of the model: sent where the request does not set it."),
+  params.warned("auto_router_config", "There is no semantic routing."),
+  params.warned("auto_router_config_path", "There is no semantic routing."),
+  params.warned("auto_router_default_model", "There is no semantic routing."),
+  params.warned("auto_router_embedding_model", "There is no semantic routing."),
+  params.warned("itpm", "Tokens are limited together: use `tpm`."),
+  params.warned("otpm", "Tokens are limited together: use `tpm`."),
+  params.warned("tenant_id", "No token is fetched from Entra ID; set `api_key` or `azure_ad_token`."),
+  params.warned("client_id", "No token is fetched from Entra ID; set `api_key` or `azure_ad_token`."),
+  params.warned("client_secret", "No token is fetched from Entra ID; set `api_key` or `azure_ad_token`."),
+  params.warned("cache_control_injection_points", "Messages are never altered."),
+  params.warned("guardrails", "Requests and answers are not inspected."),
+  params.warned("fallbacks", "Put it under `router_settings.fallbacks`."),
+  params.warned("metadata", "Is no part of what the model is asked, and not sent."),
+
+  info.honoured("id", "The deployment's id; state, metrics and `specific_deployment` go by it."),
+  info.honoured("base_model", "As `litellm_params.base_model`, which wins."),
+  info.honoured("mode", "Only `chat` and `completion` deployments are probed."),
+  info.accepted("max_tokens", "Describes the model; what a model may write is the provider's to refuse."),
+  info.honoured("max_input_tokens", "Prompts that are longer go elsewhere; always checked."),
+  info.accepted("max_output_tokens", "Describes the model; what a model may write is the provider's to refuse."),
+  info.honoured("input_cost_per_token", "As `litellm_params.input_cost_per_token`, which wins."),
+  info.honoured("output_cost_per_token", "As `litellm_params.output_cost_per_token`, which wins."),
+  info.warned("tier", "Callers have no tiers; use tags."),
+  info.warned("team_id", "Every key may use the deployment, unless its `groups` say otherwise: there are no teams."),
+  info.warned("team_public_model_name", "The group is known by `model_name` alone: there are no teams."),
+  info.warned("access_groups", "What a key may use is said by the key: `keys[].groups`."),
+  info.honoured("supports_function_calling", "`false` keeps requests with tools away."),
+  info.honoured("supports_response_schema", "`false` keeps requests for a JSON schema away."),
+  info.honoured("supports_vision", "`false` keeps requests with images away."),
+  info.honoured("supports_reasoning", "`true` gives the first token more time."),
+  info.honoured("supports_web_search", "Any other `supports_…` is a capability that a request may demand."),
+  info.honoured("supported_environments", "Left out where `LITELLM_ENVIRONMENT` is another one."),
+  info.warned("health_check_model", "The deployment's own model is probed."),
+  info.honoured("disable_background_health_check", "The deployment is not probed."),
+  info.warned("health_check_timeout", "Set `healthProbes.timeout` for all deployments."),
+  info.honoured(
+    "allowed_fails",
+    "Failures in 60 s that are borne; one more cools the deployment, so 0 means the first."
+  ),
+  info.warned("allowed_fails_policy", "Set `router_settings.allowed_fails_policy` for all deployments."),
+  info.honoured("cooldown_time", "As `litellm_params.cooldown_time`, which wins."),
+  info.honoured("blocked", "`true` leaves the deployment out."),
+  info.honoured("order", "As `litellm_params.order`, which wins."),
+  info.warned("enable_tag_filtering", "Tag filtering is on or off for all: `router_settings.enable_tag_filtering`."),
+  info.warned("allow_fail_open", "A group without an open deployment fails, or goes to its fallbacks.")
+]

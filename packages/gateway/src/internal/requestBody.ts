@@ -1,0 +1,87 @@
+import { isUtf8 } from "node:buffer"
+import type { IncomingMessage } from "node:http"
+import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { Effect, Either } from "effect"
+import type { Refusal } from "../ErrorBody.js"
+
+/** The refusal of a body that is larger than `max` bytes. */
+export const tooLarge = (max: number): Refusal => ({
+  status: 413,
+  code: "request_too_large",
+  message: `the request's body is larger than ${max} bytes`
+})
+
+/** What a request says about its body's length; undefined when it does not. */
+export const declaredLength = (request: IncomingMessage): number | undefined => {
+  const value = request.headers["content-length"]
+  return value === undefined ? undefined : Number(value)
+}
+
+/**
+ * The bytes of a request. What comes after the bound is read and dropped, so that the client gets to read the refusal; how
+ * long that may take is bounded by the server's `requestTimeout`. A client that goes away ends nothing here: the server
+ * interrupts the fiber.
+ */
+export const readBody = (request: IncomingMessage, max: number): Effect.Effect<Buffer, Refusal> =>
+  Effect.async<Buffer, Refusal>((resume) => {
+    let chunks: Array<Buffer> = []
+    let size = 0
+    const onData = (chunk: Buffer): void => {
+      size += chunk.length
+      if (size <= max) chunks.push(chunk)
+      else if (chunks.length > 0 || chunk.length === size) {
+        chunks = []
+        resume(Effect.fail(tooLarge(max)))
+      }
+    }
+    const onEnd = (): void => {
+      if (size > max) return
+      const only = chunks[0]
+      resume(Effect.succeed(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size)))
+    }
+    request.on("data", onData)
+    request.on("end", onEnd)
+  })
+
+const bad = (code: string, message: string): Either.Either<never, Refusal> =>
+  Either.left({ status: 400, code, message })
+
+/** Whether objects and lists nest deeper than `max`; walks without recursion, and stops at the first that does. */
+const isDeeper = (root: JsonObject, max: number): boolean => {
+  let level: Array<object> = [root]
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > max) return true
+    const next: Array<object> = []
+    for (const parent of level) {
+      if (Array.isArray(parent)) {
+        for (const child of parent) if (typeof child === "object" && child !== null) next.push(child)
+      } else {
+        for (const key in parent) {
+          const child = (parent as JsonObject)[key]
+          if (typeof child === "object" && child !== null) next.push(child)
+        }
+      }
+    }
+    level = next
+  }
+  return false
+}
+
+/** The JSON object in a body, or what is wrong with it; never a quote from it. */
+export const parseBody = (bytes: Buffer, maxDepth: number): Either.Either<JsonObject, Refusal> => {
+  if (bytes.length === 0) return bad("empty_body", "the request has no body; a JSON object is expected")
+  if (!isUtf8(bytes)) return bad("invalid_utf8", "the request's body is not valid UTF-8")
+  let value: unknown
+  try {
+    value = JSON.parse(bytes.toString("utf8"))
+  } catch (cause) {
+    const position = /at position (\d+)/.exec(String(cause))?.[1]
+    return bad(
+      "invalid_json",
+      `the request's body is not valid JSON${position === undefined ? "" : ` (at character ${position})`}`
+    )
+  }
+  if (!isJsonObject(value)) return bad("invalid_json", "the request's body is JSON, but not an object")
+  if (isDeeper(value, maxDepth)) return bad("too_deep", `the request's body nests deeper than ${maxDepth} levels`)
+  return Either.right(value)
+}

@@ -1,0 +1,248 @@
+/**
+ * A YAML text as a tree in which every node knows its file, line and column. Merge keys and aliases are followed, bounded.
+ */
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseDocument,
+  type Scalar,
+  type YAMLError
+} from "yaml"
+import type { Problem } from "../Problem.js"
+
+/** Where something stands. Lines and columns count from 1. */
+export interface Place {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+interface Common {
+  readonly place: Place
+  /** Nodes at and below this one, each alias counted with all that it stands for. */
+  readonly size: number
+}
+
+/** A single value. */
+export interface ScalarNode extends Common {
+  readonly kind: "scalar"
+  readonly value: string | number | boolean | null
+}
+
+/** A list. */
+export interface ListNode extends Common {
+  readonly kind: "list"
+  readonly items: ReadonlyArray<TreeNode>
+}
+
+/** A value under a key, and where the key stands. */
+export interface Entry {
+  readonly place: Place
+  readonly node: TreeNode
+}
+
+/** An object. */
+export interface MapNode extends Common {
+  readonly kind: "map"
+  readonly entries: ReadonlyMap<string, Entry>
+}
+
+/** One node of a file. */
+export type TreeNode = ScalarNode | ListNode | MapNode
+
+/** A text that was parsed. */
+export interface ParsedText {
+  /** Undefined when the text has mistakes that leave its meaning open, or says nothing. */
+  readonly root: TreeNode | undefined
+  readonly problems: ReadonlyArray<Problem>
+}
+
+/** Nodes of one file, aliases expanded. */
+const maxNodes = 100_000
+
+/** Messages that may quote the text, which may be a secret. */
+const quoting: Readonly<Record<string, string>> = {
+  BAD_DQ_ESCAPE: "no such escape sequence in a string in double quotes",
+  UNEXPECTED_TOKEN: "this cannot stand here",
+  TAG_RESOLVE_FAILED: "a tag that means nothing here",
+  RESOURCE_EXHAUSTION: "nested too deeply",
+  MULTIPLE_DOCS: "a file holds one document, and a second one begins here",
+  DUPLICATE_KEY: "this key stands here twice",
+  NON_STRING_KEY: "a key must be plain text",
+  BAD_DIRECTIVE: "no such directive"
+}
+
+const says = (error: Pick<YAMLError, "code" | "message">): string => quoting[error.code] ?? error.message
+
+/** YAML 1.1, which LiteLLM reads, has more words for a boolean, and underscores in numbers. */
+const plainValue = (text: string): string | number | boolean => {
+  if (/^(yes|Yes|YES|on|On|ON)$/.test(text)) return true
+  if (/^(no|No|NO|off|Off|OFF)$/.test(text)) return false
+  if (/^[-+]?[1-9][0-9_]*$/.test(text)) return Number(text.replaceAll("_", ""))
+  return text
+}
+
+const scalarValue = (node: Scalar): ScalarNode["value"] => {
+  const { value } = node
+  if (typeof value === "string") return node.type === "PLAIN" && node.tag === undefined ? plainValue(value) : value
+  if (typeof value === "number" || typeof value === "boolean" || value === null) return value
+  return String(value)
+}
+
+const isMergeKey = (node: ParsedNode): boolean =>
+  isScalar(node) && node.type === "PLAIN" && (node.source === "<<" || typeof node.value === "symbol")
+
+const keyText = (node: ParsedNode): string | undefined => {
+  if (!isScalar(node)) return undefined
+  return typeof node.value === "string" ? node.value : (node.source ?? String(node.value))
+}
+
+/** Parses a text; `file` is its name in problems. */
+export const parse = (text: string, file: string): ParsedText => {
+  const lines = new LineCounter()
+  const problems: Array<Problem> = []
+  const placeAt = (offset: number): Place => {
+    const { col, line } = lines.linePos(offset)
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1) }
+  }
+  const placeOf = (node: ParsedNode | null | undefined, parent: Place): Place =>
+    node?.range === undefined || node.range === null ? parent : placeAt(node.range[0])
+  const report = (place: Place, message: string, severity: Problem["severity"] = "error") =>
+    problems.push({ severity, path: "", message, ...place })
+
+  let document: Document.Parsed
+  try {
+    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
+  } catch {
+    return {
+      root: undefined,
+      problems: [{ severity: "error", path: "", message: "not YAML", file, line: 1, column: 1 }]
+    }
+  }
+  for (const error of document.errors) report(placeAt(error.pos[0]), says(error))
+  for (const warning of document.warnings) report(placeAt(warning.pos[0]), says(warning), "warning")
+  if (document.errors.some((error) => error.code !== "DUPLICATE_KEY")) return { root: undefined, problems }
+
+  const anchors = new Map<string, TreeNode | "open">()
+  let tooLarge = false
+  const nothing = (place: Place): ScalarNode => ({ kind: "scalar", place, size: 1, value: null })
+
+  const mergeInto = (entries: Map<string, Entry>, node: TreeNode): void => {
+    const sources = node.kind === "list" ? node.items : [node]
+    for (const source of sources) {
+      if (source.kind !== "map") {
+        report(node.place, "a merge key (<<) takes an object, or a list of them")
+        continue
+      }
+      for (const [key, entry] of source.entries) if (!entries.has(key)) entries.set(key, entry)
+    }
+  }
+
+  const content = (node: ParsedNode, place: Place): TreeNode => {
+    if (isMap(node)) {
+      const entries = new Map<string, Entry>()
+      const merged: Array<TreeNode> = []
+      for (const pair of node.items) {
+        const keyPlace = placeOf(pair.key, place)
+        const value = pair.value === null ? nothing(keyPlace) : build(pair.value, keyPlace)
+        const key = keyText(pair.key)
+        if (isMergeKey(pair.key)) merged.push(value)
+        else if (key === undefined) report(keyPlace, "a key must be plain text")
+        else if (!entries.has(key)) entries.set(key, { place: keyPlace, node: value })
+      }
+      for (const source of merged) mergeInto(entries, source)
+      let size = 1
+      for (const entry of entries.values()) size += entry.node.size
+      return { kind: "map", place, size, entries }
+    }
+    if (isSeq(node)) {
+      const items = node.items.map((item) => build(item as ParsedNode, place))
+      return { kind: "list", place, size: items.reduce((sum, item) => sum + item.size, 1), items }
+    }
+    return isScalar(node) ? { kind: "scalar", place, size: 1, value: scalarValue(node) } : nothing(place)
+  }
+
+  const build = (node: ParsedNode | null, parent: Place): TreeNode => {
+    const place = placeOf(node, parent)
+    if (node === null) return nothing(place)
+    if (isAlias(node)) {
+      const target = anchors.get(node.source)
+      if (target !== undefined && target !== "open") return target
+      report(place, target === undefined ? "no anchor of this name stands before it" : "an alias inside its own anchor")
+      return nothing(place)
+    }
+    const { anchor } = node as { readonly anchor?: string }
+    if (anchor !== undefined) anchors.set(anchor, "open")
+    const built = content(node, place)
+    if (anchor !== undefined) anchors.set(anchor, built)
+    if (built.size <= maxNodes) return built
+    if (!tooLarge) report(place, `more than ${maxNodes} values, aliases counted with all that they stand for`)
+    tooLarge = true
+    return nothing(place)
+  }
+
+  const root = document.contents === null ? undefined : build(document.contents, placeAt(0))
+  return { root: tooLarge ? undefined : root, problems }
+}
+
+/** A node without its places. */
+export const toValue = (node: TreeNode): unknown => {
+  if (node.kind === "scalar") return node.value
+  if (node.kind === "list") return node.items.map(toValue)
+  return Object.fromEntries([...node.entries].map(([key, entry]) => [key, toValue(entry.node)]))
+}
+
+/** Where a path leads in a tree. */
+export interface Location {
+  readonly place: Place
+  /** The node there, or the nearest one above it. */
+  readonly node: TreeNode
+  /** Whether the path leads all the way. */
+  readonly exact: boolean
+}
+
+/**
+ * Finds a path such as `a.b[2].c`. A key may hold dots itself, so at each object the longest key that fits is taken. A path
+ * that does not lead all the way gives the nearest node above.
+ */
+export const locate = (root: TreeNode, path: string): Location => {
+  let location: Location = { place: root.place, node: root, exact: path === "" }
+  let rest = path
+  while (rest !== "") {
+    const { node } = location
+    const next = node.kind === "map" ? intoMap(node, rest) : node.kind === "list" ? intoList(node, rest) : undefined
+    if (next === undefined) return { ...location, exact: false }
+    rest = next.rest
+    location = { place: next.place, node: next.node, exact: rest === "" }
+  }
+  return location
+}
+
+interface Step extends Entry {
+  readonly rest: string
+}
+
+const intoMap = (node: MapNode, path: string): Step | undefined => {
+  let best: string | undefined
+  for (const key of node.entries.keys()) {
+    const after = path[key.length]
+    const fits = path.startsWith(key) && (after === undefined || after === "." || after === "[")
+    if (fits && (best === undefined || key.length > best.length)) best = key
+  }
+  const entry = best === undefined ? undefined : node.entries.get(best)
+  if (best === undefined || entry === undefined) return undefined
+  return { ...entry, rest: path.slice(best.length).replace(/^\./, "") }
+}
+
+const intoList = (node: ListNode, path: string): Step | undefined => {
+  const index = /^\[(\d+)\]\.?/.exec(path)
+  const item = index === null ? undefined : node.items[Number(index[1])]
+  return index === null || item === undefined
+    ? undefined
+    : { place: item.place, node: item, rest: path.slice(index[0].length) }
+}

@@ -1,0 +1,207 @@
+/**
+ * A gateway as a whole, over real sockets: how it starts, changes its configuration and ends.
+ */
+import { request as httpRequest } from "node:http"
+import { describe, expect, it } from "@effect/vitest"
+import * as FakeProvider from "@switchyard/testing/FakeProvider"
+import { Effect, Either, Exit, Fiber, Scope } from "effect"
+import * as Gateway from "../src/Gateway.js"
+import * as GatewayConfig from "../src/GatewayConfig.js"
+
+const config = (settings: object): GatewayConfig.GatewayConfig =>
+  Either.getOrThrowWith(GatewayConfig.decode({ server: { port: 0 }, ...settings }), (error) => error)
+
+const deployment = (provider: FakeProvider.FakeProvider, id = provider.name) => ({
+  id,
+  group: "smart",
+  model: "gpt-4o",
+  baseUrl: provider.url
+})
+
+interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+}
+
+const post = (url: string, body: object, headers: Record<string, string> = {}): Effect.Effect<Answer> =>
+  Effect.promise(async () => {
+    const answer = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body)
+    })
+    return { status: answer.status, headers: answer.headers, text: await answer.text() }
+  })
+
+const chat = { model: "smart", messages: [{ role: "user", content: "Where to?" }] }
+
+/** A request with a Host header of its own, which fetch does not allow. */
+const withHost = (url: string, host: string): Effect.Effect<number> =>
+  Effect.async((resume) => {
+    const sent = httpRequest(`${url}/v1/chat/completions`, { method: "POST", headers: { host } }, (answer) => {
+      answer.resume()
+      resume(Effect.succeed(answer.statusCode ?? 0))
+    })
+    sent.end("{}")
+  })
+
+describe("Gateway", () => {
+  it.scopedLive("answers with the body of the provider, and says in headers where it came from", () =>
+    Effect.gen(function* () {
+      const provider = yield* FakeProvider.make({ name: "east" })
+      const gateway = yield* Gateway.make({ config: config({ deployments: [deployment(provider)] }) })
+      const answer = yield* post(`${gateway.url}/v1/chat/completions`, chat, { "x-request-id": "my-id" })
+      expect(answer.status).toBe(200)
+      expect(JSON.parse(answer.text)).toMatchObject({ model: "gpt-4o", choices: [{ finish_reason: "stop" }] })
+      expect(Object.fromEntries(answer.headers)).toMatchObject({
+        "x-request-id": "my-id",
+        "x-switchyard-deployment": "east",
+        "x-switchyard-group": "smart",
+        "x-switchyard-attempts": "1"
+      })
+      expect(Number(answer.headers.get("x-switchyard-overhead-ms"))).toBeGreaterThanOrEqual(0)
+    })
+  )
+
+  it.scopedLive("a failover shows in the headers: attempts, fallback kind, and the group that answered", () =>
+    Effect.gen(function* () {
+      const down = yield* FakeProvider.make({ name: "down" })
+      const spare = yield* FakeProvider.make({ name: "spare" })
+      yield* down.behave({ status: 503 })
+      const gateway = yield* Gateway.make({
+        config: config({
+          deployments: [deployment(down), { ...deployment(spare), group: "other" }],
+          fallback: { chains: { general: { smart: ["other"] } } },
+          retry: { attempts: 1 }
+        })
+      })
+      const answer = yield* post(`${gateway.url}/v1/chat/completions`, chat)
+      expect(answer.status).toBe(200)
+      expect(Object.fromEntries(answer.headers)).toMatchObject({
+        "x-switchyard-deployment": "spare",
+        "x-switchyard-group": "other",
+        "x-switchyard-attempts": "2",
+        "x-switchyard-fallback": "general"
+      })
+    })
+  )
+
+  it.scopedLive("the last error tells its attempts, when to come back, and that a client need not retry", () =>
+    Effect.gen(function* () {
+      const provider = yield* FakeProvider.make({ name: "busy" })
+      yield* provider.behave({ status: 429, headers: { "retry-after": "7" } })
+      const gateway = yield* Gateway.make({ config: config({ deployments: [deployment(provider)] }) })
+      const answer = yield* post(`${gateway.url}/v1/chat/completions`, chat)
+      expect(answer.status).toBe(429)
+      expect(answer.headers.get("x-should-retry")).toBe("false")
+      expect(answer.headers.get("retry-after")).toBe("7")
+      expect(JSON.parse(answer.text)).toMatchObject({
+        error: {
+          type: "rate_limit_error",
+          code: "rate_limit_exceeded",
+          attempts: [{ deployment: "busy", outcome: "failed", reason: "RateLimited", status: 429 }]
+        }
+      })
+    })
+  )
+
+  it.scopedLive("without a key only this machine's own programs are served", () =>
+    Effect.gen(function* () {
+      const provider = yield* FakeProvider.make()
+      const open = config({ deployments: [deployment(provider)] })
+      const gateway = yield* Gateway.make({ config: open })
+      expect(gateway.isOpen).toBe(true)
+      expect(yield* withHost(gateway.url, "evil.example")).toBe(403)
+      expect((yield* post(`${gateway.url}/v1/chat/completions`, chat, { origin: "https://evil.example" })).status).toBe(
+        403
+      )
+      expect((yield* post(`${gateway.url}/v1/chat/completions`, chat)).status).toBe(200)
+      const exposed = yield* Effect.flip(Effect.scoped(Gateway.make({ config: open }, { host: "0.0.0.0" })))
+      expect(exposed).toMatchObject({ _tag: "ConfigError", issues: [{ path: "server.host", value: '"0.0.0.0"' }] })
+    })
+  )
+
+  it.scopedLive("says so when another program has the port", () =>
+    Effect.gen(function* () {
+      const provider = yield* FakeProvider.make()
+      const settings = config({ deployments: [deployment(provider)] })
+      const { port } = yield* Gateway.make({ config: settings })
+      const error = yield* Effect.flip(Effect.scoped(Gateway.make({ config: settings }, { port })))
+      expect(error.message).toBe(`cannot listen on 127.0.0.1:${port}: another program listens there`)
+    })
+  )
+
+  it.scopedLive("a reload changes where requests go, and a call in flight ends where it began", () =>
+    Effect.gen(function* () {
+      const before = yield* FakeProvider.make({ name: "before" })
+      const after = yield* FakeProvider.make({ name: "after" })
+      yield* before.next({ latencyMs: 300 })
+      const gateway = yield* Gateway.make({ config: config({ deployments: [deployment(before)] }) })
+      const inFlight = yield* Effect.fork(post(`${gateway.url}/v1/chat/completions`, chat))
+      yield* before.awaitEntry(() => true)
+      yield* gateway.reload({ config: config({ deployments: [deployment(after)] }) })
+      const next = yield* post(`${gateway.url}/v1/chat/completions`, chat)
+      expect(next.headers.get("x-switchyard-deployment")).toBe("after")
+      const old = yield* Fiber.join(inFlight)
+      expect(old.status).toBe(200)
+      expect(old.headers.get("x-switchyard-deployment")).toBe("before")
+      expect(gateway.generations.current().number).toBe(2)
+    })
+  )
+
+  it.scopedLive("a reload that would leave the door open is refused, and the old configuration stays", () =>
+    Effect.gen(function* () {
+      const provider = yield* FakeProvider.make()
+      const guarded = config({ deployments: [deployment(provider)], masterKey: "sk-m" })
+      const gateway = yield* Gateway.make({ config: guarded }, { host: "0.0.0.0" })
+      const error = yield* Effect.flip(gateway.reload({ config: config({ deployments: [deployment(provider)] }) }))
+      expect(error.issues[0]?.path).toBe("server.host")
+      expect(gateway.generations.current().number).toBe(1)
+      expect((yield* post(`http://127.0.0.1:${gateway.port}/v1/chat/completions`, chat)).status).toBe(401)
+    })
+  )
+
+  it.scopedLive("an ending gateway lets calls in flight finish and takes no new ones", () =>
+    Effect.gen(function* () {
+      const provider = yield* FakeProvider.make()
+      yield* provider.next({ latencyMs: 400 })
+      const scope = yield* Scope.make()
+      const gateway = yield* Gateway.make({ config: config({ deployments: [deployment(provider)] }) }).pipe(
+        Scope.extend(scope)
+      )
+      const inFlight = yield* Effect.fork(post(`${gateway.url}/v1/chat/completions`, chat))
+      yield* provider.awaitEntry(() => true)
+      const ending = yield* Effect.fork(Scope.close(scope, Exit.void))
+      expect((yield* Fiber.join(inFlight)).status).toBe(200)
+      yield* Fiber.join(ending)
+      const refused = yield* Effect.exit(
+        Effect.tryPromise(() => fetch(`${gateway.url}/v1/chat/completions`, { method: "POST", body: "{}" }))
+      )
+      expect(Exit.isFailure(refused)).toBe(true)
+    })
+  )
+
+  it.scopedLive("an ending gateway cuts calls that outlast the drain time, and aborts their upstream", () =>
+    Effect.gen(function* () {
+      const provider = yield* FakeProvider.make()
+      yield* provider.behave({ hang: true })
+      const scope = yield* Scope.make()
+      const gateway = yield* Gateway.make({
+        config: config({ deployments: [deployment(provider)], server: { port: 0, drainTimeout: 100 } })
+      }).pipe(Scope.extend(scope))
+      const inFlight = yield* Effect.fork(
+        Effect.exit(
+          Effect.tryPromise(() =>
+            fetch(`${gateway.url}/v1/chat/completions`, { method: "POST", body: JSON.stringify(chat) })
+          )
+        )
+      )
+      yield* provider.awaitEntry(() => true)
+      yield* Scope.close(scope, Exit.void)
+      expect(Exit.isFailure(yield* Fiber.join(inFlight))).toBe(true)
+      const entry = yield* provider.awaitEntry(({ end }) => end === "clientAborted")
+      expect(entry.end).toBe("clientAborted")
+    })
+  )
+})

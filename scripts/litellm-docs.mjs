@@ -1,0 +1,80 @@
+// Writes docs/litellm-config.md from the table of keys that the gateway translates and warns by; `--check` fails when the
+// document is not what the table says.
+import { readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { tsImport } from "tsx/esm/api"
+
+const document = "docs/litellm-config.md"
+const path = fileURLToPath(new URL(`../${document}`, import.meta.url))
+const { keys } = await tsImport("../packages/gateway/src/internal/litellm/keys.ts", import.meta.url)
+
+const sections = [
+  ["file", "Top level", "Any other key at the top is one of our own settings."],
+  ["model_list", "`model_list[]`", ""],
+  [
+    "litellm_params",
+    "`model_list[].litellm_params`",
+    "Any other key is a parameter of the model and is sent where the request does not set it. One that looks like a\nmisspelt setting, or belongs to another dialect (`aws_…`, `vertex_…`), is warned about and not sent."
+  ],
+  ["model_info", "`model_list[].model_info`", "Any other key is warned about."],
+  ["router_settings", "`router_settings`", "Any other key is warned about, with the name that was probably meant."],
+  ["routing_strategy_args", "`router_settings.routing_strategy_args`", ""],
+  ["litellm_settings", "`litellm_settings`", "Any other key is warned about, with the name that was probably meant."],
+  ["cache_params", "`litellm_settings.cache_params`", ""],
+  ["general_settings", "`general_settings`", "Any other key is warned about, with the name that was probably meant."],
+  ["request", "What a request may say", "In the body, or as a header `x-litellm-…`. None of it goes upstream."]
+]
+
+const cell = (text) => text.replaceAll("|", "\\|")
+
+const row = ({ how, key, support }) => `| \`${key}\` | ${support} | ${cell(how)} |`
+
+const sectionText = ([section, title, more]) => {
+  const rows = keys.filter((key) => key.section === section).map(row)
+  const lead = more === "" ? "" : `${more}\n\n`
+  return `## ${title}\n\n${lead}| key | | |\n|---|---|---|\n${rows.join("\n")}\n`
+}
+
+const text = `# LiteLLM's \`config.yaml\`
+
+<!-- Written by scripts/litellm-docs.mjs; edit the tables in packages/gateway/src/internal/litellm. -->
+
+The gateway reads a LiteLLM proxy's file unchanged. Each key is \`honoured\`, \`warned\` (the check of the file names its path
+and says what happens instead), or \`accepted\` (there is nothing to do, and nothing that anybody would miss). A value that
+asks for nothing (\`false\`, an empty list) is never warned about. \`switchyard check FILE\` shows it all.
+
+Rules for the whole file:
+
+- \`router_settings\` wins over \`litellm_settings\`; an empty list counts as unset, 0 does not.
+- Seconds, as LiteLLM has them, also as fractions and as strings like \`"10"\`.
+- A deployment without \`model_info.id\` gets an id made of its group, provider, model and host, with \`#2\`, \`#3\` where several
+  are alike; limits, weights and keys take no part in it.
+- A deployment that nobody can reach (a provider without an OpenAI-compatible API at a known address, such as Bedrock,
+  without \`api_base\`) is left out with a warning, and so are fallback targets that only it would serve.
+- Keys and base URLs that the file does not give come from the provider's own environment variables (\`OPENAI_API_KEY\`).
+
+What differs from LiteLLM on purpose:
+
+- The first cooldown is 5 s and doubles up to 20 s while a deployment does not recover; \`cooldown_time\` sets the first.
+- \`allowed_fails: 3\` is a real 3: the fourth failure within 60 s cools the deployment.
+- \`timeout\` bounds an attempt as a whole, \`stream_timeout\` the silences of a stream; the whole request has 600 s.
+- A refusal by a safety system leads to \`content_policy_fallbacks\` alone, never to \`fallbacks\`.
+- Bad requests are never retried, and never count against a deployment, whatever a policy says.
+- Cached answers belong to the caller that asked; limits, budgets and the cache belong to this process.
+
+${sections.map(sectionText).join("\n")}`
+
+if (process.argv.includes("--check")) {
+  let found = ""
+  try {
+    found = readFileSync(path, "utf8")
+  } catch {}
+  if (found !== text) {
+    console.error(`${document} is not what the table of keys says: node scripts/litellm-docs.mjs writes it.`)
+    process.exit(1)
+  }
+  console.log(`${document}: ${keys.length} keys, up to date`)
+} else {
+  writeFileSync(path, text)
+  console.log(`${document}: ${keys.length} keys written`)
+}
