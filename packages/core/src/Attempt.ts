@@ -7,6 +7,7 @@ import type { JournalEntry } from "./Journal.js"
 import type { LlmRequest } from "./LlmRequest.js"
 import type { Outcome } from "./Outcome.js"
 import type { Slot } from "./Slot.js"
+import type { TraceContext } from "./TraceContext.js"
 
 /** A request together with the deployment that was chosen for it. Made by the Balancer, which writes it into the journal. */
 export class Attempt implements JournalEntry {
@@ -18,6 +19,8 @@ export class Attempt implements JournalEntry {
   connectTimeout: number | undefined
   /** USD; set by the Cost layer when the attempt settles and a price is known. */
   cost: number | undefined
+  /** The place of the attempt itself in a trace; set by a tracing layer, undefined without one. */
+  trace: TraceContext | undefined
 
   constructor(
     /** 1 for the first attempt of the request. */

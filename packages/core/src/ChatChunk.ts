@@ -29,6 +29,13 @@ export class StreamFacts {
   /** The last finish reason; undefined until one came. */
   finishReason: string | undefined
   usage: Usage | undefined
+  /** The answer's id; undefined until one came. */
+  id: string | undefined
+  /** The model that answers, by the provider's own name; undefined until it came. */
+  model: string | undefined
+  /** What was kept of the text of the first choice, for `keepText`. */
+  keptText = ""
+  private room = 0
   /** The answer's id and reasoning signatures: state that only the issuing deployment understands. */
   readonly issued = new Set<string>()
   private readonly unfinished = new Set<number>()
@@ -41,7 +48,12 @@ export class StreamFacts {
 
   /** Takes in one chunk. */
   read(chunk: JsonObject): void {
-    if (this.issued.size === 0 && nonEmpty(chunk.id)) this.issued.add(chunk.id)
+    if (this.id === undefined && nonEmpty(chunk.id)) {
+      this.id = chunk.id
+      if (this.issued.size === 0) this.issued.add(chunk.id)
+    }
+    if (this.model === undefined && nonEmpty(chunk.model)) this.model = chunk.model
+    if (this.room > 0) this.keep(chunk)
     if (chunk.usage !== undefined && chunk.usage !== null) {
       const usage = fromOpenAi(chunk.usage)
       if (usage !== undefined) this.usage = usage
@@ -51,6 +63,19 @@ export class StreamFacts {
     for (const choice of choices) {
       if (isJsonObject(choice)) this.readChoice(choice)
     }
+  }
+
+  /** Keeps the text of the first choice from now on, at most `length` characters; `before` came already. Later calls do nothing. */
+  keepText(length: number, before: ReadonlyArray<StreamEvent>): void {
+    if (this.room > 0 || this.keptText !== "") return
+    this.room = length
+    for (const { json } of before) if (this.room > 0) this.keep(json)
+  }
+
+  private keep(chunk: JsonObject): void {
+    const added = text(chunk).slice(0, this.room)
+    this.keptText += added
+    this.room -= added.length
   }
 
   private readChoice(choice: JsonObject): void {

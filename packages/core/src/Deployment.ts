@@ -45,6 +45,8 @@ export const DeploymentConfig = Schema.Struct({
   maxParallel: Schema.optional(Field.count),
   /** Total time of one attempt. Unset: only the request's deadline bounds it. */
   timeout: Schema.optional(Field.duration),
+  /** Total time of one streaming attempt; infinite means none. Unset: as `timeout`. */
+  streamTimeout: Schema.optional(Field.duration),
   /** Time to the first token of a stream. Unset: the Timeouts layer's rule. */
   firstTokenTimeout: Schema.optional(Field.duration),
   /** Silence allowed between two chunks of a stream. Unset: the Timeouts layer's option. */
@@ -96,6 +98,8 @@ export interface Deployment {
   /** ms */
   readonly timeout: number | undefined
   /** ms */
+  readonly streamTimeout: number | undefined
+  /** ms */
   readonly firstTokenTimeout: number | undefined
   /** ms */
   readonly idleTimeout: number | undefined
@@ -133,6 +137,7 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   tpm: config.tpm,
   maxParallel: config.maxParallel,
   timeout: ms(config.timeout),
+  streamTimeout: ms(config.streamTimeout),
   firstTokenTimeout: ms(config.firstTokenTimeout),
   idleTimeout: ms(config.idleTimeout),
   maxRetries: config.maxRetries,

@@ -78,6 +78,11 @@ export class EventStream {
     }
   }
 
+  /** Keeps the text of the answer in `facts.keptText`, at most `length` characters; what was read before is not in it. */
+  keepText(length: number): void {
+    this.facts.keepText(length, this.queue)
+  }
+
   /** Takes an event that is no JSON object: it may have held text, so by default the stream is cut here. */
   malformed(data: string): void {
     if (this.over !== undefined) return

@@ -5,6 +5,7 @@ import { Either, ParseResult, Schema } from "effect"
 import { arrayOf, isJsonObject, type JsonObject } from "./Json.js"
 import { LlmError, type Reason } from "./LlmError.js"
 import * as Route from "./Route.js"
+import type { TraceContext } from "./TraceContext.js"
 
 /** Which endpoint the request is for. */
 export type Operation = "chat" | "completion" | "embeddings"
@@ -104,6 +105,8 @@ export interface LlmRequest {
   /** Who asks: budgets, cache and limits per caller go by it. */
   readonly caller: string | undefined
   readonly overrides: RequestOverrides
+  /** Its place in a trace; undefined when nobody said. Told to providers, with each attempt's own span where there is one. */
+  readonly trace: TraceContext | undefined
   readonly route: Route.Route
 }
 
@@ -114,6 +117,7 @@ export interface RequestOptions {
   readonly sessionKey?: string
   readonly caller?: string
   readonly overrides?: RequestOverrides
+  readonly trace?: TraceContext
 }
 
 /** The payload of a chat request: what routing reads, and anything else that the provider knows. */
@@ -147,6 +151,7 @@ const make = (
   sessionKey: options.sessionKey,
   caller: options.caller,
   overrides: options.overrides ?? {},
+  trace: options.trace,
   route: Route.make(body.model, 0)
 })
 

@@ -31,6 +31,7 @@ describe("Deployment.decodeAll", () => {
       tpm: undefined,
       maxParallel: undefined,
       timeout: undefined,
+      streamTimeout: undefined,
       firstTokenTimeout: undefined,
       idleTimeout: undefined,
       maxRetries: undefined,

@@ -139,6 +139,17 @@ const overridesOf = (
   return undefined
 }
 
+/** Of a stream, `timeout` bounds the silences that `stream_timeout` does not: cut off amid its words it is worth nothing. */
+const boundSilences = (reader: ControlReader): void => {
+  const { timeout, ...rest } = reader.overrides
+  if (timeout === undefined) return
+  reader.overrides = {
+    ...rest,
+    firstTokenTimeout: rest.firstTokenTimeout ?? timeout,
+    idleTimeout: rest.idleTimeout ?? timeout
+  }
+}
+
 /** A request as the tower takes it. */
 export interface Controlled {
   readonly request: LlmRequest.LlmRequest
@@ -191,6 +202,7 @@ export const read = (
   if (fallbacks !== undefined) reader.overrides.fallbacks = fallbacks
   if (contextWindowFallbacks !== undefined) reader.overrides.contextWindowFallbacks = contextWindowFallbacks
   if (contentPolicyFallbacks !== undefined) reader.overrides.contentPolicyFallbacks = contentPolicyFallbacks
+  if (payload.stream === true) boundSilences(reader)
   const overrides = overridesOf(reader, caller, rules, headers)
   const tags = rules.tags === "ignore" ? [] : caller.tags.length === 0 ? reader.tags : [...caller.tags, ...reader.tags]
   const demands =

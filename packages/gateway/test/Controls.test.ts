@@ -35,6 +35,8 @@ const rows: ReadonlyArray<{
   readonly caller?: Caller
   readonly overrides?: object
   readonly request?: object
+  /** What goes on beside the request itself. */
+  readonly sent?: object
 }> = [
   { says: "timeout", body: { timeout: 2.5 }, overrides: { timeout: 2500, lowerOnly: true } },
   { says: "timeout, header", headers: { "x-litellm-timeout": "2" }, overrides: { timeout: 2000, lowerOnly: true } },
@@ -42,6 +44,18 @@ const rows: ReadonlyArray<{
     says: "stream_timeout, for the first token and between chunks, never for the whole",
     body: { stream_timeout: 3 },
     overrides: { firstTokenTimeout: 3000, idleTimeout: 3000, lowerOnly: true }
+  },
+  {
+    says: "timeout of a stream, which bounds its silences",
+    body: { stream: true, timeout: 2, stream_timeout: 1 },
+    sent: { stream: true },
+    overrides: { firstTokenTimeout: 1000, idleTimeout: 1000, lowerOnly: true }
+  },
+  {
+    says: "timeout of a stream alone",
+    body: { stream: true, timeout: 2 },
+    sent: { stream: true },
+    overrides: { firstTokenTimeout: 2000, idleTimeout: 2000, lowerOnly: true }
   },
   {
     says: "stream_timeout, header",
@@ -151,7 +165,7 @@ describe("Controls", () => {
       })
       if (row.overrides !== undefined) expect(made.overrides).toEqual(row.overrides)
       if (row.request !== undefined) expect(made).toMatchObject(row.request)
-      expect(made.body).toEqual(chat)
+      expect(made.body).toEqual({ ...chat, ...row.sent })
     })
   }
 

@@ -108,7 +108,12 @@ const honoured: Readonly<Record<string, Sample>> = {
     },
     { [`${first}.apiKey`]: "sk-1", [`${first}.baseUrl`]: "https://eu.example.com/v1" }
   ),
-  "litellm_params timeout": sample(oneModel({ timeout: "1.5" }), { [`${first}.timeout`]: 1500 }),
+  "litellm_params timeout": sample(oneModel({ timeout: "1.5" }), {
+    [`${first}.timeout`]: 1500,
+    [`${first}.streamTimeout`]: Number.POSITIVE_INFINITY,
+    [`${first}.firstTokenTimeout`]: 1500,
+    [`${first}.idleTimeout`]: 1500
+  }),
   "litellm_params request_timeout": sample(oneModel({ request_timeout: 20 }), { [`${first}.timeout`]: 20_000 }),
   "litellm_params stream_timeout": sample(oneModel({ stream_timeout: 4 }), {
     [`${first}.firstTokenTimeout`]: 4000,
@@ -226,6 +231,7 @@ const honoured: Readonly<Record<string, Sample>> = {
   "router_settings max_fallbacks": sample(router({ max_fallbacks: 0 }), { "fallback.maxFallbacks": 0 }),
   "router_settings timeout": sample(router({ timeout: 900 }), {
     "timeouts.total": 900_000,
+    "timeouts.streamTotal": Number.POSITIVE_INFINITY,
     "deadline.deadline": 900_000
   }),
   "router_settings stream_timeout": sample(router({ stream_timeout: 12 }), {

@@ -29,7 +29,9 @@ export const Options = Schema.Struct({
   /** Streams: time between two chunks while the caller waits for one. Default 15 seconds. */
   idle: Schema.optional(Field.duration),
   /** Time of a whole attempt where the deployment has no `timeout`. Default: none, only the deadline bounds it. */
-  total: Schema.optional(Field.duration)
+  total: Schema.optional(Field.duration),
+  /** The same for streams, where the deployment has neither `streamTimeout` nor `timeout`. Default: as `total`. */
+  streamTotal: Schema.optional(Field.duration)
 })
 /** Options of the layer. */
 export type Options = typeof Options.Type
@@ -42,6 +44,7 @@ export interface Bounds {
   readonly firstTokenReasoning: number
   readonly idle: number
   readonly total: number
+  readonly streamTotal: number
 }
 
 const never = Number.POSITIVE_INFINITY
@@ -53,7 +56,8 @@ export const bounds = (options: Options = {}): Bounds => ({
   firstTokenPerThousand: toMs(options.firstTokenPerThousand ?? 250),
   firstTokenReasoning: toMs(options.firstTokenReasoning ?? 120_000),
   idle: toMs(options.idle ?? 15_000),
-  total: options.total === undefined ? never : toMs(options.total)
+  total: toMs(options.total ?? never),
+  streamTotal: toMs(options.streamTotal ?? options.total ?? never)
 })
 
 const defaults = bounds()
@@ -69,7 +73,8 @@ const configuredFirstToken = ({ hasAlternative, request, target }: Attempt, rout
 const configuredIdle = ({ request, target }: Attempt, router: Bounds): number =>
   request.stream ? (target.idleTimeout ?? router.idle) : never
 
-const configuredTotal = ({ target }: Attempt, router: Bounds): number => target.timeout ?? router.total
+const configuredTotal = ({ request, target }: Attempt, router: Bounds): number =>
+  request.stream ? (target.streamTimeout ?? target.timeout ?? router.streamTotal) : (target.timeout ?? router.total)
 
 /**
  * How long a stream may take to its first token, in ms; infinite when that is not bounded. Without another deployment or

@@ -127,6 +127,26 @@ describe("the total of one attempt", () => {
       assert.strictEqual(stub.inFlight(), 0)
     })
   )
+  it.effect("of a stream may be another one, or none: the deployment's for streams, its own, then the router's", () =>
+    Effect.gen(function* () {
+      const totalOf = (target: object, options: Timeouts.Options, stream = true) =>
+        Timeouts.totalTimeout(attempt({ stream, deployment: target }), Timeouts.bounds(options))
+      const router = { total: 300, streamTotal: 400 }
+      assert.strictEqual(totalOf({ timeout: 100, streamTimeout: 200 }, router), 200)
+      assert.strictEqual(totalOf({ timeout: 100, streamTimeout: 200 }, router, false), 100)
+      assert.strictEqual(totalOf({ timeout: 100 }, router), 100)
+      assert.strictEqual(totalOf({}, router), 400)
+      assert.strictEqual(totalOf({}, router, false), 300)
+      assert.strictEqual(totalOf({}, { total: 300 }), 300)
+      assert.strictEqual(totalOf({ streamTimeout: Number.POSITIVE_INFINITY }, router), Number.POSITIVE_INFINITY)
+      const stub = StubLlm.make({ chunks: Array.from({ length: 100 }, () => "x"), gap: 10 })
+      const endless = { timeout: 55, streamTimeout: Number.POSITIVE_INFINITY }
+      const call = Timeouts.make()(stub.attempts).call(attempt({ stream: true, deployment: endless }))
+      const reading = yield* Effect.fork(readAll(call))
+      yield* TestClock.adjust("2 seconds")
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(reading)))
+    })
+  )
   it.effect("a call that ends by itself leaves no timer behind, whether well or badly", () =>
     Effect.gen(function* () {
       const stub = StubLlm.make(({ index }) => (index === 0 ? { delay: 5 } : { delay: 5, fail: unavailable }))

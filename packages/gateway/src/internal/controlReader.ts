@@ -75,7 +75,7 @@ const isMap = (value: unknown): value is JsonObject =>
 
 /** Collects the controls of one request; problems too, so that all can be told at once. */
 export class ControlReader {
-  readonly overrides: Mutable<RequestOverrides> = {}
+  overrides: Mutable<RequestOverrides> = {}
   readonly problems: Array<Problem> = []
   demands: Demands = {}
   tags: ReadonlyArray<string> = []

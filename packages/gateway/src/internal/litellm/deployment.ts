@@ -46,16 +46,18 @@ const limits = (made: DeploymentDraft, { entry, info, params }: Entry): void => 
   made.put("maxParallel", params.get("max_parallel_requests"), toNumber)
 }
 
-/** Said once, wherever a `timeout` stands. */
-export const timeoutNote =
-  "Bounds each attempt as a whole: a stream that lasts longer is cut; `stream_timeout` bounds its silences."
+/** No bound on a stream's whole length: as long as words come, it lives. */
+const unbounded = (): number => Number.POSITIVE_INFINITY
 
-const resilience = (draft: Draft, made: DeploymentDraft, { info, params }: Entry): void => {
+const resilience = (made: DeploymentDraft, { info, params }: Entry): void => {
   const timeout = firstOf(params.get("timeout"), params.get("request_timeout"))
-  if (timeout !== undefined) draft.noteOnce(timeout.path, timeoutNote)
+  const ms = seconds(timeout?.value)
+  // What makes no sense is told of once, as the timeout that it stands for.
+  const silence = firstOf(params.get("stream_timeout"), typeof ms === "number" && ms > 0 ? timeout : undefined)
   made.put("timeout", timeout, seconds)
-  made.put("firstTokenTimeout", params.get("stream_timeout"), seconds)
-  made.put("idleTimeout", params.get("stream_timeout"), seconds)
+  made.put("streamTimeout", timeout, unbounded)
+  made.put("firstTokenTimeout", silence, seconds)
+  made.put("idleTimeout", silence, seconds)
   made.put("maxRetries", params.get("num_retries"), toNumber)
   made.put("cooldown", firstOf(params.get("cooldown_time"), info.get("cooldown_time")), seconds)
   made.put("allowedFails", info.get("allowed_fails"), toNumber)
@@ -130,7 +132,7 @@ export const fill = (
 ): void => {
   const { params } = entry
   limits(made, entry)
-  resilience(draft, made, entry)
+  resilience(made, entry)
   prices(draft, made, entry)
   headers(made, params, organization, own)
   made.put("tags", params.get("tags"))

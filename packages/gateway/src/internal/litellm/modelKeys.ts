@@ -35,7 +35,10 @@ export const modelKeys: ReadonlyArray<Key> = [
   params.warned("vertex_project", noRegion),
   params.warned("vertex_credentials", noRegion),
   params.honoured("litellm_credential_name", "Takes what is not set here from that entry of `credential_list`."),
-  params.honoured("timeout", "Bounds each attempt as a whole; of a stream it bounds the whole stream."),
+  params.honoured(
+    "timeout",
+    "Bounds each attempt as a whole; of a stream only its silences, where `stream_timeout` does not."
+  ),
   params.honoured("request_timeout", "The same as `timeout`, which wins."),
   params.honoured("stream_timeout", "Bounds a stream's first token and every silence in it, never its total."),
   params.warned("max_retries", "Nothing below the router retries; `num_retries` counts retries.", [0, "0"]),

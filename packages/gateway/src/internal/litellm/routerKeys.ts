@@ -12,7 +12,10 @@ export const routerKeys: ReadonlyArray<Key> = [
   router.honoured("routing_strategy_args", "See below."),
   router.honoured("num_retries", "Retries in one group, 2 where nobody says otherwise; 0 means none."),
   router.honoured("max_fallbacks", "Hops to other groups that one request may make, counted exactly; 0 means none."),
-  router.honoured("timeout", "Bounds each attempt as a whole; of a stream it bounds the whole stream."),
+  router.honoured(
+    "timeout",
+    "Bounds each attempt as a whole, but for streams: `stream_timeout`, or our defaults, bound their silences."
+  ),
   router.honoured("stream_timeout", "Bounds a stream's first token and every silence in it, never its total."),
   router.warned(
     "retry_after",

@@ -1,6 +1,5 @@
 import * as Field from "@switchyard/core/Field"
 import * as LatencyBased from "@switchyard/router/RoutingStrategy/LatencyBased"
-import { timeoutNote } from "./deployment.js"
 import { type Draft, firstOf, Reader } from "./draft.js"
 import { allowedFailsPolicy, retryPolicy } from "./errorClasses.js"
 import type { Globals } from "./globals.js"
@@ -119,8 +118,9 @@ const timeouts = (draft: Draft, globals: Globals): void => {
   if (total !== undefined) {
     const time = seconds(total.value)
     draft.set(["timeouts", "total"], time, total.path)
+    // A stream lives as long as words come.
+    draft.set(["timeouts", "streamTotal"], Number.POSITIVE_INFINITY, total.path)
     if (typeof time === "number" && time > standardDeadline) draft.set(["deadline", "deadline"], time, total.path)
-    draft.noteOnce(total.path, timeoutNote)
   }
   const stream = globals.router.get("stream_timeout")
   if (stream === undefined) return
