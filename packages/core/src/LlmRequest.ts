@@ -1,7 +1,7 @@
 /**
  * A request: the provider's payload kept whole, and beside it what routing needs to know.
  */
-import { Either, ParseResult, Schema } from "effect"
+import { Either } from "effect"
 import { arrayOf, isJsonObject, type JsonObject } from "./Json.js"
 import { LlmError, type Reason } from "./LlmError.js"
 import * as Route from "./Route.js"
@@ -190,33 +190,39 @@ export const inForce = ({ lowerOnly }: RequestOverrides, own: number | undefined
   return lowerOnly !== true || own < configured ? own : configured
 }
 
-const open = { key: Schema.String, value: Schema.Unknown }
-const common = { model: Schema.NonEmptyString, stream: Schema.optional(Schema.NullOr(Schema.Boolean)) }
-/** Characters of what is said about one field: it may quote the caller's value, which may be long. */
-const maxMessage = 200
 /** How many wrong messages a refusal names: a body may hold millions. */
 const maxNamed = 8
-const messages = Schema.Unknown.pipe(
-  Schema.filter((value) => {
-    if (!Array.isArray(value) || value.length === 0) return "expected a list of at least one message"
-    const issues: Array<Schema.FilterIssue> = []
-    for (let at = 0; at < value.length && issues.length < maxNamed; at++) {
-      const message: unknown = value[at]
-      if (!isJsonObject(message)) issues.push({ path: [at], message: "expected an object" })
-      else if (typeof message.role !== "string") issues.push({ path: [at, "role"], message: "expected a string" })
-    }
-    return issues
-  })
-)
-const bodies = {
-  chat: Schema.Struct({ ...common, messages }, open),
-  completion: Schema.Struct({ ...common, prompt: Schema.Unknown }, open),
-  embeddings: Schema.Struct({ ...common, input: Schema.Union(Schema.String, Schema.Array(Schema.Unknown)) }, open)
+
+const messageProblems = (messages: unknown): ReadonlyArray<string> => {
+  if (!Array.isArray(messages) || messages.length === 0) return ["messages: expected a list of at least one message"]
+  const problems: Array<string> = []
+  for (let at = 0; at < messages.length && problems.length < maxNamed; at++) {
+    const message: unknown = messages[at]
+    if (!isJsonObject(message)) problems.push(`messages.${at}: expected an object`)
+    else if (typeof message.role !== "string") problems.push(`messages.${at}.role: expected a string`)
+  }
+  return problems
 }
-const decoders = {
-  chat: Schema.decodeUnknownEither(bodies.chat, { errors: "all" }),
-  completion: Schema.decodeUnknownEither(bodies.completion, { errors: "all" }),
-  embeddings: Schema.decodeUnknownEither(bodies.embeddings, { errors: "all" })
+
+/** What is wrong with the field that an operation is about. By hand: a schema's decoding took longer than a whole layer. */
+const contentProblems: Record<Operation, (body: JsonObject) => ReadonlyArray<string>> = {
+  chat: ({ messages }) => messageProblems(messages),
+  completion: ({ prompt }) => (prompt === undefined ? ["prompt: expected a value"] : []),
+  embeddings: ({ input }) =>
+    typeof input === "string" || Array.isArray(input) ? [] : ["input: expected a string or a list"]
+}
+
+const problemsOf = (operation: Operation, body: JsonObject): ReadonlyArray<string> => {
+  const { model, stream } = body
+  const content = contentProblems[operation](body)
+  const isModelGood = typeof model === "string" && model !== ""
+  const isStreamGood = stream === undefined || stream === null || typeof stream === "boolean"
+  if (isModelGood && isStreamGood) return content
+  return [
+    ...(isModelGood ? [] : ["model: expected a string that is not empty"]),
+    ...(isStreamGood ? [] : ["stream: expected true or false"]),
+    ...content
+  ]
 }
 
 /**
@@ -228,18 +234,10 @@ export const decode = (
   body: unknown,
   options: RequestOptions = {}
 ): Either.Either<LlmRequest, LlmError> => {
-  const decoded: Either.Either<{ readonly model: string }, ParseResult.ParseError> = decoders[operation](body)
-  return Either.mapBoth(decoded, {
-    onLeft: (error) =>
-      new LlmError({
-        reason: "InvalidRequest",
-        description: ParseResult.ArrayFormatter.formatErrorSync(error)
-          .map((found) => `${found.path.map(String).join(".") || "body"}: ${found.message.slice(0, maxMessage)}`)
-          .join("; "),
-        code: "invalid_request"
-      }),
-    onRight: () => make(operation, body as { readonly model: string } & JsonObject, options)
-  })
+  const problems = isJsonObject(body) ? problemsOf(operation, body) : ["body: expected an object"]
+  return problems.length === 0
+    ? Either.right(make(operation, body as { readonly model: string } & JsonObject, options))
+    : Either.left(new LlmError({ reason: "InvalidRequest", description: problems.join("; "), code: "invalid_request" }))
 }
 
 /** `max_completion_tokens` or `max_tokens`: the most output that the caller pays for; undefined when unset. */
