@@ -6,9 +6,10 @@ import type { Change } from "@switchyard/gateway/ConfigWatch"
 import type { Gateway, Overrides } from "@switchyard/gateway/Gateway"
 import type { Source } from "@switchyard/gateway/Generations"
 import * as Problems from "@switchyard/gateway/Problem"
+import type { LogOutput, RequestLog } from "@switchyard/gateway/RequestLog"
 import { Effect, Either } from "effect"
 import { requireFile, size } from "./internal/configuration.js"
-import { CommandError, fail, plain, print, printError } from "./internal/output.js"
+import { CommandError, fail, hasColours, plain, print, printError } from "./internal/output.js"
 
 /** What `serve` is asked. */
 export interface Flags {
@@ -52,11 +53,22 @@ const demoSource = Effect.gen(function* () {
   return { config } satisfies Source
 })
 
-/** Puts a file that was read again in force, or says why the old configuration stays; one line, and what is wrong below. */
+/** The log goes to stderr: stdout is for the line that says where the gateway listens. */
+const stderr = (): LogOutput => ({
+  isTerminal: process.stderr.isTTY === true,
+  hasColours: hasColours(process.stderr),
+  write: (text, done) => void process.stderr.write(text, () => done())
+})
+
+/**
+ * Puts a file that was read again in force, or says why the old configuration stays: the log has a line for it. Without a
+ * log it is one line here, and what is wrong below.
+ */
 const onChange =
-  (gateway: Pick<Gateway, "refuse" | "reload">, file: string) =>
+  (gateway: Pick<Gateway, "refuse" | "reload">, file: string, log: Pick<RequestLog, "isOff">) =>
   (change: Change): Effect.Effect<void> => {
-    const refused = (why: string) => printError(`switchyard: ${file} not reloaded, all stays as it was\n${plain(why)}`)
+    const say = (text: string) => Effect.suspend(() => (log.isOff() ? printError(`switchyard: ${text}`) : Effect.void))
+    const refused = (why: string) => say(`${file} not reloaded, all stays as it was\n${plain(why)}`)
     if (Either.isLeft(change)) {
       const { problems } = change.left
       const errors = problems.filter(({ severity }) => severity === "error").map(Problems.renderOne)
@@ -66,9 +78,37 @@ const onChange =
     const found = problems.length === 0 ? "" : `; ${Problems.summary(problems)}, see switchyard check`
     return Effect.matchEffect(gateway.reload(change.right), {
       onFailure: ({ message }) => refused(message),
-      onSuccess: () => printError(`switchyard: ${file} reloaded (${size(config)}${found})`)
+      onSuccess: () => say(`${file} reloaded (${size(config)}${found})`)
     })
   }
+
+/** What is worth knowing about a file that can be used all the same. */
+const tellProblems = (
+  problems: ReadonlyArray<Problems.Problem>,
+  log: Pick<RequestLog, "isOff" | "note">
+): Effect.Effect<void> => {
+  if (problems.length === 0) return Effect.void
+  if (log.isOff()) return printError(plain(Problems.render(problems)))
+  return Effect.sync(() => {
+    for (const problem of problems) {
+      log.note(problem.severity === "note" ? "info" : "warn", "config_problem", {
+        message: Problems.renderOne(problem)
+      })
+    }
+  })
+}
+
+/** Variables of OpenTelemetry's that make no sense; the gateway runs without what they ask for. */
+const tellWarnings = (
+  warnings: ReadonlyArray<string>,
+  log: Pick<RequestLog, "isOff" | "note">
+): Effect.Effect<void> => {
+  if (warnings.length === 0) return Effect.void
+  if (log.isOff()) return printError(warnings.join("\n"))
+  return Effect.sync(() => {
+    for (const message of warnings) log.note("warn", "telemetry", { message })
+  })
+}
 
 /** Serves until it is interrupted; calls in flight are finished then. */
 export const run = (flags: Flags) =>
@@ -76,17 +116,30 @@ export const run = (flags: Flags) =>
     const overrides = yield* overridesOf(flags)
     const { config: file } = flags
     const loaded = file === undefined ? undefined : yield* requireFile("serve", file)
-    if (loaded !== undefined && loaded.problems.length > 0) yield* printError(plain(Problems.render(loaded.problems)))
-    const source = loaded ?? (yield* demoSource)
-    const { make } = yield* Effect.promise(() => import("@switchyard/gateway/Gateway"))
-    const gateway = yield* make(source, overrides).pipe(
-      Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` }))
+    const source: Source = loaded ?? (yield* demoSource)
+    const [{ make }, Log, Telemetry] = yield* Effect.promise(() =>
+      Promise.all([
+        import("@switchyard/gateway/Gateway"),
+        import("@switchyard/gateway/RequestLog"),
+        import("@switchyard/gateway/Telemetry")
+      ])
     )
-    if (file !== undefined && loaded !== undefined) {
-      const { watch } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigWatch"))
-      yield* watch(file, loaded, onChange(gateway, file))
-    }
-    yield* print(listening(gateway, size(source.config)))
-    if (loaded === undefined) yield* print(firstSteps(gateway.url))
-    return yield* Effect.never
+    const log = yield* Log.make(source.config, stderr())
+    if (loaded !== undefined) yield* tellProblems(loaded.problems, log)
+    const { settings: telemetry, warnings } = Telemetry.fromEnvironment(process.env)
+    yield* tellWarnings(warnings, log)
+    return yield* Log.withLogger(log)(
+      Effect.gen(function* () {
+        const gateway = yield* make(source, { ...overrides, telemetry }, log).pipe(
+          Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` }))
+        )
+        if (file !== undefined && loaded !== undefined) {
+          const { watch } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigWatch"))
+          yield* watch(file, loaded, onChange(gateway, file, log))
+        }
+        yield* print(listening(gateway, size(source.config)))
+        if (loaded === undefined) yield* print(firstSteps(gateway.url))
+        return yield* Effect.never
+      })
+    )
   }).pipe(Effect.scoped)

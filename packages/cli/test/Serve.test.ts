@@ -25,6 +25,13 @@ const jsonOf = (response: Response) => Effect.promise(() => response.json() as P
 
 const messages = [{ role: "user", content: "Hello!" }]
 
+/** The log, where every line is an object. */
+const linesOf = (stderr: string) =>
+  stderr
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+
 const yaml = (...groups: ReadonlyArray<string>) =>
   `server: { port: 0 }\ndeployments:\n${groups
     .map(
@@ -65,7 +72,10 @@ describe.concurrent("serve", { timeout: 120_000 }, () => {
         assert.match(top.stdout, /demo +demo-slow/)
         child.kill("SIGTERM")
         const { code, stderr } = yield* finished
-        assert.deepStrictEqual([code, stderr], [0, ""])
+        assert.strictEqual(code, 0)
+        const requests = linesOf(stderr).filter(({ event }) => event === "request")
+        assert.lengthOf(requests, 8)
+        assert.isTrue(requests.every(({ outcome, status }) => outcome === "success" && status === 200))
       })
   )
   it.scopedLive("finishes a stream that is under way when SIGTERM comes", () =>
@@ -101,20 +111,37 @@ describe.concurrent("serve", { timeout: 120_000 }, () => {
         return data.map(({ id }) => id)
       })
       yield* Effect.promise(() => writeFile(path, yaml("one", "two")))
-      yield* until(/config\.yaml reloaded \(2 deployments in 2 groups/)
+      yield* until(/"event":"config_reloaded","generation":2/)
       assert.deepStrictEqual(yield* models, ["one", "two"])
       yield* Effect.promise(() => writeFile(path, "deployments: [{ id: a, gruop: b }]\n"))
-      yield* until(/config\.yaml not reloaded, all stays as it was\n.*config\.yaml:1:\d+ error/)
+      yield* until(/"event":"config_refused","generation":2,"problems":\[".*config\.yaml:1:\d+ error/)
       assert.deepStrictEqual(yield* models, ["one", "two"])
       yield* Effect.promise(() => writeFile(path, yaml("three")))
       child.kill("SIGHUP")
-      yield* until(/reloaded \(1 deployment in 1 group/)
+      yield* until(/"event":"config_reloaded","generation":3/)
       assert.deepStrictEqual(yield* models, ["three"])
       child.kill("SIGINT")
       const { code, stderr, stdout } = yield* finished
       assert.strictEqual(code, 0)
       assert.notInclude(`${stdout}${stderr}`, "sk-test-secret")
       assert.strictEqual(stdout.trim().split("\n").length, 1)
+      assert.isTrue(linesOf(stderr).every(({ level, time }) => level !== undefined && time !== undefined))
+    })
+  )
+  it.scopedLive("without a log it says in words what becomes of its file, and nothing about requests", () =>
+    Effect.gen(function* () {
+      const path = yield* file("config.yaml", `log: { format: off }\n${yaml("one")}`)
+      const { child, finished, until } = yield* start(["serve", "--config", path])
+      const [, url = ""] = yield* until(listens)
+      assert.strictEqual((yield* post(`${url}/v1/chat/completions`, { model: "nobody", messages })).status, 404)
+      yield* Effect.promise(() => writeFile(path, `log: { format: off }\n${yaml("one", "two")}`))
+      yield* until(/config\.yaml reloaded \(2 deployments in 2 groups/)
+      yield* Effect.promise(() => writeFile(path, "deployments: [{ id: a, gruop: b }]\n"))
+      yield* until(/config\.yaml not reloaded, all stays as it was\n.*config\.yaml:1:\d+ error/)
+      child.kill("SIGTERM")
+      const { code, stderr } = yield* finished
+      assert.strictEqual(code, 0)
+      assert.notInclude(stderr, "nobody")
     })
   )
   it.scopedLive("says in one line that another program has its port", () =>

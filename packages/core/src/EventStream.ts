@@ -32,6 +32,7 @@ export interface EventStreamOptions {
 }
 
 const highWater = 64
+const settled = Promise.resolve()
 const end: ReadonlyArray<StreamEvent> = []
 
 type Waiter = (exit: Effect.Effect<ReadonlyArray<StreamEvent>, LlmError>) => void
@@ -231,14 +232,17 @@ export class EventStream {
     return this.over.error === undefined ? Effect.void : Effect.fail(this.over.error)
   }
 
+  private readonly forwardNow = (): void => {
+    this.isForwardDue = false
+    this.forwarder?.()
+  }
+
   /** Events that come in one turn, as those of one packet do, are handed over together. */
   private forwardSoon(): void {
     if (this.isForwardDue) return
     this.isForwardDue = true
-    queueMicrotask(() => {
-      this.isForwardDue = false
-      this.forwarder?.()
-    })
+    // A promise's reaction and not `queueMicrotask`, which on Node makes an async resource for each call.
+    void settled.then(this.forwardNow)
   }
 
   private readyBatch(): Effect.Effect<ReadonlyArray<StreamEvent>, LlmError> | undefined {

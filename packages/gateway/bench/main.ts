@@ -35,6 +35,7 @@ const startHelper = async (file: string, ...args: ReadonlyArray<string>): Promis
 
 const settings = (upstream: string): object => ({
   masterKey: "sk-bench",
+  log: { format: "off" },
   deployments: ["a", "b", "c"].map((id) => ({
     id,
     group: "smart",

@@ -33,6 +33,33 @@ export interface Bounds {
   readonly stream: StreamTimes
 }
 
+/** A request that is over. Times are monotonic ms. */
+export interface Ended {
+  readonly id: string
+  readonly operation: Operation
+  /** Undefined until the body was read. */
+  readonly stream: boolean | undefined
+  /** What the body names; undefined until it was read. */
+  readonly model: string | undefined
+  /** Undefined for a request that was turned away at the door. */
+  readonly caller: Caller | undefined
+  readonly receivedAt: number
+  /** When the answer was ready, a stream's with its first content; undefined when there was none. */
+  readonly answeredAt: number | undefined
+  /** A stream's first content. */
+  readonly firstContentAt: number | undefined
+  /** The request's way; undefined when it was not routed. */
+  readonly journal: Journal | undefined
+  /** Why it failed. */
+  readonly error: LlmError | undefined
+  /** Why it was turned away; 500 when the gateway itself failed. */
+  readonly refusal: Refusal | undefined
+  /** The HTTP status that went out; undefined when none did. */
+  readonly status: number | undefined
+  /** Whether the answer went out whole; else the client left, or was given up. */
+  readonly isWhole: boolean
+}
+
 /** What the endpoints work with. */
 export interface CompletionsDeps {
   readonly generations: Context.Tag.Service<Generations>
@@ -40,8 +67,8 @@ export interface CompletionsDeps {
   readonly clock: Clock.Clock
   readonly runtime: Runtime.Runtime<never>
   readonly bounds: Bounds
-  /** Told of the way of every request that was routed, once it is over. */
-  readonly onEnd: (journal: Journal) => void
+  /** Told of every request once it is over, those that were turned away at the door included. */
+  readonly onEnd: (ended: Ended) => void
   /** A request that must not be served at all: from a foreign origin, or while the gateway drains. */
   readonly guard: (request: IncomingMessage) => Refusal | undefined
 }
@@ -97,22 +124,35 @@ const notJson = ({ headers }: IncomingMessage): Refusal | undefined => {
 }
 
 /** One request and its answer. */
-class Exchange {
+class Exchange implements Ended {
   readonly id: string
   readonly receivedAt: number
-  /** The request's way; undefined until it is routed. */
+  stream: boolean | undefined
+  model: string | undefined
+  answeredAt: number | undefined
+  firstContentAt: number | undefined
   journal: Journal | undefined
+  error: LlmError | undefined
+  refusal: Refusal | undefined
 
   constructor(
     private readonly deps: CompletionsDeps,
-    private readonly operation: Operation,
+    readonly operation: Operation,
     private readonly request: IncomingMessage,
     private readonly response: ServerResponse,
     private readonly lease: Lease,
-    private readonly caller: Caller
+    readonly caller: Caller
   ) {
     this.id = requestIdOf(request)
     this.receivedAt = nowMs(deps.clock)
+  }
+
+  get status(): number | undefined {
+    return this.response.headersSent ? this.response.statusCode : undefined
+  }
+
+  get isWhole(): boolean {
+    return this.response.writableFinished
   }
 
   /** Reads, routes and answers. Never fails; an interruption means that the client is gone. */
@@ -125,7 +165,10 @@ class Exchange {
     return Effect.catchAllCause(read, (cause) =>
       Cause.isInterruptedOnly(cause)
         ? Effect.void
-        : Effect.zipRight(Effect.logError("a request died of a defect", cause), this.refuse(internal))
+        : Effect.zipRight(
+            Effect.annotateLogs(Effect.logError("a request died of a defect", cause), "id", this.id),
+            this.refuse(internal)
+          )
     )
   })
 
@@ -134,6 +177,9 @@ class Exchange {
     if (Either.isLeft(body)) return this.refuse(body.left)
     const { source, tower } = this.lease.generation
     const { headers } = this.request
+    const { model, stream } = body.right
+    if (typeof model === "string") this.model = model
+    this.stream = stream === true
     const controlled = Controls.read(this.operation, body.right, headers, this.caller, source.config.requests)
     if (Either.isLeft(controlled)) {
       const problem = controlled.left
@@ -145,7 +191,7 @@ class Exchange {
       return tower.service.call(begun)
     })
     return request.stream
-      ? this.stream(service, request, streamUsage)
+      ? this.forward(service, request, streamUsage)
       : Effect.matchEffect(LlmService.complete(service, request), {
           onFailure: (error) => this.fail(error),
           onSuccess: (answer) => this.whole(request, answer)
@@ -157,7 +203,8 @@ class Exchange {
       const { body, journal, raw } = answer
       const encoded = this.operation === "embeddings" ? Embeddings.encodeAs(request.body, body) : body
       const text = encoded === body ? raw : JSON.stringify(encoded)
-      const headers = RoutingHeaders.make(this.id, journal, this.receivedAt, nowMs(this.deps.clock))
+      this.answeredAt = nowMs(this.deps.clock)
+      const headers = RoutingHeaders.make(this.id, journal, this.receivedAt, this.answeredAt)
       headers["content-type"] = "application/json"
       headers["content-length"] = Buffer.byteLength(text)
       this.response.writeHead(200, headers)
@@ -165,7 +212,7 @@ class Exchange {
     })
   }
 
-  private stream(service: Service.RequestService, request: LlmRequest, usage: boolean): Effect.Effect<void> {
+  private forward(service: Service.RequestService, request: LlmRequest, usage: boolean): Effect.Effect<void> {
     const { bounds, clock, heartbeat } = this.deps
     const writer = new StreamWriter(
       this.response,
@@ -175,8 +222,10 @@ class Exchange {
       this.receivedAt
     )
     const forward = Effect.flatMap(LlmService.open(service, request), (answer) => {
-      const begin = (): void =>
-        writer.begin(RoutingHeaders.make(this.id, answer.journal, this.receivedAt, nowMs(clock)))
+      const begin = (): void => {
+        this.answeredAt = this.firstContentAt = nowMs(clock)
+        writer.begin(RoutingHeaders.make(this.id, answer.journal, this.receivedAt, this.answeredAt))
+      }
       if (answer._tag === "Complete") {
         return Effect.sync(() => {
           begin()
@@ -204,6 +253,7 @@ class Exchange {
   /** The status is out, so the error is the stream's last event; without `[DONE]` no client takes it for a clean end. */
   private failInBand(writer: StreamWriter, error: LlmError): Effect.Effect<void> {
     return Effect.sync(() => {
+      this.error = error
       writer.write(`data: ${JSON.stringify(ofError(error))}\n\n`)
       this.response.end()
     })
@@ -213,6 +263,8 @@ class Exchange {
     return Effect.sync(() => {
       const { journal } = this
       const now = nowMs(this.deps.clock)
+      this.error = error
+      this.answeredAt = now
       const headers =
         journal === undefined
           ? { "x-request-id": this.id }
@@ -222,9 +274,29 @@ class Exchange {
   }
 
   private refuse(refusal: Refusal): Effect.Effect<void> {
-    return Effect.sync(() => send(this.response, answerRefusal(refusal, { "x-request-id": this.id })))
+    return Effect.sync(() => {
+      this.refusal = refusal
+      send(this.response, answerRefusal(refusal, { "x-request-id": this.id }))
+    })
   }
 }
+
+/** The end of a request that was turned away at the door. */
+const turnedAway = (id: string, operation: Operation, refusal: Refusal, now: number): Ended => ({
+  id,
+  operation,
+  stream: undefined,
+  model: undefined,
+  caller: undefined,
+  receivedAt: now,
+  answeredAt: now,
+  firstContentAt: undefined,
+  journal: undefined,
+  error: undefined,
+  refusal,
+  status: refusal.status,
+  isWhole: true
+})
 
 /** Sends an error; where the answer has begun, all that is left is to break it off, so that nobody takes it for whole. */
 export const send = (response: ServerResponse, { body, headers, status }: ErrorAnswer): void => {
@@ -258,7 +330,7 @@ const onceOver = ({ socket }: IncomingMessage, response: ServerResponse, f: () =
 
 /** The endpoints. */
 export const make = (deps: CompletionsDeps): Completions => {
-  const { bounds, generations, guard, onEnd, runtime } = deps
+  const { bounds, clock, generations, guard, onEnd, runtime } = deps
   const fork = Runtime.runFork(runtime)
   let inProgress = 0
 
@@ -271,14 +343,19 @@ export const make = (deps: CompletionsDeps): Completions => {
   }
 
   const handle = (operation: Operation, request: IncomingMessage, response: ServerResponse): void => {
+    const refuse = (refusal: Refusal): void => {
+      const id = requestIdOf(request)
+      send(response, answerRefusal(refusal, { "x-request-id": id }))
+      onEnd(turnedAway(id, operation, refusal, nowMs(clock)))
+    }
     const refusal = admit(request)
-    if (refusal !== undefined) return send(response, answerRefusal(refusal, { "x-request-id": requestIdOf(request) }))
+    if (refusal !== undefined) return refuse(refusal)
     const lease = generations.enter()
     const key = keyOf(request.headers)
     const caller = lease.generation.keys.identify(key)
     if (caller === undefined) {
       lease.leave()
-      return send(response, answerRefusal(unauthorized(key !== undefined), { "x-request-id": requestIdOf(request) }))
+      return refuse(unauthorized(key !== undefined))
     }
     inProgress++
     const exchange = new Exchange(deps, operation, request, response, lease, caller)
@@ -287,7 +364,8 @@ export const make = (deps: CompletionsDeps): Completions => {
       inProgress--
       fiber.unsafeInterruptAsFork(FiberId.none)
       lease.leave()
-      if (exchange.journal !== undefined) onEnd(exchange.journal)
+      // What an interrupted request used and cost is known once its layers have let go.
+      fiber.addObserver(() => onEnd(exchange))
     })
   }
 

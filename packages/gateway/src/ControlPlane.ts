@@ -6,6 +6,7 @@ import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { nowMs } from "@switchyard/core/Time"
+import type { Exposition } from "@switchyard/router/MetricsSink"
 import { Effect, Stream } from "effect"
 import * as Admin from "./Admin.js"
 import * as Dashboard from "./Dashboard.js"
@@ -18,8 +19,8 @@ import * as ModelList from "./ModelList.js"
 
 /** What the control plane works with. */
 export interface ControlPlaneDeps extends LiveDeps {
-  /** What `/metrics` answers. */
-  readonly metrics: { readonly contentType: string; readonly render: Effect.Effect<string> }
+  /** What `/metrics` answers to a scrape with this `Accept` header. */
+  readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition>
   /** Whether a request with these headers may be served at all: keeps other sites' pages out of an open gateway. */
   readonly guard: (headers: Readonly<Record<string, string>>) => boolean
 }
@@ -125,7 +126,8 @@ const healthEndpoints = ({ phase }: ControlPlaneDeps): ReadonlyMap<string, Endpo
 const metricsEndpoint = ({ metrics }: ControlPlaneDeps): Endpoint => ({
   access: ({ source }) => (source.config.server.metricsKey === true ? "master" : "anybody"),
   methods: {
-    GET: () => Effect.map(metrics.render, (text) => HttpServerResponse.text(text, { contentType: metrics.contentType }))
+    GET: ({ headers }) =>
+      Effect.map(metrics(headers.accept), ({ contentType, text }) => HttpServerResponse.text(text, { contentType }))
   }
 })
 

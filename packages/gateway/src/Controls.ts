@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from "node:http"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
+import * as TraceContext from "@switchyard/core/TraceContext"
 import { Either } from "effect"
 import type { Refusal } from "./ErrorBody.js"
 import type { Requests } from "./GatewayConfig.js"
@@ -209,12 +210,14 @@ export const read = (
     rules.tagMatch === "all" && tags.length > 0 ? { ...reader.demands, tagMatch: "all" as const } : reader.demands
   const session =
     reader.sessionKey ?? (typeof payload.prompt_cache_key === "string" ? payload.prompt_cache_key : undefined)
+  const trace = TraceContext.fromHeaders(headers)
   const decoded = LlmRequest.decode(operation, payload, {
     tags,
     demands,
     ...(session === undefined ? {} : { sessionKey: session }),
     ...(caller.name === undefined ? {} : { caller: caller.name }),
-    ...(overrides === undefined ? {} : { overrides })
+    ...(overrides === undefined ? {} : { overrides }),
+    ...(trace === undefined ? {} : { trace })
   })
   if (Either.isLeft(decoded)) return refuse(decoded.left)
   const asked = isJsonObject(payload.stream_options) && payload.stream_options.include_usage === true

@@ -8,7 +8,7 @@ import * as Time from "@switchyard/core/Time"
 import * as Providers from "@switchyard/providers/Providers"
 import * as Transport from "@switchyard/providers/Transport"
 import * as Metrics from "@switchyard/router/Metrics"
-import * as Prometheus from "@switchyard/router/Prometheus"
+import { MetricsSink, type Sink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
 import { Clock, Context, Effect, Layer, type Scope } from "effect"
 import * as Completions from "./Completions.js"
@@ -20,7 +20,9 @@ import * as Generations from "./Generations.js"
 import { Heartbeat } from "./internal/heartbeat.js"
 import * as OpenAccess from "./OpenAccess.js"
 import * as Problem from "./Problem.js"
+import * as RequestLog from "./RequestLog.js"
 import * as Server from "./Server.js"
+import * as Telemetry from "./Telemetry.js"
 import * as Timeline from "./Timeline.js"
 
 /** A gateway that listens. */
@@ -44,6 +46,8 @@ export interface Gateway {
 export interface Overrides {
   readonly host?: string
   readonly port?: number
+  /** Where traces and metrics are exported to. Default: nowhere. */
+  readonly telemetry?: Telemetry.Settings | undefined
 }
 
 const boundsOf = (settings: Settings): Completions.Bounds => ({
@@ -79,30 +83,47 @@ const metricOptions = ({ source }: Generations.Generation): Metrics.Options => {
   return metrics === false || metrics === undefined ? {} : metrics
 }
 
+/** The library is optional, and is not even read unless it is asked for. */
+const promClientSink: Effect.Effect<Sink, ConfigError> = Effect.tryPromise({
+  try: async () => (await import("@switchyard/router/PromClientSink")).make(),
+  catch: () =>
+    new ConfigError({
+      issues: [issue("server.openMetrics", true, "the package prom-client to be installed (npm install prom-client)")]
+    })
+})
+
 const sentence = ({ expected, path, value }: ConfigIssue): string => `${path}: expected ${expected}, found ${value}`
 
 const urlOf = (host: string, port: number): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`
 
 /**
  * Starts a gateway. When the scope closes it stops accepting, lets calls in flight finish for at most `drainTimeout`, and
- * then ends. Fails with everything that is wrong with the configuration, or with a `ListenError`.
+ * then ends. Fails with everything that is wrong with the configuration, or with a `ListenError`. Without a `log` nothing
+ * is logged but what goes to Effect's own loggers.
  */
 export const make = (
   source: Generations.Source,
-  overrides: Overrides = {}
+  overrides: Overrides = {},
+  log: RequestLog.RequestLog = RequestLog.silent
 ): Effect.Effect<Gateway, ConfigError | Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const settings: Settings = { ...source.config.server, ...overrides }
+    const { telemetry, ...listening } = overrides
+    const settings: Settings = { ...source.config.server, ...listening }
     const host = settings.host ?? "127.0.0.1"
     yield* checkExposure(source.config, host)
-    const eventLog = yield* EventLog.make(
-      Context.get(yield* Layer.build(RouterEvents.layer()), RouterEvents.RouterEvents)
-    )
+    const published = Context.get(yield* Layer.build(RouterEvents.layer()), RouterEvents.RouterEvents)
+    const eventLog = yield* EventLog.make(log.tap(published))
     const { events } = eventLog
-    const withEvents = Effect.provideService(RouterEvents.RouterEvents, events)
+    const sink = settings.openMetrics === true ? yield* promClientSink : yield* MetricsSink
+    const reporting = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      effect.pipe(Effect.provideService(RouterEvents.RouterEvents, events), Effect.provideService(MetricsSink, sink))
+    const gauges: Effect.Effect<ReadonlyArray<Metrics.Family>> = Effect.suspend(() =>
+      Metrics.collect(tower().state, metricOptions(generations.current()))
+    )
+    const exporting = yield* Telemetry.start(telemetry, gauges)
     const transport = yield* Transport.makeUndici()
     const base = Providers.make(Providers.protocols(transport))
-    const generations = yield* withEvents(Generations.make(source, base))
+    const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined))
     const heartbeat = new Heartbeat()
     yield* heartbeat.run
     let phase: Server.Phase = "starting"
@@ -114,10 +135,16 @@ export const make = (
       generations,
       heartbeat,
       clock: yield* Clock.clockWith(Effect.succeed),
-      runtime: yield* Effect.runtime<never>(),
+      // Of all that is served only completions are traced.
+      runtime: yield* exporting.tracer === undefined
+        ? Effect.runtime<never>()
+        : Effect.withTracer(Effect.runtime<never>(), exporting.tracer),
       bounds: boundsOf(settings),
       guard,
-      onEnd: eventLog.noteFailures
+      onEnd: (ended) => {
+        if (ended.journal !== undefined) eventLog.noteFailures(ended.journal)
+        log.ended(ended)
+      }
     })
     const tower = () => generations.current().tower
     const other = yield* NodeHttpServer.makeHandler(
@@ -126,10 +153,10 @@ export const make = (
         phase: () => phase,
         timeline: yield* Timeline.make(tower),
         eventLog,
-        metrics: {
-          contentType: Prometheus.contentType,
-          render: Effect.suspend(() => Metrics.scrape(tower().state, metricOptions(generations.current())))
-        },
+        metrics: (accept) =>
+          Effect.suspend(() => Metrics.expose(tower().state, metricOptions(generations.current()), accept)).pipe(
+            Effect.provideService(MetricsSink, sink)
+          ),
         guard: (headers) => openGuard(headers) === undefined
       })
     )
@@ -151,7 +178,10 @@ export const make = (
         Effect.flatMap(({ number }) =>
           Time.withNow((at) => {
             const problems = (next.problems ?? []).map(Problem.renderOne)
-            return Effect.sync(() => events.publish({ _tag: "ConfigReloaded", at, generation: number, problems }))
+            return Effect.sync(() => {
+              log.configure(next.config)
+              events.publish({ _tag: "ConfigReloaded", at, generation: number, problems })
+            })
           })
         )
       )
@@ -168,9 +198,9 @@ export const make = (
       host,
       port: server.port,
       isOpen: generations.current().keys.isOpen,
-      reload: (next) => withEvents(reload(next)),
+      reload: (next: Generations.Source) => reporting(reload(next)),
       refuse,
       generations,
       events
     }
-  })
+  }).pipe(RequestLog.withLogger(log))

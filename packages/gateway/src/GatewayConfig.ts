@@ -44,7 +44,9 @@ export const Server = Schema.Struct({
   /** How long calls in flight may go on after SIGTERM. Default 30 seconds. */
   drainTimeout: Schema.optional(Field.durationOrZero),
   /** Whether `/metrics` may be read by anybody (default), or with the master key only. */
-  metricsKey: Schema.optional(Schema.Boolean)
+  metricsKey: Schema.optional(Schema.Boolean),
+  /** Whether `/metrics` can also answer in OpenMetrics, with exemplars; needs the package `prom-client`. Default false. */
+  openMetrics: Schema.optional(Schema.Boolean)
 })
 /** How the server listens, and what it puts up with. */
 export type Server = typeof Server.Type
@@ -68,6 +70,25 @@ export const Requests = Schema.Struct({
 })
 /** What is done to every request before it is routed. */
 export type Requests = typeof Requests.Type
+
+/** What is logged, and how. */
+export const Log = Schema.Struct({
+  /**
+   * `json`: one object a line; `pretty`: for people; `off` or false, which is what YAML makes of a bare `off`: nothing.
+   * Default `pretty` on a terminal, else `json`.
+   */
+  format: Schema.optional(Schema.Literal("json", "pretty", "off", false)),
+  /** The least that is logged: requests are `info`, their retries and fallbacks `debug`. Default `info`. */
+  level: Schema.optional(Schema.Literal("debug", "info", "warn", "error")),
+  /** Share of the successful requests that are logged; all others are. Default 1. */
+  sample: Schema.optional(Field.fraction),
+  /** Lines about requests a second; those beyond are only counted. Changes of state are always logged. Default 1000. */
+  maxPerSecond: Schema.optional(Field.positiveCount),
+  /** Whether the messages of errors are logged too. Providers quote prompts in them. Default false. */
+  messages: Schema.optional(Schema.Boolean)
+})
+/** What is logged, and how. */
+export type Log = typeof Log.Type
 
 /** A key that callers bear, and what it may do. */
 export const VirtualKey = Schema.Struct({
@@ -101,6 +122,8 @@ export type VirtualKey = typeof VirtualKey.Type
 export const OwnSettings = Schema.Struct({
   server: Schema.optional(Server),
   requests: Schema.optional(Requests),
+  /** What is logged, and how. */
+  log: Schema.optional(Log),
   /** May do everything. */
   masterKey: Schema.optional(secret),
   /** Keys that callers bear. */
@@ -144,6 +167,7 @@ export interface GatewayConfig {
   readonly router: Router.Options
   readonly server: Server
   readonly requests: Requests
+  readonly log: Log
   /** May do everything. Unset: nobody may use the admin endpoints, and without virtual keys only loopback is served. */
   readonly masterKey: Redacted.Redacted<string> | undefined
   readonly keys: ReadonlyArray<VirtualKey>
@@ -187,8 +211,8 @@ const withoutSecrets = (router: Router.Options): Router.Options => ({
 })
 
 /**
- * Decodes settings: the router's options, `server`, `requests`, `masterKey`, `keys` and `hiddenModels`, all in one object.
- * Fails with every problem at once. Keys come out redacted.
+ * Decodes settings: the router's options, `server`, `requests`, `log`, `masterKey`, `keys` and `hiddenModels`, all in one
+ * object. Fails with every problem at once. Keys come out redacted.
  */
 export const decode = (settings: object): Either.Either<GatewayConfig, ConfigError> => {
   const all = settings as Readonly<Record<string, unknown>>
@@ -211,6 +235,7 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
     router: withoutSecrets(router),
     server: right.server ?? {},
     requests: right.requests ?? {},
+    log: right.log ?? {},
     masterKey: right.masterKey === undefined ? undefined : redact(right.masterKey),
     keys: (right.keys ?? []).map((entry) => (entry.key === undefined ? entry : { ...entry, key: redact(entry.key) })),
     hiddenModels: right.hiddenModels ?? []

@@ -56,14 +56,20 @@ const limitsOf = ({ maxParallel, rpm, tpm }: VirtualKey) => ({
   ...(maxParallel === undefined ? {} : { maxParallel })
 })
 
-/** The router's options, with the limits and budgets of the keys in them. */
-export const routerOptions = ({ keys, router }: GatewayConfig): Router.Options => {
+/**
+ * The router's options, with the limits and budgets of the keys in them. Requests are traced where the settings say so, and,
+ * unless they say no, where spans are exported.
+ */
+export const routerOptions = ({ keys, router }: GatewayConfig, isExported = false): Router.Options => {
   const limited = keys.filter((key) => Object.keys(limitsOf(key)).length > 0)
   const budgeted = keys.flatMap(({ budget, name }) => (budget === undefined ? [] : [[name, budget] as const]))
   return {
     ...router,
     // Costs nothing until a request with the master key asks for a fault.
     faultInjection: true,
+    ...(router.tracing === false || (router.tracing === undefined && !isExported)
+      ? {}
+      : { tracing: { requestKind: "server", ...router.tracing } }),
     ...(limited.length === 0
       ? {}
       : {
@@ -94,10 +100,14 @@ interface Held {
   isReplaced: boolean
 }
 
-/** The service over a base service that all generations share, and with it the connections to the providers. */
+/**
+ * The service over a base service that all generations share, and with it the connections to the providers. `isExported`:
+ * there is somebody to keep spans.
+ */
 export const make = (
   first: Source,
-  base: Service.AttemptService
+  base: Service.AttemptService,
+  isExported = false
 ): Effect.Effect<Context.Tag.Service<Generations>, ConfigError, Scope.Scope> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime<never>()
@@ -113,7 +123,7 @@ export const make = (
       Effect.uninterruptible(
         Effect.gen(function* () {
           const scope = yield* Scope.make()
-          const options = routerOptions(source.config)
+          const options = routerOptions(source.config, isExported)
           const tower = yield* Router.make(options, base, previous?.generation.tower).pipe(
             Scope.extend(scope),
             Effect.onError(() => Scope.close(scope, Exit.void))

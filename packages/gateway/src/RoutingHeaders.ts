@@ -7,11 +7,11 @@ import type { Journal, JournalEntry } from "@switchyard/core/Journal"
 export const safe = (value: string): string => (/^[\x20-\x7e]*$/.test(value) ? value : encodeURIComponent(value))
 
 /** Ms of `entries` up to `now` in which at least one attempt was under way. */
-const busyTime = (entries: ReadonlyArray<JournalEntry>, now: number): number => {
+export const busyTime = (entries: ReadonlyArray<JournalEntry>, now: number): number => {
   let sum = 0
   let until = Number.NEGATIVE_INFINITY
   for (const { endedAt, startedAt } of entries) {
-    const end = endedAt ?? now
+    const end = endedAt === undefined || endedAt > now ? now : endedAt
     if (end <= until) continue
     sum += end - Math.max(startedAt, until)
     until = end

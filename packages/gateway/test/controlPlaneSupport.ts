@@ -59,7 +59,7 @@ export const parts = (options: Options) =>
       phase: () => now.phase,
       timeline,
       eventLog,
-      metrics: { contentType: "text/plain; version=0.0.4", render: Effect.succeed("up 1\n") },
+      metrics: () => Effect.succeed({ contentType: "text/plain; version=0.0.4", text: "up 1\n" }),
       guard: (headers) => now.isAllowed(headers)
     }
     return { deps, eventLog, generation, now, timeline, tower }

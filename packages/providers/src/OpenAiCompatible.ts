@@ -89,7 +89,7 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
     const { request } = attempt
     const target = targetFor(attempt.target)
     if ("problem" in target) return Effect.fail(unusable(attempt, target))
-    const outgoing = headersOf(target, request)
+    const outgoing = headersOf(target, request, attempt.trace)
     if ("bad" in outgoing)
       return Effect.fail(invalid(attempt, `the header ${JSON.stringify(outgoing.bad)} cannot be sent`))
     const body = encoded(attempt)

@@ -4,9 +4,11 @@ import * as Lifetime from "./lifetime.js"
 import * as Memory from "./memory.js"
 import * as Metrics from "./metrics.js"
 import * as Selection from "./selection.js"
+import * as Tracing from "./tracing.js"
 
 await Call.run()
 await Metrics.run()
+await Tracing.run()
 await Lifetime.run()
 await Selection.run()
 await Memory.run()

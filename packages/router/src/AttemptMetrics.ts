@@ -14,6 +14,7 @@ import { Options } from "./internal/metricOptions.js"
 import { metricTable } from "./internal/metricTable.js"
 import { outcomeLabel } from "./internal/outcomeLabel.js"
 import { SeriesMaker, table1, table2 } from "./internal/series.js"
+import { effect, MetricsSink, type Sink } from "./MetricsSink.js"
 
 const makeRow = (series: SeriesMaker, deployment: Deployment) => {
   const labels = { deployment: deployment.id, model: deployment.group, provider: deployment.provider }
@@ -27,9 +28,12 @@ const makeRow = (series: SeriesMaker, deployment: Deployment) => {
 
 type Row = ReturnType<typeof makeRow>
 
-/** The layer. Series are made once per deployment and kept in its slot; a deployment that changes its group gets others. */
-export const make = (options: Options = {}): Service.AttemptLayer => {
-  const series = new SeriesMaker(options)
+/**
+ * The layer. Series are made once per deployment and kept in its slot; a deployment that changes its group gets others.
+ * `sink` defaults to Effect's own metrics.
+ */
+export const make = (options: Options = {}, sink: Sink = effect): Service.AttemptLayer => {
+  const series = new SeriesMaker(options, sink)
   const key = Slot.key("attemptMetrics", (deployment): { row: Row } => ({ row: makeRow(series, deployment) }))
   const rowOf = (slot: Slot.Slot): Row => {
     const cell = slot.get(key)
@@ -48,9 +52,10 @@ export const make = (options: Options = {}): Service.AttemptLayer => {
       () => call,
       (row, outcome, clock) => {
         const label = outcomeLabel[outcome._tag]
+        const cause = attempt.trace === undefined ? attempt.request : attempt
         row.inFlight(-1)
-        row.ended(label, outcome._tag === "Failed" ? outcome.error.reason : "")(1)
-        row.latency(label)((nowMs(clock) - attempt.startedAt) / 1000)
+        row.ended(label, outcome._tag === "Failed" ? outcome.error.reason : "")(1, cause)
+        row.latency(label)((nowMs(clock) - attempt.startedAt) / 1000, cause)
       }
     )
   )
@@ -58,10 +63,7 @@ export const make = (options: Options = {}): Service.AttemptLayer => {
 
 /** Counts attempts around the inner service. */
 export const layer = (options: Options = {}): Layer.Layer<DeploymentService, ConfigError, DeploymentService> =>
-  Service.wrap(
-    DeploymentService,
-    Effect.map(Field.decode(Options, options, "metrics"), (valid) => make(valid))
-  )
+  Service.wrap(DeploymentService, Effect.zipWith(Field.decode(Options, options, "metrics"), MetricsSink, make))
 
 /** Counts nothing and costs nothing: it gives back the inner service. */
 export const layerNoop: Layer.Layer<DeploymentService, never, DeploymentService> = Service.wrap(

@@ -188,7 +188,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
       if (step === undefined) return surface(walk)
       const { deployment, from, kind, reason, target } = step
       journal.hop({ kind, from, to: target.model })
-      events?.publish({ _tag: "FallbackTaken", at: now, kind, from, to: target.model, deployment, reason })
+      events?.publish({ _tag: "FallbackTaken", at: now, kind, from, to: target.model, deployment, reason }, request)
       walk.visited.add(target.model)
       walk.names.push(target.model)
       return Effect.matchEffect(walk.next.call(requestFor(request, target, routeOf(walk, target.model))), {

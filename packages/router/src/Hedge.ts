@@ -78,13 +78,11 @@ export const make = (deps: HedgeDeps, options: Pick<Options, "attempts"> = {}): 
               attempts,
               allow,
               onStarted: (at) =>
-                events?.publish({
-                  _tag: "HedgeStarted",
-                  at,
-                  group,
-                  deployment: request.route.journal.last?.deployment
-                }),
-              onWon: (deployment, at) => events?.publish({ _tag: "HedgeWon", at, group, deployment })
+                events?.publish(
+                  { _tag: "HedgeStarted", at, group, deployment: request.route.journal.last?.deployment },
+                  request
+                ),
+              onWon: (deployment, at) => events?.publish({ _tag: "HedgeWon", at, group, deployment }, request)
             })
             race.start()
             return Effect.matchCauseEffect(restore(race.over), {

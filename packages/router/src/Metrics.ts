@@ -15,6 +15,7 @@ import { defaults, Options } from "./internal/metricOptions.js"
 import { type Definition, type LabelName, metricTable, type Tier } from "./internal/metricTable.js"
 import { SeriesMaker } from "./internal/series.js"
 import { LatencyTracker } from "./LatencyTracker.js"
+import { type Exposition, MetricsSink } from "./MetricsSink.js"
 import * as Prometheus from "./Prometheus.js"
 import { RouterEvents } from "./RouterEvents.js"
 import { UsageWindows } from "./UsageWindows.js"
@@ -111,6 +112,21 @@ export const scrape = (state: Context.Context<Collected>, options: Options = {})
   )
 
 /**
+ * As `scrape`, but of the sink in force, in a format that the scrape accepts. Give it the sink under which the tower was
+ * built.
+ */
+export const expose = (
+  state: Context.Context<Collected>,
+  options: Options = {},
+  accept?: string
+): Effect.Effect<Exposition> =>
+  Effect.flatMap(MetricsSink, (sink) =>
+    Effect.flatMap(collect(state, options), (families) =>
+      sink.expose({ prefix: options.prefix ?? defaults.prefix, families, accept })
+    )
+  )
+
+/**
  * Counts what layers publish: retries, hedges, cooldowns, probes, stream restarts, exhausted budgets. Provides events that
  * count themselves on their way to those of the context.
  */
@@ -121,7 +137,7 @@ export const layer = (options: Options = {}): Layer.Layer<RouterEvents, ConfigEr
       const valid = yield* Field.decode(Options, options, "metrics")
       const registry = yield* DeploymentRegistry
       const counters = new EventCounters(yield* RouterEvents)
-      counters.use((id) => registry.slot(id)?.deployment, valid)
+      counters.use((id) => registry.slot(id)?.deployment, valid, yield* MetricsSink)
       return counters.events
     })
   )

@@ -79,7 +79,7 @@ const resumed =
                       clock,
                       send: next.call,
                       resume,
-                      onRestart: (error, at) => published?.publish(restarted(request, error, at))
+                      onRestart: (error, at) => published?.publish(restarted(request, error, at), request)
                     })
                   }
             )
@@ -128,7 +128,7 @@ const buffered =
                 const now = nowMs(clock)
                 const route = canBeRepaired(error) ? restartRoute(request.route, now, restarts) : undefined
                 if (route === undefined) return Effect.fail(error)
-                published?.publish(restarted(request, error, now))
+                published?.publish(restarted(request, error, now), request)
                 return Effect.orElseFail(restore(attempt({ ...request, route }, clock, restarts + 1)), () => error)
               }
             })

@@ -15,14 +15,15 @@ import { DeploymentRegistry } from "./DeploymentRegistry.js"
 import { Options } from "./internal/metricOptions.js"
 import { metricTable } from "./internal/metricTable.js"
 import { outcomeLabel } from "./internal/outcomeLabel.js"
-import { type Add, SeriesMaker, table1, table2 } from "./internal/series.js"
+import { SeriesMaker, table1, table2 } from "./internal/series.js"
+import { effect, MetricsSink, type Sink, type Update } from "./MetricsSink.js"
 
 const maxRows = 1000
 
 /** What is kept about one request while it runs. */
 interface Running {
   readonly model: string
-  readonly active: Add
+  readonly active: Update
   readonly clock: Clock.Clock
   readonly startedAt: number
   /** Monotonic ms of a stream's first content. */
@@ -57,10 +58,14 @@ const providerOf = ({ cache, last }: Journal): string =>
 
 /**
  * The layer. `groupOf` gives the model group that a name means: names without one count as `other`, so that callers can't
- * add series.
+ * add series. `sink` defaults to Effect's own metrics.
  */
-export const make = (groupOf: (model: string) => string | undefined, options: Options = {}): Service.RequestLayer => {
-  const series = new SeriesMaker(options)
+export const make = (
+  groupOf: (model: string) => string | undefined,
+  options: Options = {},
+  sink: Sink = effect
+): Service.RequestLayer => {
+  const series = new SeriesMaker(options, sink)
   const active = table1(maxRows, (model) => series.upDown(metricTable.active, { model }))
   const rows = table2(maxRows, (model, provider) => makeRow(series, model, provider))
 
@@ -89,15 +94,17 @@ export const make = (groupOf: (model: string) => string | undefined, options: Op
         })
       : next.call(request)
 
-  const end = ({ operation, route: { journal } }: LlmRequest, running: Running, outcome: Outcome): void => {
+  const end = (request: LlmRequest, running: Running, outcome: Outcome): void => {
+    const { operation } = request
+    const { journal } = request.route
     running.active(-1)
     const row = rows(running.model, series.perProvider ? providerOf(journal) : "all")
     row.requests(1)
     row.successes(outcome._tag === "Completed" ? 1 : 0)
     if (outcome._tag === "Abandoned") row.abandoned(1)
-    else if (outcome._tag === "Failed") row.errors(outcome.error.reason)(1)
-    row.latency(outcomeLabel[outcome._tag])((nowMs(running.clock) - running.startedAt) / 1000)
-    if (running.firstContentAt !== undefined) row.ttft((running.firstContentAt - running.startedAt) / 1000)
+    else if (outcome._tag === "Failed") row.errors(outcome.error.reason)(1, request)
+    row.latency(outcomeLabel[outcome._tag])((nowMs(running.clock) - running.startedAt) / 1000, request)
+    if (running.firstContentAt !== undefined) row.ttft((running.firstContentAt - running.startedAt) / 1000, request)
     if (journal.cache === "miss") row.cacheMisses(1)
     else if (journal.cache !== undefined) row.cacheHits(1)
     for (const { kind } of journal.fallbacks) row.fallbacks(kind)(1)
@@ -129,7 +136,7 @@ export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigErro
     Effect.gen(function* () {
       const valid = yield* Field.decode(Options, options, "metrics")
       const registry = yield* DeploymentRegistry
-      return make((model) => registry.resolve(model)?.group.name, valid)
+      return make((model) => registry.resolve(model)?.group.name, valid, yield* MetricsSink)
     })
   )
 

@@ -156,14 +156,18 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
     const planned = plan(tries, failures, used - 1, now)
     if (planned === undefined || now >= request.route.deadline || !budget.withdraw(now)) return Effect.fail(error)
     const { route, wait } = planned
-    events?.publish({
-      _tag: "Retried",
-      at: now,
-      group: failures.latest?.group ?? request.model,
-      deployment: failures.latest?.deployment ?? error.deployment,
-      reason: error.reason,
-      delay: wait
-    })
+    const { latest } = failures
+    events?.publish(
+      {
+        _tag: "Retried",
+        at: now,
+        group: latest?.group ?? request.model,
+        deployment: latest?.deployment ?? error.deployment,
+        reason: error.reason,
+        delay: wait
+      },
+      request
+    )
     tries.made++
     const again = Effect.suspend(() => attempt(tries, next, bounded(request, route, spent, retries)))
     return wait > 0 ? Effect.zipRight(sleepUntil(clock, now + wait), again) : again

@@ -38,6 +38,7 @@ import * as Latency from "./Latency.js"
 import * as LatencyTracker from "./LatencyTracker.js"
 import * as Limits from "./Limits.js"
 import * as Metrics from "./Metrics.js"
+import { MetricsSink, type Sink } from "./MetricsSink.js"
 import * as Pinning from "./Pinning.js"
 import * as PriceBook from "./PriceBook.js"
 import * as Recovery from "./Recovery.js"
@@ -50,6 +51,7 @@ import { type Strategy, uniform } from "./RoutingStrategy.js"
 import * as SpendLimits from "./SpendLimits.js"
 import * as SpendWindows from "./SpendWindows.js"
 import * as Timeouts from "./Timeouts.js"
+import * as Tracing from "./Tracing.js"
 import * as UsageWindows from "./UsageWindows.js"
 
 export type { StrategyLayer }
@@ -78,6 +80,8 @@ export const concerns = Schema.Struct({
   hedge: Schema.optional(Hedge.Options),
   pinning: Schema.optional(Schema.Union(off, Pinning.Options)),
   metrics: Schema.optional(Schema.Union(off, Metrics.Options)),
+  /** Spans of requests and attempts, by the `Tracer` of the app. Left out unless options are given. */
+  tracing: Schema.optional(Schema.Union(off, Tracing.Options)),
   /** Whether requests may ask for faults (`overrides.fault`), for drills. Default false. */
   faultInjection: Schema.optional(
     Schema.Boolean.annotations({ message: () => ({ message: "true or false", override: true }) })
@@ -134,13 +138,22 @@ export const check = (options: Options): ReadonlyArray<ConfigIssue> => {
   return found.length > 0 ? found : chainIssues(options)
 }
 
-const attemptTier = (base: Service.AttemptService, options: Options, kept: Kept) =>
+/** Tracing is left out unless somebody asks for it: a layer that is off would still cost. */
+const isTraced = ({ tracing }: Options): boolean => tracing !== undefined && tracing !== false
+
+const attemptTier = (
+  base: Service.AttemptService,
+  options: Options,
+  kept: Kept,
+  strategyOf: (group: string) => string
+) =>
   Effect.gen(function* () {
     const cooldowns = yield* CooldownState.CooldownState
     const tracker = yield* LatencyTracker.LatencyTracker
     const usage = yield* UsageWindows.UsageWindows
     const windows = yield* SpendWindows.SpendWindows
     const prices = yield* PriceBook.PriceBook
+    const registry = yield* DeploymentRegistry.DeploymentRegistry
     const events = yield* RouterEvents
     return base.pipe(
       options.faultInjection === true ? FaultInjection.make() : keep,
@@ -148,9 +161,11 @@ const attemptTier = (base: Service.AttemptService, options: Options, kept: Kept)
       kept.attemptMetrics ?? keep,
       Latency.make(tracker),
       Cost.make(prices),
+      isTraced(options) ? Tracing.attempts : keep,
       options.spendLimits === undefined ? keep : SpendLimits.make({ windows, prices, events }, options.spendLimits),
       options.limits === false ? keep : Limits.make({ windows: usage }, options.limits),
-      options.cooldown === false ? keep : Cooldown.make({ state: cooldowns }, options.cooldown)
+      options.cooldown === false ? keep : Cooldown.make({ state: cooldowns }, options.cooldown),
+      isTraced(options) ? Tracing.selections({ registry, strategyOf }) : keep
     )
   })
 
@@ -161,7 +176,8 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
     const budget = yield* RetryBudget.RetryBudget
     const windows = yield* SpendWindows.SpendWindows
     const prices = yield* PriceBook.PriceBook
-    const events = yield* RouterEvents
+    const published = yield* RouterEvents
+    const events = isTraced(options) ? Tracing.noting(published) : published
     const random = yield* uniform
     const tracker = yield* LatencyTracker.LatencyTracker
     const usage = yield* UsageWindows.UsageWindows
@@ -173,6 +189,7 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
       options.queue === undefined
         ? keep
         : AdmissionQueue.make({ registry, windows: usage, room, scope }, options.queue),
+      isTraced(options) ? Tracing.refusals : keep,
       options.hedge === undefined
         ? keep
         : Hedge.make(
@@ -192,7 +209,8 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
       Deadline.make(options.deadline),
       options.cache === undefined ? keep : Cache.make({ store: yield* CacheStore.CacheStore, scope }, options.cache),
       kept.requestMetrics ?? keep,
-      RequestEvents.make(events)
+      RequestEvents.make(events),
+      options.tracing === undefined || options.tracing === false ? keep : Tracing.requests(options.tracing)
     )
   })
 
@@ -230,7 +248,8 @@ const stateLayer = (options: Options, previous: Tower | undefined): Layer.Layer<
 const keptFrom = (
   options: Options,
   state: Context.Context<State>,
-  previous: Tower | undefined
+  previous: Tower | undefined,
+  sink: Sink
 ): Omit<Kept, "strategies" | "counters"> => {
   const registry = Context.get(state, DeploymentRegistry.DeploymentRegistry)
   const windows = Context.get(state, UsageWindows.UsageWindows)
@@ -241,11 +260,12 @@ const keptFrom = (
     issued: before?.issued ?? Pinning.memory(),
     room: before?.room ?? AdmissionQueue.room({ registry, windows }),
     findings: before?.findings ?? HealthProbes.findings(),
-    attemptMetrics: metrics === false ? undefined : (counted?.attemptMetrics ?? AttemptMetrics.make(metrics)),
+    attemptMetrics: metrics === false ? undefined : (counted?.attemptMetrics ?? AttemptMetrics.make(metrics, sink)),
     requestMetrics:
       metrics === false
         ? undefined
-        : (counted?.requestMetrics ?? RequestMetrics.make((model) => registry.resolve(model)?.group.name, metrics))
+        : (counted?.requestMetrics ??
+          RequestMetrics.make((model) => registry.resolve(model)?.group.name, metrics, sink))
   }
 }
 
@@ -296,8 +316,9 @@ export const make = (
     const publish = Effect.provideService(RouterEvents, counters.events)
     const state = yield* Layer.build(stateLayer(options, previous)).pipe(publish)
     const built = yield* buildStrategies(options, strategiesBefore(state, previous)).pipe(Effect.provide(state))
-    const kept: Kept = { ...keptFrom(options, state, previous), strategies: built.named, counters }
-    const attempts = yield* attemptTier(base, options, kept).pipe(Effect.provide(state), publish)
+    const sink = yield* MetricsSink
+    const kept: Kept = { ...keptFrom(options, state, previous, sink), strategies: built.named, counters }
+    const attempts = yield* attemptTier(base, options, kept, built.nameFor).pipe(Effect.provide(state), publish)
     const service = yield* requestTier(attempts, built.strategy, options, kept).pipe(Effect.provide(state), publish)
     const registry = Context.get(state, DeploymentRegistry.DeploymentRegistry)
     const probing = HealthProbes.run(
@@ -314,7 +335,7 @@ export const make = (
       Effect.zipRight(previous === undefined ? Effect.void : registry.replace(options), probing)
     )
     kept.room.noticeReload()
-    counters.use((id) => registry.slot(id)?.deployment, options.metrics)
+    counters.use((id) => registry.slot(id)?.deployment, options.metrics, sink)
     return { service, state, attempts, strategyOf: built.nameFor, settings, kept }
   })
 
@@ -386,7 +407,7 @@ export const fromServices = (
       const service = services.get(attempt.deployment)
       return service === undefined
         ? Effect.fail(notOurs(attempt.deployment))
-        : service.call({ ...attempt.request, model: attempt.model })
+        : service.call({ ...attempt.request, model: attempt.model, trace: attempt.trace ?? attempt.request.trace })
     })
     return make({ ...rest, deployments }, base)
   })

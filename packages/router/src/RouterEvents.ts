@@ -5,7 +5,7 @@
 
 import type { CacheAnswer } from "@switchyard/core/Journal"
 import type { FallbackKind, Reason } from "@switchyard/core/LlmError"
-import type { Operation } from "@switchyard/core/LlmRequest"
+import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
 import type { Usage } from "@switchyard/core/Usage"
 import { Context, Effect, Layer, PubSub, Stream } from "effect"
 import type { OutcomeLabel } from "./internal/outcomeLabel.js"
@@ -158,8 +158,8 @@ export type RouterEvent =
 
 /** The shape of the service. */
 export interface Events {
-  /** Tells everybody who listens; never blocks, never fails. */
-  readonly publish: (event: RouterEvent) => void
+  /** Tells everybody who listens; never blocks, never fails. `about` is the request that it happened to, for its trace. */
+  readonly publish: (event: RouterEvent, about?: LlmRequest) => void
   /** Whether anybody listens: events of every call are not even made otherwise. */
   readonly isActive: () => boolean
   /** Everything from now on; a slow reader loses the oldest events, never the router's time. */

@@ -17,6 +17,7 @@ import * as Limits from "@switchyard/router/Limits"
 import * as Retry from "@switchyard/router/Retry"
 import * as RetryBudget from "@switchyard/router/RetryBudget"
 import * as Timeouts from "@switchyard/router/Timeouts"
+import * as Tracing from "@switchyard/router/Tracing"
 import * as UsageWindows from "@switchyard/router/UsageWindows"
 import * as Contract from "@switchyard/testing/Contract"
 import { Effect } from "effect"
@@ -40,7 +41,9 @@ const attemptLayers: Readonly<Record<string, Effect.Effect<Service.AttemptLayer>
   "FaultInjection that is asked for nothing": Effect.sync(() => (next) => asking(FaultInjection.make()(next))),
   Latency: Effect.sync(() => Latency.make(LatencyTracker.make())),
   Limits: Effect.sync(() => Limits.make({ windows: UsageWindows.make() })),
-  Timeouts: Effect.sync(() => Timeouts.make({ total: "1 hour" }))
+  Timeouts: Effect.sync(() => Timeouts.make({ total: "1 hour" })),
+  "the spans of attempts": Effect.succeed(Tracing.attempts),
+  "the notes of selections": Effect.succeed(Tracing.selections({ registry: { resolve: () => undefined } }))
 }
 
 const requestLayers: Readonly<Record<string, Effect.Effect<Service.RequestLayer, unknown>>> = {
@@ -62,7 +65,9 @@ const requestLayers: Readonly<Record<string, Effect.Effect<Service.RequestLayer,
   "Hedge that knows no delay": Effect.sync(() =>
     Hedge.make({ availability: nobodyElse, budget: RetryBudget.unlimited, delay: () => undefined })
   ),
-  Retry: Effect.sync(() => Retry.make({ availability: nobodyElse, budget: RetryBudget.unlimited, random: () => 0.5 }))
+  Retry: Effect.sync(() => Retry.make({ availability: nobodyElse, budget: RetryBudget.unlimited, random: () => 0.5 })),
+  "the spans of requests": Effect.sync(() => Tracing.requests({ captureContent: true })),
+  "the notes of refusals": Effect.succeed(Tracing.refusals)
 }
 
 for (const [name, layer] of Object.entries(attemptLayers)) {

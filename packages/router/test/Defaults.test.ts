@@ -69,6 +69,7 @@ describe("what nobody configured", () => {
         firstTokenReasoning: 120_000,
         idle: 15_000,
         total: Number.POSITIVE_INFINITY,
+        streamTotal: Number.POSITIVE_INFINITY,
         deadline: 600_000
       }
     )

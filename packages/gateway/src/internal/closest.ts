@@ -6,7 +6,7 @@ import leven from "leven"
 const normal = (name: string): string => name.toLowerCase().replace(/[-_\s]/g, "")
 
 /** Two slips, or a third of the name; one in names of three letters, where two would fit anything. */
-const slips = (name: string): number => (name.length <= 3 ? 1 : Math.max(2, Math.floor(name.length / 3)))
+const slips = (name: string): number => (name.length <= 3 ? 1 : Math.max(2, Math.ceil(name.length / 3)))
 
 const letters = (name: string): string => [...name].sort().join("")
 

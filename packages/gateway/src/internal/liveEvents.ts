@@ -15,7 +15,7 @@ export interface LiveDeps {
 }
 
 /** Deployments that one event lists. */
-export const maxListed = 200
+const maxListed = 200
 
 /** Ms between two samples; they keep a silent connection open too. */
 const sampleEvery = 2000

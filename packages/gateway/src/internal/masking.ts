@@ -3,7 +3,7 @@ import { Redacted } from "effect"
 import type { GatewayConfig } from "../GatewayConfig.js"
 
 /** What stands in place of a secret. */
-export const masked = "<secret>"
+const masked = "<secret>"
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)

@@ -16,7 +16,7 @@ import {
 import type { Problem } from "../Problem.js"
 
 /** Where something stands. Lines and columns count from 1. */
-export interface Place {
+interface Place {
   readonly file: string
   readonly line: number
   readonly column: number
@@ -29,13 +29,13 @@ interface Common {
 }
 
 /** A single value. */
-export interface ScalarNode extends Common {
+interface ScalarNode extends Common {
   readonly kind: "scalar"
   readonly value: string | number | boolean | null
 }
 
 /** A list. */
-export interface ListNode extends Common {
+interface ListNode extends Common {
   readonly kind: "list"
   readonly items: ReadonlyArray<TreeNode>
 }
@@ -188,13 +188,6 @@ export const parse = (text: string, file: string): ParsedText => {
 
   const root = document.contents === null ? undefined : build(document.contents, placeAt(0))
   return { root: tooLarge ? undefined : root, problems }
-}
-
-/** A node without its places. */
-export const toValue = (node: TreeNode): unknown => {
-  if (node.kind === "scalar") return node.value
-  if (node.kind === "list") return node.items.map(toValue)
-  return Object.fromEntries([...node.entries].map(([key, entry]) => [key, toValue(entry.node)]))
 }
 
 /** Where a path leads in a tree. */

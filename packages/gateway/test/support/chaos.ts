@@ -20,7 +20,7 @@ export interface ChaosOptions {
 }
 
 /** What the clients saw. */
-export interface ChaosCounts {
+interface ChaosCounts {
   readonly requests: number
   readonly streams: number
   readonly successes: number
@@ -59,7 +59,7 @@ export const numberIn = (body: unknown): number => {
 }
 
 /** The text that every upstream means to answer a request with. */
-export const replyTo = (number: number): string => `answer ${number}: ${"word ".repeat(3 + (number % 17))}end`
+const replyTo = (number: number): string => `answer ${number}: ${"word ".repeat(3 + (number % 17))}end`
 
 /** What one upstream does with one request: mostly the right thing. */
 const behaviourFor = (dice: Dice, request: FakeProvider.FakeRequest): FakeProvider.Behaviour => {

@@ -39,7 +39,7 @@ interface Point {
 }
 
 /** One export as it came. */
-export interface Export {
+interface Export {
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly text: string

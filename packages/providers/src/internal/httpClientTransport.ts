@@ -112,7 +112,8 @@ export class HttpClientTransport {
     client: HttpClient.HttpClient,
     private readonly runtime: Runtime.Runtime<never>
   ) {
-    this.client = HttpClient.withScope(client)
+    // Its own spans would hang outside the request, and its `traceparent` would replace the attempt's.
+    this.client = HttpClient.withTracerDisabledWhen(HttpClient.withScope(client), () => true)
   }
 
   /** See `Transport.send`. */

@@ -3,6 +3,7 @@
  */
 import type { Deployment } from "@switchyard/core/Deployment"
 import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
+import { type TraceContext, toHeaders } from "@switchyard/core/TraceContext"
 import { Redacted } from "effect"
 
 /** What every request to a deployment shares. */
@@ -103,11 +104,21 @@ export const targetOf = (
   }
 }
 
-/** The headers of one request. Fails with the name of a header of the caller's that cannot be sent. */
-export const headersOf = (target: Target, request: LlmRequest): OutgoingHeaders | { readonly bad: string } => {
+/**
+ * The headers of one request; a place in a trace beats a `traceparent` of the caller's. Fails with the name of a header of
+ * the caller's that cannot be sent.
+ */
+export const headersOf = (
+  target: Target,
+  request: LlmRequest,
+  trace: TraceContext | undefined = request.trace
+): OutgoingHeaders | { readonly bad: string } => {
   const shared = request.stream ? target.stream : target.plain
   const own = request.overrides.headers
-  if (own === undefined) return shared
+  const traced = trace === undefined ? undefined : toHeaders(trace)
+  if (own === undefined) {
+    return traced === undefined ? shared : { headers: { ...shared.headers, ...traced }, secrets: shared.secrets }
+  }
   const headers: Record<string, string> = { ...shared.headers }
   const secrets = shared.secrets.slice()
   for (const [given, value] of Object.entries(own)) {
@@ -117,5 +128,5 @@ export const headersOf = (target: Target, request: LlmRequest): OutgoingHeaders 
     headers[name] = value
     noteSecret(secrets, name, value)
   }
-  return { headers, secrets }
+  return { headers: traced === undefined ? headers : { ...headers, ...traced }, secrets }
 }

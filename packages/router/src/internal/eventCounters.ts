@@ -1,4 +1,5 @@
 import type { Deployment } from "@switchyard/core/Deployment"
+import { effect, type Sink } from "../MetricsSink.js"
 import type { Events, RouterEvent } from "../RouterEvents.js"
 import type { Options } from "./metricOptions.js"
 import { type Definition, metricTable } from "./metricTable.js"
@@ -10,8 +11,8 @@ type Count = (event: RouterEvent) => void
 
 const silent: Count = () => {}
 
-const counting = (deploymentOf: (id: string) => Deployment | undefined, options: Options): Count => {
-  const series = new SeriesMaker(options)
+const counting = (deploymentOf: (id: string) => Deployment | undefined, options: Options, sink: Sink): Count => {
+  const series = new SeriesMaker(options, sink)
   const table = (definition: Definition) =>
     table2(maxRows, (id, reason) => {
       const deployment = deploymentOf(id)
@@ -70,7 +71,7 @@ export class EventCounters {
   }
 
   /** Counts from now on as the options say; `false` counts nothing. */
-  use(deploymentOf: (id: string) => Deployment | undefined, options: Options | false = {}): void {
-    this.count = options === false ? silent : counting(deploymentOf, options)
+  use(deploymentOf: (id: string) => Deployment | undefined, options: Options | false = {}, sink: Sink = effect): void {
+    this.count = options === false ? silent : counting(deploymentOf, options, sink)
   }
 }

@@ -1,4 +1,4 @@
-import { Metric, MetricBoundaries, MetricKey, MetricLabel } from "effect"
+import { effect, type SeriesKey, type Sink, type Update } from "../MetricsSink.js"
 import type { LabelPair } from "./exposition.js"
 import { defaults, type Options } from "./metricOptions.js"
 import type { Definition, LabelName } from "./metricTable.js"
@@ -6,29 +6,8 @@ import type { Definition, LabelName } from "./metricTable.js"
 /** What the labels of a metric say for one series. */
 export type LabelValues = Readonly<Partial<Record<LabelName, string>>>
 
-/** Adds to one series; synchronous, allocates nothing, and makes the series at its first use. */
-export type Add = (amount: number) => void
-
-/** `Metric.tagged` would make new labels at every update, and the registry then build and hash a key. */
-const none: ReadonlyArray<MetricLabel.MetricLabel> = []
-
-interface Updatable {
-  readonly unsafeModify: (input: number, extraTags: ReadonlyArray<MetricLabel.MetricLabel>) => void
-}
-
-const adding = (make: () => Updatable): Add => {
-  let metric: Updatable | undefined
-  return (amount) => {
-    // What is not a number would spoil a sum for good.
-    if (!Number.isFinite(amount)) return
-    metric ??= make()
-    metric.unsafeModify(amount, none)
-  }
-}
-
 /**
- * Makes series as the options say: their prefix, their static labels, and the labels that they leave out. Labels are part
- * of the metric's key, so that an update finds its series without building one.
+ * Makes series of a sink as the options say: their prefix, their static labels, and the labels that they leave out.
  */
 export class SeriesMaker {
   /** Whether series are split by model group. */
@@ -38,7 +17,10 @@ export class SeriesMaker {
   private readonly prefix: string
   private readonly fixed: ReadonlyArray<LabelPair>
 
-  constructor(private readonly options: Options = {}) {
+  constructor(
+    private readonly options: Options = {},
+    private readonly sink: Sink = effect
+  ) {
     this.prefix = options.prefix ?? defaults.prefix
     this.fixed = Object.entries(options.labels ?? defaults.labels)
     this.perModel = options.perModel ?? defaults.perModel
@@ -61,33 +43,23 @@ export class SeriesMaker {
   }
 
   /** A monotonic counter. */
-  counter(definition: Definition, values: LabelValues): Add {
-    return adding(() => {
-      const key = MetricKey.counter(this.nameOf(definition), { description: definition.help, incremental: true })
-      return Metric.fromMetricKey(MetricKey.taggedWithLabels(key, this.tagsOf(definition, values)))
-    })
+  counter(definition: Definition, values: LabelValues): Update {
+    return this.sink.counter(this.keyOf(definition, values))
   }
 
   /** A gauge that follows a running count; towers of one process that name it the same add up. */
-  upDown(definition: Definition, values: LabelValues): Add {
-    return adding(() => {
-      const key = MetricKey.gauge(this.nameOf(definition), { description: definition.help })
-      return Metric.fromMetricKey(MetricKey.taggedWithLabels(key, this.tagsOf(definition, values)))
-    })
+  upDown(definition: Definition, values: LabelValues): Update {
+    return this.sink.upDown(this.keyOf(definition, values))
   }
 
   /** A distribution over the buckets that the options give to the metric. */
-  histogram(definition: Definition, values: LabelValues): Add {
-    return adding(() => {
-      const option = definition.buckets ?? "latencyBuckets"
-      const boundaries = MetricBoundaries.fromIterable(this.options[option] ?? defaults[option])
-      const key = MetricKey.histogram(this.nameOf(definition), boundaries, definition.help)
-      return Metric.fromMetricKey(MetricKey.taggedWithLabels(key, this.tagsOf(definition, values)))
-    })
+  histogram(definition: Definition, values: LabelValues): Update {
+    const option = definition.buckets ?? "latencyBuckets"
+    return this.sink.histogram(this.keyOf(definition, values), this.options[option] ?? defaults[option])
   }
 
-  private tagsOf(definition: Definition, values: LabelValues): ReadonlyArray<MetricLabel.MetricLabel> {
-    return this.labelsOf(definition, values).map(([name, value]) => MetricLabel.make(name, value))
+  private keyOf(definition: Definition, values: LabelValues): SeriesKey {
+    return { name: this.nameOf(definition), help: definition.help, labels: this.labelsOf(definition, values) }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Reason } from "@switchyard/core/LlmError"
+import { closest } from "../closest.js"
 import type { Draft } from "./draft.js"
-import { nearest } from "./keys.js"
 import { below, type Given, isTree, isUnset, toNumber } from "./values.js"
 
 /** What LiteLLM's classes of errors are among our reasons. */
@@ -64,7 +64,7 @@ const readPolicy = (
     const value = toNumber(raw)
     if (reasons === undefined) {
       const known = Object.keys(classes).map((known) => known + suffix)
-      draft.warn(path, "No class of errors has this name.", nearest(key, known))
+      draft.warn(path, "No class of errors has this name.", closest(key, known))
     } else if (ofTheRequest.has(name)) {
       if (value !== 0) draft.warn(path, blamed)
     } else {

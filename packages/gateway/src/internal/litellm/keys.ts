@@ -1,4 +1,4 @@
-import leven from "leven"
+import { closest } from "../closest.js"
 import { fileKeys, requestKeys } from "./fileKeys.js"
 import type { Key, Section } from "./key.js"
 import { modelKeys } from "./modelKeys.js"
@@ -17,21 +17,6 @@ for (const key of keys) {
 /** What becomes of a key in a section; undefined when nobody knows it. */
 export const find = (section: Section, key: string): Key | undefined => bySection.get(section)?.get(key)
 
-/** The known word that a misspelt one was probably meant to be. */
-export const nearest = (word: string, known: Iterable<string>): string | undefined => {
-  const limit = Math.min(3, Math.floor(word.length / 3))
-  let best: string | undefined
-  let least = limit + 1
-  for (const candidate of known) {
-    const distance = candidate === word ? 0 : leven(word, candidate, { maxDistance: least })
-    if (distance < least) {
-      best = candidate
-      least = distance
-    }
-  }
-  return best
-}
-
 /** The key of a section that a misspelt one was probably meant to be. */
 export const suggestion = (section: Section, key: string): string | undefined =>
-  nearest(key.toLowerCase().replaceAll("-", "_"), bySection.get(section)?.keys() ?? [])
+  closest(key, bySection.get(section)?.keys() ?? [])

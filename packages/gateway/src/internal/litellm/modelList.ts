@@ -1,8 +1,9 @@
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
+import { closest } from "../closest.js"
 import { DeploymentDraft, fill } from "./deployment.js"
 import { clause, type Draft, Reader } from "./draft.js"
 import { type Endpoint, type Env, endpointOf, prefixes, splitModel } from "./endpoint.js"
-import { find, nearest, suggestion } from "./keys.js"
+import { find, suggestion } from "./keys.js"
 import { checkParams, Params } from "./params.js"
 import { below, type Given, isOn, isText, isTree, isUnset, period, type Tree, toList, toNumber } from "./values.js"
 
@@ -77,7 +78,7 @@ const readEntry = (draft: Draft, around: Surroundings, raw: unknown, path: strin
   const named = around.credentials.get(String(credential?.value))
   if (named !== undefined) layers.push(named)
   else if (credential !== undefined) {
-    const meant = nearest(String(credential.value), around.credentials.keys())
+    const meant = closest(String(credential.value), around.credentials.keys())
     draft.warn(credential.path, "No entry of `credential_list` has this name.", meant)
   }
   if (around.defaults !== undefined) layers.push(around.defaults)
@@ -214,7 +215,7 @@ const targets = (draft: Draft, around: Surroundings, source: Source): ReadonlyAr
   const { model, provider } = splitModel(whole, named, hasBase)
   if (provider === undefined) {
     const slash = whole.indexOf("/")
-    const meant = slash === -1 ? undefined : nearest(whole.slice(0, slash), prefixes)
+    const meant = slash === -1 ? undefined : closest(whole.slice(0, slash), prefixes)
     const name = meant === undefined ? undefined : meant + whole.slice(slash)
     draft.warn(given.path, "The deployment is left out: this names no provider, as `provider/model` would.", name)
     return []

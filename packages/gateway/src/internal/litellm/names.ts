@@ -1,6 +1,6 @@
+import { closest } from "../closest.js"
 import type { Draft } from "./draft.js"
 import type { Globals } from "./globals.js"
-import { nearest } from "./keys.js"
 import type { ModelList } from "./modelList.js"
 import { below, type Given, isOn, isText, isTree, isUnset, type Tree, toList } from "./values.js"
 
@@ -29,7 +29,7 @@ class Names {
   }
 
   nearest(name: string): string | undefined {
-    return nearest(name, this.all)
+    return closest(name, this.all)
   }
 }
 

@@ -1,5 +1,6 @@
+import { closest } from "../closest.js"
 import type { Draft } from "./draft.js"
-import { find, nearest, suggestion } from "./keys.js"
+import { find, suggestion } from "./keys.js"
 import { below, type Given, isTree, isUnset, type Tree } from "./values.js"
 
 /** Parameters of models that are sure to be meant. */
@@ -69,7 +70,7 @@ const isParameter = (key: string): boolean =>
   modelParameters.has(key) || (find("litellm_params", key) === undefined && !notSent.test(key))
 
 const misspelt = (key: string): string | undefined =>
-  modelParameters.has(key) ? undefined : (suggestion("litellm_params", key) ?? nearest(key, modelParameters))
+  modelParameters.has(key) ? undefined : (suggestion("litellm_params", key) ?? closest(key, modelParameters))
 
 /** Warns about what of a map of `litellm_params` is not honoured. */
 export const checkParams = (draft: Draft, { path, value }: Given & { readonly value: Tree }): void => {

@@ -41,7 +41,7 @@ export const proxyKeys: ReadonlyArray<Key> = [
   settings.warned("cost_margin_config", "Prices are taken as they are."),
   settings.warned("enable_json_schema_validation", "Answers are not checked against the request's schema."),
   settings.accepted("turn_off_message_logging", "Prompts and answers are never logged."),
-  settings.warned("json_logs", "Logs have one format."),
+  settings.warned("json_logs", "Set `log.format`; without a terminal it is `json` anyway."),
   settings.accepted("set_verbose", "Says only how much is logged there."),
   settings.accepted("telemetry", "Nothing is ever reported to anybody."),
   settings.warned("max_budget", "Set a key's `budget`, or `callerBudget` for all callers."),

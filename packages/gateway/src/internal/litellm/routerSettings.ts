@@ -1,9 +1,9 @@
 import * as Field from "@switchyard/core/Field"
 import * as LatencyBased from "@switchyard/router/RoutingStrategy/LatencyBased"
+import { closest } from "../closest.js"
 import { type Draft, firstOf, Reader } from "./draft.js"
 import { allowedFailsPolicy, retryPolicy } from "./errorClasses.js"
 import type { Globals } from "./globals.js"
-import { nearest } from "./keys.js"
 import type { Made } from "./modelList.js"
 import {
   attempts,
@@ -182,7 +182,7 @@ const preCallChecks = (draft: Draft, { router }: Globals): void => {
     if (alwaysChecked.includes(String(value))) return
     const name = String(value)
     const known = Object.hasOwn(otherChecks, name) ? otherChecks[name] : undefined
-    const meant = known === undefined ? nearest(name, [...alwaysChecked, ...Object.keys(otherChecks)]) : undefined
+    const meant = known === undefined ? closest(name, [...alwaysChecked, ...Object.keys(otherChecks)]) : undefined
     draft.warn(below(given.path, index), known ?? "No such check.", meant)
   })
 }
@@ -216,10 +216,10 @@ const budgets = (draft: Draft, { router }: Globals, deployments: ReadonlyArray<M
     }
     for (const key of Object.keys(value)) {
       if (budgetKeys.includes(key)) continue
-      draft.warn(below(path, key), "No such key: not read.", nearest(key, budgetKeys))
+      draft.warn(below(path, key), "No such key: not read.", closest(key, budgetKeys))
     }
     if (!providers.has(provider)) {
-      draft.warn(path, "No deployment is of this provider.", nearest(provider, providers))
+      draft.warn(path, "No deployment is of this provider.", closest(provider, providers))
     }
     const budget = new Reader(value, path)
     const limit = firstOf(budget.get("budget_limit"), budget.get("max_budget"))

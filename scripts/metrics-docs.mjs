@@ -1,0 +1,80 @@
+// Writes docs/metrics.md from the table of metrics; `--check` fails when the document is not what the table says.
+import { readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { tsImport } from "tsx/esm/api"
+
+const document = "docs/metrics.md"
+const path = fileURLToPath(new URL(`../${document}`, import.meta.url))
+const { defaults, definitions } = await tsImport("../packages/router/src/Metrics.ts", import.meta.url)
+
+const sections = [
+  [
+    "request",
+    "Requests",
+    "As callers see them: one request is one, however many attempts it took. All but `active_requests` are counted when a\nrequest settles, a stream at its end. `model` is the group that was asked for (`other` for a name that no group knows),\n`provider` that of the last attempt (`cache` for a cached answer, `none` without an attempt)."
+  ],
+  [
+    "attempt",
+    "Attempts",
+    "Each try on one deployment, those of retries, hedges and fallbacks included. `model` is the deployment's group."
+  ],
+  [
+    "event",
+    "What the router did",
+    "A series begins with its first event. `deployment` is `none` where no deployment took part."
+  ],
+  ["state", "State", "Read from the router at the scrape itself: nothing of it is older than the scrape."]
+]
+
+const cell = (text) => text.replaceAll("|", "\\|")
+
+const row = ({ buckets, help, labels, name, type }) => {
+  const kind = buckets === undefined ? type : `${type} (\`${buckets}\`)`
+  const named = labels.map((label) => `\`${label}\``).join(", ")
+  return `| \`switchyard_${name}\` | ${kind} | ${named} | ${cell(help)} |`
+}
+
+const sectionText = ([tier, title, lead]) => {
+  const found = definitions.filter((one) => one.tier === tier)
+  return `## ${title}\n\n${lead}\n\n| metric | type | labels | |\n|---|---|---|---|\n${found.map(row).join("\n")}\n`
+}
+
+const stray = definitions.filter(({ tier }) => !sections.some(([known]) => known === tier))
+if (stray.length > 0) throw new Error(`no section for ${stray.map(({ name }) => name).join(", ")}`)
+
+const bounds = ["latencyBuckets", "ttftBuckets", "tokenBuckets"]
+  .map((name) => `| \`${name}\` | ${defaults[name].map((bound) => String(bound)).join(", ")} |`)
+  .join("\n")
+
+const text = `# Metrics
+
+<!-- Written by scripts/metrics-docs.mjs; edit packages/router/src/internal/metricTable.ts. -->
+
+Every metric of the router, ${definitions.length} in all. The options of \`metrics\` change the prefix (\`prefix\`), add labels to every series (\`labels\`),
+leave \`model\` or \`provider\` out (\`perModel\`, \`perProvider\`), and set buckets. [Operations](operations.md) says what to
+watch.
+
+${sections.map(sectionText).join("\n")}
+## Buckets
+
+Upper bounds, in seconds and in tokens, where the options say nothing else.
+
+| option | default |
+|---|---|
+${bounds}
+`
+
+if (process.argv.includes("--check")) {
+  let found = ""
+  try {
+    found = readFileSync(path, "utf8")
+  } catch {}
+  if (found !== text) {
+    console.error(`${document} is not what the table of metrics says: node scripts/metrics-docs.mjs writes it.`)
+    process.exit(1)
+  }
+  console.log(`${document}: ${definitions.length} metrics, up to date`)
+} else {
+  writeFileSync(path, text)
+  console.log(`${document}: ${definitions.length} metrics written`)
+}
