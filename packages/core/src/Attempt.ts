@@ -4,6 +4,7 @@
 import type { Deployment, DeploymentId } from "./Deployment.js"
 import type { EventStream } from "./EventStream.js"
 import type { JournalEntry } from "./Journal.js"
+import type { LlmError } from "./LlmError.js"
 import type { LlmRequest } from "./LlmRequest.js"
 import type { Outcome } from "./Outcome.js"
 import type { Slot } from "./Slot.js"
@@ -17,6 +18,11 @@ export class Attempt implements JournalEntry {
   rejected = false
   /** Ms that the transport may take to connect; set by the Timeouts layer, undefined without one. */
   connectTimeout: number | undefined
+  /**
+   * Ends the call from outside with an error: what is under way is aborted, and the call fails. Set, before anything is
+   * awaited, by a base service that says `expires`; harmless once the call has ended.
+   */
+  expire: ((error: LlmError) => void) | undefined
   /** USD; set by the Cost layer when the attempt settles and a price is known. */
   cost: number | undefined
   /** The place of the attempt itself in a trace; set by a tracing layer, undefined without one. */

@@ -12,6 +12,9 @@ import type { CompleteResponse, LlmResponse } from "./LlmResponse.js"
 import type { RequestService } from "./Service.js"
 import { withNow } from "./Time.js"
 
+/** Told of a request's journal when it begins: a server reads it also when the request fails, or its caller leaves. */
+export type Tell = (journal: Journal) => void
+
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 const withAttempts = (error: LlmError, journal: Journal): LlmError =>
@@ -25,12 +28,14 @@ const withAttempts = (error: LlmError, journal: Journal): LlmError =>
 const send = <A, R>(
   service: RequestService,
   request: LlmRequest,
+  tell: Tell | undefined,
   own: (response: LlmResponse, journal: Journal) => Effect.Effect<A, LlmError, R>
 ): Effect.Effect<A, LlmError, R> =>
   Effect.uninterruptibleMask((restore: Restore) =>
     withNow((now) => {
       const begun = begin(request, now)
       const { journal } = begun.route
+      tell?.(journal)
       const answered = Effect.onExit(restore(service.call(begun)), (exit) =>
         Exit.isFailure(exit) ? Effect.sync(() => journal.releaseAll()) : Effect.void
       )
@@ -42,8 +47,12 @@ const send = <A, R>(
   )
 
 /** The whole answer to a request, from a service value; `stream` in the request is ignored. */
-export const complete = (service: RequestService, request: LlmRequest): Effect.Effect<CompleteResponse, LlmError> =>
-  send(service, request.stream ? { ...request, stream: false } : request, (response, journal) => {
+export const complete = (
+  service: RequestService,
+  request: LlmRequest,
+  tell?: Tell
+): Effect.Effect<CompleteResponse, LlmError> =>
+  send(service, request.stream ? { ...request, stream: false } : request, tell, (response, journal) => {
     if (response._tag === "Complete") return Effect.succeed(response)
     response.events.close()
     journal.releaseAll()
@@ -53,8 +62,12 @@ export const complete = (service: RequestService, request: LlmRequest): Effect.E
   })
 
 /** The response as it is, from a service value; a stream in it is closed with the caller's scope. */
-export const open = (service: RequestService, request: LlmRequest): Effect.Effect<LlmResponse, LlmError, Scope.Scope> =>
-  send(service, request, (response, journal) =>
+export const open = (
+  service: RequestService,
+  request: LlmRequest,
+  tell?: Tell
+): Effect.Effect<LlmResponse, LlmError, Scope.Scope> =>
+  send(service, request, tell, (response, journal) =>
     Effect.as(
       Effect.addFinalizer(() =>
         Effect.sync(() => {

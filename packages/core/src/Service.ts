@@ -26,6 +26,8 @@ export interface RequestService extends Service<LlmRequest> {}
 export interface AttemptService extends Service<Attempt> {
   /** A plain read, no reservation: `now` is monotonic ms, read once per selection. */
   readonly status: (slot: Slot, request: LlmRequest, now: number) => Status
+  /** Whether a call for the request can be ended by `attempt.expire`: a layer with a timer then needs no fiber of its own. */
+  readonly expires?: (request: LlmRequest) => boolean
 }
 
 /** A layer of the request tier, as a plain value: retry, fallback, cache. */
@@ -50,6 +52,12 @@ export const attempt = (
   call: (attempt: Attempt) => Call,
   status: AttemptService["status"] = () => open
 ): AttemptService => Object.assign(Object.create(Proto) as typeof Proto & Pipeable.Pipeable, { call, status })
+
+/** The same service, whose calls set `attempt.expire` for the requests that `expires` names. */
+export const expiring = (
+  service: AttemptService,
+  expires: (request: LlmRequest) => boolean = () => true
+): AttemptService => Object.assign(service, { expires })
 
 /** A request-tier layer that changes the call and nothing else. */
 export const mapRequest =

@@ -9,7 +9,7 @@ import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
 import type { CompleteResponse } from "@switchyard/core/LlmResponse"
 import * as LlmService from "@switchyard/core/LlmService"
-import * as Service from "@switchyard/core/Service"
+import type * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
 import { Cause, type Clock, type Context, Effect, Either, FiberId, Runtime } from "effect"
 import * as Controls from "./Controls.js"
@@ -186,16 +186,16 @@ class Exchange implements Ended {
       return "_tag" in problem ? this.fail(problem) : this.refuse(problem)
     }
     const { request, streamUsage } = controlled.right
-    const service = Service.request((begun) => {
-      this.journal = begun.route.journal
-      return tower.service.call(begun)
-    })
     return request.stream
-      ? this.forward(service, request, streamUsage)
-      : Effect.matchEffect(LlmService.complete(service, request), {
+      ? this.forward(tower.service, request, streamUsage)
+      : Effect.matchEffect(LlmService.complete(tower.service, request, this.begun), {
           onFailure: (error) => this.fail(error),
           onSuccess: (answer) => this.whole(request, answer)
         })
+  }
+
+  private readonly begun = (journal: Journal): void => {
+    this.journal = journal
   }
 
   private whole(request: LlmRequest, answer: CompleteResponse): Effect.Effect<void> {
@@ -221,7 +221,7 @@ class Exchange implements Ended {
       { "x-request-id": this.id },
       this.receivedAt
     )
-    const forward = Effect.flatMap(LlmService.open(service, request), (answer) => {
+    const forward = Effect.flatMap(LlmService.open(service, request, this.begun), (answer) => {
       const begin = (): void => {
         this.answeredAt = this.firstContentAt = nowMs(clock)
         writer.begin(RoutingHeaders.make(this.id, answer.journal, this.receivedAt, this.answeredAt))

@@ -1,7 +1,7 @@
 /**
  * Who may do what: the master key and the virtual keys, held as hashes and compared in constant time.
  */
-import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto"
+import * as crypto from "node:crypto"
 import { Redacted } from "effect"
 import type { GatewayConfig, VirtualKey } from "./GatewayConfig.js"
 
@@ -54,20 +54,26 @@ const callerOf = ({ groups, name, tags }: VirtualKey): Caller => ({
   tags: tags ?? []
 })
 
-const sha256 = (text: string): Buffer => createHash("sha256").update(text).digest()
+/** SHA-256 in hex, in one step where Node has it (20.12): no object to make and to clean up for each request. */
+const sha256: (text: string) => string =
+  typeof crypto.hash === "function"
+    ? (text) => crypto.hash("sha256", text, "hex")
+    : (text) => crypto.createHash("sha256").update(text).digest("hex")
+
+const areEqual = (a: string, b: string): boolean => crypto.timingSafeEqual(Buffer.from(a, "hex"), Buffer.from(b, "hex"))
 
 /**
- * The ring of a configuration. A key is found under an HMAC with a secret of this process, so that how long a lookup takes
- * tells nobody anything about a key; then the hashes are compared in constant time.
+ * The ring of a configuration. A key is found under a hash that a secret of this process goes into, so that how long a
+ * lookup takes tells nobody anything about a key; then the keys' own hashes are compared in constant time.
  */
 export const make = (config: Pick<GatewayConfig, "keys" | "masterKey">): KeyRing => {
   const { keys, masterKey } = config
-  const salt = randomBytes(32)
-  const known = new Map<string, { readonly hash: Buffer; readonly caller: Caller }>()
-  const place = (hash: Buffer) => createHmac("sha256", salt).update(hash).digest("base64")
-  const add = (hash: Buffer, caller: Caller) => known.set(place(hash), { hash, caller })
+  const salt = crypto.randomBytes(32).toString("hex")
+  const known = new Map<string, { readonly hash: string; readonly caller: Caller }>()
+  const place = (hash: string) => sha256(salt + hash)
+  const add = (hash: string, caller: Caller) => known.set(place(hash), { hash, caller })
   for (const key of keys) {
-    if (key.hash !== undefined) add(Buffer.from(key.hash.replace(/^sha256:/, ""), "hex"), callerOf(key))
+    if (key.hash !== undefined) add(key.hash.replace(/^sha256:/, "").toLowerCase(), callerOf(key))
     else if (key.key !== undefined) {
       add(sha256(typeof key.key === "string" ? key.key : Redacted.value(key.key)), callerOf(key))
     }
@@ -81,7 +87,7 @@ export const make = (config: Pick<GatewayConfig, "keys" | "masterKey">): KeyRing
       if (key === undefined) return undefined
       const hash = sha256(key)
       const found = known.get(place(hash))
-      return found !== undefined && timingSafeEqual(found.hash, hash) ? found.caller : undefined
+      return found !== undefined && areEqual(found.hash, hash) ? found.caller : undefined
     }
   }
 }

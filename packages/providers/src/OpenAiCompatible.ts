@@ -113,7 +113,7 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
     })
   }
 
-  return Service.attempt((attempt) => Effect.clockWith((clock) => send(attempt, clock)))
+  return Service.expiring(Service.attempt((attempt) => Effect.clockWith((clock) => send(attempt, clock))))
 }
 
 /**

@@ -31,8 +31,9 @@ const serviceFor = (services: Protocols, protocol: string): Service.AttemptServi
  * One service over those of several protocols. A deployment whose protocol nobody speaks fails as `Unavailable` with the
  * code `unknown_protocol`; {@link check} finds it beforehand.
  */
-export const make = (services: Protocols): Service.AttemptService =>
-  Service.attempt(
+export const make = (services: Protocols): Service.AttemptService => {
+  const all = Object.values(services)
+  const service = Service.attempt(
     (attempt) => {
       const service = serviceFor(services, attempt.target.protocol)
       if (service !== undefined) return service.call(attempt)
@@ -48,6 +49,10 @@ export const make = (services: Protocols): Service.AttemptService =>
     },
     (slot, request, now) => serviceFor(services, slot.deployment.protocol)?.status(slot, request, now) ?? open
   )
+  return all.every(({ expires }) => expires !== undefined)
+    ? Service.expiring(service, (request) => all.every(({ expires }) => expires?.(request) === true))
+    : service
+}
 
 /** Says which deployments name a protocol that is not among `known`, with their paths below `path`. */
 export const check = (

@@ -77,10 +77,13 @@ export const make = (): Service.AttemptLayer => {
     })
 
   return (next) =>
-    Service.attempt((attempt) => {
-      const { fault } = attempt.request.overrides
-      return fault === undefined ? next.call(attempt) : faulty(fault, attempt, next)
-    }, next.status)
+    Service.expiring(
+      Service.attempt((attempt) => {
+        const { fault } = attempt.request.overrides
+        return fault === undefined ? next.call(attempt) : faulty(fault, attempt, next)
+      }, next.status),
+      (request) => request.overrides.fault === undefined && next.expires?.(request) === true
+    )
 }
 
 /** Lets requests ask the inner service for faults. Belongs innermost, next to the provider's base service. */

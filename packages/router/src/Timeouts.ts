@@ -125,7 +125,9 @@ export const make = (options: Options = {}): Service.AttemptLayer => {
           const now = nowMs(clock)
           const [inForce, configured] = boundsOf(attempt, router, now)
           const watch = new Watch(attempt, clock, inForce, configured)
-          return watch.isBounded ? watch.run(next.call(attempt), now) : next.call(attempt)
+          const call = next.call(attempt)
+          if (!watch.isBounded) return call
+          return next.expires?.(attempt.request) === true ? watch.runInline(call, now) : watch.run(call, now)
         }),
       next.status
     )

@@ -10,7 +10,8 @@ import * as Service from "@switchyard/core/Service"
 import { closed } from "@switchyard/core/Status"
 import { nowMs } from "@switchyard/core/Time"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Cause, Effect, Exit, Fiber, FiberRef, Layer, Option, Runtime, TestClock } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, FiberId, FiberRef, Layer, Option, Runtime, TestClock } from "effect"
+import * as FaultInjection from "../src/FaultInjection.js"
 import { timersOf } from "../src/internal/timers.js"
 import * as Timeouts from "../src/Timeouts.js"
 import { type Dice, forSeeds, VirtualTime } from "./support/schedules.js"
@@ -163,6 +164,81 @@ describe("the total of one attempt", () => {
 })
 
 const unavailable = { reason: "Unavailable" as const, description: "down" }
+
+describe("a service whose calls can be ended from outside", () => {
+  /** Answers after `delay` ms; journal of what its calls met. */
+  const service = (delay: number) => {
+    const ends: Array<string> = []
+    const base = Service.expiring(
+      Service.attempt((of) =>
+        Effect.clockWith((clock) =>
+          Effect.async<LlmResponse, LlmError>((resume) => {
+            of.expire = (error) => {
+              ends.push("expired")
+              answered.unsafeInterruptAsFork(FiberId.none)
+              resume(Effect.fail(error))
+            }
+            const answered = Effect.runFork(
+              Effect.zipRight(
+                clock.sleep(Duration.millis(delay)),
+                Effect.sync(() => {
+                  ends.push("answered")
+                  resume(StubLlm.make().attempts.call(of))
+                })
+              )
+            )
+            return Effect.sync(() => {
+              ends.push("interrupted")
+              answered.unsafeInterruptAsFork(FiberId.none)
+            })
+          })
+        )
+      )
+    )
+    return { base, ends }
+  }
+
+  it.effect("is ended when its time is up, with the same error as any other", () =>
+    Effect.gen(function* () {
+      const { base, ends } = service(10_000)
+      const { at, error } = yield* failsAt(Timeouts.make({ total: 250 })(base).call(attempt()))
+      assert.strictEqual(at, 250)
+      assert.deepInclude(error.data, { reason: "Timeout", phase: "total", bound: "deployment" })
+      assert.deepStrictEqual(ends, ["expired"])
+    })
+  )
+  it.effect("answers in time, and leaves no timer behind", () =>
+    Effect.gen(function* () {
+      const { base, ends } = service(100)
+      const running = yield* Effect.fork(Timeouts.make({ total: 250 })(base).call(attempt()))
+      yield* TestClock.adjust(100)
+      assert.strictEqual((yield* Fiber.join(running))._tag, "Complete")
+      yield* TestClock.adjust(1000)
+      assert.deepStrictEqual(ends, ["answered"])
+    })
+  )
+  it.effect("hears of a caller who leaves, once", () =>
+    Effect.gen(function* () {
+      const { base, ends } = service(10_000)
+      const running = yield* Effect.fork(Timeouts.make({ total: 250 })(base).call(attempt()))
+      yield* TestClock.adjust(100)
+      yield* Fiber.interrupt(running)
+      yield* TestClock.adjust(1000)
+      assert.deepStrictEqual(ends, ["interrupted"])
+    })
+  )
+  it.effect("a request that asks for a fault is ended too, before its call could be", () =>
+    Effect.gen(function* () {
+      const { base, ends } = service(10)
+      const layered = base.pipe(FaultInjection.make(), Timeouts.make({ total: 250 }))
+      const given = attempt({ overrides: { fault: { delay: 5000 } } })
+      const { at, error } = yield* failsAt(layered.call(given))
+      assert.strictEqual(at, 250)
+      assert.strictEqual(error.reason, "Timeout")
+      assert.deepStrictEqual(ends, [])
+    })
+  )
+})
 
 describe("the request's deadline", () => {
   it.effect("is raised here, as the caller's bound, and says nothing about the deployment", () =>

@@ -58,7 +58,13 @@ export class Exchange implements TransportHandlers {
     private readonly clock: Clock.Clock,
     private readonly secrets: ReadonlyArray<string>,
     private readonly resume: Resume
-  ) {}
+  ) {
+    attempt.expire = (error) => {
+      if (this.events !== undefined) return
+      this.abort()
+      this.fail(error)
+    }
+  }
 
   /** Told once, when the request is on its way; the answer may have come, or been refused, before. */
   runsOn(handle: TransportHandle): void {

@@ -170,6 +170,9 @@ export class Timers {
 
 const shared = new WeakMap<Clock.Clock, Timers>()
 
+/** The timers of a clock, once somebody has asked for them. */
+export const knownTimers = (clock: Clock.Clock): Timers | undefined => shared.get(clock)
+
 /**
  * The timers of a clock: one heap and one sleeping fiber for all layers that run on it. The fiber runs where the first
  * call ran that asked, so that a simulation's own scheduler sees it.

@@ -5,7 +5,7 @@ import type { LlmResponse, StreamingResponse } from "@switchyard/core/LlmRespons
 import type { Call } from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
 import { type Clock, Effect, Exit, Fiber, FiberId, Runtime } from "effect"
-import { isDue, Timer, type Timers, timersOf } from "./timers.js"
+import { isDue, knownTimers, Timer, type Timers, timersOf } from "./timers.js"
 
 /** When the bounds of one attempt run out, in monotonic ms; `idle` is a duration in ms. Infinite ones do not bound it. */
 export interface AttemptBounds {
@@ -44,6 +44,7 @@ const close = (exit: Exit.Exit<LlmResponse, LlmError>): void => {
 export class Watch extends Timer {
   private timers: Timers | undefined
   private fiber: Running | undefined
+  private isInline = false
   private events: EventStream | undefined
   private phase: TimeoutPhase = "total"
   private bound: "deployment" | "caller" | "request" = "deployment"
@@ -91,12 +92,57 @@ export class Watch extends Timer {
     )
   }
 
+  /**
+   * The same for a service whose calls can be ended from outside: in the caller's own fiber, which saves a fiber for each
+   * attempt.
+   */
+  runInline(call: Call, now: number): Call {
+    const due = this.next(now)
+    if (isDue(due, now)) return Effect.fail(this.error())
+    const known = knownTimers(this.clock)
+    if (known === undefined) {
+      return Effect.flatMap(Effect.runtime<never>(), (runtime) =>
+        this.watchInline(call, due, timersOf(this.clock, runtime))
+      )
+    }
+    return this.watchInline(call, due, known)
+  }
+
+  private watchInline(call: Call, due: number, timers: Timers): Call {
+    return Effect.uninterruptibleMask((restore) => {
+      this.timers = timers
+      this.isInline = true
+      timers.set(this, due)
+      return Effect.matchCauseEffect(restore(call), {
+        onFailure: (cause) => {
+          timers.remove(this)
+          return this.expired === undefined ? Effect.failCause(cause) : Effect.fail(this.expired)
+        },
+        onSuccess: (response) => {
+          timers.remove(this)
+          return response._tag === "Complete" ? Effect.succeed(response) : this.follow(response, restore)
+        }
+      })
+    })
+  }
+
   override fire(now: number): void {
     const due = this.next(now)
     if (!isDue(due, now)) return this.timers?.set(this, due)
+    if (this.events !== undefined) {
+      this.expired = this.error()
+      return this.events.fail(this.expired)
+    }
+    if (!this.isInline) {
+      this.expired = this.error()
+      this.fiber?.unsafeInterruptAsFork(FiberId.none)
+      return
+    }
+    const { expire } = this.attempt
+    // The call has not begun yet: its fiber was made to wait.
+    if (expire === undefined) return this.timers?.set(this, now + 1)
     this.expired = this.error()
-    if (this.events === undefined) this.fiber?.unsafeInterruptAsFork(FiberId.none)
-    else this.events.fail(this.expired)
+    expire(this.expired)
   }
 
   /** When the first bound runs out as things stand, and which it is. A tie goes to the caller's deadline. */
