@@ -36,16 +36,16 @@ const startHelper = async (file: string, ...args: ReadonlyArray<string>): Promis
 const settings = (upstream: string): object => ({
   masterKey: "sk-bench",
   log: { format: "off" },
-  deployments: ["a", "b", "c"].map((id) => ({
+  deployments: ["a", "b", "c", "spare"].map((id) => ({
     id,
-    group: "smart",
+    group: id === "spare" ? "spare" : "smart",
     model: "gpt-4o",
     baseUrl: `${upstream}/v1`,
     rpm: 100_000_000,
     tpm: 1_000_000_000,
     maxParallel: 10_000
   })),
-  fallback: { chains: { general: { smart: ["c"] } } }
+  fallback: { chains: { general: { smart: ["spare"] } } }
 })
 
 const startGateway = async (upstream: string): Promise<Proxy> => {

@@ -11,7 +11,7 @@ import type { CompleteResponse } from "@switchyard/core/LlmResponse"
 import * as LlmService from "@switchyard/core/LlmService"
 import type * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
-import { Cause, type Clock, type Context, Effect, Either, FiberId, Runtime } from "effect"
+import { Cause, type Clock, type Context, Effect, Either, type Fiber, FiberId, Runtime } from "effect"
 import * as Controls from "./Controls.js"
 import * as Embeddings from "./Embeddings.js"
 import { answerError, answerRefusal, type ErrorAnswer, ofError, type Refusal } from "./ErrorBody.js"
@@ -155,22 +155,19 @@ class Exchange implements Ended {
     return this.response.writableFinished
   }
 
-  /** Reads, routes and answers. Never fails; an interruption means that the client is gone. */
-  readonly run: Effect.Effect<void> = Effect.suspend(() => {
-    const { maxBody } = this.deps.bounds
-    const read = Effect.matchEffect(readBody(this.request, maxBody), {
-      onFailure: (refusal) => this.refuse(refusal),
-      onSuccess: (bytes) => this.answer(bytes)
-    })
-    return Effect.catchAllCause(read, (cause) =>
-      Cause.isInterruptedOnly(cause)
-        ? Effect.void
-        : Effect.zipRight(
-            Effect.annotateLogs(Effect.logError("a request died of a defect", cause), "id", this.id),
-            this.refuse(internal)
-          )
+  /** Routes and answers. Never fails; an interruption means that the client is gone. */
+  run(body: Either.Either<Buffer, Refusal>): Effect.Effect<void> {
+    return Effect.catchAllCause(
+      Effect.suspend(() => (Either.isLeft(body) ? this.refuse(body.left) : this.answer(body.right))),
+      (cause) =>
+        Cause.isInterruptedOnly(cause)
+          ? Effect.void
+          : Effect.zipRight(
+              Effect.annotateLogs(Effect.logError("a request died of a defect", cause), "id", this.id),
+              this.refuse(internal)
+            )
     )
-  })
+  }
 
   private answer(bytes: Buffer): Effect.Effect<void> {
     const body = parseBody(bytes, this.deps.bounds.maxDepth)
@@ -359,13 +356,19 @@ export const make = (deps: CompletionsDeps): Completions => {
     }
     inProgress++
     const exchange = new Exchange(deps, operation, request, response, lease, caller)
-    const fiber = fork(exchange.run)
+    let fiber: Fiber.RuntimeFiber<void> | undefined
+    let isOver = false
+    readBody(request, bounds.maxBody, (body) => {
+      if (!isOver) fiber = fork(exchange.run(body))
+    })
     onceOver(request, response, () => {
+      isOver = true
       inProgress--
-      fiber.unsafeInterruptAsFork(FiberId.none)
+      fiber?.unsafeInterruptAsFork(FiberId.none)
       lease.leave()
       // What an interrupted request used and cost is known once its layers have let go.
-      fiber.addObserver(() => onEnd(exchange))
+      if (fiber === undefined) onEnd(exchange)
+      else fiber.addObserver(() => onEnd(exchange))
     })
   }
 

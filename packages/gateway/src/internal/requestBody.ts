@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer"
 import type { IncomingMessage } from "node:http"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
-import { Effect, Either } from "effect"
+import { Either } from "effect"
 import type { Refusal } from "../ErrorBody.js"
 
 /** The refusal of a body that is larger than `max` bytes. */
@@ -18,30 +18,33 @@ export const declaredLength = (request: IncomingMessage): number | undefined => 
 }
 
 /**
- * The bytes of a request. What comes after the bound is read and dropped, so that the client gets to read the refusal; how
- * long that may take is bounded by the server's `requestTimeout`. A client that goes away ends nothing here: the server
- * interrupts the fiber.
+ * Gives the bytes of a request to `done`, once, in the turn in which the last of them came; no fiber waits for them. What
+ * comes after the bound is read and dropped, so that the client gets to read the refusal; how long that may take is bounded
+ * by the server's `requestTimeout`. A client that goes away is the server's to notice.
  */
-export const readBody = (request: IncomingMessage, max: number): Effect.Effect<Buffer, Refusal> =>
-  Effect.async<Buffer, Refusal>((resume) => {
-    let chunks: Array<Buffer> = []
-    let size = 0
-    const onData = (chunk: Buffer): void => {
-      size += chunk.length
-      if (size <= max) chunks.push(chunk)
-      else if (chunks.length > 0 || chunk.length === size) {
-        chunks = []
-        resume(Effect.fail(tooLarge(max)))
-      }
+export const readBody = (
+  request: IncomingMessage,
+  max: number,
+  done: (body: Either.Either<Buffer, Refusal>) => void
+): void => {
+  let chunks: Array<Buffer> = []
+  let size = 0
+  let isTooLarge = false
+  request.on("data", (chunk: Buffer) => {
+    size += chunk.length
+    if (size <= max) chunks.push(chunk)
+    else if (!isTooLarge) {
+      isTooLarge = true
+      chunks = []
+      done(Either.left(tooLarge(max)))
     }
-    const onEnd = (): void => {
-      if (size > max) return
-      const only = chunks[0]
-      resume(Effect.succeed(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size)))
-    }
-    request.on("data", onData)
-    request.on("end", onEnd)
   })
+  request.on("end", () => {
+    if (isTooLarge) return
+    const only = chunks[0]
+    done(Either.right(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size)))
+  })
+}
 
 const bad = (code: string, message: string): Either.Either<never, Refusal> =>
   Either.left({ status: 400, code, message })
