@@ -94,11 +94,10 @@ const once = (root: MapNode, variables: Variables, choices: ReadonlyMap<string, 
     findings: [
       ...translation.findings,
       ...[...found.values()].map((issue) => fromIssue(issue, complete, root)),
-      ...warnings.map((warning) => ({
-        ...fromIssue({ path: warning.path, value: "nothing", expected: warning.message }, complete, root),
-        severity: warning.severity,
-        message: warning.message
-      }))
+      ...warnings.map(({ message, path, severity }): Finding => {
+        const { path: place } = fromIssue({ path, value: "", expected: message }, complete, root)
+        return { severity, path: place, message }
+      })
     ].map((finding) => missingDeployments(finding, settings)),
     environment: issues
   }
