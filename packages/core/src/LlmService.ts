@@ -29,7 +29,7 @@ const send = <A, R>(
   service: RequestService,
   request: LlmRequest,
   tell: Tell | undefined,
-  own: (response: LlmResponse, journal: Journal) => Effect.Effect<A, LlmError, R>
+  own: (response: LlmResponse, journal: Journal, restore: Restore) => Effect.Effect<A, LlmError, R>
 ): Effect.Effect<A, LlmError, R> =>
   Effect.uninterruptibleMask((restore: Restore) =>
     withNow((now) => {
@@ -40,7 +40,7 @@ const send = <A, R>(
         Exit.isFailure(exit) ? Effect.sync(() => journal.releaseAll()) : Effect.void
       )
       return Effect.mapError(
-        Effect.flatMap(answered, (response) => own(response, journal)),
+        Effect.flatMap(answered, (response) => own(response, journal, restore)),
         (error) => withAttempts(error, journal)
       )
     })
@@ -61,21 +61,28 @@ export const complete = (
     )
   })
 
-/** The response as it is, from a service value; a stream in it is closed with the caller's scope. */
-export const open = (
+const closeAll = (response: LlmResponse, journal: Journal): void => {
+  // A layer's own stream (a replay, a splice) is in no attempt of the journal.
+  if (response._tag === "Streaming") response.events.close()
+  journal.releaseAll()
+}
+
+/** The response as it is, for as long as `use` runs: a stream in it is closed then. What `open` does, without a scope's cost. */
+export const using = <A>(
   service: RequestService,
   request: LlmRequest,
+  use: (response: LlmResponse) => Effect.Effect<A, LlmError>,
   tell?: Tell
-): Effect.Effect<LlmResponse, LlmError, Scope.Scope> =>
-  send(service, request, tell, (response, journal) =>
+): Effect.Effect<A, LlmError> =>
+  send(service, request, tell, (response, journal, restore) =>
+    Effect.onExit(restore(Effect.suspend(() => use(response))), () => Effect.sync(() => closeAll(response, journal)))
+  )
+
+/** The response as it is, from a service value; a stream in it is closed with the caller's scope. */
+export const open = (service: RequestService, request: LlmRequest): Effect.Effect<LlmResponse, LlmError, Scope.Scope> =>
+  send(service, request, undefined, (response, journal) =>
     Effect.as(
-      Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          // A layer's own stream (a replay, a splice) is in no attempt of the journal.
-          if (response._tag === "Streaming") response.events.close()
-          journal.releaseAll()
-        })
-      ),
+      Effect.addFinalizer(() => Effect.sync(() => closeAll(response, journal))),
       response
     )
   )

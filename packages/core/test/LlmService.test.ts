@@ -238,10 +238,41 @@ describe("the tag's accessors", () => {
   )
 })
 
+describe("using", () => {
+  it.effect("a stream lives as long as it is used; its journal is told of at the beginning", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ text: "a b", stallAfter: 1 })
+      const journals: Array<Journal> = []
+      const used = yield* LlmService.using(
+        stub.requests,
+        streamed,
+        (response) =>
+          Effect.sync(() => {
+            assert.strictEqual(stub.openStreams(), 1)
+            return response.journal
+          }),
+        (journal) => journals.push(journal)
+      )
+      assert.strictEqual(stub.openStreams(), 0)
+      assert.deepStrictEqual(journals, [used])
+    })
+  )
+
+  it.effect("an error of the use, or of the call, has the attempts of the request", () =>
+    Effect.gen(function* () {
+      const error = new LlmError({ reason: "Unavailable", description: "no more" })
+      const stub = StubLlm.make({ text: "a b", stallAfter: 1 })
+      const failed = yield* Effect.flip(LlmService.using(stub.requests, streamed, () => Effect.fail(error)))
+      assert.strictEqual(failed.attempts?.length, 1)
+      assert.strictEqual(stub.openStreams(), 0)
+    })
+  )
+})
+
 describe("an interruption anywhere", () => {
   const delay = fc.constantFrom<number | undefined>(undefined, 0, 1, 3)
   const caseOf = fc.record({
-    how: fc.constantFrom("complete", "stream", "take", "open"),
+    how: fc.constantFrom("complete", "stream", "take", "open", "using"),
     primed: fc.boolean(),
     failAfter: fc.option(fc.nat(3), { nil: undefined }),
     stallAfter: fc.option(fc.nat(3), { nil: undefined, freq: 3 }),
@@ -274,6 +305,10 @@ describe("an interruption anywhere", () => {
         return Stream.runDrain(LlmService.stream(service, request))
       case "take":
         return Stream.runDrain(Stream.take(LlmService.stream(service, request), 2))
+      case "using":
+        return LlmService.using(service, streamed, (response) =>
+          response._tag === "Streaming" ? response.events.forward(() => undefined) : Effect.void
+        )
       default:
         return Effect.scoped(
           Effect.flatMap(LlmService.open(service, streamed), (response) =>
@@ -291,6 +326,7 @@ describe("an interruption anywhere", () => {
         const opsPerTurn = 19
         const calls: ReadonlyArray<(service: Service.RequestService) => Effect.Effect<unknown, LlmError>> = [
           (service) => Effect.scoped(Effect.zipRight(LlmService.open(service, streamed), Effect.never)),
+          (service) => LlmService.using(service, streamed, () => Effect.never),
           (service) => LlmService.complete(service, request),
           (service) => Stream.runDrain(LlmService.stream(service, request))
         ]

@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Journal } from "@switchyard/core/Journal"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
-import type { CompleteResponse } from "@switchyard/core/LlmResponse"
+import type { CompleteResponse, LlmResponse } from "@switchyard/core/LlmResponse"
 import * as LlmService from "@switchyard/core/LlmService"
 import type * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
@@ -218,7 +218,7 @@ class Exchange implements Ended {
       { "x-request-id": this.id },
       this.receivedAt
     )
-    const forward = Effect.flatMap(LlmService.open(service, request, this.begun), (answer) => {
+    const use = (answer: LlmResponse): Effect.Effect<void, LlmError> => {
       const begin = (): void => {
         this.answeredAt = this.firstContentAt = nowMs(clock)
         writer.begin(RoutingHeaders.make(this.id, answer.journal, this.receivedAt, this.answeredAt))
@@ -229,17 +229,14 @@ class Exchange implements Ended {
           writer.write(wholeAsEvents(answer, usage))
         })
       }
-      const { events, journal } = answer
-      return Effect.mapError(
-        Effect.flatMap(events.awaitContent, () => {
-          begin()
-          return pump(events, writer, usage)
-        }),
-        (error) => (error.attempts === undefined ? error.with({ attempts: journal.attemptReports() }) : error)
-      )
-    })
+      const { events } = answer
+      return Effect.flatMap(events.awaitContent, () => {
+        begin()
+        return pump(events, writer, usage)
+      })
+    }
     return Effect.ensuring(
-      Effect.matchEffect(Effect.scoped(forward), {
+      Effect.matchEffect(LlmService.using(service, request, use, this.begun), {
         onFailure: (error) => (writer.hasBegun ? this.failInBand(writer, error) : this.fail(error)),
         onSuccess: () => Effect.sync(() => this.response.end())
       }),
