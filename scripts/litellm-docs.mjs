@@ -1,11 +1,9 @@
 // Writes docs/litellm-config.md from the table of keys that the gateway translates and warns by; `--check` fails when the
 // document is not what the table says.
-import { readFileSync, writeFileSync } from "node:fs"
-import { fileURLToPath } from "node:url"
 import { tsImport } from "tsx/esm/api"
+import { writeOrCheck } from "./generated.mjs"
 
 const document = "docs/litellm-config.md"
-const path = fileURLToPath(new URL(`../${document}`, import.meta.url))
 const { keys } = await tsImport("../packages/gateway/src/internal/litellm/keys.ts", import.meta.url)
 
 const sections = [
@@ -64,17 +62,8 @@ What differs from LiteLLM on purpose:
 
 ${sections.map(sectionText).join("\n")}`
 
-if (process.argv.includes("--check")) {
-  let found = ""
-  try {
-    found = readFileSync(path, "utf8")
-  } catch {}
-  if (found !== text) {
-    console.error(`${document} is not what the table of keys says: node scripts/litellm-docs.mjs writes it.`)
-    process.exit(1)
-  }
-  console.log(`${document}: ${keys.length} keys, up to date`)
-} else {
-  writeFileSync(path, text)
-  console.log(`${document}: ${keys.length} keys written`)
-}
+writeOrCheck(document, text, {
+  content: `${keys.length} keys`,
+  source: "the table of keys",
+  script: "litellm-docs.mjs"
+})

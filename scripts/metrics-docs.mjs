@@ -1,10 +1,8 @@
 // Writes docs/metrics.md from the table of metrics; `--check` fails when the document is not what the table says.
-import { readFileSync, writeFileSync } from "node:fs"
-import { fileURLToPath } from "node:url"
 import { tsImport } from "tsx/esm/api"
+import { writeOrCheck } from "./generated.mjs"
 
 const document = "docs/metrics.md"
-const path = fileURLToPath(new URL(`../${document}`, import.meta.url))
 const { defaults, definitions } = await tsImport("../packages/router/src/Metrics.ts", import.meta.url)
 
 const sections = [
@@ -64,17 +62,8 @@ Upper bounds, in seconds and in tokens, where the options say nothing else.
 ${bounds}
 `
 
-if (process.argv.includes("--check")) {
-  let found = ""
-  try {
-    found = readFileSync(path, "utf8")
-  } catch {}
-  if (found !== text) {
-    console.error(`${document} is not what the table of metrics says: node scripts/metrics-docs.mjs writes it.`)
-    process.exit(1)
-  }
-  console.log(`${document}: ${definitions.length} metrics, up to date`)
-} else {
-  writeFileSync(path, text)
-  console.log(`${document}: ${definitions.length} metrics written`)
-}
+writeOrCheck(document, text, {
+  content: `${definitions.length} metrics`,
+  source: "the table of metrics",
+  script: "metrics-docs.mjs"
+})

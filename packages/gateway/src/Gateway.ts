@@ -15,7 +15,7 @@ import * as Completions from "./Completions.js"
 import * as ControlPlane from "./ControlPlane.js"
 import type { Refusal } from "./ErrorBody.js"
 import * as EventLog from "./EventLog.js"
-import type { GatewayConfig, Server as Settings } from "./GatewayConfig.js"
+import { defaultBodyBytes, type GatewayConfig, type Server as Settings } from "./GatewayConfig.js"
 import * as Generations from "./Generations.js"
 import { Heartbeat } from "./internal/heartbeat.js"
 import * as OpenAccess from "./OpenAccess.js"
@@ -51,7 +51,7 @@ export interface Overrides {
 }
 
 const boundsOf = (settings: Settings): Completions.Bounds => ({
-  maxBody: settings.maxBodyBytes ?? 32 * 1024 * 1024,
+  maxBody: settings.maxBodyBytes ?? defaultBodyBytes,
   maxDepth: settings.maxJsonDepth ?? 100,
   maxConcurrent: settings.maxConcurrent ?? 4096,
   stream: {

@@ -17,6 +17,9 @@ const secret = Schema.Union(Field.text, Schema.RedactedFromSelf(Schema.String)).
   jsonSchema: { type: "string", minLength: 1 }
 })
 
+/** Bytes of a request's body when nobody says otherwise: 32 MiB. */
+export const defaultBodyBytes = 32 * 1024 * 1024
+
 /** How the server listens, and what it puts up with. */
 export const Server = Schema.Struct({
   /** Where to listen. Default `127.0.0.1`. */

@@ -14,7 +14,7 @@ import { toMs } from "@switchyard/core/Time"
 import { Effect, Fiber, Schema, type Scope } from "effect"
 import { type Completions, operationOf, send } from "./Completions.js"
 import { answerRefusal, type Refusal } from "./ErrorBody.js"
-import type { Server as Settings } from "./GatewayConfig.js"
+import { defaultBodyBytes, type Server as Settings } from "./GatewayConfig.js"
 
 /** The server could not listen. */
 export class ListenError extends Schema.TaggedError<ListenError>("@switchyard/gateway/ListenError")("ListenError", {
@@ -56,7 +56,6 @@ export interface Listening {
 }
 
 const defaultHeaderBytes = 16 * 1024
-const defaultBodyBytes = 32 * 1024 * 1024
 
 const clientErrors: Readonly<Record<string, Refusal>> = {
   HPE_HEADER_OVERFLOW: { status: 431, code: "headers_too_large", message: "the request's headers are too large" },

@@ -77,3 +77,15 @@ export const print = (title: string, unit: string, figures: ReadonlyArray<Figure
     console.log(`  ${figure.name.padEnd(52)}${fixed(figure.min)}${fixed(figure.median)}${fixed(figure.max)}${compared}`)
   }
 }
+
+/** The middle one. */
+export const median = (values: ReadonlyArray<number>): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+
+/** CPU time in µs per repetition: other work on the machine does not count. */
+export const cpu = async (effect: Effect.Effect<unknown, unknown>, n: number): Promise<number> => {
+  const start = process.cpuUsage()
+  await Effect.runPromise(repeat(n, effect))
+  const { system, user } = process.cpuUsage(start)
+  return (system + user) / n
+}

@@ -7,21 +7,10 @@ import * as Prometheus from "@switchyard/router/Prometheus"
 import * as Router from "@switchyard/router/Router"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Metric, MetricBoundaries, MetricKey, MetricLabel } from "effect"
-import { isShort, repeat } from "./harness.js"
+import { cpu, isShort, median } from "./harness.js"
 
 const options: Router.Options = {
   deployments: ["a", "b", "c", "d"].map((id) => ({ id, group: "m", model: "gpt-4o", rpm: 1e9, tpm: 1e12 }))
-}
-
-const median = (values: ReadonlyArray<number>): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-
-/** CPU time in µs per repetition: other work on the machine does not count. */
-const cpu = async (effect: Effect.Effect<unknown, unknown>, n: number): Promise<number> => {
-  const start = process.cpuUsage()
-  await Effect.runPromise(repeat(n, effect))
-  const { system, user } = process.cpuUsage(start)
-  return (system + user) / n
 }
 
 const perCall = async (): Promise<void> => {

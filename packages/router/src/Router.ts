@@ -11,7 +11,6 @@ import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import { Context, Effect, Either, Layer, Schema, type Scope } from "effect"
 import * as AdmissionQueue from "./AdmissionQueue.js"
-import * as AttemptMetrics from "./AttemptMetrics.js"
 import * as Availability from "./Availability.js"
 import * as Balancer from "./Balancer.js"
 import * as Cache from "./Cache.js"
@@ -32,18 +31,17 @@ import * as HealthProbes from "./HealthProbes.js"
 import * as Hedge from "./Hedge.js"
 import { EventCounters } from "./internal/eventCounters.js"
 import type { Kept } from "./internal/kept.js"
-import { sameOptions } from "./internal/sameOptions.js"
 import { buildStrategies, groupLayers, type StrategyLayer, strategyLayer } from "./internal/strategies.js"
+import { keptFrom, type State, stateLayer, strategiesBefore } from "./internal/takeOver.js"
 import * as Latency from "./Latency.js"
 import * as LatencyTracker from "./LatencyTracker.js"
 import * as Limits from "./Limits.js"
 import * as Metrics from "./Metrics.js"
-import { MetricsSink, type Sink } from "./MetricsSink.js"
+import { MetricsSink } from "./MetricsSink.js"
 import * as Pinning from "./Pinning.js"
 import * as PriceBook from "./PriceBook.js"
 import * as Recovery from "./Recovery.js"
 import * as RequestEvents from "./RequestEvents.js"
-import * as RequestMetrics from "./RequestMetrics.js"
 import * as Retry from "./Retry.js"
 import * as RetryBudget from "./RetryBudget.js"
 import { RouterEvents } from "./RouterEvents.js"
@@ -103,19 +101,6 @@ export interface Options extends DeploymentRegistry.RegistryConfig, Schema.Schem
   /** Other strategies for single model groups, by the group's name. */
   readonly groupStrategies?: Readonly<Record<string, string | StrategyLayer>>
 }
-
-/** The state that a tower keeps, for dashboards and admin endpoints. */
-export type State =
-  | DeploymentRegistry.DeploymentRegistry
-  | DeploymentStats.DeploymentStats
-  | CooldownState.CooldownState
-  | LatencyTracker.LatencyTracker
-  | UsageWindows.UsageWindows
-  | SpendWindows.SpendWindows
-  | CallerWindows.CallerWindows
-  | RetryBudget.RetryBudget
-  | PriceBook.PriceBook
-  | CacheStore.CacheStore
 
 const chainIssues = (options: Options): ReadonlyArray<ConfigIssue> => {
   const registry = Effect.runSync(Effect.either(DeploymentRegistry.make(options)))
@@ -216,69 +201,7 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
 
 const keep = <A>(service: A): A => service
 
-/** The state of a tower: what the one before it kept under the same options, and the rest anew. */
-const stateLayer = (options: Options, previous: Tower | undefined): Layer.Layer<State, ConfigError> => {
-  const kept = <I extends State, S>(
-    tag: Context.Tag<I, S>,
-    fresh: Layer.Layer<I, ConfigError>,
-    concern?: "latency" | "retryBudget" | "cacheStore" | "prices"
-  ): Layer.Layer<I, ConfigError> => {
-    if (previous === undefined) return fresh
-    const isSame = concern === undefined || sameOptions(previous.settings[concern], options[concern])
-    return isSame ? Layer.succeed(tag, Context.get(previous.state, tag)) : fresh
-  }
-  return Layer.mergeAll(
-    kept(DeploymentRegistry.DeploymentRegistry, DeploymentRegistry.layer(options)),
-    kept(DeploymentStats.DeploymentStats, DeploymentStats.layerMemory),
-    kept(CooldownState.CooldownState, CooldownState.layerMemory),
-    kept(LatencyTracker.LatencyTracker, LatencyTracker.layerMemory(options.latency), "latency"),
-    kept(UsageWindows.UsageWindows, UsageWindows.layerMemory),
-    kept(SpendWindows.SpendWindows, SpendWindows.layerMemory),
-    kept(CallerWindows.CallerWindows, CallerWindows.layerMemory),
-    kept(RetryBudget.RetryBudget, RetryBudget.layerMemory(options.retryBudget), "retryBudget"),
-    kept(CacheStore.CacheStore, CacheStore.layerMemory(options.cacheStore), "cacheStore"),
-    kept(
-      PriceBook.PriceBook,
-      options.prices === undefined ? PriceBook.layerPublic : PriceBook.layer(options.prices),
-      "prices"
-    )
-  )
-}
-
-const keptFrom = (
-  options: Options,
-  state: Context.Context<State>,
-  previous: Tower | undefined,
-  sink: Sink
-): Omit<Kept, "strategies" | "counters"> => {
-  const registry = Context.get(state, DeploymentRegistry.DeploymentRegistry)
-  const windows = Context.get(state, UsageWindows.UsageWindows)
-  const { metrics } = options
-  const before = previous?.kept
-  const counted = sameOptions(previous?.settings.metrics, metrics) ? before : undefined
-  return {
-    issued: before?.issued ?? Pinning.memory(),
-    room: before?.room ?? AdmissionQueue.room({ registry, windows }),
-    findings: before?.findings ?? HealthProbes.findings(),
-    attemptMetrics: metrics === false ? undefined : (counted?.attemptMetrics ?? AttemptMetrics.make(metrics, sink)),
-    requestMetrics:
-      metrics === false
-        ? undefined
-        : (counted?.requestMetrics ??
-          RequestMetrics.make((model) => registry.resolve(model)?.group.name, metrics, sink))
-  }
-}
-
-/** Strategies by name go on with their own state, unless what they read was made anew. */
-const strategiesBefore = (state: Context.Context<State>, previous: Tower | undefined): Kept["strategies"] => {
-  const isSame = <I extends State, S>(tag: Context.Tag<I, S>) =>
-    previous !== undefined && Context.get(previous.state, tag) === Context.get(state, tag)
-  return previous !== undefined && isSame(LatencyTracker.LatencyTracker) && isSame(PriceBook.PriceBook)
-    ? previous.kept.strategies
-    : new Map()
-}
-
-export type { Kept }
+export type { Kept, State }
 
 /** A tower that was built: the service, the state that it keeps, and what explains its choices. */
 export interface Tower {
