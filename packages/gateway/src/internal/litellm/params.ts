@@ -1,6 +1,7 @@
 import { closest } from "../closest.js"
 import type { Draft } from "./draft.js"
 import { find, suggestion } from "./keys.js"
+import { isOwnParameter, isPrice } from "./ownParameters.js"
 import { below, type Given, isTree, isUnset, type Tree } from "./values.js"
 
 /** Parameters of models that are sure to be meant. */
@@ -67,10 +68,12 @@ export class Params {
 
 /** A parameter of the model: a key that is none of ours, or one of ours that only stands for all of them. */
 const isParameter = (key: string): boolean =>
-  modelParameters.has(key) || (find("litellm_params", key) === undefined && !notSent.test(key))
+  modelParameters.has(key) || (find("litellm_params", key) === undefined && !isOwnParameter(key) && !notSent.test(key))
 
 const misspelt = (key: string): string | undefined =>
-  modelParameters.has(key) ? undefined : (suggestion("litellm_params", key) ?? closest(key, modelParameters))
+  modelParameters.has(key) || isOwnParameter(key)
+    ? undefined
+    : (suggestion("litellm_params", key) ?? closest(key, modelParameters))
 
 /** Warns about what of a map of `litellm_params` is not honoured. */
 export const checkParams = (draft: Draft, { path, value }: Given & { readonly value: Tree }): void => {
@@ -79,6 +82,9 @@ export const checkParams = (draft: Draft, { path, value }: Given & { readonly va
     if (isUnset(inner) || draft.checkKnown("litellm_params", key, given)) continue
     const meant = misspelt(key)
     if (meant !== undefined) draft.warn(given.path, "No such key: neither read nor sent.", meant)
+    else if (isPrice(key)) draft.warn(given.path, "Not counted: cost is made of input, cached input and output tokens.")
+    else if (isOwnParameter(key))
+      draft.warn(given.path, "Not done here. LiteLLM keeps it to itself, and it is not sent.")
     else if (!isParameter(key)) {
       draft.warn(given.path, "Means nothing in OpenAI's dialect, and is not sent.")
     }
