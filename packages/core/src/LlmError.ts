@@ -59,8 +59,11 @@ export type Blocked = typeof Blocked.Type
 
 /** May the request be tried again: also on the `same` deployment (after a backoff), on an`other` one only, or `never`. */
 export type RetryRule = "same" | "other" | "never"
-/** What a failure means to the breaker: it `counts`, it `trips` at once, or it is `neutral`. */
-export type BreakerRule = "counts" | "trips" | "neutral"
+/**
+ * What a failure means to the breaker: it `counts`, it `trips` at once, it is `neutral`, or it is `doubtful`: neutral while
+ * other requests succeed there, else it counts.
+ */
+export type BreakerRule = "counts" | "trips" | "neutral" | "doubtful"
 /** Which typed fallback chain a failure leads to. */
 export type FallbackKind = "general" | "contextWindow" | "contentPolicy" | "rateLimit" | "unknownModel" | "none"
 
@@ -86,7 +89,7 @@ const table: Record<Reason, Row> = {
   Timeout: row("other", "counts", "general", 504, "upstream_timeout"),
   Unavailable: row("same", "counts", "general", 503, "upstream_unavailable"),
   Authentication: row("other", "trips", "general", 502, "upstream_authentication"),
-  ModelNotFound: row("other", "trips", "general", 502, "upstream_model_not_found"),
+  ModelNotFound: row("other", "doubtful", "general", 502, "upstream_model_not_found"),
   MalformedResponse: row("same", "counts", "general", 502, "upstream_malformed_response"),
   InvalidRequest: row("never", "neutral", "none", 400, "invalid_request"),
   ContextWindowExceeded: row("never", "neutral", "contextWindow", 400, "context_length_exceeded"),
@@ -119,8 +122,19 @@ const fields = {
    * deployment, and after the second another one may be asked.
    */
   bound: Schema.optional(Schema.Literal("deployment", "caller", "request")),
+  /**
+   * Whom the answer blames where the reason leaves it open: the `deployment` (its own model does not exist, so it closes at
+   * once), or the `request`, which asked for something that this deployment lacks and another one may have.
+   */
+  blames: Schema.optional(Schema.Literal("deployment", "request")),
+  /** To ask the same deployment again is of no use; another one may do. */
+  elsewhere: Schema.optional(Schema.Boolean),
   /** The provider's machine-readable error code or type. */
   code: Schema.optional(Schema.String),
+  /** The provider's own type of the error. */
+  type: Schema.optional(Schema.String),
+  /** The field of the request that the provider names. */
+  param: Schema.optional(Schema.String),
   /** The provider's own message, kept for the caller. */
   providerMessage: Schema.optional(Schema.String),
   /** `StreamInterrupted`: what ended the stream. */
@@ -157,12 +171,15 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
 
   /** May the request be tried again, and where. */
   get retry(): RetryRule {
-    return this.reason === "Timeout" && this.bound === "caller" ? "never" : table[this.reason].retry
+    if (this.reason === "Timeout" && this.bound === "caller") return "never"
+    const { retry } = table[this.reason]
+    return retry === "same" && (this.elsewhere === true || this.blames === "request") ? "other" : retry
   }
 
   /** What the failure says about the deployment's health. */
   get breaker(): BreakerRule {
-    if (this.bound === "caller" || this.bound === "request") return "neutral"
+    if (this.bound === "caller" || this.bound === "request" || this.blames === "request") return "neutral"
+    if (this.reason === "ModelNotFound" && this.blames === "deployment") return "trips"
     if (this.reason === "Authentication" && this.status === 403) return "counts"
     return table[this.reason].breaker
   }

@@ -57,13 +57,40 @@ const rows: ReadonlyArray<Row> = [
   ["401", error("Authentication", { status: 401 }), "other", "trips", "general", 502, "upstream_authentication"],
   ["403", error("Authentication", { status: 403 }), "other", "counts", "general", 502, "upstream_authentication"],
   [
-    "model not found",
+    "model not found, maybe",
     error("ModelNotFound", { status: 404 }),
+    "other",
+    "doubtful",
+    "general",
+    502,
+    "upstream_model_not_found"
+  ],
+  [
+    "the deployment's own model does not exist",
+    error("ModelNotFound", { status: 404, blames: "deployment" }),
     "other",
     "trips",
     "general",
     502,
     "upstream_model_not_found"
+  ],
+  [
+    "something that the request asked for is not there",
+    error("Unavailable", { status: 404, blames: "request" }),
+    "other",
+    "neutral",
+    "general",
+    502,
+    "upstream_unavailable"
+  ],
+  [
+    "an upstream 424",
+    error("Unavailable", { status: 424, elsewhere: true }),
+    "other",
+    "counts",
+    "general",
+    502,
+    "upstream_unavailable"
   ],
   ["unparsable", error("MalformedResponse"), "same", "counts", "general", 502, "upstream_malformed_response"],
   ["400", error("InvalidRequest", { status: 400 }), "never", "neutral", "none", 400, "invalid_request"],

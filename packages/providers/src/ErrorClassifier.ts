@@ -6,7 +6,16 @@ import { LlmError, type LlmErrorFields, type Reason } from "@switchyard/core/Llm
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { parse } from "@switchyard/core/RateLimitHeaders"
 import { detailOf, type ErrorDetail } from "./internal/errorDetail.js"
-import { type CodeRow, codeRows, inBand, providerRows, type TextRow, textRows } from "./internal/errorTables.js"
+import {
+  type CodeRow,
+  codeRows,
+  inBand,
+  outageRows,
+  providerRows,
+  type TextRow,
+  textRows
+} from "./internal/errorTables.js"
+import { type Asked, missing, saysModelIsGone } from "./internal/notFound.js"
 import { scrub } from "./internal/scrub.js"
 import type { TransportError } from "./internal/transport.js"
 
@@ -29,6 +38,8 @@ export interface ErrorAnswer extends Upstream {
   readonly body: string
   /** The body, where it was parsed already. */
   readonly json?: unknown
+  /** The request that it answers: a "not found" may speak of something that only this request asked for. */
+  readonly asked?: Asked
   /** Wall time in ms (`Clock.currentTimeMillis`): dates in `retry-after` are relative to it. */
   readonly wallNowMs: number
 }
@@ -49,9 +60,22 @@ const parseJson = (body: string): unknown => {
   }
 }
 
+/** A reason, and what else decides where to go next. */
+type Verdict = Pick<LlmErrorFields, "reason" | "blames" | "elsewhere">
+
+/** Letters and digits alone: `InternalServerError` and `internal_server_error` are one code. */
+const bare = (code: string): string => code.toLowerCase().replace(/[^a-z0-9]/g, "")
+
+const bareRows = (rows: ReadonlyArray<CodeRow> = []): ReadonlyArray<CodeRow> =>
+  rows.map((row) => ({ ...row, codes: row.codes.map(bare) }))
+
+const commonCodes = bareRows(codeRows)
+const outageCodes = bareRows(outageRows)
+const providerCodes = new Map(Object.entries(providerRows).map(([name, { codes }]) => [name, bareRows(codes)]))
+
 const byCode = (rows: ReadonlyArray<CodeRow>, status: number, codes: ReadonlyArray<string>): Reason | undefined => {
   for (const code of codes) {
-    const row = rows.find((row) => row.at.includes(status) && row.codes.includes(code))
+    const row = rows.find((row) => row.at.includes(status) && row.codes.includes(bare(code)))
     if (row !== undefined) return row.reason
   }
   return undefined
@@ -62,40 +86,68 @@ const byText = (rows: ReadonlyArray<TextRow>, status: number, text: string): Rea
     ? undefined
     : rows.find((row) => row.at.includes(status) && row.texts.some((pattern) => pattern.test(text)))?.reason
 
-const byStatus = (status: number, isJson: boolean): Reason => {
-  switch (status) {
-    case 401:
-    case 403:
-      return "Authentication"
-    case 402:
-      return "QuotaExhausted"
-    case 404:
-    case 410:
-      return isJson ? "InvalidRequest" : "ModelNotFound"
-    case 408:
-    case 504:
-      return "Timeout"
-    case 409:
-    case 425:
-      return "Unavailable"
-    case 429:
-      return "RateLimited"
-    default:
-      return status >= 400 && status < 500 ? "InvalidRequest" : "Unavailable"
+/** On a call that asks a model, these speak of the deployment, unless the provider names what else is missing. */
+const notFound = (detail: ErrorDetail, asked: Asked | undefined): Verdict => {
+  switch (missing(detail, asked)) {
+    case "id":
+      return { reason: "InvalidRequest" }
+    case "feature":
+      return { reason: "Unavailable", blames: "request" }
+    case "model":
+      return { reason: "ModelNotFound", blames: "deployment" }
+    case "unknown":
+      return { reason: "ModelNotFound" }
   }
 }
 
+const byStatus = (status: number, detail: ErrorDetail, isJson: boolean, asked: Asked | undefined): Verdict => {
+  switch (status) {
+    case 401:
+    case 403:
+      return { reason: "Authentication" }
+    case 402:
+      return { reason: "QuotaExhausted" }
+    case 404:
+    case 405:
+    case 410:
+      return notFound(detail, asked)
+    case 408:
+    case 504:
+      return { reason: "Timeout" }
+    case 409:
+    case 425:
+      return { reason: "Unavailable" }
+    case 407:
+    case 421:
+    case 424:
+    case 426:
+    case 499:
+      return { reason: "Unavailable", elsewhere: true }
+    case 413:
+      return isJson ? { reason: "InvalidRequest" } : { reason: "Unavailable", elsewhere: true }
+    case 429:
+      return { reason: "RateLimited" }
+    default:
+      if (status < 400 || status >= 500) return { reason: "Unavailable" }
+      return saysModelIsGone(detail) ? { reason: "ModelNotFound", blames: "deployment" } : { reason: "InvalidRequest" }
+  }
+}
+
+/** Where to go with a reason that a code or a text gave. */
+const verdictOf = (reason: Reason): Verdict =>
+  reason === "ModelNotFound" ? { reason, blames: "deployment" } : { reason }
+
 /** Code first, then text, then the status alone; what only this provider says goes before what all say. */
-const reasonOf = (provider: string, status: number, detail: ErrorDetail, isJson: boolean): Reason => {
-  const own = providerRows[provider.toLowerCase()]
+const judge = (answer: ErrorAnswer, status: number, detail: ErrorDetail, isJson: boolean): Verdict => {
+  const provider = answer.provider.toLowerCase()
   const text = detail.text.slice(0, maxText)
-  return (
-    byCode(own?.codes ?? [], status, detail.codes) ??
-    byText(own?.texts ?? [], status, text) ??
-    byCode(codeRows, status, detail.codes) ??
+  const reason =
+    byCode(providerCodes.get(provider) ?? [], status, detail.codes) ??
+    byText(providerRows[provider]?.texts ?? [], status, text) ??
+    byCode(commonCodes, status, detail.codes) ??
     (knowsBetter(status, detail.codes) ? undefined : byText(textRows, status, text)) ??
-    byStatus(status, isJson)
-  )
+    byCode(outageCodes, status, detail.codes)
+  return reason === undefined ? byStatus(status, { ...detail, text }, isJson, answer.asked) : verdictOf(reason)
 }
 
 /** Google says "exceeded your current quota" of a limit per minute too; its code says which one it is. */
@@ -124,26 +176,29 @@ const upstreamFields = ({ deployment, provider }: Upstream) => ({ deployment, pr
  * anything that is or looks like a credential.
  */
 export const classify = (answer: ErrorAnswer): LlmError => {
-  const { body, headers, provider, secrets = [], wallNowMs } = answer
+  const { body, headers, secrets = [], wallNowMs } = answer
   const json = answer.json ?? parseJson(body)
   const detail = detailOf(json, headers["x-amzn-errortype"])
   const told = answer.status >= 300 ? answer.status : detail.status
-  const reason = reasonOf(
-    provider,
+  const verdict = judge(
+    answer,
     told ?? inBand,
     json === undefined ? { ...detail, text: plainMessage(body) ?? "" } : detail,
     json !== undefined
   )
   const message = detail.message ?? (json === undefined ? plainMessage(body) : undefined)
+  const kept = (word: string): string => scrub(word, secrets).slice(0, maxCode)
   const retryAfter = parse(headers, wallNowMs).retryAfter ?? detail.retryAfter
   const fields: LlmErrorFields = {
-    reason,
+    ...verdict,
     description: described(answer.status),
     ...upstreamFields(answer),
     ...(told === undefined ? {} : { status: told }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
-    ...(reason === "Timeout" ? { phase: "total", bound: "deployment" } : {}),
-    ...(detail.code === undefined ? {} : { code: scrub(detail.code, secrets).slice(0, maxCode) }),
+    ...(verdict.reason === "Timeout" ? { phase: "total", bound: "deployment" } : {}),
+    ...(detail.code === undefined ? {} : { code: kept(detail.code) }),
+    ...(detail.type === undefined ? {} : { type: kept(detail.type) }),
+    ...(detail.param === undefined ? {} : { param: kept(detail.param) }),
     ...(message === undefined
       ? {}
       : { providerMessage: scrub(message.slice(0, maxText), secrets).slice(0, maxMessage) })

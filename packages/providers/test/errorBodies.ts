@@ -266,6 +266,8 @@ export const errorBodies: Readonly<Partial<Record<Reason, ReadonlyArray<Case>>>>
     ],
     ["a server that does not know the path, in HTML", 404, "<html><head><title>404 Not Found</title></head></html>"],
     ["a server that says nothing", 404, ""],
+    ["FastAPI, an unknown path", 404, { detail: "Not Found" }],
+    ["a method that is not allowed", 405, { detail: "Method Not Allowed" }],
     ["a server with plain text", 404, "404 page not found"]
   ],
   ContextWindowExceeded: [
@@ -639,14 +641,12 @@ export const errorBodies: Readonly<Partial<Record<Reason, ReadonlyArray<Case>>>>
       { type: "error", error: { type: "request_too_large", message: "Request exceeds the maximum size" } }
     ],
     ["Mistral", 422, { detail: [{ type: "missing", loc: ["body", "messages"], msg: "Field required", input: {} }] }],
-    ["a method that is not allowed", 405, { detail: "Method Not Allowed" }],
     [
       "OpenAI, an unknown response id",
       404,
       openAi("Previous response with id 'resp_1' not found.", "previous_response_not_found")
     ],
     ["OpenAI, an unknown file", 404, openAi("No such File object: file-1")],
-    ["FastAPI, an unknown path", 404, { detail: "Not Found" }],
     ["a teapot", 418, ""],
     ["OpenRouter, in a 200 answer", 200, { error: { code: 400, message: "bad temperature" } }]
   ]

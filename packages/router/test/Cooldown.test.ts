@@ -309,7 +309,11 @@ describe("what opens it", () => {
   )
   it.effect("a refused key, an exhausted quota and an unknown model do at once, for five minutes", () =>
     Effect.gen(function* () {
-      for (const reply of [fails("Authentication", { status: 401 }), fails("QuotaExhausted"), fails("ModelNotFound")]) {
+      for (const reply of [
+        fails("Authentication", { status: 401 }),
+        fails("QuotaExhausted"),
+        fails("ModelNotFound", { blames: "deployment" })
+      ]) {
         const { after, isOpen, status } = setup()
         const now = yield* TestClock.currentTimeMillis
         yield* after(reply)
@@ -426,7 +430,7 @@ describe("a caller's own key", () => {
         yield* times(1, fails("Authentication", { status: 401 }), { headers })
         yield* times(5, fails("Authentication", { status: 403 }), { headers })
         yield* times(1, fails("QuotaExhausted"), { headers })
-        yield* times(1, fails("ModelNotFound"), { headers })
+        yield* times(1, fails("ModelNotFound", { blames: "deployment" }), { headers })
         yield* times(1, fails("RateLimited", { retryAfter: 30_000 }), { headers })
       }
       assert.isTrue(yield* isOpen())

@@ -9,6 +9,10 @@ export interface ErrorDetail {
   readonly codes: ReadonlyArray<string>
   /** The first code as the provider wrote it. */
   readonly code: string | undefined
+  /** The provider's own type of the error. */
+  readonly type: string | undefined
+  /** The field of the request that is said to be wrong. */
+  readonly param: string | undefined
   /** The message for people. */
   readonly message: string | undefined
   /** The message, and whatever else may tell the reason. */
@@ -21,6 +25,10 @@ export interface ErrorDetail {
 
 const isStatus = (value: unknown): value is number =>
   typeof value === "number" && Number.isInteger(value) && value >= 400 && value <= 599
+
+/** Some write the status of an error as text. */
+const statusIn = (value: unknown): number | undefined =>
+  isStatus(value) ? value : typeof value === "string" && /^[45]\d\d$/.test(value) ? Number(value) : undefined
 
 const text = (value: unknown): string | undefined =>
   typeof value === "string" && value.trim() !== "" ? value.trim() : undefined
@@ -77,15 +85,19 @@ const readGoogle = (error: JsonObject): Google => {
   return { codes, retryAfter }
 }
 
-/** The object that holds the error: `error` where there is one, else the body itself. */
+/** The object that holds the error: `error` where there is one, the first of `errors`, else the body itself. */
 const holderOf = (body: JsonObject): JsonObject => {
-  if (isJsonObject(body.error)) return body.error
+  for (const error of [body.error, ...arrayOf(body.error), ...arrayOf(body.errors)]) {
+    if (isJsonObject(error)) return error
+  }
   return isJsonObject(body.base_resp) ? body.base_resp : body
 }
 
 const nothing: ErrorDetail = {
   codes: [],
   code: undefined,
+  type: undefined,
+  param: undefined,
   message: undefined,
   text: "",
   status: undefined,
@@ -104,7 +116,9 @@ export const detailOf = (json: unknown, exception?: string): ErrorDetail => {
       : {}
   const metadata = isJsonObject(error.metadata) ? error.metadata : {}
   const google = readGoogle(error)
-  const numeric = [error.code, error.status, error.status_code, body.code, body.status, body.status_code].find(isStatus)
+  const status = [error.code, error.status, error.status_code, body.code, body.status, body.status_code]
+    .map(statusIn)
+    .find(isStatus)
   const candidates = [
     inner.code,
     ...google.codes,
@@ -127,9 +141,11 @@ export const detailOf = (json: unknown, exception?: string): ErrorDetail => {
   return {
     codes: codes.map((code) => code.toLowerCase()),
     code: codes[0],
+    type: text(error.type),
+    param: text(error.param) ?? text(body.param),
     message,
     text: [message, text(body.error), text(metadata.raw)].filter((part) => part !== undefined).join(" "),
-    status: numeric,
+    status,
     retryAfter: google.retryAfter
   }
 }

@@ -7,7 +7,7 @@ import type { Reason } from "@switchyard/core/LlmError"
 /** The status of an error that came without one. */
 export const inBand = 0
 
-/** Codes (in lower case) that decide at the given statuses. */
+/** Codes that decide at the given statuses; case, underscores and the like do not count. */
 export interface CodeRow {
   readonly reason: Reason
   readonly at: ReadonlyArray<number>
@@ -75,7 +75,7 @@ export const codeRows: ReadonlyArray<CodeRow> = [
   },
   {
     reason: "ModelNotFound",
-    at: [400, 403, 404, 410, 422, inBand],
+    at: [400, 403, 404, 405, 410, 422, inBand],
     codes: [
       "model_not_found",
       "model_not_exist",
@@ -95,41 +95,81 @@ export const codeRows: ReadonlyArray<CodeRow> = [
     reason: "Authentication",
     at: [400, inBand],
     codes: ["invalid_api_key", "api_key_invalid", "invalidapikey", "authentication_error", "unauthorized"]
-  },
+  }
+]
+
+/** Statuses of a mistake of the caller, which some providers use for failures of their own too. */
+const mistakes = [400, 406, 412, 418, 422, 423, 498, inBand]
+
+/** Codes that call it an outage, a timeout or a limit, whatever the status says. What the text says goes before them. */
+export const outageRows: ReadonlyArray<CodeRow> = [
   {
     reason: "RateLimited",
-    at: [400, 413, inBand],
+    at: [...mistakes, 413],
     codes: [
+      "rate_limit",
+      "rate_limited",
       "rate_limit_exceeded",
       "rate_limit_error",
       "rate_limit_reached_error",
-      "ratelimitexceeded",
       "resource_exhausted",
-      "throttlingexception",
+      "throttling_exception",
+      "throttled",
       "throttling",
-      "too_many_requests"
+      "too_many_requests",
+      "too_many_requests_error"
     ]
   },
   {
     reason: "Timeout",
-    at: [inBand],
-    codes: ["timeout", "timeout_error", "request_timeout", "deadline_exceeded", "modeltimeoutexception"]
+    at: mistakes,
+    codes: [
+      "timeout",
+      "timeout_error",
+      "request_timeout",
+      "upstream_timeout",
+      "gateway_timeout",
+      "api_timeout_error",
+      "deadline_exceeded",
+      "model_timeout_exception"
+    ]
   },
   {
     reason: "Unavailable",
-    at: [400, 498, inBand],
+    at: mistakes,
     codes: [
       "capacity_exceeded",
+      "out_of_capacity",
+      "no_capacity",
       "overloaded",
       "overloaded_error",
+      "engine_overloaded",
       "engine_overloaded_error",
+      "model_overloaded",
       "server_error",
+      "server_overloaded",
+      "internal",
+      "internal_error",
       "internal_server_error",
+      "internal_server_exception",
+      "internal_failure",
       "service_unavailable",
-      "serviceunavailableexception",
+      "service_unavailable_error",
+      "service_unavailable_exception",
+      "temporarily_unavailable",
       "api_error",
+      "api_connection_error",
+      "connection_error",
       "unavailable",
-      "internal"
+      "bad_gateway",
+      "upstream_error",
+      "upstream_unavailable",
+      "provider_error",
+      "provider_unavailable",
+      "backend_error",
+      "model_not_ready",
+      "model_not_ready_exception",
+      "model_stream_error_exception"
     ]
   },
   {
@@ -195,9 +235,9 @@ export const textRows: ReadonlyArray<TextRow> = [
     ]
   },
   {
-    reason: "ModelNotFound",
-    at: [404, 410],
-    texts: [/\bmodels?\b/i, /\bdeployment\b/i, /no endpoints found/i]
+    reason: "Unavailable",
+    at: [400],
+    texts: [/plain HTTP request was sent to HTTPS port/i, /invalid hostname/i]
   }
 ]
 

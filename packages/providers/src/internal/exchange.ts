@@ -225,6 +225,7 @@ export class Exchange implements TransportHandlers {
       headers: this.headers,
       body,
       json,
+      asked: { model: this.attempt.model, body: this.attempt.request.body },
       wallNowMs: this.clock.unsafeCurrentTimeMillis()
     })
   }
