@@ -11,7 +11,7 @@ import { estimateInputTokens, type LlmRequest } from "./LlmRequest.js"
 import type { CompleteResponse, StreamingResponse } from "./LlmResponse.js"
 import * as Service from "./Service.js"
 import { nowMs } from "./Time.js"
-import { estimate, fromOpenAi } from "./Usage.js"
+import { estimate, inBody } from "./Usage.js"
 
 /** A client of some provider. `request.model` is the provider's own model name. */
 export interface Handlers {
@@ -28,8 +28,7 @@ const complete = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock): 
   const startedAt = nowMs(clock)
   return Effect.map(handlers.complete(request), (body): CompleteResponse => {
     const duration = nowMs(clock) - startedAt
-    const usage =
-      fromOpenAi(body.usage) ?? estimate(estimateInputTokens(request), Math.ceil(completionText(body).length / 4))
+    const usage = inBody(body) ?? estimate(estimateInputTokens(request), Math.ceil(completionText(body).length / 4))
     return {
       _tag: "Complete",
       status: 200,

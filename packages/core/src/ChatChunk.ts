@@ -3,7 +3,7 @@
  * chunks of this shape, whatever its provider speaks.
  */
 import { arrayOf, isJsonObject, type JsonObject } from "./Json.js"
-import { fromOpenAi, type Usage } from "./Usage.js"
+import { inBody, type Usage } from "./Usage.js"
 
 /** One event of a stream: the JSON text as it came, and what it parsed to. */
 export interface StreamEvent {
@@ -54,10 +54,8 @@ export class StreamFacts {
     }
     if (this.model === undefined && nonEmpty(chunk.model)) this.model = chunk.model
     if (this.room > 0) this.keep(chunk)
-    if (chunk.usage !== undefined && chunk.usage !== null) {
-      const usage = fromOpenAi(chunk.usage)
-      if (usage !== undefined) this.usage = usage
-    }
+    const usage = inBody(chunk)
+    if (usage !== undefined) this.usage = usage
     const choices = chunk.choices
     if (!Array.isArray(choices)) return
     for (const choice of choices) {

@@ -75,6 +75,11 @@ export const DeploymentConfig = Schema.Struct({
   cachedInputPrice: Schema.optional(Field.price),
   /** USD per million output tokens. */
   outputPrice: Schema.optional(Field.price),
+  /**
+   * Whether usage is asked for in every stream (`stream_options`). False: no `stream_options` are sent, not even the
+   * caller's, and usage that the provider does not tell is estimated. Default true, until a provider refuses them.
+   */
+  streamUsage: Schema.optional(Schema.Boolean),
   /** Payload fields that this deployment adds where the request does not set them, for example `temperature`. */
   defaults: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 })
@@ -117,6 +122,7 @@ export interface Deployment {
   readonly inputPrice: number | undefined
   readonly cachedInputPrice: number | undefined
   readonly outputPrice: number | undefined
+  readonly streamUsage: boolean
   readonly defaults: Readonly<Record<string, unknown>>
 }
 
@@ -153,6 +159,7 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   inputPrice: config.inputPrice,
   cachedInputPrice: config.cachedInputPrice,
   outputPrice: config.outputPrice,
+  streamUsage: config.streamUsage ?? true,
   defaults: config.defaults ?? {}
 })
 

@@ -21,19 +21,120 @@ describe("Usage.fromOpenAi", () => {
     assert.deepInclude(Usage.fromOpenAi({ total_tokens: 8 }), { inputTokens: 8, outputTokens: 0 })
   })
 
-  it("counts nonsense as nothing, and says that there is none when nothing is a count", () => {
-    assert.deepInclude(
-      Usage.fromOpenAi({ prompt_tokens: -4, completion_tokens: Number.NaN, prompt_tokens_details: 3 }),
-      {
-        inputTokens: 0,
-        outputTokens: 0,
-        cachedInputTokens: 0
-      }
-    )
-    assert.deepInclude(Usage.fromOpenAi({ prompt_tokens: 2.7 }), { inputTokens: 2 })
-    for (const none of [undefined, null, "x", 3, [], {}, { prompt_tokens: "3" }]) {
-      assert.isUndefined(Usage.fromOpenAi(none))
+  it("what cannot be a count makes the whole no report, so that it is estimated", () => {
+    for (const wrong of [
+      -4,
+      -1,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      2.7,
+      1e8 + 1,
+      4_294_967_295,
+      1.7e308,
+      "x",
+      "1e3",
+      "-3",
+      true,
+      []
+    ]) {
+      assert.isUndefined(Usage.fromOpenAi({ prompt_tokens: wrong, completion_tokens: 5 }), String(wrong))
+      assert.isUndefined(Usage.fromOpenAi({ prompt_tokens: 5, completion_tokens: wrong }), String(wrong))
+      assert.isUndefined(Usage.fromOpenAi({ total_tokens: wrong }), String(wrong))
     }
+    for (const none of [undefined, null, "x", 3, [], {}]) assert.isUndefined(Usage.fromOpenAi(none))
+    assert.deepInclude(Usage.fromOpenAi({ prompt_tokens: 1e8 }), { inputTokens: 1e8 })
+    assert.deepInclude(Usage.fromOpenAi({ prompt_tokens: 9, prompt_tokens_details: { cached_tokens: 1e300 } }), {
+      inputTokens: 9,
+      cachedInputTokens: 0
+    })
+  })
+
+  const spellings: ReadonlyArray<readonly [string, object, readonly [number, number, number, number]]> = [
+    ["strings", { prompt_tokens: "1000", completion_tokens: "5" }, [1000, 5, 0, 0]],
+    [
+      "DeepSeek's cache",
+      { prompt_tokens: 1000, completion_tokens: 5, prompt_cache_hit_tokens: 900, prompt_cache_miss_tokens: 100 },
+      [1000, 5, 900, 0]
+    ],
+    ["Moonshot's cache", { prompt_tokens: 1000, completion_tokens: 5, cached_tokens: 900 }, [1000, 5, 900, 0]],
+    [
+      "a cache in two spellings",
+      {
+        prompt_tokens: 1000,
+        completion_tokens: 5,
+        cached_tokens: 900,
+        prompt_tokens_details: { cached_tokens: 900 },
+        cache_read_input_tokens: 900
+      },
+      [1000, 5, 900, 0]
+    ],
+    [
+      "LiteLLM's for Anthropic",
+      { prompt_tokens: 1000, completion_tokens: 5, cache_read_input_tokens: 700, cache_creation_input_tokens: 200 },
+      [1000, 5, 700, 0]
+    ],
+    [
+      "a cache on top of the prompt",
+      { prompt_tokens: 10, completion_tokens: 5, cache_read_input_tokens: 700, cache_creation_input_tokens: 200 },
+      [910, 5, 700, 0]
+    ],
+    [
+      "Anthropic's own",
+      { input_tokens: 100, output_tokens: 5, cache_read_input_tokens: 50, cache_creation_input_tokens: 20 },
+      [170, 5, 50, 0]
+    ],
+    [
+      "the Responses API's",
+      {
+        input_tokens: 100,
+        output_tokens: 50,
+        input_tokens_details: { cached_tokens: 40 },
+        output_tokens_details: { reasoning_tokens: 30 }
+      },
+      [100, 50, 40, 30]
+    ],
+    [
+      "reasoning beside the output",
+      {
+        prompt_tokens: 10,
+        completion_tokens: 5,
+        total_tokens: 35,
+        completion_tokens_details: { reasoning_tokens: 20 }
+      },
+      [10, 25, 0, 20]
+    ],
+    [
+      "reasoning on top by the total",
+      { prompt_tokens: 10, completion_tokens: 25, total_tokens: 55, reasoning_tokens: 20 },
+      [10, 45, 0, 20]
+    ],
+    [
+      "reasoning as a part",
+      { prompt_tokens: 10, completion_tokens: 25, total_tokens: 35, reasoning_tokens: 20 },
+      [10, 25, 0, 20]
+    ]
+  ]
+  it.each(spellings)("reads %s", (_, usage, [inputTokens, outputTokens, cachedInputTokens, reasoningTokens]) => {
+    assert.deepStrictEqual(Usage.fromOpenAi(usage), {
+      inputTokens,
+      outputTokens,
+      cachedInputTokens,
+      reasoningTokens,
+      estimated: false
+    })
+  })
+
+  it("finds it where a provider puts it: on top, at x_groq, at the first choice", () => {
+    const usage = { prompt_tokens: 1000, completion_tokens: 2 }
+    for (const body of [
+      { usage },
+      { x_groq: { id: "r", usage } },
+      { choices: [{ index: 0, usage }] },
+      { usage: null, choices: [{ usage }] }
+    ]) {
+      assert.deepInclude(Usage.inBody(body), { inputTokens: 1000, outputTokens: 2 })
+    }
+    assert.isUndefined(Usage.inBody({ choices: [{}] }))
   })
 })
 

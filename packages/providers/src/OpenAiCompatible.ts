@@ -14,9 +14,9 @@ import { toMs } from "@switchyard/core/Time"
 import { type Clock, type Context, Effect, Layer, Schema } from "effect"
 import { Exchange, type ExchangeSettings } from "./internal/exchange.js"
 import { Lingering } from "./internal/lingering.js"
-import { encode } from "./internal/payload.js"
+import { addsUsage, encode } from "./internal/payload.js"
 import { headersOf, type Target, type TargetProblem, targetOf } from "./internal/target.js"
-import { Transport } from "./Transport.js"
+import { Transport, type TransportHandle, type TransportHandlers } from "./Transport.js"
 
 /** Options of the service. */
 export const Options = Schema.Struct({
@@ -57,9 +57,9 @@ const invalid = (attempt: Attempt, description: string): LlmError =>
     deployment: attempt.deployment
   })
 
-const encoded = (attempt: Attempt): string | undefined => {
+const encoded = (attempt: Attempt, asksForUsage: boolean): string | undefined => {
   try {
-    return encode(attempt)
+    return encode(attempt, asksForUsage)
   } catch {
     return undefined
   }
@@ -76,6 +76,8 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
   const connectTimeout = toMs(options.connectTimeout ?? "5 seconds")
   const baseUrls = { openai: "https://api.openai.com/v1", ...options.baseUrls }
   const targets = new WeakMap<Deployment, Target | TargetProblem>()
+  /** Deployments that have refused to be asked for usage in a stream, and answer without that. */
+  const refuseUsage = new WeakSet<Deployment>()
 
   const targetFor = (deployment: Deployment): Target | TargetProblem => {
     const known = targets.get(deployment)
@@ -92,23 +94,31 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
     const outgoing = headersOf(target, request, attempt.trace)
     if ("bad" in outgoing)
       return Effect.fail(invalid(attempt, `the header ${JSON.stringify(outgoing.bad)} cannot be sent`))
-    const body = encoded(attempt)
+    const asksForUsage = !refuseUsage.has(attempt.target)
+    const body = encoded(attempt, asksForUsage)
     if (body === undefined) return Effect.fail(invalid(attempt, "the request cannot be written as JSON"))
-    return Effect.async<LlmResponse, LlmError>((resume) => {
-      const exchange = new Exchange(settings, attempt, clock, outgoing.secrets, resume)
-      exchange.runsOn(
-        transport.send(
-          {
-            method: "POST",
-            origin: target.origin,
-            path: target.paths[request.operation],
-            headers: outgoing.headers,
-            body,
-            connectTimeout: attempt.connectTimeout ?? connectTimeout
-          },
-          exchange
-        )
+    const post = (body: string, handlers: TransportHandlers): TransportHandle =>
+      transport.send(
+        {
+          method: "POST",
+          origin: target.origin,
+          path: target.paths[request.operation],
+          headers: outgoing.headers,
+          body,
+          connectTimeout: attempt.connectTimeout ?? connectTimeout
+        },
+        handlers
       )
+    const plainer =
+      asksForUsage && addsUsage(attempt)
+        ? {
+            send: (handlers: TransportHandlers) => post(encode(attempt, false), handlers),
+            worked: () => void refuseUsage.add(attempt.target)
+          }
+        : undefined
+    return Effect.async<LlmResponse, LlmError>((resume) => {
+      const exchange = new Exchange(settings, attempt, clock, outgoing.secrets, resume, plainer)
+      exchange.runsOn(post(body, exchange))
       return Effect.sync(() => exchange.abort())
     })
   }

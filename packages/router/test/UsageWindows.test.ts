@@ -27,6 +27,19 @@ const make = (config: Partial<DeploymentConfig> = {}) => {
 }
 
 describe("SlidingWindow", () => {
+  it("its sum is finite and its small amounts count, whatever was added", () => {
+    const amounts = [1.7e308, 1.7e308, 1e300, Number.POSITIVE_INFINITY, Number.NaN, -1e300, Number.NEGATIVE_INFINITY]
+    const window = new SlidingWindow()
+    for (const amount of amounts) assert.isTrue(Number.isFinite(window.total(window.add(0, amount))))
+    const entry = window.add(1, 5)
+    window.change(entry, 1.7e308, 1)
+    window.change(entry, 1.7e308, 1)
+    assert.isTrue(Number.isFinite(window.total(1)))
+    assert.strictEqual(window.total(2 + windowMs), 0)
+    window.add(2 + windowMs, 7)
+    assert.strictEqual(window.total(2 + windowMs), 7)
+  })
+
   it("agrees with a plain list of what happened", () => {
     forSeeds(2000, (dice) => {
       const window = new SlidingWindow()

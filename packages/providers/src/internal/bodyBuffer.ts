@@ -21,6 +21,11 @@ export class BodyBuffer {
     return false
   }
 
+  /** What came so far. */
+  bytes(): Uint8Array {
+    return Buffer.concat(this.chunks, this.size)
+  }
+
   /** The body as text; bytes that are no UTF-8 become U+FFFD, a byte order mark is dropped. */
   text(): string {
     const [only] = this.chunks

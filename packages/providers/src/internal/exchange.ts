@@ -11,10 +11,13 @@ import { nowMs } from "@switchyard/core/Time"
 import { type Clock, Effect } from "effect"
 import { classify, fromTransport, malformed, type Upstream } from "../ErrorClassifier.js"
 import { BodyBuffer } from "./bodyBuffer.js"
-import { EventFeed } from "./eventFeed.js"
+import { EventFeed, type EventSink, streamSink } from "./eventFeed.js"
+import { firstData, startOf, startOfText } from "./eventText.js"
+import { FoldedAnswer } from "./foldedAnswer.js"
 import type { Lingering } from "./lingering.js"
-import { answers, errorIn, usageOf } from "./payload.js"
+import { answers, errorIn, refusesUsage, usageOf } from "./payload.js"
 import type { TransportError, TransportHandle, TransportHandlers } from "./transport.js"
+import { codingsOf, isPacked, Unpacker } from "./unpacker.js"
 
 /** Bounds and ways of a base service, decoded. */
 export interface ExchangeSettings {
@@ -26,6 +29,13 @@ export interface ExchangeSettings {
   readonly lingering: Lingering
 }
 
+/** The same request without what the gateway has added to it, for a provider that refuses that. */
+export interface Plainer {
+  readonly send: (handlers: TransportHandlers) => TransportHandle
+  /** It was taken so: the provider need not be asked for more again. */
+  readonly worked: () => void
+}
+
 /** How a call is answered. */
 export type Resume = (effect: Effect.Effect<LlmResponse, LlmError>) => void
 
@@ -33,6 +43,9 @@ export type Resume = (effect: Effect.Effect<LlmResponse, LlmError>) => void
 const maxErrorBody = 1024 * 1024
 /** Bytes that a server may send after `[DONE]` before it loses the connection. */
 const maxAfterDone = 64 * 1024
+
+/** White space before an event stream that is waited out. */
+const maxUnknown = 256
 
 const isGood = (status: number): boolean => status >= 200 && status < 300
 
@@ -50,14 +63,29 @@ export class Exchange implements TransportHandlers {
   private body: BodyBuffer | undefined
   private events: EventStream | undefined
   private feed: EventFeed | undefined
+  private sink: EventSink | undefined
   private bytesAfterDone = -1
+  /** Bytes of a stream that is folded into a whole answer; below 0 where none is. */
+  private folded = -1
+  /** How a body is still to be unpacked; undefined once its first bytes have come. */
+  private codings: ReadonlyArray<string> | undefined
+  private unpacker: Unpacker | undefined
+  /** The unpacker has more than it can take. */
+  private choked = false
+  /** Whether a body may still turn out to be an event stream. */
+  private mayBeEvents = false
+  /** What broke the connection, told once everything before is unpacked. */
+  private broken: TransportError | undefined
+  /** The request was sent again, without what the provider refused. */
+  private isPlainer = false
 
   constructor(
     private readonly settings: ExchangeSettings,
     private readonly attempt: Attempt,
     private readonly clock: Clock.Clock,
     private readonly secrets: ReadonlyArray<string>,
-    private readonly resume: Resume
+    private readonly resume: Resume,
+    private readonly plainer?: Plainer
   ) {
     attempt.expire = (error) => {
       if (this.events !== undefined) return
@@ -77,37 +105,120 @@ export class Exchange implements TransportHandlers {
   abort(): void {
     this.aborted = true
     this.handle?.abort()
+    this.unpacker?.abort()
   }
 
   onHeaders(status: number, headers: Headers): void {
     this.status = status
     this.headers = headers
     this.headersAt = nowMs(this.clock)
-    if (this.attempt.request.stream && isGood(status) && isEventStream(headers)) this.openStream()
-    else this.body = new BodyBuffer(isGood(status) ? this.settings.maxBody : maxErrorBody)
+    if (headers["content-encoding"] !== undefined) this.codings = codingsOf(headers["content-encoding"])
+    if (isGood(status)) {
+      if (this.attempt.request.stream && isEventStream(headers)) return this.openStream()
+      this.mayBeEvents = true
+      this.body = new BodyBuffer(this.settings.maxBody)
+    } else this.body = new BodyBuffer(maxErrorBody)
   }
 
   onData(chunk: Uint8Array): void {
-    if (this.feed !== undefined) {
-      if (this.bytesAfterDone >= 0) this.countAfterDone(chunk.length)
-      else this.feed.data(chunk)
-    } else if (this.body?.add(chunk) === false) {
-      this.abort()
-      if (isGood(this.status)) this.fail(this.malformed(`the answer is larger than ${this.settings.maxBody} bytes`))
-      else this.fail(this.classify(this.body.text()))
-    }
+    if (this.aborted) return
+    if (this.bytesAfterDone >= 0) return this.countAfterDone(chunk.length)
+    if (this.codings !== undefined) this.unpackFrom(this.codings, chunk)
+    else if (this.unpacker === undefined) this.take(chunk)
+    else this.feedUnpacker(this.unpacker, chunk)
   }
 
   onEnd(): void {
+    if (this.unpacker !== undefined && this.bytesAfterDone < 0) this.unpacker.end()
+    else this.ended()
+  }
+
+  onError(error: TransportError): void {
+    this.broken = error
+    // What has come already is unpacked first.
+    if (this.unpacker !== undefined && this.bytesAfterDone < 0) this.unpacker.end()
+    else this.failed(error)
+  }
+
+  private unpackFrom(codings: ReadonlyArray<string>, first: Uint8Array): void {
+    this.codings = undefined
+    if (!isPacked(codings[0], first)) return this.take(first)
+    const unpacker = Unpacker.make(codings, first, {
+      onData: (bytes) => this.take(bytes),
+      onEnd: () => (this.broken === undefined ? this.ended() : this.failed(this.broken)),
+      onBad: (why) => this.badlyPacked(why),
+      onDrain: () => {
+        this.choked = false
+        if (!this.paused) this.handle?.resume()
+      }
+    })
+    if (unpacker === undefined) return this.badlyPacked("is packed in a way that nobody asked for")
+    this.unpacker = unpacker
+    if (this.paused) unpacker.pause()
+    this.feedUnpacker(unpacker, first)
+  }
+
+  private feedUnpacker(unpacker: Unpacker, chunk: Uint8Array): void {
+    if (unpacker.write(chunk)) return
+    this.choked = true
+    this.handle?.pause()
+  }
+
+  private badlyPacked(why: string): void {
+    if (this.broken !== undefined) return this.failed(this.broken)
+    if (this.bytesAfterDone >= 0) return
+    const error = isGood(this.status)
+      ? this.malformed(`the answer ${why}`, "content_encoding")
+      : this.classify(this.body?.text() ?? "")
+    this.abort()
+    if (this.feed === undefined) this.fail(error)
+    else this.sink?.fail(error)
+  }
+
+  /** Bytes as the server means them. */
+  private take(chunk: Uint8Array): void {
+    if (this.aborted || this.bytesAfterDone >= 0) return
+    if (this.mayBeEvents && this.areEvents(chunk)) return
+    if (this.feed !== undefined) {
+      if (this.folded >= 0) this.folded += chunk.length
+      if (this.folded > this.settings.maxBody) this.tooLarge()
+      else this.feed.data(chunk)
+    } else if (this.body?.add(chunk) === false) this.tooLarge()
+  }
+
+  private tooLarge(): void {
+    this.abort()
+    if (isGood(this.status)) this.fail(this.malformed(`the answer is larger than ${this.settings.maxBody} bytes`))
+    else this.fail(this.classify(this.body?.text() ?? ""))
+  }
+
+  /** Looks at the first bytes of a body that its type calls none; takes them when they are an event stream's. */
+  private areEvents(chunk: Uint8Array): boolean {
+    const { body } = this
+    const before = body?.size ?? 0
+    const start = startOf(body === undefined || before === 0 ? chunk : Buffer.concat([body.bytes(), chunk]))
+    if (start === "unknown" && before < maxUnknown) return false
+    this.mayBeEvents = false
+    if (start !== "events") return false
+    this.body = undefined
+    if (this.attempt.request.stream) this.openStream()
+    else this.fold()
+    const early = body?.bytes() ?? chunk.subarray(0, 0)
+    if (early.length > 0) this.take(early)
+    this.take(chunk)
+    return true
+  }
+
+  private ended(): void {
     if (this.feed === undefined) return this.finish()
     this.feed.end()
     if (this.bytesAfterDone >= 0) this.settings.lingering.delete(this)
   }
 
-  onError(error: TransportError): void {
+  private failed(error: TransportError): void {
     const { body, feed } = this
     if (feed !== undefined) {
-      this.events?.fail(fromTransport(error, this.upstream), true)
+      this.sink?.fail(fromTransport(error, this.upstream), true)
       this.settings.lingering.delete(this)
     } else if (body === undefined || error.kind === "aborted") {
       this.fail(fromTransport(error, this.upstream))
@@ -124,6 +235,7 @@ export class Exchange implements TransportHandlers {
 
   private openStream(): void {
     const { attempt, clock, headers, settings, status } = this
+    if (this.isPlainer) this.plainer?.worked()
     const events = new EventStream({
       clock,
       startedAt: attempt.startedAt,
@@ -137,30 +249,57 @@ export class Exchange implements TransportHandlers {
     })
     attempt.adopt(events)
     this.events = events
+    this.feedTo(streamSink(events))
+    this.resume(Effect.succeed({ _tag: "Streaming", status, headers, events, journal: attempt.request.route.journal }))
+  }
+
+  private feedTo(sink: EventSink): void {
+    const { maxEvent } = this.settings
+    this.sink = sink
     this.feed = new EventFeed({
-      events,
-      maxEvent: settings.maxEvent,
+      sink,
+      maxEvent,
       classify: (data, json) => this.classify(data, json),
-      tooLarge: () => this.malformed(`an event is larger than ${settings.maxEvent} characters`),
+      tooLarge: () => this.malformed(`an event is larger than ${maxEvent} characters`),
       onDone: () => this.done()
     })
-    this.resume(Effect.succeed({ _tag: "Streaming", status, headers, events, journal: attempt.request.route.journal }))
+  }
+
+  /** A stream in answer to a request that wants a whole answer: it is collected, and judged, as one. */
+  private fold(): void {
+    this.folded = 0
+    const refuse = (error: LlmError): void => {
+      this.abort()
+      this.fail(error)
+    }
+    this.feedTo(
+      new FoldedAnswer({
+        answered: (body) => this.answered(JSON.stringify(body), body),
+        cut: () => refuse(this.malformed("the stream ended before the answer was finished", "cut")),
+        malformed: (data) => refuse(this.malformed(`a stream event is not a JSON object (${data.length} characters)`)),
+        failed: refuse
+      })
+    )
   }
 
   private pauseReading(): void {
     this.paused = true
     this.handle?.pause()
+    this.unpacker?.pause()
   }
 
   private resumeReading(): void {
     this.paused = false
-    this.handle?.resume()
+    this.unpacker?.resume()
+    if (!this.choked) this.handle?.resume()
   }
 
   /** The rest of the response is read and dropped, so that its connection can serve the next request. */
   private done(): void {
     this.bytesAfterDone = 0
     this.settings.lingering.add(this)
+    this.unpacker?.abort()
+    this.choked = false
     this.resumeReading()
   }
 
@@ -174,13 +313,28 @@ export class Exchange implements TransportHandlers {
   /** A body is complete. */
   private finish(): void {
     const raw = this.body?.text() ?? ""
-    if (!isGood(this.status)) return this.fail(this.classify(raw))
+    if (!isGood(this.status)) return this.refused(startOfText(raw) === "events" ? firstData(raw) : raw)
     const body = this.parse(raw)
-    if (body === undefined) return
-    if (errorIn(body)) return this.fail(this.classify(raw, body))
+    if (body !== undefined) this.answered(raw, body)
+  }
+
+  /** The provider said no, maybe only to what was added to the request: then it is asked again without that, once. */
+  private refused(raw: string, json?: unknown): void {
+    const { plainer, status } = this
+    if (plainer === undefined || this.isPlainer || !refusesUsage(status, raw))
+      return this.fail(this.classify(raw, json))
+    this.isPlainer = true
+    this.body = undefined
+    this.unpacker = undefined
+    this.runsOn(plainer.send(this))
+  }
+
+  private answered(raw: string, body: JsonObject): void {
+    if (errorIn(body)) return this.refused(raw, body)
     const { attempt, headers, status } = this
     const { request } = attempt
     if (!answers(request.operation, body)) return this.fail(this.malformed("the answer holds no choices or data"))
+    if (this.isPlainer) this.plainer?.worked()
     this.resume(
       Effect.succeed({
         _tag: "Complete",

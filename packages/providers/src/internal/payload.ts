@@ -5,26 +5,46 @@ import type { Attempt } from "@switchyard/core/Attempt"
 import { errorOf } from "@switchyard/core/ChatChunk"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { estimateInputTokens, type LlmRequest, type Operation } from "@switchyard/core/LlmRequest"
-import { estimate, fromOpenAi, type Usage } from "@switchyard/core/Usage"
+import { estimate, inBody, type Usage } from "@switchyard/core/Usage"
 
 /**
  * The body as JSON: the deployment's defaults below the caller's own fields, the provider's model name, and usage asked
- * for in every stream, because budgets and limits need it.
+ * for in every stream, because budgets and limits need it; unless the provider is known to refuse that.
  */
-export const encode = (attempt: Attempt): string => {
+export const encode = (attempt: Attempt, asksForUsage = true): string => {
   const { model, request, target } = attempt
   const body: Record<string, unknown> = { ...target.defaults, ...request.body, model }
   if (request.stream) {
     body.stream = true
-    body.stream_options = isJsonObject(body.stream_options)
-      ? { ...body.stream_options, include_usage: true }
-      : { include_usage: true }
+    if (!target.streamUsage) body.stream_options = undefined
+    else if (asksForUsage) {
+      body.stream_options = isJsonObject(body.stream_options)
+        ? { ...body.stream_options, include_usage: true }
+        : { include_usage: true }
+    }
   } else {
     body.stream = request.operation === "embeddings" ? undefined : false
     body.stream_options = undefined
   }
   return JSON.stringify(body)
 }
+
+/** Whether `encode` asks for usage where nobody else has: then the request can be sent without that, too. */
+export const addsUsage = ({ request, target }: Attempt): boolean => {
+  if (!request.stream || !target.streamUsage) return false
+  const given = request.body.stream_options ?? target.defaults.stream_options
+  return !isJsonObject(given) || given.include_usage !== true
+}
+
+/** Statuses with which providers refuse a field: some let it pass their checks and fail on it, some say so in a 200. */
+const refusing: ReadonlySet<number> = new Set([200, 400, 422, 500, 501])
+/** Characters of a refusal that are read. */
+const maxRefusal = 16_384
+const usageField = /stream[\s_.-]*options?\b|include[\s_.-]*usage/i
+
+/** Whether an answer refuses to be asked for usage. It may only quote the request: see what it says without. */
+export const refusesUsage = (status: number, body: string): boolean =>
+  refusing.has(status) && usageField.test(body.slice(0, maxRefusal))
 
 /** The error in a body that came with a good status; undefined when the body holds an answer. */
 export const errorIn = (body: JsonObject): boolean => {
@@ -56,7 +76,7 @@ const choiceCharacters = (choice: unknown): number => {
 
 /** What an answer used: as its body says, or else estimated at four characters a token. */
 export const usageOf = (request: LlmRequest, body: JsonObject): Usage => {
-  const usage = fromOpenAi(body.usage)
+  const usage = inBody(body)
   if (usage !== undefined) return usage
   let characters = 0
   for (const choice of arrayOf(body.choices)) characters += choiceCharacters(choice)

@@ -7,6 +7,12 @@ const exactEntries = 2000
 /** Beyond that, entries closer than this (ms) share one. */
 const grain = windowMs / exactEntries
 
+/** Sums of larger amounts would lose the small ones: more than this is nobody's amount, and counts as this. */
+const most = 1e12
+
+const bounded = (amount: number): number =>
+  amount <= most && amount >= -most ? amount : amount > 0 ? most : amount < 0 ? -most : 0
+
 /**
  * Amounts of the last 60 seconds, exact to the fraction of a millisecond: an amount of time t counts until t + 60 s and
  * no longer. A ring buffer with at most about 4,000 entries: a busier window merges neighbours of 30 ms under the time of
@@ -35,7 +41,8 @@ export class SlidingWindow {
   }
 
   /** Adds an amount at `now`; the number of its entry. A clock that steps back adds at the time of the latest entry. */
-  add(now: number, amount: number): number {
+  add(now: number, given: number): number {
+    const amount = bounded(given)
     this.total(now)
     this.sum += amount
     const last = this.tail - 1
@@ -62,8 +69,10 @@ export class SlidingWindow {
     this.total(now)
     if (entry < this.head) return
     const index = entry & (this.times.length - 1)
-    this.amounts[index] = (this.amounts[index] ?? 0) + delta
-    this.sum += delta
+    const before = this.amounts[index] ?? 0
+    const after = bounded(before + delta)
+    this.amounts[index] = after
+    this.sum += after - before
   }
 
   /** When `amount` of the present total will have left; undefined when there is not so much. */

@@ -1,0 +1,38 @@
+/**
+ * Telling an event stream by its first bytes: many servers send one under another content type, or under none.
+ */
+import { Buffer } from "node:buffer"
+
+/** What a body begins as: an event stream, a JSON object, anything else, or too short to tell. */
+export type Start = "events" | "object" | "other" | "unknown"
+
+/** As much as is looked at; more white space than that begins no answer. */
+const looked = 256
+const fields: ReadonlyArray<string> = ["data:", "event:", "id:", "retry:", ":"]
+
+const kindOf = (text: string): Start => {
+  if (text === "") return "unknown"
+  if (text.startsWith("{")) return "object"
+  if (fields.some((field) => text.startsWith(field))) return "events"
+  return fields.some((field) => field.startsWith(text)) ? "unknown" : "other"
+}
+
+/** What text begins as. A byte order mark and white space before it say nothing. */
+export const startOfText = (text: string): Start => kindOf(text.slice(0, looked).replace(/^\uFEFF?\s*/, ""))
+
+/** What bytes begin as. */
+export const startOf = (bytes: Uint8Array): Start =>
+  bytes.length < 3 && bytes[0] === 0xef
+    ? "unknown"
+    : startOfText(Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, looked)).toString("utf8"))
+
+/** The data of the first event in a text of events that has any; the text itself when it holds none. */
+export const firstData = (text: string): string => {
+  const lines: Array<string> = []
+  for (const line of text.split(/\r\n|\r|\n/)) {
+    const data = /^data: ?(.*)$/.exec(line.replace(/^\uFEFF/, ""))?.[1]
+    if (data !== undefined) lines.push(data)
+    else if (line === "" && lines.length > 0) break
+  }
+  return lines.length === 0 ? text : lines.join("\n")
+}
