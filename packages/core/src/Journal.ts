@@ -13,6 +13,8 @@ export interface JournalEntry {
   readonly deployment: DeploymentId
   readonly provider: string
   readonly group: string
+  /** The provider's model name that was asked for. */
+  readonly model: string
   /** Monotonic ms. */
   readonly startedAt: number
   /** Monotonic ms; undefined while the attempt runs. */

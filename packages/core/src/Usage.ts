@@ -9,6 +9,8 @@ export interface Usage {
   readonly outputTokens: number
   /** Input tokens that the provider served from its prompt cache. */
   readonly cachedInputTokens: number
+  /** Input tokens that the provider wrote into its prompt cache, where it says so; some take more for them. */
+  readonly cacheWriteTokens?: number
   /** Output tokens spent on reasoning that is not part of the visible text. */
   readonly reasoningTokens: number
   /** True when the provider sent no usage, and the counts are characters divided by four. */
@@ -32,6 +34,9 @@ export const add = (a: Usage, b: Usage): Usage => ({
   inputTokens: a.inputTokens + b.inputTokens,
   outputTokens: a.outputTokens + b.outputTokens,
   cachedInputTokens: a.cachedInputTokens + b.cachedInputTokens,
+  ...(a.cacheWriteTokens === undefined && b.cacheWriteTokens === undefined
+    ? {}
+    : { cacheWriteTokens: (a.cacheWriteTokens ?? 0) + (b.cacheWriteTokens ?? 0) }),
   reasoningTokens: a.reasoningTokens + b.reasoningTokens,
   estimated: a.estimated || b.estimated
 })

@@ -10,6 +10,7 @@ import * as Router from "@switchyard/router/Router"
 import * as Strategies from "@switchyard/router/RoutingStrategy/Names"
 import { SpendLimit } from "@switchyard/router/SpendWindows"
 import { Either, Layer, Redacted, Schema } from "effect"
+import { refusedKeys } from "./internal/priceFindings.js"
 
 /** A string of the file that nobody may read back. */
 const secret = Schema.Union(Field.text, Schema.RedactedFromSelf(Schema.String)).annotations({
@@ -233,6 +234,8 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
     ...(Either.isLeft(decoded) ? decoded.left.issues : keyIssues(decoded.right.keys ?? []))
   ]
   if (issues.length > 0 || Either.isLeft(decoded)) return Either.left(new ConfigError({ issues }))
+  const unpriced = refusedKeys(router, decoded.right.keys ?? [])
+  if (unpriced.length > 0) return Either.left(new ConfigError({ issues: unpriced }))
   const { right } = decoded
   return Either.right({
     router: withoutSecrets(router),

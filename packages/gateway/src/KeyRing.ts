@@ -31,8 +31,8 @@ const master: Caller = { name: undefined, isMaster: true, mayUse: everything, ta
 
 const anybody: Caller = { name: undefined, isMaster: false, mayUse: everything, tags: [] }
 
-/** `*` stands for any text, as in the names of model groups. */
-const matches = (pattern: string, model: string): boolean => {
+/** Whether a pattern means a name; `*` stands for any text, as in the names of model groups. */
+export const matchesName = (pattern: string, model: string): boolean => {
   if (!pattern.includes("*")) return pattern === model
   const parts = pattern.split("*")
   const first = parts[0] ?? ""
@@ -50,7 +50,7 @@ const matches = (pattern: string, model: string): boolean => {
 const callerOf = ({ groups, name, tags }: VirtualKey): Caller => ({
   name,
   isMaster: false,
-  mayUse: groups === undefined ? everything : (model) => groups.some((pattern) => matches(pattern, model)),
+  mayUse: groups === undefined ? everything : (model) => groups.some((pattern) => matchesName(pattern, model)),
   tags: tags ?? []
 })
 

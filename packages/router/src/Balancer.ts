@@ -136,7 +136,7 @@ export const make =
 
     const route = (resolved: Resolved, request: LlmRequest, clock: Clock.Clock): Service.Call => {
       const now = nowMs(clock)
-      const selection = new Selection(resolved.group, request, now, next.status)
+      const selection = new Selection(resolved.group, request, now, next.status, resolved.captures)
       const choice =
         selection.pick(strategy) ?? (options.whenAllClosed === "leastBad" ? selection.leastBad() : undefined)
       if (choice !== undefined) return dispatch(choice, selection, resolved, request, now, clock)

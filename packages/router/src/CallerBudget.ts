@@ -5,6 +5,7 @@
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
+import type { JournalEntry } from "@switchyard/core/Journal"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
@@ -26,6 +27,12 @@ export const Options = Schema.Struct({
 })
 /** Options of the layer. */
 export type Options = typeof Options.Type
+
+/** What a layer about money is told beside its own options. */
+export interface Strictness {
+  /** Whether what has no known price is refused to those who have a budget. Default false: it counts as free. */
+  readonly refuseUnknownPrice?: boolean | undefined
+}
 
 /** What the layer works with. */
 export interface CallerBudgetDeps {
@@ -51,13 +58,24 @@ const exceeded = (description: string, retryAfter: number | undefined): LlmError
     ...(retryAfter === undefined ? {} : { retryAfter })
   })
 
+const unpriced = (model: string): LlmError =>
+  new LlmError({
+    reason: "BudgetExceeded",
+    description: `no price is known for ${model}, so that the caller's budget could not be kept`,
+    code: "unknown_price"
+  })
+
 /**
  * The layer. Requests without a caller have no budget. A call that does not fit fails with `BudgetExceeded`, with the time
  * to the end of the window as `retryAfter`, or without one when the end of a call in flight may help.
  */
-export const make = (deps: CallerBudgetDeps, options: Options = {}): Service.RequestLayer => {
+export const make = (
+  deps: CallerBudgetDeps,
+  options: Options = {},
+  { refuseUnknownPrice = false }: Strictness = {}
+): Service.RequestLayer => {
   const { events, prices, registry, windows } = deps
-  const estimate = estimator(prices)
+  const { estimate, isComplete } = estimator(prices)
   const budgets = new Map(Object.entries(options.callers ?? {}).map(([caller, limit]) => [caller, toBudget(limit)]))
   const everyCaller = options.everyCaller === undefined ? undefined : toBudget(options.everyCaller)
 
@@ -73,15 +91,15 @@ export const make = (deps: CallerBudgetDeps, options: Options = {}): Service.Req
     )
   }
 
-  const priceOf = (deployment: string): Price | undefined => {
+  const priceOf = ({ deployment, model }: JournalEntry): Price | undefined => {
     const slot = registry.slot(deployment)
-    return slot === undefined ? undefined : prices.price(slot.deployment)
+    return slot === undefined ? undefined : prices.price(slot.deployment, model)
   }
 
   const charge = (request: LlmRequest): number => {
     let sum = 0
     for (const entry of request.route.journal.entries) {
-      sum += chargeOf(entry, request, () => priceOf(entry.deployment))
+      sum += chargeOf(entry, request, () => priceOf(entry))
     }
     return sum
   }
@@ -94,7 +112,9 @@ export const make = (deps: CallerBudgetDeps, options: Options = {}): Service.Req
       return Service.bracket(
         (clock) => {
           const now = nowMs(clock)
-          const amount = estimate(request, registry.resolve(request.model)?.group)
+          const resolved = registry.resolve(request.model)
+          if (refuseUnknownPrice && !isComplete(resolved)) return unpriced(request.model)
+          const amount = estimate(request, resolved)
           const window = windows.window("caller", caller, budget.length, now)
           return window.reserve(amount, budget.limit, now) ?? refuse(window, caller, budget.limit, amount, now)
         },

@@ -6,6 +6,7 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { AttemptService } from "@switchyard/core/Service"
 import type { Slot } from "@switchyard/core/Slot"
 import type { Status } from "@switchyard/core/Status"
+import { substitute } from "./internal/resolve.js"
 
 /** A reason to leave a deployment out, by name, so that an emptied list can say which filter emptied it. */
 export interface Filter {
@@ -29,8 +30,20 @@ export class Candidates {
     /** Monotonic ms, read once per selection. */
     readonly now: number,
     private readonly status: AttemptService["status"],
-    private readonly filters: ReadonlyArray<Filter>
+    private readonly filters: ReadonlyArray<Filter>,
+    /** What the stars of a wildcard stood for; empty where the name was no wildcard's. */
+    private readonly captures: ReadonlyArray<string> = []
   ) {}
+
+  /** The provider's model name that a candidate would be asked for. */
+  modelAt(index: number): string {
+    return substitute(this.at(index).deployment.model, this.captures)
+  }
+
+  /** Whether the same name may mean another model next time, so that nothing about it may be kept in a slot. */
+  get isWildcard(): boolean {
+    return this.captures.length > 0
+  }
 
   /** How many slots there are, open or not. */
   get size(): number {

@@ -50,6 +50,7 @@ import * as SpendLimits from "./SpendLimits.js"
 import * as SpendWindows from "./SpendWindows.js"
 import * as Timeouts from "./Timeouts.js"
 import * as Tracing from "./Tracing.js"
+import * as UnpricedBudgets from "./UnpricedBudgets.js"
 import * as UsageWindows from "./UsageWindows.js"
 
 export type { StrategyLayer }
@@ -89,7 +90,9 @@ export const concerns = Schema.Struct({
       key: Schema.String,
       value: Schema.Struct({ input: Field.price, cachedInput: Field.price, output: Field.price })
     })
-  )
+  ),
+  /** What becomes of a model whose price nobody knows, where a budget should bind. Default `warn`. */
+  unknownPrice: Schema.optional(PriceBook.UnknownPrice)
 })
 
 /**
@@ -120,8 +123,12 @@ export const check = (options: Options): ReadonlyArray<ConfigIssue> => {
     ...groupLayers(options).flatMap(([, layer]) => issuesOf(layer)),
     ...Field.issuesOf(concerns, rest, "")
   ]
-  return found.length > 0 ? found : chainIssues(options)
+  return found.length > 0 ? found : [...chainIssues(options), ...UnpricedBudgets.refused(options)]
 }
+
+const strictness = ({ unknownPrice }: Options): CallerBudget.Strictness => ({
+  refuseUnknownPrice: unknownPrice === "refuse"
+})
 
 /** Tracing is left out unless somebody asks for it: a layer that is off would still cost. */
 const isTraced = ({ tracing }: Options): boolean => tracing !== undefined && tracing !== false
@@ -147,7 +154,9 @@ const attemptTier = (
       Latency.make(tracker),
       Cost.make(prices),
       isTraced(options) ? Tracing.attempts : keep,
-      options.spendLimits === undefined ? keep : SpendLimits.make({ windows, prices, events }, options.spendLimits),
+      options.spendLimits === undefined
+        ? keep
+        : SpendLimits.make({ windows, prices, events }, options.spendLimits, strictness(options)),
       options.limits === false ? keep : Limits.make({ windows: usage }, options.limits),
       options.cooldown === false ? keep : Cooldown.make({ state: cooldowns }, options.cooldown),
       isTraced(options) ? Tracing.selections({ registry, strategyOf }) : keep
@@ -187,7 +196,7 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
       options.pinning === false ? keep : Pinning.make(options.pinning, issued),
       options.callerBudget === undefined
         ? keep
-        : CallerBudget.make({ windows, registry, prices, events }, options.callerBudget),
+        : CallerBudget.make({ windows, registry, prices, events }, options.callerBudget, strictness(options)),
       options.callerLimits === undefined
         ? keep
         : CallerLimits.make({ windows: yield* CallerWindows.CallerWindows }, options.callerLimits),

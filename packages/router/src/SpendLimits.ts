@@ -10,9 +10,10 @@ import * as Field from "@switchyard/core/Field"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
-import { type Busy, busy, open, type Status, worst } from "@switchyard/core/Status"
+import { type Busy, busy, closed, open, type Status, worst } from "@switchyard/core/Status"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, type Layer, Schema } from "effect"
+import type { Strictness } from "./CallerBudget.js"
 import { chargeOf, estimateAt } from "./internal/estimateCost.js"
 import { type Price, PriceBook } from "./PriceBook.js"
 import { type Events, RouterEvents } from "./RouterEvents.js"
@@ -71,8 +72,21 @@ class Limit {
 /** Everything that the layer knows about a deployment's configuration. */
 interface Plan {
   readonly limits: ReadonlyArray<Limit>
+  /** Of the deployment's own model; of a wildcard it is only known once a request names a model. */
   readonly price: Price | undefined
+  readonly isWildcard: boolean
 }
+
+const closedWithoutPrice = closed("price")
+
+const unpriced = (attempt: Attempt): LlmError =>
+  new LlmError({
+    reason: "Rejected",
+    description: `no price is known for ${attempt.model}, so that a spending limit could not be kept`,
+    deployment: attempt.deployment,
+    provider: attempt.provider,
+    code: "unknown_price"
+  })
 
 const rejected = (attempt: Attempt, until: number | undefined, now: number): LlmError =>
   new LlmError({
@@ -95,7 +109,11 @@ const toLimits = (options: Options) => {
 }
 
 /** The layer. Deployments that no limit names pass straight through. */
-export const make = (deps: SpendLimitsDeps, options: Options = {}): Service.AttemptLayer => {
+export const make = (
+  deps: SpendLimitsDeps,
+  options: Options = {},
+  { refuseUnknownPrice = false }: Strictness = {}
+): Service.AttemptLayer => {
   const { events, prices, windows } = deps
   const configured = toLimits(options)
   const plans = new WeakMap<Deployment, Plan>()
@@ -117,7 +135,8 @@ export const make = (deps: SpendLimitsDeps, options: Options = {}): Service.Atte
         ...limitsOf("provider", [deployment.provider], now),
         ...limitsOf("tag", deployment.tags, now)
       ],
-      price: prices.price(deployment)
+      price: prices.price(deployment),
+      isWildcard: deployment.model.includes("*")
     }
     plans.set(deployment, plan)
     return plan
@@ -133,8 +152,11 @@ export const make = (deps: SpendLimitsDeps, options: Options = {}): Service.Atte
     return found
   }
 
-  const estimateOf = ({ price }: Plan, request: LlmRequest): number =>
+  const estimateOf = (price: Price | undefined, request: LlmRequest): number =>
     price === undefined ? 0 : estimateAt(request, price)
+
+  const priceOf = ({ isWildcard, price }: Plan, attempt: Attempt): Price | undefined =>
+    isWildcard ? prices.price(attempt.target, attempt.model) : price
 
   const refuse = (limit: Limit, estimate: number, now: number): Busy => {
     const status = limit.busy(estimate, now)
@@ -180,11 +202,13 @@ export const make = (deps: SpendLimitsDeps, options: Options = {}): Service.Atte
           const ofRequest = requestLimits(attempt.request, now)
           if (plan.limits.length === 0 && ofRequest.length === 0) return next.call(attempt)
           const all = ofRequest.length === 0 ? plan.limits : [...plan.limits, ...ofRequest]
+          const price = priceOf(plan, attempt)
+          if (refuseUnknownPrice && price === undefined) return Effect.fail(unpriced(attempt))
           return Service.bracket(
-            () => reserveAll(attempt, all, estimateOf(plan, attempt.request), nowMs(clock)),
+            () => reserveAll(attempt, all, estimateOf(price, attempt.request), nowMs(clock)),
             () => next.call(attempt),
             (reservations, outcome) => {
-              const charge = chargeOf({ outcome, cost: attempt.cost }, attempt.request, () => plan.price)
+              const charge = chargeOf({ outcome, cost: attempt.cost }, attempt.request, () => price)
               const at = nowMs(clock)
               for (const made of reservations) made.settle(charge, at)
             }
@@ -195,7 +219,8 @@ export const make = (deps: SpendLimitsDeps, options: Options = {}): Service.Atte
         const ofRequest = requestLimits(request, now)
         const inner = next.status(slot, request, now)
         if (plan.limits.length === 0 && ofRequest.length === 0) return inner
-        const estimate = estimateOf(plan, request)
+        if (refuseUnknownPrice && !plan.isWildcard && plan.price === undefined) return worst(closedWithoutPrice, inner)
+        const estimate = estimateOf(plan.price, request)
         return worst(worst(status(plan.limits, estimate, now), status(ofRequest, estimate, now)), inner)
       }
     )

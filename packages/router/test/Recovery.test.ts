@@ -67,7 +67,7 @@ const upstream = (script: Script, pace: Effect.Effect<void>) => {
       const startedAt = nowMs(clock)
       if (!isPlay(step)) {
         if (isError(step)) return Effect.fail(new LlmError({ deployment: attempt.deployment, ...step }))
-        return Effect.succeed({
+        return Effect.succeed<LlmResponse>({
           _tag: "Complete" as const,
           status: 200,
           headers: {},

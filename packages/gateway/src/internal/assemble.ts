@@ -14,6 +14,7 @@ import { closest } from "./closest.js"
 import { type Dependent, type Filled, fill } from "./filledTree.js"
 import { type Merged, merge } from "./mergedSettings.js"
 import { fromIssue, place, sentence, unknownKey } from "./placing.js"
+import { prices } from "./priceFindings.js"
 import { maskPath, shown } from "./shownTree.js"
 import { locate, type MapNode } from "./yamlTree.js"
 
@@ -86,7 +87,7 @@ const once = (root: MapNode, variables: Variables, choices: ReadonlyMap<string, 
   const found = new Map(all.map((issue) => [`${issue.path}\n${issue.expected}`, issue]))
   const complete = { ...merged, settings }
   const config = Either.getOrUndefined(decoded)
-  const warnings = config === undefined ? [] : cycles(config.router)
+  const warnings = config === undefined ? [] : [...cycles(config.router), ...prices(config.router, config.keys)]
   return {
     filled,
     merged: complete,

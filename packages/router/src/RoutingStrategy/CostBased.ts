@@ -9,7 +9,9 @@ import * as Field from "@switchyard/core/Field"
 import { estimateInputTokens, type LlmRequest, maxOutputTokens } from "@switchyard/core/LlmRequest"
 import * as Slot from "@switchyard/core/Slot"
 import { type Context, Effect, Layer, Schema } from "effect"
+import type { Candidates } from "../Candidates.js"
 import { LowestPick } from "../internal/lowestPick.js"
+import { ratesFor } from "../internal/price.js"
 import { type Price, PriceBook } from "../PriceBook.js"
 import { RoutingStrategy, type Strategy, type Uniform, uniform } from "../RoutingStrategy.js"
 
@@ -47,7 +49,9 @@ export const make = ({ prices, random }: Deps, options: Options = {}): Strategy 
   const cachedShare = options.cachedShare ?? 0
   const quotes = Slot.key<Quote>("price", () => ({ deployment: undefined, price: undefined }))
   const pick = new LowestPick(random)
-  const priceOf = (slot: Slot.Slot): Price | undefined => {
+  const priceAt = (candidates: Candidates, index: number): Price | undefined => {
+    const slot = candidates.at(index)
+    if (candidates.isWildcard) return prices.price(slot.deployment, candidates.modelAt(index))
     const quote = slot.get(quotes)
     if (quote.deployment !== slot.deployment) {
       quote.deployment = slot.deployment
@@ -64,11 +68,12 @@ export const make = ({ prices, random }: Deps, options: Options = {}): Strategy 
       const output = outputTokens(request, assumedOutput)
       pick.clear()
       for (let i = 0; i < candidates.size; i++) {
-        const price = priceOf(candidates.at(i))
+        const price = priceAt(candidates, i)
+        const rates = price === undefined ? undefined : ratesFor(price, input)
         const cost =
-          price === undefined
+          rates === undefined
             ? Number.POSITIVE_INFINITY
-            : (input - cached) * price.input + cached * price.cachedInput + output * price.output
+            : (input - cached) * rates.input + cached * rates.cachedInput + output * rates.output
         if (pick.admits(cost) && candidates.isOpen(i)) pick.take(i, cost)
       }
       return pick.index

@@ -2,7 +2,8 @@ import { estimateInputTokens, type LlmRequest, maxOutputTokens } from "@switchya
 import type { Outcome } from "@switchyard/core/Outcome"
 import type { Context } from "effect"
 import { cost, type Price, type PriceBook } from "../PriceBook.js"
-import type { Group } from "./resolve.js"
+import { ratesFor } from "./price.js"
+import { type Group, type Resolved, substitute } from "./resolve.js"
 
 /** Output tokens to reckon with when the request sets no limit. */
 const assumedOutputTokens = 256
@@ -13,36 +14,61 @@ const outputTokens = (request: LlmRequest): number => {
   return (maxOutputTokens(request) ?? assumedOutputTokens) * (typeof n === "number" && n > 1 ? n : 1)
 }
 
-const inputCost = (request: LlmRequest, price: Price): number => (estimateInputTokens(request) * price.input) / 1e6
+const inputCost = (request: LlmRequest, price: Price): number => {
+  const tokens = estimateInputTokens(request)
+  return (tokens * ratesFor(price, tokens).input) / 1e6
+}
 
 /** USD that a request may cost at a price: its prompt, and the most output that it allows in each of its choices. */
 export const estimateAt = (request: LlmRequest, price: Price): number =>
-  inputCost(request, price) + (outputTokens(request) * price.output) / 1e6
+  inputCost(request, price) + (outputTokens(request) * ratesFor(price, estimateInputTokens(request)).output) / 1e6
 
-/** USD that a request may cost on the dearest deployment of its group for it; 0 when no price is known. */
-export type Estimator = (request: LlmRequest, group: Group | undefined) => number
+/** What a name may cost: the distinct prices behind it, and whether one of them is unknown. */
+interface Offer {
+  readonly prices: ReadonlyArray<Price>
+  readonly isComplete: boolean
+}
 
-/** An estimator over a price book. Prices are looked up once per group. */
+/** USD that a request may cost on the dearest deployment behind its name, 0 when no price is known; what is known of it. */
+export interface Estimator {
+  readonly estimate: (request: LlmRequest, resolved: Resolved | undefined) => number
+  /** Whether every deployment behind the name has a price. */
+  readonly isComplete: (resolved: Resolved | undefined) => boolean
+}
+
+const nothingOffered: Offer = { prices: [], isComplete: true }
+
+/** An estimator over a price book. Prices are looked up once per group, those behind a wildcard for each name. */
 export const estimator = (prices: Context.Tag.Service<PriceBook>): Estimator => {
-  const known = new WeakMap<Group, ReadonlyArray<Price>>()
-  const pricesOf = (group: Group): ReadonlyArray<Price> => {
-    const found = known.get(group)
-    if (found !== undefined) return found
+  const known = new WeakMap<Group, Offer>()
+  const offerOf = ({ captures, group }: Resolved): Offer => {
     const distinct = new Map<string, Price>()
-    for (const { deployment } of group.tiers.flat()) {
-      const price = prices.price(deployment)
-      if (price !== undefined) distinct.set(`${price.input} ${price.output}`, price)
+    let isComplete = true
+    for (const tier of group.tiers) {
+      for (const { deployment } of tier) {
+        const price = prices.price(deployment, substitute(deployment.model, captures))
+        if (price === undefined) isComplete = false
+        else distinct.set(JSON.stringify(price), price)
+      }
     }
-    const made = [...distinct.values()]
-    known.set(group, made)
+    return { prices: [...distinct.values()], isComplete }
+  }
+  const offer = (resolved: Resolved | undefined): Offer => {
+    if (resolved === undefined) return nothingOffered
+    if (resolved.captures.length > 0) return offerOf(resolved)
+    const found = known.get(resolved.group)
+    if (found !== undefined) return found
+    const made = offerOf(resolved)
+    known.set(resolved.group, made)
     return made
   }
-  return (request, group) => {
-    let dearest = 0
-    if (group !== undefined) {
-      for (const price of pricesOf(group)) dearest = Math.max(dearest, estimateAt(request, price))
-    }
-    return dearest
+  return {
+    estimate: (request, resolved) => {
+      let dearest = 0
+      for (const price of offer(resolved).prices) dearest = Math.max(dearest, estimateAt(request, price))
+      return dearest
+    },
+    isComplete: (resolved) => offer(resolved).isComplete
   }
 }
 

@@ -20,6 +20,9 @@ class BorrowedEntry implements JournalEntry {
   get group() {
     return this.entry.group
   }
+  get model() {
+    return this.entry.model
+  }
   get startedAt() {
     return this.entry.startedAt
   }

@@ -72,7 +72,8 @@ export class Selection {
     private readonly group: Group,
     private readonly request: LlmRequest,
     private readonly now: number,
-    private readonly status: AttemptService["status"]
+    private readonly status: AttemptService["status"],
+    private readonly captures: ReadonlyArray<string> = []
   ) {
     this.filters = requestFilters(request, group)
   }
@@ -174,9 +175,9 @@ export class Selection {
   }
 
   private pickWith(strategy: Strategy, filters: ReadonlyArray<Filter>): Slot | undefined {
-    const { group, now, request, status } = this
+    const { captures, group, now, request, status } = this
     for (const tier of group.tiers) {
-      const slot = choose(strategy, new Candidates(group.name, tier, request, now, status, filters))
+      const slot = choose(strategy, new Candidates(group.name, tier, request, now, status, filters, captures))
       if (slot !== undefined) return slot
     }
     return undefined

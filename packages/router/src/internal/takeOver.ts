@@ -43,6 +43,7 @@ export interface StateOptions extends DeploymentRegistry.RegistryConfig {
   readonly retryBudget?: RetryBudget.Options | undefined
   readonly cacheStore?: CacheStore.Options | undefined
   readonly prices?: Readonly<Record<string, PriceBook.Price>> | undefined
+  readonly unknownPrice?: PriceBook.UnknownPrice | undefined
   readonly metrics?: false | Metrics.Options | undefined
 }
 
@@ -58,10 +59,10 @@ export const stateLayer = (options: StateOptions, previous: Previous | undefined
   const kept = <I extends State, S>(
     tag: Context.Tag<I, S>,
     fresh: Layer.Layer<I, ConfigError>,
-    concern?: "latency" | "retryBudget" | "cacheStore" | "prices"
+    ...concerns: ReadonlyArray<"latency" | "retryBudget" | "cacheStore" | "prices" | "unknownPrice">
   ): Layer.Layer<I, ConfigError> => {
     if (previous === undefined) return fresh
-    const isSame = concern === undefined || sameOptions(previous.settings[concern], options[concern])
+    const isSame = concerns.every((concern) => sameOptions(previous.settings[concern], options[concern]))
     return isSame ? Layer.succeed(tag, Context.get(previous.state, tag)) : fresh
   }
   return Layer.mergeAll(
@@ -76,8 +77,9 @@ export const stateLayer = (options: StateOptions, previous: Previous | undefined
     kept(CacheStore.CacheStore, CacheStore.layerMemory(options.cacheStore), "cacheStore"),
     kept(
       PriceBook.PriceBook,
-      options.prices === undefined ? PriceBook.layerPublic : PriceBook.layer(options.prices),
-      "prices"
+      PriceBook.layer(options.prices, { assumed: PriceBook.assumedOf(options.unknownPrice) }),
+      "prices",
+      "unknownPrice"
     )
   )
 }

@@ -68,8 +68,14 @@ const prices = (draft: Draft, made: DeploymentDraft, { info, params }: Entry): v
   made.put("inputPrice", of("input_cost_per_token"), perMillion)
   made.put("outputPrice", of("output_cost_per_token"), perMillion)
   made.put("cachedInputPrice", params.get("cache_read_input_token_cost"), perMillion)
+  // What only reads, writes nothing that would cost.
+  const mode = info.get("mode")?.value
+  if (mode === "embedding" || mode === "rerank") {
+    const input = of("input_cost_per_token")
+    made.put("outputPrice", input === undefined ? undefined : { ...input, value: 0 })
+  }
   const base = of("base_model")
-  if (base === undefined || made.fields.inputPrice !== undefined || made.fields.outputPrice !== undefined) return
+  if (base === undefined || (made.fields.inputPrice !== undefined && made.fields.outputPrice !== undefined)) return
   const model = String(base.value)
   const known = publicPrices.price(
     Deployment.make({ id: "price", group: "price", model: model === "" ? "none" : model })
@@ -78,8 +84,8 @@ const prices = (draft: Draft, made: DeploymentDraft, { info, params }: Entry): v
     draft.note(base.path, "No public price of this model is known; calls count as free until prices are set.")
     return
   }
+  if (made.fields.inputPrice === undefined) made.put("cachedInputPrice", { ...base, value: known.cachedInput })
   made.put("inputPrice", { ...base, value: known.input })
-  made.put("cachedInputPrice", { ...base, value: known.cachedInput })
   made.put("outputPrice", { ...base, value: known.output })
 }
 

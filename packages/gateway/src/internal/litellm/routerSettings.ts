@@ -202,7 +202,9 @@ const budgetKeys = ["budget_limit", "max_budget", "time_period", "budget_duratio
 
 const budgets = (draft: Draft, { router }: Globals, deployments: ReadonlyArray<Made>): void => {
   for (const { budget, fields } of deployments) {
-    if (budget !== undefined) setLimit(draft, "deployments", String(fields.id), budget.limit, budget.window)
+    if (budget === undefined) continue
+    setLimit(draft, "deployments", String(fields.id), budget.limit, budget.window)
+    if (budget.limit !== undefined) draft.origins.set(`spendLimits.deployments.${fields.id}`, budget.limit.path)
   }
   const given = router.get("provider_budget_config")
   if (given === undefined) return

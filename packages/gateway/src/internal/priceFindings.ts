@@ -1,0 +1,32 @@
+/**
+ * What can be said of prices once everything else is in order: budgets that cannot bind, and prices of which half is missing.
+ */
+import type { ConfigIssue } from "@switchyard/core/ConfigError"
+import type * as Router from "@switchyard/router/Router"
+import * as UnpricedBudgets from "@switchyard/router/UnpricedBudgets"
+import type { VirtualKey } from "../GatewayConfig.js"
+import { matchesName } from "../KeyRing.js"
+import type { Finding } from "../Problem.js"
+
+const ofKeys = (keys: ReadonlyArray<VirtualKey>): ReadonlyArray<UnpricedBudgets.OtherBudget> =>
+  keys.flatMap(({ budget, groups }, index) =>
+    budget === undefined
+      ? []
+      : [
+          {
+            path: `keys[${index}].budget`,
+            covers: ({ group, id }) =>
+              groups === undefined || groups.some((pattern) => matchesName(pattern, group) || matchesName(pattern, id))
+          }
+        ]
+  )
+
+/** Warnings with the paths of the settings; none where `unknownPrice` refuses, for there they are errors, or assumes a price. */
+export const prices = (router: Router.Options, keys: ReadonlyArray<VirtualKey>): ReadonlyArray<Finding> =>
+  UnpricedBudgets.find(router, ofKeys(keys)).map(({ message, path }) => ({ severity: "warning", path, message }))
+
+/** What `unknownPrice: refuse` refuses of keys; the router refuses the rest. */
+export const refusedKeys = (router: Router.Options, keys: ReadonlyArray<VirtualKey>): ReadonlyArray<ConfigIssue> => {
+  const { callerBudget: _, spendLimits: __, ...others } = router
+  return UnpricedBudgets.refused(others, ofKeys(keys)).filter(({ path }) => path.startsWith("keys["))
+}
