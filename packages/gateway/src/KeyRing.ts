@@ -4,6 +4,7 @@
 import * as crypto from "node:crypto"
 import { Redacted } from "effect"
 import type { GatewayConfig, VirtualKey } from "./GatewayConfig.js"
+import { matchesName } from "./internal/namePattern.js"
 
 /** Whoever a request comes from. */
 export interface Caller {
@@ -30,22 +31,6 @@ const everything = () => true
 const master: Caller = { name: undefined, isMaster: true, mayUse: everything, tags: [] }
 
 const anybody: Caller = { name: undefined, isMaster: false, mayUse: everything, tags: [] }
-
-/** Whether a pattern means a name; `*` stands for any text, as in the names of model groups. */
-export const matchesName = (pattern: string, model: string): boolean => {
-  if (!pattern.includes("*")) return pattern === model
-  const parts = pattern.split("*")
-  const first = parts[0] ?? ""
-  const last = parts[parts.length - 1] ?? ""
-  if (!model.startsWith(first)) return false
-  let from = first.length
-  for (const part of parts.slice(1, -1)) {
-    const at = model.indexOf(part, from)
-    if (at === -1) return false
-    from = at + part.length
-  }
-  return model.length - last.length >= from && model.endsWith(last)
-}
 
 const callerOf = ({ groups, name, tags }: VirtualKey): Caller => ({
   name,

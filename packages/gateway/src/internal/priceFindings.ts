@@ -4,11 +4,16 @@
 import type { ConfigIssue } from "@switchyard/core/ConfigError"
 import type * as Router from "@switchyard/router/Router"
 import * as UnpricedBudgets from "@switchyard/router/UnpricedBudgets"
-import type { VirtualKey } from "../GatewayConfig.js"
-import { matchesName } from "../KeyRing.js"
 import type { Finding } from "../Problem.js"
+import { matchesName } from "./namePattern.js"
 
-const ofKeys = (keys: ReadonlyArray<VirtualKey>): ReadonlyArray<UnpricedBudgets.OtherBudget> =>
+/** What a virtual key has to do with money. */
+interface Key {
+  readonly groups?: ReadonlyArray<string> | undefined
+  readonly budget?: unknown
+}
+
+const ofKeys = (keys: ReadonlyArray<Key>): ReadonlyArray<UnpricedBudgets.OtherBudget> =>
   keys.flatMap(({ budget, groups }, index) =>
     budget === undefined
       ? []
@@ -22,11 +27,11 @@ const ofKeys = (keys: ReadonlyArray<VirtualKey>): ReadonlyArray<UnpricedBudgets.
   )
 
 /** Warnings with the paths of the settings; none where `unknownPrice` refuses, for there they are errors, or assumes a price. */
-export const prices = (router: Router.Options, keys: ReadonlyArray<VirtualKey>): ReadonlyArray<Finding> =>
+export const prices = (router: Router.Options, keys: ReadonlyArray<Key>): ReadonlyArray<Finding> =>
   UnpricedBudgets.find(router, ofKeys(keys)).map(({ message, path }) => ({ severity: "warning", path, message }))
 
 /** What `unknownPrice: refuse` refuses of keys; the router refuses the rest. */
-export const refusedKeys = (router: Router.Options, keys: ReadonlyArray<VirtualKey>): ReadonlyArray<ConfigIssue> => {
+export const refusedKeys = (router: Router.Options, keys: ReadonlyArray<Key>): ReadonlyArray<ConfigIssue> => {
   const { callerBudget: _, spendLimits: __, ...others } = router
   return UnpricedBudgets.refused(others, ofKeys(keys)).filter(({ path }) => path.startsWith("keys["))
 }
