@@ -10,10 +10,16 @@ import type { Outcome } from "./Outcome.js"
 import type { Slot } from "./Slot.js"
 import type { TraceContext } from "./TraceContext.js"
 
+/** What chose a deployment, and knows whether there were others. */
+export interface Alternatives {
+  readonly hasAlternative: (chosen: Slot) => boolean
+}
+
 /** A request together with the deployment that was chosen for it. Made by the Balancer, which writes it into the journal. */
 export class Attempt implements JournalEntry {
   private ending: { readonly outcome: Outcome; readonly at: number } | undefined
   private stream: EventStream | undefined
+  private alternative: boolean | undefined
   /** Set by the Balancer when a local limit turned the attempt away. */
   rejected = false
   /** Ms that the transport may take to connect; set by the Timeouts layer, undefined without one. */
@@ -35,13 +41,20 @@ export class Attempt implements JournalEntry {
     readonly slot: Slot,
     /** Monotonic ms. */
     readonly startedAt: number,
-    /** Another deployment of the group could be asked instead. */
-    readonly hasAlternative: boolean,
+    /** Says whether another deployment of the group could be asked instead. */
+    private readonly alternatives: boolean | Alternatives,
     /** Sent although its breaker is closed, because nothing else is left. */
     readonly forced: boolean,
     /** The provider's model name: the deployment's, with a wildcard's captures filled in. */
     readonly model: string = slot.deployment.model
   ) {}
+
+  /** Another deployment of the group could have been asked instead when this one was chosen; looked up when first read. */
+  get hasAlternative(): boolean {
+    this.alternative ??=
+      typeof this.alternatives === "boolean" ? this.alternatives : this.alternatives.hasAlternative(this.slot)
+    return this.alternative
+  }
 
   /** The deployment as it was configured when the attempt began. */
   get target(): Deployment {

@@ -24,6 +24,10 @@ export class StreamFacts {
   hasContent = false
   /** Reasoning has arrived. It ends the wait for a first token, but a restart after it loses nothing. */
   hasReasoning = false
+  /** A tool call has begun: some servers write its arguments in silence. */
+  hasTools = false
+  /** Content and reasoning seen so far, counted by delta: whoever compares two readings knows whether any came. */
+  steps = 0
   /** Characters of output so far, for an estimate when no usage comes. */
   characters = 0
   /** The last finish reason; undefined until one came. */
@@ -44,6 +48,11 @@ export class StreamFacts {
   /** Every choice that began has said why it ended: the answer is whole. */
   get isWhole(): boolean {
     return this.finishReason !== undefined && this.unfinished.size === 0
+  }
+
+  /** Reasoning or a tool call has begun, so a long silence is nothing unusual. */
+  get isWorking(): boolean {
+    return this.hasReasoning || this.hasTools
   }
 
   /** Takes in one chunk. */
@@ -96,22 +105,31 @@ export class StreamFacts {
     else if (Array.isArray(content) && content.length > 0) this.content(JSON.stringify(content).length)
     if (nonEmpty(delta.refusal)) this.content(delta.refusal.length)
     if (Array.isArray(delta.tool_calls) && delta.tool_calls.length > 0) {
+      this.hasTools = true
       this.content(toolCharacters(delta.tool_calls))
     }
-    if (isJsonObject(delta.function_call)) this.content(length(delta.function_call.arguments))
+    if (isJsonObject(delta.function_call)) {
+      this.hasTools = true
+      this.content(length(delta.function_call.arguments))
+    }
     if (isJsonObject(delta.audio)) this.content(0)
     const reasoning = firstNonEmpty(delta.reasoning_content, delta.reasoning, delta.thinking)
     if (delta.thinking_blocks !== undefined || delta.reasoning_details !== undefined) {
       for (const signature of signatures(delta)) this.issued.add(signature)
+      if (arrayOf(delta.thinking_blocks).length > 0 || arrayOf(delta.reasoning_details).length > 0) this.reasoning(0)
     }
-    if (nonEmpty(reasoning)) {
-      this.hasReasoning = true
-      this.characters += reasoning.length
-    }
+    if (nonEmpty(reasoning)) this.reasoning(reasoning.length)
+  }
+
+  private reasoning(characters: number): void {
+    this.hasReasoning = true
+    this.steps++
+    this.characters += characters
   }
 
   private content(characters: number): void {
     this.hasContent = true
+    this.steps++
     this.characters += characters
   }
 }

@@ -43,14 +43,19 @@ export const DeploymentConfig = Schema.Struct({
   tpm: Schema.optional(Field.count),
   /** Calls in flight at once, streams included until they end. Unset: no limit. */
   maxParallel: Schema.optional(Field.count),
-  /** Total time of one attempt. Unset: only the request's deadline bounds it. */
+  /** Total time of one attempt that does not stream. Unset: only the request's deadline bounds it. */
   timeout: Schema.optional(Field.duration),
-  /** Total time of one streaming attempt; infinite means none. Unset: as `timeout`. */
+  /** Total time of one streaming attempt. Unset: only the request's deadline bounds it, and its silences. */
   streamTimeout: Schema.optional(Field.duration),
   /** Time to the first token of a stream. Unset: the Timeouts layer's rule. */
   firstTokenTimeout: Schema.optional(Field.duration),
   /** Silence allowed between two chunks of a stream. Unset: the Timeouts layer's option. */
   idleTimeout: Schema.optional(Field.duration),
+  /**
+   * The longest silence of a stream: it bounds the time to the first token from above (as it is, where there is nowhere else
+   * to go), and is the time between two chunks. `firstTokenTimeout` and `idleTimeout` beat it. Unset: the Timeouts layer's.
+   */
+  silenceTimeout: Schema.optional(Field.duration),
   /** Retries for a request that fails here; overrides the router's. */
   maxRetries: Schema.optional(Field.retries),
   /** The first cooldown after failures here; overrides the Cooldown layer's `duration`. 0: it never cools. */
@@ -108,6 +113,8 @@ export interface Deployment {
   readonly firstTokenTimeout: number | undefined
   /** ms */
   readonly idleTimeout: number | undefined
+  /** ms */
+  readonly silenceTimeout: number | undefined
   readonly maxRetries: number | undefined
   /** ms; 0 means that it never cools. */
   readonly cooldown: number | undefined
@@ -146,6 +153,7 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   streamTimeout: ms(config.streamTimeout),
   firstTokenTimeout: ms(config.firstTokenTimeout),
   idleTimeout: ms(config.idleTimeout),
+  silenceTimeout: ms(config.silenceTimeout),
   maxRetries: config.maxRetries,
   cooldown: ms(config.cooldown),
   allowedFails: config.allowedFails,

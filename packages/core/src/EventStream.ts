@@ -32,6 +32,8 @@ export interface EventStreamOptions {
 }
 
 const highWater = 64
+/** Ms on end for which signs of life stand in for content. */
+const longestHollow = 300_000
 const settled = Promise.resolve()
 const end: ReadonlyArray<StreamEvent> = []
 
@@ -49,8 +51,14 @@ export class EventStream {
   readonly facts = new StreamFacts()
   /** Events that were no JSON object and were skipped, with `onMalformed: "skip"`. */
   skipped = 0
-  /** Monotonic ms since when the reader has been waiting for the upstream; undefined while it is not. */
+  /** Monotonic ms since when the reader has been waiting for a sign of life from the upstream; undefined while it is not. */
   waitingSince: number | undefined
+  /** Events that came so far: a base service that fed bytes and sees no more of them reports a sign of `life`. */
+  heard = 0
+  /** Ms that the reader has waited since the last content, in waits that ended with a sign of life. */
+  private hollow = 0
+  /** As much of it as counts as silence all the same. */
+  private carried = 0
   private queue: Array<StreamEvent> = []
   private waiter: Waiter | undefined
   /** The registered `forward`: hands over what is there, or ends. */
@@ -68,7 +76,11 @@ export class EventStream {
     if (this.over !== undefined) return
     const error = errorOf(event.json)
     if (error !== undefined) return this.fail(this.errorEvent(error))
+    this.heard++
+    const { steps } = this.facts
     this.facts.read(event.json)
+    if (this.facts.steps === steps) this.life()
+    else this.hollow = this.carried = 0
     this.queue.push(event)
     if (!this.settlement.hasContent && (this.facts.hasContent || this.facts.hasReasoning)) this.contentArrived()
     if (this.forwarder !== undefined) this.forwardSoon()
@@ -77,6 +89,24 @@ export class EventStream {
       this.paused = true
       this.options.pause?.()
     }
+  }
+
+  /**
+   * The upstream has shown that it lives, by bytes that hold no content: a comment, a ping, a part of an event. Silence
+   * begins anew, but after five minutes of nothing else it no longer does.
+   */
+  life(): void {
+    if (this.waitingSince === undefined) return
+    const now = nowMs(this.options.clock)
+    const waited = now - this.waitingSince
+    this.waitingSince = now
+    this.hollow += waited
+    if (this.hollow > longestHollow) this.carried += waited
+  }
+
+  /** Monotonic ms since when the upstream has been silent while its reader waits; undefined while it does not. */
+  get silentSince(): number | undefined {
+    return this.waitingSince === undefined ? undefined : this.waitingSince - this.carried
   }
 
   /** Keeps the text of the answer in `facts.keptText`, at most `length` characters; what was read before is not in it. */

@@ -2,6 +2,7 @@
  * A request: the provider's payload kept whole, and beside it what routing needs to know.
  */
 import { Either } from "effect"
+import { inBody } from "./internal/reasoningFields.js"
 import { arrayOf, isJsonObject, type JsonObject } from "./Json.js"
 import { LlmError, type Reason } from "./LlmError.js"
 import * as Route from "./Route.js"
@@ -46,6 +47,11 @@ export interface RequestOverrides {
   readonly timeout?: number
   readonly firstTokenTimeout?: number
   readonly idleTimeout?: number
+  /**
+   * Streams: the longest silence. It bounds the time to the first token from above (as it is, where there is nowhere else to
+   * go), and is the time between two chunks; the two bounds above beat it.
+   */
+  readonly silenceTimeout?: number
   /** Retries inside a group; 0 means none. */
   readonly maxRetries?: number
   /** Fallback targets in place of the configured chains; an empty list means none. */
@@ -255,11 +261,8 @@ export const responseFormat = (request: LlmRequest): string | undefined => {
   return isJsonObject(format) && typeof format.type === "string" ? format.type : undefined
 }
 
-/** Whether the request asks the model to reason before it answers. */
-export const asksForReasoning = (request: LlmRequest): boolean =>
-  (request.body.reasoning_effort !== undefined && request.body.reasoning_effort !== "none") ||
-  isJsonObject(request.body.reasoning) ||
-  isJsonObject(request.body.thinking)
+/** Whether the request asks the model to reason before it answers, in any provider's spelling. */
+export const asksForReasoning = (request: LlmRequest): boolean => inBody(request.body) === true
 
 /** What an inline image counts as: some 1,000 tokens, whatever the length of its encoding. */
 const mediaCharacters = 4_000

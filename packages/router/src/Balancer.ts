@@ -107,7 +107,7 @@ export const make =
         request,
         slot,
         now,
-        request.stream && selection.hasAlternative(slot),
+        selection,
         choice.forced,
         substitute(slot.deployment.model, resolved.captures)
       )

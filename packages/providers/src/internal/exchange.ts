@@ -123,9 +123,11 @@ export class Exchange implements TransportHandlers {
   onData(chunk: Uint8Array): void {
     if (this.aborted) return
     if (this.bytesAfterDone >= 0) return this.countAfterDone(chunk.length)
+    const heard = this.events?.heard
     if (this.codings !== undefined) this.unpackFrom(this.codings, chunk)
     else if (this.unpacker === undefined) this.take(chunk)
     else this.feedUnpacker(this.unpacker, chunk)
+    if (this.events !== undefined && this.events.heard === heard) this.events.life()
   }
 
   onEnd(): void {

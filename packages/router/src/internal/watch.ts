@@ -7,16 +7,19 @@ import { nowMs } from "@switchyard/core/Time"
 import { type Clock, Effect, Exit, Fiber, FiberId, Runtime } from "effect"
 import { isDue, knownTimers, Timer, type Timers, timersOf } from "./timers.js"
 
-/** When the bounds of one attempt run out, in monotonic ms; `idle` is a duration in ms. Infinite ones do not bound it. */
+/** When the bounds of one attempt run out, in monotonic ms; silences are durations in ms. Infinite ones do not bound it. */
 export interface AttemptBounds {
   readonly firstTokenAt: number
+  /** Silence after content. */
   readonly idle: number
+  /** The same once reasoning or a tool call has begun. */
+  readonly idleReasoning: number
   readonly totalAt: number
 }
 
 /** When the bound on silence runs out; `silentSince` is undefined until a stream's first content. */
-const silenceDue = ({ firstTokenAt, idle }: AttemptBounds, silentSince: number | undefined): number =>
-  silentSince === undefined ? firstTokenAt : silentSince + idle
+const silenceDue = (bounds: AttemptBounds, silentSince: number | undefined, isWorking: boolean): number =>
+  silentSince === undefined ? bounds.firstTokenAt : silentSince + (isWorking ? bounds.idleReasoning : bounds.idle)
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 type Running = Fiber.RuntimeFiber<LlmResponse, LlmError>
@@ -62,8 +65,9 @@ export class Watch extends Timer {
 
   /** Whether anything bounds the attempt at all. */
   get isBounded(): boolean {
-    const { firstTokenAt, idle, totalAt } = this.bounds
-    return Math.min(this.attempt.request.route.deadline, firstTokenAt, idle, totalAt) < Number.POSITIVE_INFINITY
+    const { firstTokenAt, idle, idleReasoning, totalAt } = this.bounds
+    const { deadline } = this.attempt.request.route
+    return Math.min(deadline, firstTokenAt, idle, idleReasoning, totalAt) < Number.POSITIVE_INFINITY
   }
 
   /** The call within its bounds. A caller that leaves waits until the call has ended. */
@@ -150,8 +154,9 @@ export class Watch extends Timer {
     const { bounds, configured, events } = this
     const { deadline } = this.attempt.request.route
     // While nobody reads, silence is the reader's.
-    const silentSince = events?.settlement.hasContent === true ? (events.waitingSince ?? now) : undefined
-    const silence = silenceDue(bounds, silentSince)
+    const silentSince = events?.settlement.hasContent === true ? (events.silentSince ?? now) : undefined
+    const isWorking = events?.facts.isWorking === true
+    const silence = silenceDue(bounds, silentSince, isWorking)
     const due = Math.min(bounds.totalAt, silence)
     if (deadline <= due) {
       this.phase = "total"
@@ -160,7 +165,7 @@ export class Watch extends Timer {
     }
     this.phase = due < silence ? "total" : silentSince === undefined ? "firstToken" : "idle"
     const isConfigured =
-      bounds === configured || configured.totalAt <= due || silenceDue(configured, silentSince) <= due
+      bounds === configured || configured.totalAt <= due || silenceDue(configured, silentSince, isWorking) <= due
     this.bound = isConfigured ? "deployment" : "request"
     return due
   }
