@@ -55,7 +55,11 @@ What differs from LiteLLM on purpose:
 
 - The first cooldown is 5 s and doubles up to 20 s while a deployment does not recover; \`cooldown_time\` sets the first.
 - \`allowed_fails: 3\` is a real 3: the fourth failure within 60 s cools the deployment.
-- \`timeout\` bounds an attempt as a whole, \`stream_timeout\` the silences of a stream; the whole request has 600 s.
+- \`timeout\` (\`request_timeout\`) bounds an attempt as a whole, but of a stream only its silences, as a read timeout does. With
+  somewhere else to go the first token has the lesser of \`timeout\` and our own bound (10 s and 1 s per 4,000 prompt tokens, 180 s
+  where the model reasons); with nowhere else it has \`timeout\`. Any \`stream_timeout\` beats any \`timeout\`: it is the time to the
+  first token and of every silence, also where nothing else is left to ask. The whole request has 600 s, or the longest of these
+  bounds where that is longer.
 - A refusal by a safety system leads to \`content_policy_fallbacks\` alone, never to \`fallbacks\`.
 - Bad requests are never retried, and never count against a deployment, whatever a policy says.
 - Cached answers belong to the caller that asked; limits, budgets and the cache belong to this process.

@@ -5,15 +5,32 @@
 import type { Attempt } from "./Attempt.js"
 import type { Deployment } from "./Deployment.js"
 import { inBody } from "./internal/reasoningFields.js"
+import * as ModelFamily from "./ModelFamily.js"
 
 export { inBody }
 
-/** Whether the model of an attempt thinks first. What the request, or else the deployment's defaults say beats what is known. */
-export const expected = ({ model, request, target }: Attempt): boolean =>
-  inBody(request.body) ?? inBody(target.defaults) ?? (target.capabilities?.has("reasoning") === true || byName(target, model))
+const known = new WeakMap<Deployment, boolean>()
+
+/** By the family of the model. A wildcard's models differ from request to request, so only a deployment's own is kept. */
+const byName = (target: Deployment, model: string): boolean => {
+  if (model !== target.model) return ModelFamily.of({ ...target, model }).reasons
+  let reasons = known.get(target)
+  if (reasons === undefined) {
+    reasons = ModelFamily.of(target).reasons
+    known.set(target, reasons)
+  }
+  return reasons
+}
+
+/**
+ * Whether the model of an attempt thinks first. What the request says, or else the deployment's defaults, beats what the
+ * deployment declares and what is known of the model.
+ */
+export const isExpected = ({ model, request, target }: Attempt): boolean =>
+  inBody(request.body) ??
+  inBody(target.defaults) ??
+  (target.capabilities?.has("reasoning") === true || byName(target, model))
 
 /** Whether the attempt asks for the cheap service tier, whose answers may begin minutes later. */
 export const isFlex = ({ request, target }: Attempt): boolean =>
   (request.body.service_tier ?? target.defaults.service_tier) === "flex"
-
-const byName = (_target: Deployment, _model: string): boolean => false

@@ -92,14 +92,42 @@ describe("what routing reads of a payload", () => {
     }
   })
 
-  it("tools, response format and reasoning", () => {
+  it("tools and response format", () => {
     assert.strictEqual(LlmRequest.tools(chat({ tools: [{}] })).length, 1)
     assert.strictEqual(LlmRequest.tools(chat({ tools: "x" })).length, 0)
     assert.strictEqual(LlmRequest.responseFormat(chat({ response_format: { type: "json_schema" } })), "json_schema")
     assert.isUndefined(LlmRequest.responseFormat(chat({ response_format: "json" })))
-    assert.isTrue(LlmRequest.asksForReasoning(chat({ reasoning_effort: "low" })))
-    assert.isTrue(LlmRequest.asksForReasoning(chat({ thinking: { type: "enabled" } })))
-    assert.isFalse(LlmRequest.asksForReasoning(chat({ reasoning_effort: "none" })))
+  })
+
+  it("reasoning, in the words of every provider", () => {
+    for (const body of [
+      { reasoning_effort: "low" },
+      { reasoning: { effort: "high" } },
+      { reasoning: {} },
+      { thinking: { type: "enabled" } },
+      { thinking: true },
+      { enable_thinking: true },
+      { thinking_budget: 1024 },
+      { think: "high" },
+      { include_reasoning: true },
+      { chat_template_kwargs: { enable_thinking: true } },
+      { extra_body: { google: { thinking_config: { include_thoughts: true } } } },
+      { generationConfig: { thinkingConfig: { thinkingBudget: -1 } } }
+    ]) {
+      assert.isTrue(LlmRequest.asksForReasoning(chat(body)), JSON.stringify(body))
+    }
+    for (const body of [
+      { reasoning_effort: "none" },
+      { reasoning_effort: null },
+      { reasoning: { enabled: false } },
+      { thinking: { type: "disabled" } },
+      { enable_thinking: false },
+      { thinking_budget: 0 },
+      { chat_template_kwargs: { enable_thinking: false } },
+      { include_reasoning: false }
+    ]) {
+      assert.isFalse(LlmRequest.asksForReasoning(chat(body)), JSON.stringify(body))
+    }
     assert.isFalse(LlmRequest.asksForReasoning(chat()))
   })
 

@@ -143,12 +143,7 @@ const overridesOf = (
 /** Of a stream, `timeout` bounds the silences that `stream_timeout` does not: cut off amid its words it is worth nothing. */
 const boundSilences = (reader: ControlReader): void => {
   const { timeout, ...rest } = reader.overrides
-  if (timeout === undefined) return
-  reader.overrides = {
-    ...rest,
-    firstTokenTimeout: rest.firstTokenTimeout ?? timeout,
-    idleTimeout: rest.idleTimeout ?? timeout
-  }
+  if (timeout !== undefined) reader.overrides = { ...rest, silenceTimeout: timeout }
 }
 
 /** A request as the tower takes it. */

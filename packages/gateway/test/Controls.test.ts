@@ -49,13 +49,13 @@ const rows: ReadonlyArray<{
     says: "timeout of a stream, which bounds its silences",
     body: { stream: true, timeout: 2, stream_timeout: 1 },
     sent: { stream: true },
-    overrides: { firstTokenTimeout: 1000, idleTimeout: 1000, lowerOnly: true }
+    overrides: { firstTokenTimeout: 1000, idleTimeout: 1000, silenceTimeout: 2000, lowerOnly: true }
   },
   {
     says: "timeout of a stream alone",
     body: { stream: true, timeout: 2 },
     sent: { stream: true },
-    overrides: { firstTokenTimeout: 2000, idleTimeout: 2000, lowerOnly: true }
+    overrides: { silenceTimeout: 2000, lowerOnly: true }
   },
   {
     says: "stream_timeout, header",

@@ -110,9 +110,9 @@ const honoured: Readonly<Record<string, Sample>> = {
   ),
   "litellm_params timeout": sample(oneModel({ timeout: "1.5" }), {
     [`${first}.timeout`]: 1500,
-    [`${first}.streamTimeout`]: Number.POSITIVE_INFINITY,
-    [`${first}.firstTokenTimeout`]: 1500,
-    [`${first}.idleTimeout`]: 1500
+    [`${first}.streamTimeout`]: undefined,
+    [`${first}.silenceTimeout`]: 1500,
+    [`${first}.firstTokenTimeout`]: undefined
   }),
   "litellm_params request_timeout": sample(oneModel({ request_timeout: 20 }), { [`${first}.timeout`]: 20_000 }),
   "litellm_params stream_timeout": sample(oneModel({ stream_timeout: 4 }), {
@@ -231,7 +231,8 @@ const honoured: Readonly<Record<string, Sample>> = {
   "router_settings max_fallbacks": sample(router({ max_fallbacks: 0 }), { "fallback.maxFallbacks": 0 }),
   "router_settings timeout": sample(router({ timeout: 900 }), {
     "timeouts.total": 900_000,
-    "timeouts.streamTotal": Number.POSITIVE_INFINITY,
+    "timeouts.silence": 900_000,
+    "timeouts.streamTotal": undefined,
     "deadline.deadline": 900_000
   }),
   "router_settings stream_timeout": sample(router({ stream_timeout: 12 }), {
@@ -316,6 +317,7 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_settings allowed_fails": sample(litellm({ allowed_fails: 0 }), { "cooldown.windowFailures": 1 }),
   "litellm_settings request_timeout": sample(litellm({ request_timeout: 30 }), {
     "timeouts.total": 30_000,
+    "timeouts.silence": 30_000,
     deadline: undefined
   }),
   "litellm_settings cache": sample(litellm({ cache: true }), { cache: {} }),

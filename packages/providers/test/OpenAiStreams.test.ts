@@ -278,6 +278,29 @@ describe.each([S.undici, S.httpClient])("OpenAiCompatible over $name: streams", 
   })
 
   describe("bytes", () => {
+    it.scopedLive("bytes without an event of the answer are a sign of life: a comment, a part of an event", () =>
+      Effect.gen(function* () {
+        let write: (text: string) => void = () => {}
+        const server = yield* S.rawServer((_, response) => {
+          response.writeHead(200, { "content-type": "text/event-stream" })
+          write = (text) => void response.write(text)
+          write(event({ content: "a" }))
+        })
+        const { events } = yield* openAt(server.url)
+        yield* events.pull
+        const reading = yield* Effect.fork(events.pull)
+        yield* S.eventually(() => events.silentSince !== undefined)
+        for (const text of [": ping\n\n", 'data: {"choices":[{"index":0,']) {
+          const before = events.silentSince
+          write(text)
+          yield* S.eventually(() => events.silentSince !== before)
+          assert.isAbove(events.silentSince ?? 0, before ?? 0)
+        }
+        yield* Fiber.interrupt(reading)
+        events.close()
+      })
+    )
+
     const whole = Buffer.from(
       `\ufeff: hello\r\n\r\nretry: 3000\nid: 7\nevent: message\n${event({ role: "assistant" })}: keep-alive\n\n` +
         event({ content: "ä✓😀" }).replaceAll("\n", "\r\n") +

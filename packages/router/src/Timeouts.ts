@@ -105,7 +105,7 @@ const configuredFirstToken = (attempt: Attempt, router: Bounds): number => {
   const { request, target } = attempt
   if (!request.stream) return never
   if (target.firstTokenTimeout !== undefined) return target.firstTokenTimeout
-  const reasons = Reasoning.expected(attempt) || Reasoning.isFlex(attempt)
+  const reasons = Reasoning.isExpected(attempt) || Reasoning.isFlex(attempt)
   const rule = reasons
     ? router.firstTokenReasoning
     : router.firstToken + (estimateInputTokens(request) / 1000) * router.firstTokenPerThousand

@@ -58,16 +58,18 @@ describe("what nobody configured", () => {
       }
     )
   })
-  it("times: connect 5 s, first token 10 s and 1 s per 4,000 tokens, reasoning 120 s, idle 15 s, deadline 600 s", () => {
-    const { firstTokenPerThousand, ...bounds } = Timeouts.bounds()
+  it("times: connect 5 s, first token 10 s and 1 s per 4,000 tokens, reasoning 180 s, silence 30 s and 300 s, deadline 600 s", () => {
+    const { firstTokenPerThousand, isSet: _, ...bounds } = Timeouts.bounds()
     assert.deepStrictEqual(
       { ...bounds, per4000: firstTokenPerThousand * 4, deadline: Deadline.defaultDeadline },
       {
         connect: 5_000,
         firstToken: 10_000,
         per4000: 1_000,
-        firstTokenReasoning: 120_000,
-        idle: 15_000,
+        firstTokenReasoning: 180_000,
+        idle: 30_000,
+        idleReasoning: 300_000,
+        silence: undefined,
         total: Number.POSITIVE_INFINITY,
         streamTotal: Number.POSITIVE_INFINITY,
         deadline: 600_000

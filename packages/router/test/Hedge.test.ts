@@ -124,6 +124,23 @@ describe("a hedge", () => {
       assert.strictEqual(yield* send(), "a InvalidRequest 0")
     })
   )
+  it.effect("is not waited for when the first attempt meets an error that ends the request", () =>
+    Effect.gen(function* () {
+      const script = (id: string) => (id === "a" ? { delay: 200, ...fails("InvalidRequest") } : { delay: 20_000 })
+      const { outcomes, send, stub } = setup(["a", "b"], script)
+      assert.strictEqual(yield* send(), "ab InvalidRequest 200")
+      assert.deepStrictEqual(outcomes(), ["Failed", "Abandoned"])
+      assert.strictEqual(stub.inFlight(), 0)
+    })
+  )
+  it.effect("whose own error would end the request only drops out: what becomes of the first attempt decides", () =>
+    Effect.gen(function* () {
+      const script = (id: string) => (id === "b" ? fails("InvalidRequest") : { delay: 300, ...fails("Unavailable") })
+      assert.strictEqual(yield* setup(["a", "b"], script).send(), "ab Unavailable 300")
+      const replaced = (id: string) => (id === "b" ? { delay: 10, ...fails("InvalidRequest") } : fails("Unavailable"))
+      assert.strictEqual(yield* setup(["a", "b"], replaced).send(), "ab InvalidRequest 10")
+    })
+  )
   it.effect("that fails leaves the first attempt alone", () =>
     Effect.gen(function* () {
       const { send } = setup(["a", "b"], (id) => (id === "b" ? fails("InvalidRequest") : { text: "a", delay: 300 }))
@@ -214,7 +231,7 @@ describe("a hedge", () => {
     Effect.gen(function* () {
       const script = (id: string) =>
         id === "a" ? { delay: 150, ...fails("ContextWindowExceeded") } : { delay: 150, ...fails("Unavailable") }
-      assert.strictEqual(yield* setup(["a", "b"], script).send(), "ab ContextWindowExceeded 250")
+      assert.strictEqual(yield* setup(["a", "b"], script).send(), "ab ContextWindowExceeded 150")
       const racing = setup(["a", "b"], (id) =>
         id === "a" ? { delay: 110, ...fails("RateLimited") } : fails("Rejected", { deployment: "b" })
       )

@@ -25,6 +25,7 @@ interface Given {
   readonly alternative?: boolean
   readonly lastResort?: boolean
   readonly deadline?: number
+  readonly attemptBudget?: number
 }
 
 const attempt = (given: Given = {}): Attempt => {
@@ -35,7 +36,8 @@ const attempt = (given: Given = {}): Attempt => {
   const route = {
     ...request.route,
     lastResort: given.lastResort ?? true,
-    deadline: given.deadline ?? Number.POSITIVE_INFINITY
+    deadline: given.deadline ?? Number.POSITIVE_INFINITY,
+    attemptBudget: given.attemptBudget ?? request.route.attemptBudget
   }
   const on = StubLlm.slot("a", given.deployment)
   return new Attempt(1, { ...request, route }, on, 0, given.alternative ?? true, false)
@@ -121,32 +123,34 @@ describe("the total of one attempt", () => {
   it.effect("also ends a stream that is busy, after content as StreamInterrupted", () =>
     Effect.gen(function* () {
       const stub = StubLlm.make({ chunks: Array.from({ length: 100 }, () => "x"), gap: 10 })
-      const call = Timeouts.make({ total: 55 })(stub.attempts).call(attempt({ stream: true }))
+      const call = Timeouts.make({ streamTotal: 55 })(stub.attempts).call(attempt({ stream: true }))
       const { at, error } = yield* failsAt(Effect.zipRight(readAll(call), Effect.never))
       assert.strictEqual(at, 55)
       assert.deepInclude(error.data, { reason: "StreamInterrupted", interruptedBy: "Timeout", phase: "total" })
       assert.strictEqual(stub.inFlight(), 0)
     })
   )
-  it.effect("of a stream may be another one, or none: the deployment's for streams, its own, then the router's", () =>
-    Effect.gen(function* () {
-      const totalOf = (target: object, options: Timeouts.Options, stream = true) =>
-        Timeouts.totalTimeout(attempt({ stream, deployment: target }), Timeouts.bounds(options))
-      const router = { total: 300, streamTotal: 400 }
-      assert.strictEqual(totalOf({ timeout: 100, streamTimeout: 200 }, router), 200)
-      assert.strictEqual(totalOf({ timeout: 100, streamTimeout: 200 }, router, false), 100)
-      assert.strictEqual(totalOf({ timeout: 100 }, router), 100)
-      assert.strictEqual(totalOf({}, router), 400)
-      assert.strictEqual(totalOf({}, router, false), 300)
-      assert.strictEqual(totalOf({}, { total: 300 }), 300)
-      assert.strictEqual(totalOf({ streamTimeout: Number.POSITIVE_INFINITY }, router), Number.POSITIVE_INFINITY)
-      const stub = StubLlm.make({ chunks: Array.from({ length: 100 }, () => "x"), gap: 10 })
-      const endless = { timeout: 55, streamTimeout: Number.POSITIVE_INFINITY }
-      const call = Timeouts.make()(stub.attempts).call(attempt({ stream: true, deployment: endless }))
-      const reading = yield* Effect.fork(readAll(call))
-      yield* TestClock.adjust("2 seconds")
-      assert.isTrue(Exit.isSuccess(yield* Fiber.await(reading)))
-    })
+  it.effect(
+    "of a stream is the deployment's for streams, then the router's for streams, and never the one of plain calls",
+    () =>
+      Effect.gen(function* () {
+        const totalOf = (target: object, options: Timeouts.Options, stream = true) =>
+          Timeouts.totalTimeout(attempt({ stream, deployment: target }), Timeouts.bounds(options))
+        const router = { total: 300, streamTotal: 400 }
+        assert.strictEqual(totalOf({ timeout: 100, streamTimeout: 200 }, router), 200)
+        assert.strictEqual(totalOf({ timeout: 100, streamTimeout: 200 }, router, false), 100)
+        assert.strictEqual(totalOf({ timeout: 100 }, router), 400)
+        assert.strictEqual(totalOf({}, router), 400)
+        assert.strictEqual(totalOf({}, router, false), 300)
+        assert.strictEqual(totalOf({ timeout: 100 }, { total: 300 }), Number.POSITIVE_INFINITY)
+        assert.strictEqual(totalOf({ streamTimeout: Number.POSITIVE_INFINITY }, router), Number.POSITIVE_INFINITY)
+        const stub = StubLlm.make({ chunks: Array.from({ length: 100 }, () => "x"), gap: 10 })
+        const endless = { timeout: 55 }
+        const call = Timeouts.make({ total: 55 })(stub.attempts).call(attempt({ stream: true, deployment: endless }))
+        const reading = yield* Effect.fork(readAll(call))
+        yield* TestClock.adjust("2 seconds")
+        assert.isTrue(Exit.isSuccess(yield* Fiber.await(reading)))
+      })
   )
   it.effect("a call that ends by itself leaves no timer behind, whether well or badly", () =>
     Effect.gen(function* () {
@@ -286,14 +290,14 @@ describe("a bound on the attempt that the request brings", () => {
   it.effect("and that ran out no sooner than the configured ones would have is the deployment's failure", () =>
     Effect.gen(function* () {
       const stream = true
-      const longer = { stream, overrides: { timeout: 900 }, deployment: { timeout: 200 } }
+      const longer = { stream, overrides: { timeout: 900 }, deployment: { streamTimeout: 200 } }
       assert.strictEqual(yield* timedOut(longer), "total deployment 900")
       const equal = { overrides: { timeout: 200 }, deployment: { timeout: 200 } }
       assert.strictEqual(yield* timedOut(equal), "total deployment 200")
       const ofAnotherKind = { stream, overrides: { timeout: 80, firstTokenTimeout: 90 } }
       const router = { firstToken: 50, firstTokenPerThousand: 0 }
       assert.strictEqual(yield* timedOut(ofAnotherKind, router), "total deployment 80")
-      assert.strictEqual(yield* timedOut({ ...ofAnotherKind, alternative: false }, router), "total request 80")
+      assert.strictEqual(yield* timedOut({ ...ofAnotherKind, alternative: false }), "total request 80")
     })
   )
   it.effect("ends a stream in its silence, and the interruption says nothing about the deployment either", () =>
@@ -322,7 +326,7 @@ describe("a bound on the attempt that the request brings", () => {
     })
   )
   it("with `lowerOnly` holds only where it is smaller than what is configured", () => {
-    const router = Timeouts.bounds({ firstToken: 300, firstTokenPerThousand: 0, idle: 300, total: 300 })
+    const router = Timeouts.bounds({ firstToken: 300, firstTokenPerThousand: 0, idle: 300, streamTotal: 300 })
     const all = (bound: number, deployment: Partial<DeploymentConfig> = {}) => {
       const overrides = { lowerOnly: true, timeout: bound, firstTokenTimeout: bound, idleTimeout: bound }
       const given = attempt({ stream: true, overrides, deployment })
@@ -336,10 +340,11 @@ describe("a bound on the attempt that the request brings", () => {
     assert.deepStrictEqual(all(900), [300, 300, 300])
     assert.deepStrictEqual(all(Number.POSITIVE_INFINITY), [300, 300, 300])
     assert.deepStrictEqual(all(Number.NaN), [300, 300, 300])
-    const deployment = { timeout: 200, firstTokenTimeout: 200, idleTimeout: 200 }
+    const deployment = { streamTimeout: 200, firstTokenTimeout: 200, idleTimeout: 200 }
     assert.deepStrictEqual(all(250, deployment), [200, 200, 200])
     const last = attempt({ stream: true, alternative: false, overrides: { lowerOnly: true, firstTokenTimeout: 900 } })
-    assert.strictEqual(Timeouts.firstTokenTimeout(last, router), 900)
+    assert.strictEqual(Timeouts.firstTokenTimeout(last, router), 300)
+    assert.strictEqual(Timeouts.firstTokenTimeout(last), 900)
   })
 })
 
@@ -391,16 +396,65 @@ describe("the first token", () => {
     assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true, body: prompt(4_000) })), 11_000)
     assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true, body: prompt(100_000) })), 35_000)
   })
-  it("gets 120 s when the request or the model reasons", () => {
-    const reasoning = attempt({ stream: true, body: { reasoning_effort: "high" } })
-    const model = attempt({ stream: true, deployment: { capabilities: ["reasoning"] } })
-    assert.strictEqual(Timeouts.firstTokenTimeout(reasoning), 120_000)
-    assert.strictEqual(Timeouts.firstTokenTimeout(model), 120_000)
+  const slowToSpeak: ReadonlyArray<Given> = [
+    { body: { reasoning_effort: "high" } },
+    { body: { thinking: { type: "enabled", budget_tokens: 1024 } } },
+    { body: { service_tier: "flex" } },
+    { deployment: { capabilities: ["reasoning"] } },
+    { deployment: { model: "gpt-5-mini" } },
+    { deployment: { model: "openrouter/deepseek/deepseek-r1" } },
+    { deployment: { defaults: { reasoning_effort: "low" } } },
+    { deployment: { defaults: { service_tier: "flex" } } }
+  ]
+  it("gets 180 s when the request or the model reasons, or the service tier is flex", () => {
+    const of = (given: Given, options: Timeouts.Options = {}) =>
+      Timeouts.firstTokenTimeout(attempt({ stream: true, ...given }), Timeouts.bounds(options))
+    for (const given of slowToSpeak) assert.strictEqual(of(given), 180_000, JSON.stringify(given))
+    assert.strictEqual(of({ body: { reasoning_effort: "none" }, deployment: { model: "gpt-5.1" } }), 10_000.5)
+    assert.strictEqual(of({ body: { reasoning_effort: "low" } }, { firstToken: "5 minutes" }), 300_000)
+    assert.strictEqual(of({ body: { reasoning_effort: "low" } }, { firstTokenReasoning: 7 }), 7)
   })
-  it("is bounded only where there is another deployment or a fallback to go to", () => {
+  it("with nothing else to ask is 300 s where nobody set one: no deployment and no fallback, or no attempt left", () => {
+    const of = (given: Given) => Timeouts.firstTokenTimeout(attempt({ stream: true, ...given }))
+    assert.strictEqual(of({ alternative: false }), 300_000)
+    for (const given of slowToSpeak) assert.strictEqual(of({ ...given, alternative: false }), 300_000)
+    assert.strictEqual(of({ attemptBudget: 0 }), 300_000)
+    assert.isBelow(of({ attemptBudget: 0, lastResort: false }), 11_000)
+  })
+  it("that somebody set holds at the last resort too: the request's, the deployment's, the router's", () => {
+    const of = (given: Given, options: Timeouts.Options = {}) =>
+      Timeouts.firstTokenTimeout(attempt({ stream: true, alternative: false, ...given }), Timeouts.bounds(options))
+    const router = { firstToken: 30, firstTokenPerThousand: 0, firstTokenReasoning: 40 }
+    const deployment = { firstTokenTimeout: 20 }
+    assert.strictEqual(of({ overrides: { firstTokenTimeout: 10 }, deployment }, router), 10)
+    assert.strictEqual(of({ deployment }, router), 20)
+    assert.strictEqual(of({}, router), 30)
+    assert.strictEqual(of({ body: { reasoning_effort: "low" } }, router), 40)
+  })
+  it("is bounded from above by the longest silence, which is the bound itself where nothing else is left to ask", () => {
+    const of = (silence: number, given: Given = {}) =>
+      [true, false].flatMap((alternative) => [
+        Timeouts.firstTokenTimeout(attempt({ stream: true, alternative, ...given }), Timeouts.bounds({ silence })),
+        Timeouts.firstTokenTimeout(
+          attempt({ stream: true, alternative, ...given, deployment: { silenceTimeout: silence } })
+        ),
+        Timeouts.firstTokenTimeout(
+          attempt({ stream: true, alternative, ...given, overrides: { silenceTimeout: silence } })
+        )
+      ])
+    assert.deepStrictEqual(of(5_000), [5_000, 5_000, 5_000, 5_000, 5_000, 5_000])
+    assert.deepStrictEqual(of(600_000), [10_000.5, 10_000.5, 10_000.5, 600_000, 600_000, 600_000])
+    const flex = { body: { service_tier: "flex" } }
+    assert.deepStrictEqual(of(600_000, flex), [180_000, 180_000, 180_000, 600_000, 600_000, 600_000])
+    const given = attempt({ stream: true, deployment: { silenceTimeout: 5_000, firstTokenTimeout: 20_000 } })
+    assert.strictEqual(Timeouts.firstTokenTimeout(given, Timeouts.bounds({ silence: 1_000 })), 20_000)
+    const router = Timeouts.bounds({ silence: 5_000, firstToken: 20_000, firstTokenPerThousand: 0 })
+    assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true, alternative: false }), router), 20_000)
+  })
+  it("is short only where there is another deployment or a fallback to go to", () => {
     const of = (alternative: boolean, lastResort: boolean) =>
       Timeouts.firstTokenTimeout(attempt({ stream: true, alternative, lastResort }))
-    assert.strictEqual(of(false, true), Number.POSITIVE_INFINITY)
+    assert.strictEqual(of(false, true), 300_000)
     for (const bounded of [of(true, true), of(false, false), of(true, false)]) assert.isBelow(bounded, 11_000)
   })
   it("the request's own bound beats the deployment's and the router's, and holds in the last place too", () => {
@@ -411,8 +465,6 @@ describe("the first token", () => {
     assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true, deployment }), router), 200)
     assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true }), router), 300)
     assert.strictEqual(Timeouts.firstTokenTimeout(attempt({ stream: true, overrides, alternative: false })), 100)
-    const last = attempt({ stream: true, deployment, alternative: false })
-    assert.strictEqual(Timeouts.firstTokenTimeout(last), Number.POSITIVE_INFINITY)
   })
   it.effect("roles and empty deltas do not stop the clock, and the stream settles as failed", () =>
     Effect.gen(function* () {
@@ -460,12 +512,12 @@ describe("the first token", () => {
 })
 
 describe("silence between two chunks", () => {
-  it.effect("of 15 s while the caller waits ends the stream", () =>
+  it.effect("of 30 s while the caller waits ends the stream", () =>
     Effect.gen(function* () {
       const stub = StubLlm.make({ chunks: ["a ", "b ", "c"], gap: "4 seconds", stallAfter: 2 })
       const call = Timeouts.make()(stub.attempts).call(attempt({ stream: true }))
       const { at, error } = yield* failsAt(Effect.zipRight(readAll(call), Effect.never))
-      assert.strictEqual(at, 19_000)
+      assert.strictEqual(at, 34_000)
       assert.deepInclude(error.data, { reason: "StreamInterrupted", interruptedBy: "Timeout", phase: "idle" })
       assert.strictEqual(error.bound, "deployment")
       assert.strictEqual(error.breaker, "counts")
@@ -475,9 +527,9 @@ describe("silence between two chunks", () => {
   )
   it.effect("the clock begins anew with each chunk", () =>
     Effect.gen(function* () {
-      const stub = StubLlm.make({ chunks: ["a ", "b ", "c ", "d"], gap: "14 seconds" })
+      const stub = StubLlm.make({ chunks: ["a ", "b ", "c ", "d"], gap: "29 seconds" })
       const fiber = yield* Effect.fork(readAll(Timeouts.make()(stub.attempts).call(attempt({ stream: true }))))
-      yield* TestClock.adjust("1 minute")
+      yield* TestClock.adjust("2 minutes")
       yield* Fiber.join(fiber)
       assert.strictEqual(stub.outcomes[0]?._tag, "Completed")
     })
@@ -510,7 +562,7 @@ describe("silence between two chunks", () => {
         return response
       })
       const { at } = yield* failsAt(call)
-      assert.strictEqual(at, 115_000)
+      assert.strictEqual(at, 130_000)
     })
   )
   it.effect("is the request's, else the deployment's, else the router's", () =>
@@ -522,6 +574,71 @@ describe("silence between two chunks", () => {
       assert.strictEqual(at({}), 3)
     })
   )
+  it("is 300 s where nothing else is left to ask, unless somebody set it", () => {
+    const at = (given: Given, options: Timeouts.Options = {}) =>
+      Timeouts.idleTimeout(attempt({ stream: true, alternative: false, ...given }), Timeouts.bounds(options))
+    assert.strictEqual(at({}), 300_000)
+    assert.strictEqual(at({}, { idle: 3 }), 3)
+    assert.strictEqual(at({}, { silence: 4 }), 4)
+    assert.strictEqual(at({ deployment: { silenceTimeout: 5 } }, { idle: 3, silence: 4 }), 5)
+    assert.strictEqual(at({ deployment: { idleTimeout: 6, silenceTimeout: 5 } }), 6)
+    assert.strictEqual(at({ overrides: { silenceTimeout: 7 }, deployment: { idleTimeout: 6 } }), 7)
+  })
+  it("once reasoning or a tool call has begun is 300 s, or what somebody set", () => {
+    const at = (given: Given, options: Timeouts.Options = {}) =>
+      Timeouts.idleTimeout(attempt({ stream: true, ...given }), Timeouts.bounds(options), true)
+    assert.strictEqual(at({}), 300_000)
+    assert.strictEqual(at({}, { idle: 3 }), 3)
+    assert.strictEqual(at({}, { idle: 3, idleReasoning: 8 }), 8)
+    assert.strictEqual(at({ deployment: { idleTimeout: 6 } }, { idleReasoning: 8 }), 6)
+    assert.strictEqual(at({}, { silence: 600_000 }), 600_000)
+  })
+
+  /** Streams one delta, lets `life` come every second, and tells when the stream was ended. */
+  const livesFor = (first: object, life: (events: EventStream) => void, options: Timeouts.Options = {}) =>
+    Effect.gen(function* () {
+      const given = attempt({ stream: true })
+      const events = yield* openEvents(given)
+      const service = Timeouts.make(options)(Service.attempt((on) => Effect.succeed(streaming(on, events))))
+      const clock = yield* Effect.clock
+      const fiber = yield* Effect.fork(Effect.exit(readAll(service.call(given))))
+      events.push(delta(first))
+      for (let second = 0; second < 1000 && fiber.unsafePoll() === null; second++) {
+        yield* TestClock.adjust("1 seconds")
+        life(events)
+      }
+      yield* Fiber.interrupt(fiber)
+      return Math.round(nowMs(clock) / 1000)
+    })
+  const nothing = (): void => {}
+  const comment = (events: EventStream): void => events.life()
+  const empty = (events: EventStream): void => events.push(delta({ content: "" }))
+  for (const [name, first, life, seconds] of [
+    ["ends after 30 s", { content: "a" }, nothing, 30],
+    ["is put off by comments, for five minutes", { content: "a" }, comment, 330],
+    ["is put off by empty deltas, for five minutes", { content: "a" }, empty, 330],
+    ["ends after 300 s once reasoning has begun", { reasoning_content: "hm" }, nothing, 300],
+    ["ends after 300 s once hidden reasoning has begun", { reasoning_details: [{ data: "xx" }] }, nothing, 300],
+    ["ends after 300 s once a tool call has begun", { tool_calls: [{ index: 0, id: "t" }] }, nothing, 300],
+    ["ends after 300 s once a function call has begun", { function_call: { name: "f" } }, nothing, 300],
+    ["in a tool call is put off by comments, for five minutes", { tool_calls: [{ index: 0 }] }, comment, 600]
+  ] as const) {
+    it.effect(name, () =>
+      Effect.gen(function* () {
+        assert.closeTo(yield* livesFor(first, life), seconds, 2)
+      })
+    )
+  }
+  it.effect("is not put off by content that came before: each content gives signs of life another five minutes", () =>
+    Effect.gen(function* () {
+      let second = 0
+      const mixed = (events: EventStream): void => {
+        if (++second === 290) events.push(delta({ content: "b" }))
+        else events.life()
+      }
+      assert.closeTo(yield* livesFor({ content: "a" }, mixed), 290 + 330, 2)
+    })
+  )
   it.effect("after a finish_reason is a clean end, not a failure", () =>
     Effect.gen(function* () {
       const given = attempt({ stream: true })
@@ -530,7 +647,7 @@ describe("silence between two chunks", () => {
       const fiber = yield* Effect.fork(readAll(service.call(given)))
       events.push(delta({ content: "Hi" }))
       events.push(delta({}, "stop"))
-      yield* TestClock.adjust("15 seconds")
+      yield* TestClock.adjust("30 seconds")
       yield* Fiber.join(fiber)
       assert.strictEqual(events.settlement.outcome?._tag, "Completed")
     })
@@ -644,7 +761,7 @@ describe("the layer", () => {
     Effect.gen(function* () {
       const stub = StubLlm.make()
       yield* Timeouts.make()(stub.attempts).call(attempt())
-      yield* Timeouts.make({ idle: Number.POSITIVE_INFINITY })(stub.attempts).call(
+      yield* Timeouts.make({ silence: Number.POSITIVE_INFINITY })(stub.attempts).call(
         attempt({ stream: true, alternative: false })
       )
       assert.strictEqual(yield* waiting, 0)
@@ -743,7 +860,9 @@ describe("under any schedule", () => {
       const overrides = { firstTokenTimeout, idleTimeout, timeout: total }
       const given = attempt({ stream: plan.stream, deadline, overrides: bound === "request" ? overrides : {} })
       const options =
-        bound === "request" ? {} : { firstToken: firstTokenTimeout, firstTokenPerThousand: 0, idle: idleTimeout, total }
+        bound === "request"
+          ? {}
+          : { firstToken: firstTokenTimeout, firstTokenPerThousand: 0, idle: idleTimeout, total, streamTotal: total }
       let ended = Number.NaN
       // What the Balancer and the accessors do: an attempt whose answer got lost is released, a stream is closed.
       const call = Effect.ensuring(

@@ -84,6 +84,7 @@ const boundsOf = ({ overrides, route }: LlmRequest): JsonObject => ({
   timeout: overrides.timeout,
   firstTokenTimeout: overrides.firstTokenTimeout,
   idleTimeout: overrides.idleTimeout,
+  silenceTimeout: overrides.silenceTimeout,
   maxRetries: overrides.maxRetries,
   lowerOnly: overrides.lowerOnly,
   cooldown: overrides.cooldown,

@@ -29,17 +29,21 @@ interface Leg {
   exit: Exit.Exit<LlmResponse, LlmError> | undefined
 }
 
-/** Of several failures, the one that says most about the request decides; of equals, the later. */
-const weight = (cause: Cause.Cause<LlmError>): number => {
+/**
+ * Of several failures, the one that says most about the request decides; of equals, the later. What ends a hedge for good
+ * beside others that still run (`dropped`) ends only the hedge.
+ */
+const weight = (cause: Cause.Cause<LlmError>, dropped: boolean): number => {
   const failure = Cause.failureOption(cause)
   if (Option.isNone(failure)) return Cause.isInterruptedOnly(cause) ? 0 : 2
-  if (failure.value.reason === "NoDeployment") return 1
-  return failure.value.retry === "never" ? 4 : 3
+  if (failure.value.retry !== "never") return 3
+  return dropped || failure.value.reason === "NoDeployment" ? 1 : 4
 }
 
-const isRetryable = (exit: Exit.Failure<LlmResponse, LlmError>): boolean => {
+/** Whether a failure may be tried elsewhere; undefined when it is none of a call but a defect or an interruption. */
+const isRetryable = (exit: Exit.Failure<LlmResponse, LlmError>): boolean | undefined => {
   const failure = Cause.failureOption(exit.cause)
-  return Option.isSome(failure) && failure.value.retry !== "never"
+  return Option.isSome(failure) ? failure.value.retry !== "never" : undefined
 }
 
 /** One request's attempts against each other. The first success wins; the race is over when every attempt has ended. */
@@ -51,6 +55,7 @@ export class Race extends Timer {
   private winner: Leg | undefined
   private stopped = false
   private failure: Cause.Cause<LlmError> | undefined
+  private failureWeight = -1
   private whenOver: (() => void) | undefined
 
   constructor(
@@ -144,13 +149,28 @@ export class Race extends Timer {
         this.winner = leg
         this.interruptAll()
       } else {
-        if (this.failure === undefined || weight(exit.cause) >= weight(this.failure)) this.failure = exit.cause
-        if (isRetryable(exit)) this.hedge(nowMs(this.options.clock))
+        this.failed(leg, exit)
       }
     }
     if (this.running > 0) return
     this.timers.remove(this)
     this.whenOver?.()
+  }
+
+  private failed(leg: Leg, exit: Exit.Failure<LlmResponse, LlmError>): void {
+    const retryable = isRetryable(exit)
+    if (retryable === false && leg === this.legs[0]) {
+      // It was the request that failed, and not the deployment: no other answer is worth waiting for.
+      this.failure = exit.cause
+      this.stopped = true
+      return this.interruptAll()
+    }
+    const weighs = weight(exit.cause, this.running > 0)
+    if (weighs >= this.failureWeight) {
+      this.failure = exit.cause
+      this.failureWeight = weighs
+    }
+    if (retryable === true) this.hedge(nowMs(this.options.clock))
   }
 
   private interruptAll(): void {

@@ -4,6 +4,7 @@ import { type Draft, firstOf, type Reader } from "./draft.js"
 import { defaultsOf, type Params } from "./params.js"
 import {
   type Given,
+  isAboveZero,
   isExpresslyOff,
   isOn,
   isTree,
@@ -46,18 +47,14 @@ const limits = (made: DeploymentDraft, { entry, info, params }: Entry): void => 
   made.put("maxParallel", params.get("max_parallel_requests"), toNumber)
 }
 
-/** No bound on a stream's whole length: as long as words come, it lives. */
-const unbounded = (): number => Number.POSITIVE_INFINITY
-
 const resilience = (made: DeploymentDraft, { info, params }: Entry): void => {
   const timeout = firstOf(params.get("timeout"), params.get("request_timeout"))
-  const ms = seconds(timeout?.value)
-  // What makes no sense is told of once, as the timeout that it stands for.
-  const silence = firstOf(params.get("stream_timeout"), typeof ms === "number" && ms > 0 ? timeout : undefined)
+  const silence = params.get("stream_timeout")
   made.put("timeout", timeout, seconds)
-  made.put("streamTimeout", timeout, unbounded)
   made.put("firstTokenTimeout", silence, seconds)
   made.put("idleTimeout", silence, seconds)
+  // What makes no sense is told of once, as the timeout that it stands for.
+  if (silence === undefined && isAboveZero(seconds(timeout?.value))) made.put("silenceTimeout", timeout, seconds)
   made.put("maxRetries", params.get("num_retries"), toNumber)
   made.put("cooldown", firstOf(params.get("cooldown_time"), info.get("cooldown_time")), seconds)
   made.put("allowedFails", info.get("allowed_fails"), toNumber)

@@ -37,7 +37,7 @@ export const modelKeys: ReadonlyArray<Key> = [
   params.honoured("litellm_credential_name", "Takes what is not set here from that entry of `credential_list`."),
   params.honoured(
     "timeout",
-    "Bounds each attempt as a whole; of a stream only its silences, where `stream_timeout` does not."
+    "Bounds each attempt as a whole; of a stream only its silences, where no `stream_timeout` does: see above."
   ),
   params.honoured("request_timeout", "The same as `timeout`, which wins."),
   params.honoured("stream_timeout", "Bounds a stream's first token and every silence in it, never its total."),

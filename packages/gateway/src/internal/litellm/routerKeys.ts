@@ -14,7 +14,7 @@ export const routerKeys: ReadonlyArray<Key> = [
   router.honoured("max_fallbacks", "Hops to other groups that one request may make, counted exactly; 0 means none."),
   router.honoured(
     "timeout",
-    "Bounds each attempt as a whole, but for streams: `stream_timeout`, or our defaults, bound their silences."
+    "Bounds each attempt as a whole; of a stream only its silences, where no `stream_timeout` does: see above."
   ),
   router.honoured("stream_timeout", "Bounds a stream's first token and every silence in it, never its total."),
   router.warned(

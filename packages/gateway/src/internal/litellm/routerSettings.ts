@@ -9,6 +9,7 @@ import {
   attempts,
   below,
   type Given,
+  isAboveZero,
   isExpresslyOff,
   isOn,
   isTree,
@@ -113,22 +114,38 @@ const cooldowns = (draft: Draft, globals: Globals): void => {
 
 const standardDeadline = 600_000
 
-const timeouts = (draft: Draft, globals: Globals): void => {
-  const total = globals.get("timeout", "request_timeout")
-  if (total !== undefined) {
-    const time = seconds(total.value)
-    draft.set(["timeouts", "total"], time, total.path)
-    // A stream lives as long as words come.
-    draft.set(["timeouts", "streamTotal"], Number.POSITIVE_INFINITY, total.path)
-    if (typeof time === "number" && time > standardDeadline) draft.set(["deadline", "deadline"], time, total.path)
+/** Nobody sets a bound of 15 minutes to be cut off after 10. */
+const deadline = (draft: Draft, bounds: ReadonlyArray<readonly [time: unknown, origin: string]>): void => {
+  let longest = standardDeadline
+  for (const [time, origin] of bounds) {
+    if (typeof time !== "number" || time <= longest) continue
+    longest = time
+    draft.set(["deadline", "deadline"], time, origin)
   }
+}
+
+const timeouts = (draft: Draft, globals: Globals, deployments: ReadonlyArray<Made>): void => {
+  const total = globals.get("timeout", "request_timeout")
   const stream = globals.router.get("stream_timeout")
-  if (stream === undefined) return
-  const time = seconds(stream.value)
-  draft.set(["timeouts", "firstToken"], time, stream.path)
-  draft.set(["timeouts", "firstTokenPerThousand"], 0, stream.path)
-  draft.set(["timeouts", "firstTokenReasoning"], time, stream.path)
-  draft.set(["timeouts", "idle"], time, stream.path)
+  const totalMs = seconds(total?.value)
+  const streamMs = seconds(stream?.value)
+  if (total !== undefined) {
+    draft.set(["timeouts", "total"], totalMs, total.path)
+    // A stream lives as long as words come.
+    if (isAboveZero(totalMs)) draft.set(["timeouts", "silence"], totalMs, total.path)
+  }
+  if (stream !== undefined) {
+    draft.set(["timeouts", "firstToken"], streamMs, stream.path)
+    draft.set(["timeouts", "firstTokenPerThousand"], 0, stream.path)
+    draft.set(["timeouts", "firstTokenReasoning"], streamMs, stream.path)
+    draft.set(["timeouts", "idle"], streamMs, stream.path)
+    // For streams LiteLLM asks for any `stream_timeout` before it looks at any `timeout`.
+    for (const { fields } of deployments) delete fields.silenceTimeout
+  }
+  const own = deployments.flatMap(({ fields, origins }) =>
+    ["timeout", "idleTimeout"].map((key) => [fields[key], origins.get(key) ?? ""] as const)
+  )
+  deadline(draft, [[totalMs, total?.path ?? ""], [streamMs, stream?.path ?? ""], ...own])
 }
 
 const tags = (draft: Draft, { router }: Globals, deployments: ReadonlyArray<Made>): void => {
@@ -252,7 +269,7 @@ export const readRouterSettings = (
   }
   retries(draft, globals, general)
   cooldowns(draft, globals)
-  timeouts(draft, globals)
+  timeouts(draft, globals, deployments)
   queue(draft, globals)
   preCallChecks(draft, globals)
   budgets(draft, globals, deployments)

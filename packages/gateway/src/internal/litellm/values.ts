@@ -35,6 +35,9 @@ export const scaled = (value: unknown, factor: number): unknown => {
 /** Seconds as ms. */
 export const seconds = (value: unknown): unknown => scaled(value, 1000)
 
+/** Whether a setting is a number that can bound anything. */
+export const isAboveZero = (value: unknown): value is number => typeof value === "number" && value > 0
+
 /** USD per token as USD per million tokens. */
 export const perMillion = (value: unknown): unknown => scaled(value, 1e6)
 
