@@ -286,7 +286,7 @@ describe.each([S.undici, S.httpClient])("OpenAiCompatible over $name: streams", 
           write = (text) => void response.write(text)
           write(event({ content: "a" }))
         })
-        const { events } = yield* openAt(server.url)
+        const { events } = yield* openAt(`${server.origin}/v1`)
         yield* events.pull
         const reading = yield* Effect.fork(events.pull)
         yield* S.eventually(() => events.silentSince !== undefined)
