@@ -85,6 +85,13 @@ export const DeploymentConfig = Schema.Struct({
    * caller's, and usage that the provider does not tell is estimated. Default true, until a provider refuses them.
    */
   streamUsage: Schema.optional(Schema.Boolean),
+  /**
+   * What an event of a stream that is no JSON object does: `cut` (default) fails the stream, as it may have held text;
+   * `skip` counts it and goes on.
+   */
+  onMalformedEvent: Schema.optional(
+    Schema.Literal("cut", "skip").annotations({ message: () => ({ message: '"cut" or "skip"', override: true }) })
+  ),
   /** Payload fields that this deployment adds where the request does not set them, for example `temperature`. */
   defaults: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 })
@@ -130,6 +137,7 @@ export interface Deployment {
   readonly cachedInputPrice: number | undefined
   readonly outputPrice: number | undefined
   readonly streamUsage: boolean
+  readonly onMalformedEvent: "cut" | "skip" | undefined
   readonly defaults: Readonly<Record<string, unknown>>
 }
 
@@ -168,6 +176,7 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   cachedInputPrice: config.cachedInputPrice,
   outputPrice: config.outputPrice,
   streamUsage: config.streamUsage ?? true,
+  onMalformedEvent: config.onMalformedEvent,
   defaults: config.defaults ?? {}
 })
 

@@ -216,6 +216,12 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
     )
   }
 
+  /** What ended the stream, for those who have delivered nothing of it: an ordinary failure. Other errors are themselves. */
+  get beforeDelivery(): LlmError {
+    if (this.reason !== "StreamInterrupted") return this
+    return this.with({ reason: this.interruptedBy ?? "Unavailable", interruptedBy: undefined })
+  }
+
   /** The same error with some fields replaced. */
   with(changes: Partial<LlmErrorFields>): LlmError {
     return new LlmError({ ...this.data, ...changes })

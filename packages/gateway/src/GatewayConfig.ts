@@ -122,8 +122,15 @@ export const VirtualKey = Schema.Struct({
 /** A key that callers bear, and what it may do. */
 export type VirtualKey = typeof VirtualKey.Type
 
+/** What holds for all deployments of a provider that do not set it themselves. */
+export const ProviderSettings = DeploymentConfig.pick("onMalformedEvent")
+/** What holds for all deployments of a provider that do not set it themselves. */
+export type ProviderSettings = typeof ProviderSettings.Type
+
 /** The settings that are not the router's own. */
 export const OwnSettings = Schema.Struct({
+  /** Settings of all deployments of a provider, by its label; a deployment's own win. */
+  providers: Schema.optional(Schema.Record({ key: Schema.String, value: ProviderSettings })),
   server: Schema.optional(Server),
   requests: Schema.optional(Requests),
   /** What is logged, and how. */
@@ -207,15 +214,18 @@ const only = (settings: Readonly<Record<string, unknown>>, keys: ReadonlyArray<s
 const without = (settings: Readonly<Record<string, unknown>>, keys: ReadonlyArray<string>) =>
   Object.fromEntries(Object.entries(settings).filter(([key]) => !keys.includes(key)))
 
-const withoutSecrets = (router: Router.Options): Router.Options => ({
+/** The deployments as the router gets them: with what holds for their provider, and without readable keys. */
+const finished = (router: Router.Options, providers: Readonly<Record<string, ProviderSettings>>): Router.Options => ({
   ...router,
-  deployments: router.deployments.map((entry) =>
-    entry.apiKey === undefined ? entry : { ...entry, apiKey: redact(entry.apiKey) }
-  )
+  deployments: router.deployments.map((entry) => ({
+    ...providers[entry.provider ?? "openai"],
+    ...entry,
+    ...(entry.apiKey === undefined ? {} : { apiKey: redact(entry.apiKey) })
+  }))
 })
 
 /**
- * Decodes settings: the router's options, `server`, `requests`, `log`, `masterKey`, `keys` and `hiddenModels`, all in one
+ * Decodes settings: the router's options, `providers`, `server`, `requests`, `log`, `masterKey`, `keys` and `hiddenModels`, all in one
  * object. Fails with every problem at once. Keys come out redacted.
  */
 export const decode = (settings: object): Either.Either<GatewayConfig, ConfigError> => {
@@ -238,7 +248,7 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
   if (unpriced.length > 0) return Either.left(new ConfigError({ issues: unpriced }))
   const { right } = decoded
   return Either.right({
-    router: withoutSecrets(router),
+    router: finished(router, right.providers ?? {}),
     server: right.server ?? {},
     requests: right.requests ?? {},
     log: right.log ?? {},

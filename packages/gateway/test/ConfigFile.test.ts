@@ -35,6 +35,32 @@ describe("reading a file", () => {
     })
   )
 
+  it.effect("what is set for a provider holds for its deployments that do not say otherwise", () =>
+    Effect.gen(function* () {
+      const { config } = yield* loaded(`deployments:
+  - { id: a, group: g, model: m }
+  - { id: b, group: g, model: m, provider: acme }
+  - { id: c, group: g, model: m, provider: acme, onMalformedEvent: cut }
+model_list:
+  - { model_name: g, litellm_params: { model: openai/m, api_key: k } }
+providers:
+  acme: { onMalformedEvent: skip }
+  openai: { onMalformedEvent: skip }
+`)
+      assert.deepStrictEqual(
+        config.router.deployments.map(({ onMalformedEvent, provider }) => [provider, onMalformedEvent]),
+        [
+          ["openai", "skip"],
+          [undefined, "skip"],
+          ["acme", "skip"],
+          ["acme", "cut"]
+        ]
+      )
+      const wrong = yield* report(`${deployment()}providers: { openai: { onMalformedEvent: no } }`)
+      assert.include(wrong.join(), 'providers.openai.onMalformedEvent: expected "cut" or "skip"')
+    })
+  )
+
   it.effect("takes JSON, tabs and a byte order mark too", () =>
     Effect.gen(function* () {
       const { config } = yield* loaded('\uFEFF{\n\t"deployments": [{"id": "a", "group": "g", "model": "m"}]\n}')

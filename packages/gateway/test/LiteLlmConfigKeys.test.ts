@@ -160,6 +160,9 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_params extra_headers": sample(oneModel({ extra_headers: { "x-team": "a" } }), {
     [`${first}.headers`]: { "x-team": "a" }
   }),
+  "litellm_params on_malformed_event": sample(oneModel({ on_malformed_event: "skip" }), {
+    [`${first}.onMalformedEvent`]: "skip"
+  }),
   "litellm_params extra_body": sample(oneModel({ extra_body: { guided_json: {} }, top_p: 0.5 }), {
     [`${first}.defaults`]: { guided_json: {}, top_p: 0.5 }
   }),
@@ -217,6 +220,9 @@ const honoured: Readonly<Record<string, Sample>> = {
   ),
   "model_info allowed_fails": sample(info({ allowed_fails: 0 }), { [`${first}.allowedFails`]: 0 }),
   "model_info cooldown_time": sample(info({ cooldown_time: 30 }), { [`${first}.cooldown`]: 30_000 }),
+  "model_info on_malformed_event": sample(info({ on_malformed_event: "skip" }), {
+    [`${first}.onMalformedEvent`]: "skip"
+  }),
   "model_info blocked": sample(
     { model_list: [{ ...models[0], model_info: { blocked: true } }, models[0], models[1]] },
     {

@@ -26,7 +26,7 @@ export const Options = Schema.Struct({
   maxBodyBytes: Schema.optional(Field.positiveCount),
   /** Characters of one event of a stream; a larger one is a `MalformedResponse`. Default 16 Mi. */
   maxEventLength: Schema.optional(Field.positiveCount),
-  /** An event that is no JSON object: `cut` (default) fails the stream, `skip` counts it and goes on. */
+  /** For deployments that do not say it: an event that is no JSON object fails the stream (`cut`, default), or is counted and skipped. */
   onMalformedEvent: Schema.optional(
     Schema.Literal("cut", "skip").annotations({ message: () => ({ message: '"cut" or "skip"', override: true }) })
   ),

@@ -215,6 +215,24 @@ describe.each([S.undici, S.httpClient])("OpenAiCompatible over $name: streams", 
       })
     )
 
+    it.scopedLive("a deployment's own word about malformed events beats the service's", () =>
+      Effect.gen(function* () {
+        const server = yield* sse(`${event({ content: "a" })}data: {"cut\n\n${event({ content: "b" }, "stop")}${done}`)
+        for (const [service, own, text] of [
+          ["cut", "skip", "ab"],
+          ["skip", "cut", undefined]
+        ] as const) {
+          const read = Effect.flatMap(S.serviceOver(wire, { onMalformedEvent: service }), (made) =>
+            Effect.flatMap(S.call(made, S.streamed(), { baseUrl: server.origin, onMalformedEvent: own }), (response) =>
+              S.readAll(S.streaming(response).events)
+            )
+          )
+          const exit = yield* Effect.exit(read)
+          assert.strictEqual(exit._tag === "Success" ? S.textOf(exit.value) : undefined, text)
+        }
+      })
+    )
+
     it.scopedLive("by an error event: classified by its code, the connection given up", () =>
       Effect.gen(function* () {
         const { error } = yield* failed({

@@ -32,6 +32,7 @@ import * as Hedge from "./Hedge.js"
 import { EventCounters } from "./internal/eventCounters.js"
 import type { Kept } from "./internal/kept.js"
 import { buildStrategies, groupLayers, type StrategyLayer, strategyLayer } from "./internal/strategies.js"
+import * as StreamRecovery from "./internal/streamRecovery.js"
 import { keptFrom, type State, stateLayer, strategiesBefore } from "./internal/takeOver.js"
 import * as Latency from "./Latency.js"
 import * as LatencyTracker from "./LatencyTracker.js"
@@ -40,7 +41,6 @@ import * as Metrics from "./Metrics.js"
 import { MetricsSink } from "./MetricsSink.js"
 import * as Pinning from "./Pinning.js"
 import * as PriceBook from "./PriceBook.js"
-import * as Recovery from "./Recovery.js"
 import * as RequestEvents from "./RequestEvents.js"
 import * as Retry from "./Retry.js"
 import * as RetryBudget from "./RetryBudget.js"
@@ -63,7 +63,7 @@ export const concerns = Schema.Struct({
   retry: Schema.optional(Schema.Union(off, Retry.Options)),
   retryBudget: Schema.optional(RetryBudget.Options),
   fallback: Schema.optional(Fallback.Options),
-  recovery: Schema.optional(Recovery.Options),
+  recovery: Schema.optional(StreamRecovery.Options),
   cooldown: Schema.optional(Schema.Union(off, Cooldown.Options)),
   healthProbes: Schema.optional(HealthProbes.Options),
   limits: Schema.optional(Schema.Union(off, Limits.Options)),
@@ -190,9 +190,10 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
             { availability, budget, events, delay: Hedge.delayOf(tracker, registry, options.hedge) },
             options.hedge
           ),
+      StreamRecovery.inside(options.recovery),
       options.retry === false ? keep : Retry.make({ availability, budget, events, random }, options.retry),
       Fallback.make({ registry, events }, options.fallback),
-      Recovery.make({ registry, events }, options.recovery),
+      StreamRecovery.outside({ registry, events }, options.recovery),
       options.pinning === false ? keep : Pinning.make(options.pinning, issued),
       options.callerBudget === undefined
         ? keep

@@ -1,243 +1,42 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Attempt } from "@switchyard/core/Attempt"
 import * as ChatChunk from "@switchyard/core/ChatChunk"
-import type { DeploymentConfig } from "@switchyard/core/Deployment"
-import { EventStream } from "@switchyard/core/EventStream"
 import type { JsonObject } from "@switchyard/core/Json"
-import { LlmError, type LlmErrorFields } from "@switchyard/core/LlmError"
+import type { LlmErrorFields } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
-import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import * as LlmService from "@switchyard/core/LlmService"
-import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
-import { nowMs } from "@switchyard/core/Time"
-import * as Balancer from "@switchyard/router/Balancer"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
-import * as DeploymentStats from "@switchyard/router/DeploymentStats"
-import * as Fallback from "@switchyard/router/Fallback"
 import * as Recovery from "@switchyard/router/Recovery"
-import type { Strategy } from "@switchyard/router/RoutingStrategy"
 import * as Contract from "@switchyard/testing/Contract"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Effect, Exit, Fiber, FastCheck as fc, Layer, Option, Stream, TestClock } from "effect"
+import { Effect, Fiber, FastCheck as fc, Layer, Option, Stream, TestClock } from "effect"
 import { Splice } from "../src/internal/splice.js"
+import {
+  bodies,
+  chat,
+  cut,
+  dying,
+  event,
+  finish,
+  type Play,
+  pull,
+  read,
+  role,
+  type Setup,
+  says,
+  setup,
+  thinks,
+  three,
+  upstream,
+  used,
+  whole
+} from "./support/streams.js"
 
-/** One upstream stream: an event per millisecond, or all of them at once, then its end. Without an end it hangs. */
-interface Play {
-  readonly isInstant?: boolean
-  readonly events: ReadonlyArray<JsonObject>
-  readonly end?: "clean" | LlmErrorFields
-}
-
-const cut: LlmErrorFields = { reason: "Unavailable", description: "the stream was cut", code: "cut" }
-
-const firstOpen: Strategy = {
-  name: "first-open",
-  select: (candidates) => {
-    for (let i = 0; i < candidates.size; i++) if (candidates.isOpen(i)) return i
-    return -1
-  }
-}
-
-type Script = (attempt: Attempt, nth: number) => Play | LlmErrorFields | JsonObject
-
-const isPlay = (step: Play | LlmErrorFields | JsonObject): step is Play => "events" in step
-const isError = (step: LlmErrorFields | JsonObject): step is LlmErrorFields => "reason" in step
-
-/** An upstream that plays streams (or answers whole, or fails) by deployment, and notes what becomes of them. */
-const upstream = (script: Script, pace: Effect.Effect<void>) => {
-  const attempts: Array<Attempt> = []
-  const aborted: Array<string> = []
-  const flow: Array<string> = []
-  let playing = 0
-  const play = (events: EventStream, { end, events: list, isInstant }: Play, attempt: Attempt) =>
-    Effect.gen(function* () {
-      for (const json of list) {
-        events.push({ data: JSON.stringify(json), json })
-        if (isInstant !== true) yield* pace
-      }
-      if (end === "clean") events.end()
-      else if (end !== undefined) events.fail(new LlmError({ deployment: attempt.deployment, ...end }), true)
-      else return yield* Effect.never
-    })
-  const service = Service.attempt((attempt) =>
-    Effect.clockWith((clock) => {
-      const nth = attempts.push(attempt) - 1
-      const step = script(attempt, nth)
-      const startedAt = nowMs(clock)
-      if (!isPlay(step)) {
-        if (isError(step)) return Effect.fail(new LlmError({ deployment: attempt.deployment, ...step }))
-        return Effect.succeed<LlmResponse>({
-          _tag: "Complete" as const,
-          status: 200,
-          headers: {},
-          body: step,
-          raw: JSON.stringify(step),
-          outcome: { _tag: "Completed" as const, usage: usageOf(1), timeToFirstToken: 0, duration: 0 },
-          journal: attempt.request.route.journal
-        })
-      }
-      let stop = () => {}
-      const events = new EventStream({
-        clock,
-        startedAt,
-        deployment: attempt.deployment,
-        estimateInputTokens: () => 1,
-        pause: () => flow.push("pause"),
-        resume: () => flow.push("resume"),
-        abort: () => {
-          aborted.push(attempt.deployment)
-          stop()
-        }
-      })
-      attempt.adopt(events)
-      playing++
-      events.settlement.onSettled(() => playing--)
-      return Effect.map(Effect.forkDaemon(play(events, step, attempt)), (fiber): LlmResponse => {
-        stop = () => fiber.unsafeInterruptAsFork(fiber.id())
-        return {
-          _tag: "Streaming",
-          status: 200,
-          headers: {},
-          events,
-          journal: attempt.request.route.journal
-        }
-      })
-    })
-  )
-  return { service, attempts, aborted, flow, playing: () => playing }
-}
-
-const usageOf = (outputTokens: number) => ({
-  inputTokens: 10,
-  outputTokens,
-  cachedInputTokens: 0,
-  reasoningTokens: 0,
-  estimated: false
-})
-
-const event = (id: string, choice: JsonObject, more: JsonObject = {}): JsonObject => ({
-  id,
-  created: id.length,
-  choices: [{ index: 0, finish_reason: null, ...choice }],
-  ...more
-})
-const role = (id: string) => event(id, { delta: { role: "assistant", content: "" } })
-const says = (id: string, content: string) => event(id, { delta: { content } })
-const thinks = (id: string, text: string) => event(id, { delta: { reasoning_content: text } })
-const finish = (id: string) => event(id, { delta: {}, finish_reason: "stop" })
-const used = (id: string, tokens: number) => ({
-  id,
-  choices: [],
-  usage: { prompt_tokens: 10, completion_tokens: tokens, total_tokens: 10 + tokens }
-})
-
-const whole = (id: string, pieces: ReadonlyArray<string>): Play => ({
-  events: [role(id), ...pieces.map((piece) => says(id, piece)), finish(id), used(id, pieces.length)],
-  end: "clean"
-})
-const dying = (id: string, pieces: ReadonlyArray<string>, end: LlmErrorFields = cut): Play => ({
-  events: [role(id), ...pieces.map((piece) => says(id, piece))],
-  end
-})
-
-interface Setup {
-  readonly policy?: Recovery.Options["policy"]
-  readonly deployments?: ReadonlyArray<Partial<DeploymentConfig> & { readonly id: string }>
-  readonly fallback?: Fallback.Options
-  readonly budget?: number
-  readonly deadline?: number
-  /** Between two events. Default: a millisecond. */
-  readonly pace?: Effect.Effect<void>
-}
-
-const three = [{ id: "d1" }, { id: "d2" }, { id: "d3" }]
-
-const setup = (script: Script, options: Setup = {}) => {
-  const up = upstream(script, options.pace ?? Effect.sleep(1))
-  const deployments = (options.deployments ?? three).map((entry) => ({ group: "m", model: "real", ...entry }))
-  const registry = Effect.runSync(DeploymentRegistry.make({ deployments }))
-  const stats = DeploymentStats.make()
-  const settled: Array<Outcome> = []
-  const service = Balancer.make({ registry, strategy: firstOpen, stats })(up.service).pipe(
-    Fallback.make({ registry }, options.fallback),
-    Recovery.make({ registry }, options.policy === undefined ? {} : { policy: options.policy }),
-    Service.mapRequest((call) => Service.onSettled(call, (outcome) => void settled.push(outcome))),
-    (next) =>
-      Service.request((request) =>
-        next.call({
-          ...request,
-          route: {
-            ...request.route,
-            attemptBudget: options.budget ?? 8,
-            deadline: options.deadline ?? Number.POSITIVE_INFINITY
-          }
-        })
-      )
-  )
-  const inFlight = () => registry.slots().reduce((sum, slot) => sum + stats.of(slot).inFlight, 0)
-  return { ...up, service, registry, settled, inFlight, used: () => up.attempts.map((a) => a.deployment as string) }
-}
-
-const chat = (body: object = {}) =>
-  LlmRequest.chat({ model: "m", stream: true, messages: [{ role: "user", content: "Hi" }], ...body })
-
-const summary = (events: ReadonlyArray<ChatChunk.StreamEvent>, exit: Exit.Exit<void, LlmError>) => ({
-  events,
-  text: events.map((item) => ChatChunk.text(item.json)).join(""),
-  error: Exit.isFailure(exit) && exit.cause._tag === "Fail" ? exit.cause.error : undefined,
-  isWhole: Exit.isSuccess(exit)
-})
-
-/** Reads a stream to its end, on the clock; the caller sees every event as it comes. */
-const read = (service: Service.RequestService, request: LlmRequest.LlmRequest = chat()) =>
-  Effect.gen(function* () {
-    const events: Array<ChatChunk.StreamEvent> = []
-    const fiber = yield* Effect.fork(
-      Effect.exit(
-        Stream.runForEach(LlmService.stream(service, request), (item) => Effect.sync(() => events.push(item)))
-      )
-    )
-    yield* TestClock.adjust("1 minute")
-    return summary(events, yield* Fiber.join(fiber))
-  })
-
-/** The same without a clock, for upstreams that need none. */
-const pull = (service: Service.RequestService, forwards = false) =>
-  Effect.gen(function* () {
-    const events: Array<ChatChunk.StreamEvent> = []
-    const pulling = Effect.gen(function* () {
-      const response = yield* service.call(LlmRequest.begin(chat(), 0))
-      if (response._tag === "Complete") return assert.fail("no stream")
-      if (forwards) {
-        return yield* response.events.forward((batch) => {
-          events.push(...batch)
-          return events.length % 2 === 0 ? Effect.yieldNow() : undefined
-        })
-      }
-      for (;;) {
-        const batch = yield* response.events.pull
-        if (batch.length === 0) return
-        events.push(...batch)
-      }
-    })
-    return summary(events, yield* Effect.exit(pulling))
-  })
-
-const bodies = (attempts: ReadonlyArray<Attempt>) => attempts.map((attempt) => attempt.request.body)
-
-for (const policy of ["splice", "buffer"] as const) {
-  const layer = Effect.map(
-    DeploymentRegistry.make({ deployments: [{ id: "stub", group: "m", model: "m" }] }),
-    (registry) => Recovery.make({ registry }, { policy })
-  )
-  for (const { check, name } of Contract.requestLayer(layer)) {
-    // A buffered stream has no reader before its end; how it is left is tested below.
-    if (policy === "splice" || !name.startsWith("closes the inner stream")) {
-      it.effect(`${policy}: ${name}`, () => check)
-    }
-  }
-}
+const contract = Effect.map(
+  DeploymentRegistry.make({ deployments: [{ id: "stub", group: "m", model: "m" }] }),
+  (registry) => Recovery.make({ registry })
+)
+for (const { check, name } of Contract.requestLayer(contract)) it.effect(name, () => check)
 
 describe("splice", () => {
   it.effect("a stream that dies goes on from another deployment, without a gap or a repetition", () =>
@@ -447,6 +246,21 @@ describe("splice", () => {
         events.flatMap((item) => (item.json.choices as ReadonlyArray<{ readonly delta: JsonObject }>)[0]?.delta ?? []),
         [{ role: "assistant", content: "" }, { reasoning_content: "hm" }, { content: "a" }, {}]
       )
+    })
+  )
+  it.effect("after reasoning alone a lone deployment is asked again, three times at most", () =>
+    Effect.gen(function* () {
+      const dies = { events: [role("one"), thinks("one", "hm")], end: cut }
+      const alone = [{ id: "d1" }]
+      const twice = setup((_, nth) => (nth < 2 ? dies : whole("two", ["a"])), { deployments: alone })
+      assert.strictEqual((yield* read(twice.service)).text, "a")
+      const always = setup(() => dies, { deployments: alone })
+      assert.strictEqual((yield* read(always.service)).error?.reason, "StreamInterrupted")
+      assert.strictEqual(always.attempts.length, 3)
+      const silent: LlmErrorFields = { reason: "Timeout", description: "", phase: "idle", bound: "deployment" }
+      const silence = setup(() => ({ ...dies, end: silent }), { deployments: alone })
+      yield* read(silence.service)
+      assert.strictEqual(silence.attempts.length, 1)
     })
   )
   it.effect("at most 1 MiB is held: a longer answer cannot be spliced", () =>
@@ -735,6 +549,45 @@ describe("prefill", () => {
       assert.isTrue(events.every((item) => item.json.id === "one"))
     })
   )
+  it.effect("a refused prefill, one that dies, and no able deployment at all: spliced in its place", () =>
+    Effect.gen(function* () {
+      const refusal: LlmErrorFields = { reason: "InvalidRequest", description: "no prefix" }
+      const isPrefill = (body: { readonly messages?: unknown }) => JSON.stringify(body).includes('"prefix":true')
+      const cases: ReadonlyArray<readonly [string, Setup["deployments"], LlmErrorFields, ReadonlyArray<string>]> = [
+        ["refused", able, refusal, ["d1", "d3", "d2"]],
+        ["refused by the last one left", [able[0], able[2]].flatMap((one) => one ?? []), refusal, ["d1", "d3", "d3"]],
+        ["down", able, { reason: "Unavailable", description: "down" }, ["d1", "d3", "d2"]],
+        ["nobody is able", three, refusal, ["d1", "d2"]]
+      ]
+      for (const [name, deployments, failure, used] of cases) {
+        const test = setup(
+          ({ request }, nth) =>
+            nth === 0 ? dying("one", ["a"]) : isPrefill(request.body) ? failure : whole("two", ["a", "b"]),
+          { policy: "prefill", deployments: deployments ?? three }
+        )
+        const { isWhole, text } = yield* read(test.service)
+        assert.strictEqual(text, "ab", name)
+        assert.isTrue(isWhole, name)
+        assert.deepStrictEqual(test.used(), used, name)
+      }
+    })
+  )
+  it.effect("a splice after a prefill that led nowhere may still go to every fallback", () =>
+    Effect.gen(function* () {
+      const test = setup(({ deployment }) => (deployment === "m1" ? dying("one", ["a"]) : whole("two", ["a", "b"])), {
+        policy: "prefill",
+        deployments: [
+          { id: "m1" },
+          { id: "x1", group: "x" },
+          { id: "y1", group: "y" },
+          { id: "z1", group: "z", capabilities: ["prefill"] }
+        ],
+        fallback: { chains: { general: { m: ["x", "y"] } } }
+      })
+      assert.strictEqual((yield* read(test.service)).text, "ab")
+      assert.deepStrictEqual(test.used(), ["m1", "x1"])
+    })
+  )
   it.effect("a refused prefill never becomes the caller's error, and no able deployment is no error of its own", () =>
     Effect.gen(function* () {
       const refused = setup(
@@ -745,11 +598,10 @@ describe("prefill", () => {
       assert.strictEqual(error?.reason, "StreamInterrupted")
       assert.deepStrictEqual(
         error?.attempts?.map((attempt) => attempt.reason),
-        ["StreamInterrupted", "InvalidRequest"]
+        ["StreamInterrupted", "InvalidRequest", "InvalidRequest"]
       )
       const unable = setup(() => dying("one", ["a"]), { policy: "prefill" })
       assert.strictEqual((yield* read(unable.service)).error?.reason, "StreamInterrupted")
-      assert.strictEqual(unable.attempts.length, 1)
     })
   )
   it.effect("a second interruption continues all of the text, from the caller's own messages", () =>
@@ -781,65 +633,6 @@ describe("prefill", () => {
   )
 })
 
-describe("buffer", () => {
-  it.effect("nothing is delivered before the answer is whole, and every failure can restart", () =>
-    Effect.gen(function* () {
-      const call = event("one", { delta: { tool_calls: [{ index: 0, function: { name: "f" } }] } })
-      const test = setup(
-        (_, nth) => (nth === 0 ? { events: [says("one", "no"), call], end: cut } : whole("two", ["yes"])),
-        {
-          policy: "buffer"
-        }
-      )
-      const seen: Array<string> = []
-      const fiber = yield* Effect.fork(
-        Stream.runForEach(LlmService.stream(test.service, chat({ n: 2 })), (item) =>
-          Effect.sync(() => seen.push(ChatChunk.text(item.json)))
-        )
-      )
-      yield* TestClock.adjust(5)
-      assert.deepStrictEqual(seen, [])
-      yield* TestClock.adjust(10)
-      yield* Fiber.join(fiber)
-      assert.deepStrictEqual(test.used(), ["d1", "d2"])
-      assert.strictEqual(seen.join(""), "yes")
-    })
-  )
-  it.effect("usage, skips and the outcome are those of the answer", () =>
-    Effect.gen(function* () {
-      const test = setup((_, nth) => (nth === 0 ? dying("one", ["a"]) : whole("two", ["b", "c"])), { policy: "buffer" })
-      yield* read(test.service)
-      const outcome = test.settled[0]
-      assert.strictEqual(test.settled.length, 1)
-      assert.strictEqual(outcome?._tag === "Completed" ? outcome.usage.outputTokens : undefined, 2)
-    })
-  )
-  it.effect("when every restart fails, the first interruption is the error of the call", () =>
-    Effect.gen(function* () {
-      const test = setup(() => dying("one", ["a"]), { policy: "buffer", budget: 2 })
-      const { error, text } = yield* read(test.service)
-      assert.strictEqual(text, "")
-      assert.strictEqual(error?.reason, "StreamInterrupted")
-      assert.strictEqual(error?.deployment, "d1")
-      assert.strictEqual(test.attempts.length, 2)
-    })
-  )
-  it.effect("a caller who leaves while it buffers aborts the upstream", () =>
-    Effect.gen(function* () {
-      const test = setup(() => ({ events: [says("one", "a")] }), { policy: "buffer" })
-      const fiber = yield* Effect.fork(test.service.call(LlmRequest.begin(chat(), 0)))
-      yield* TestClock.adjust(5)
-      yield* Fiber.interrupt(fiber)
-      assert.deepStrictEqual(test.aborted, ["d1"])
-      assert.strictEqual(test.inFlight(), 0)
-      assert.deepStrictEqual(
-        test.settled.map((outcome) => outcome._tag),
-        ["Abandoned"]
-      )
-    })
-  )
-})
-
 describe("error", () => {
   it.effect("the caller gets what was delivered and then the error", () =>
     Effect.gen(function* () {
@@ -865,7 +658,7 @@ describe("random interruptions", () => {
   const cases = fc.record({
     text: letters,
     plays: fc.array(plays, { minLength: 1, maxLength: 5 }),
-    policy: fc.constantFrom("splice" as const, "buffer" as const, "error" as const),
+    policy: fc.constantFrom("splice" as const, "holdback" as const, "buffer" as const, "error" as const),
     forwards: fc.boolean()
   })
 
@@ -883,7 +676,10 @@ describe("random interruptions", () => {
           const test = setup(
             (_, nth): Play => {
               const play = sample.plays[nth]
-              if (play === undefined) return dying("last", ["a"])
+              if (play === undefined) {
+                texts.push("a")
+                return dying("last", ["a"])
+              }
               const text = play.other ?? sample.text
               texts.push(text)
               const before = [role(`${nth}`), ...(play.reasons ? [thinks(`${nth}`, "hm")] : [])]
@@ -920,7 +716,9 @@ describe("random interruptions", () => {
           assert.deepStrictEqual(settled, [isWhole ? "Completed" : "Failed"], message)
           assert.strictEqual(test.inFlight(), 0, message)
           assert.strictEqual(test.playing(), 0, message)
-          assert.strictEqual(new Set(test.used()).size, test.attempts.length, message)
+          // After reasoning alone the same one may be asked again.
+          const repeats = sample.plays.some((play) => play.reasons) ? 2 : 0
+          assert.isAtMost(test.attempts.length - new Set(test.used()).size, repeats, message)
         }),
       { discard: true }
     )
@@ -967,7 +765,7 @@ describe("the layer", () => {
       )
       assert.deepStrictEqual(
         error.issues.map((found) => [found.path, found.expected]),
-        [["recovery.policy", "splice, prefill, buffer or error"]]
+        [["recovery.policy", "splice, prefill or error"]]
       )
     })
   )

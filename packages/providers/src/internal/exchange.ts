@@ -247,7 +247,7 @@ export class Exchange implements TransportHandlers {
       pause: () => this.pauseReading(),
       resume: () => this.resumeReading(),
       abort: () => this.abort(),
-      onMalformed: settings.onMalformed
+      onMalformed: attempt.target.onMalformedEvent ?? settings.onMalformed
     })
     attempt.adopt(events)
     this.events = events

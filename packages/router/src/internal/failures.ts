@@ -36,7 +36,8 @@ export class Failures {
         last = entry
         if (entry.outcome.error === error) exact = entry
       }
-      this.note(entry.deployment, entry.outcome.error, entry.endedAt ?? now)
+      // A stream that died while it was held back has delivered nothing.
+      this.note(entry.deployment, entry.outcome.error.beforeDelivery, entry.endedAt ?? now)
     }
     this.latest = exact ?? last
     if (this.latest === undefined && error.deployment !== undefined) {

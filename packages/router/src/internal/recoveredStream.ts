@@ -21,14 +21,17 @@ export interface Resumption {
   readonly repeated: string
 }
 
+/** A way to take an answer up again: of a request with its restart's route, and the text that the caller has. */
+export type Resume = (request: LlmRequest, text: string) => Resumption | undefined
+
 /** What a recovered stream works with. */
 export interface Recovering {
   readonly request: LlmRequest
   readonly clock: Clock.Clock
   /** The inner service. */
   readonly send: (request: LlmRequest) => Effect.Effect<LlmResponse, LlmError>
-  /** Takes a request with its restart's route, and the text that the caller has. */
-  readonly resume: (request: LlmRequest, text: string) => Resumption | undefined
+  /** The ways to take up text again, the best first: where one fails before it answers, the next is tried. */
+  readonly ways: ReadonlyArray<Resume>
   /** Told of each restart, with what broke the stream before it and monotonic ms; must not throw. */
   readonly onRestart: (error: LlmError, now: number) => void
 }
@@ -36,6 +39,15 @@ export interface Recovering {
 /** The answer cannot be compared by the text of its first choice alone. */
 const isFixedBy = ({ body }: LlmRequest): boolean =>
   (typeof body.n === "number" && body.n > 1) || body.logprobs === true || typeof body.logprobs === "number"
+
+/** What a restart was answered with. */
+interface Answer {
+  readonly response: LlmResponse
+  readonly resumption: Resumption
+}
+
+/** After nothing but reasoning, or nothing at all, the answer simply begins again. */
+const anew: Resume = (request) => ({ request, repeated: "" })
 
 const closedError = (): LlmError =>
   new LlmError({ reason: "Unavailable", description: "the stream was closed", code: "closed" })
@@ -206,17 +218,29 @@ export class RecoveredStream extends EventStream {
     return Effect.suspend(() => {
       const { clock, onRestart, request, send } = this.#recovering
       const now = nowMs(clock)
-      const route = restartRoute(request.route, now, this.#restarts)
-      const resumption = route === undefined ? undefined : this.#resumption({ ...request, route })
-      if (resumption === undefined) return this.#giveUp()
+      const hops = request.route.journal.fallbacks.length
+      const resumptions = this.#resumptions(hops)
+      const first = resumptions.next(now)
+      if (first === undefined) return this.#giveUp()
       this.#restarts++
       onRestart(error, now)
       this.skipped += this.#inner.skipped
+      const answer = (resumption: Resumption): Effect.Effect<Answer, LlmError> =>
+        Effect.catchAll(
+          Effect.map(
+            Effect.suspend(() => send(resumption.request)),
+            (response) => ({ response, resumption })
+          ),
+          (failure) => {
+            const other = this.#over === undefined ? resumptions.next(nowMs(clock)) : undefined
+            return other === undefined ? Effect.fail(failure) : answer(other)
+          }
+        )
       const run = Effect.uninterruptibleMask((restore) =>
-        Effect.matchCause(restore(Effect.suspend(() => send(resumption.request))), {
+        Effect.matchCause(restore(answer(first)), {
           // An interruption may fall between an answer and its owner: nothing of this request is to stay open.
           onFailure: () => request.route.journal.releaseAll(),
-          onSuccess: (response) => this.#adopt(response, resumption.repeated)
+          onSuccess: ({ response, resumption }) => this.#adopt(response, resumption.repeated)
         })
       )
       return Effect.uninterruptibleMask((restore) =>
@@ -233,11 +257,20 @@ export class RecoveredStream extends EventStream {
     })
   }
 
-  /** After nothing but reasoning, or nothing at all, the answer simply begins again. */
-  #resumption(request: LlmRequest): Resumption | undefined {
+  /** The ways to go on from what was delivered, each with the route of its moment. */
+  #resumptions(hops: number): { readonly next: (now: number) => Resumption | undefined } {
+    const { request, ways } = this.#recovering
     const { hasText, isFixed, text } = this.#delivered
-    if (!hasText && !isFixed) return { request, repeated: "" }
-    return isFixed || isFixedBy(request) ? undefined : this.#recovering.resume(request, text)
+    const isFresh = !hasText && !isFixed
+    const open = isFresh ? [anew] : isFixed || isFixedBy(request) ? [] : [...ways]
+    const restarts = this.#restarts
+    const next = (now: number): Resumption | undefined => {
+      const way = open.shift()
+      const route = way === undefined ? undefined : restartRoute(request.route, { now, restarts, hops, isFresh })
+      if (way === undefined || route === undefined) return undefined
+      return way({ ...request, route }, text) ?? next(now)
+    }
+    return { next }
   }
 
   #adopt(response: LlmResponse, repeated: string): void {

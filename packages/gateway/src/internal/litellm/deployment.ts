@@ -58,6 +58,7 @@ const resilience = (made: DeploymentDraft, { info, params }: Entry): void => {
   made.put("maxRetries", params.get("num_retries"), toNumber)
   made.put("cooldown", firstOf(params.get("cooldown_time"), info.get("cooldown_time")), seconds)
   made.put("allowedFails", info.get("allowed_fails"), toNumber)
+  made.put("onMalformedEvent", firstOf(params.get("on_malformed_event"), info.get("on_malformed_event")))
 }
 
 const prices = (draft: Draft, made: DeploymentDraft, { info, params }: Entry): void => {
