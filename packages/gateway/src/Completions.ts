@@ -2,7 +2,6 @@
  * The endpoints that cost money: chat completions, completions and embeddings, on Node's own server, because the request's
  * bytes, the one fiber and the answer's bytes are all that they need. Every refusal comes before the work that it saves.
  */
-import { randomUUID } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Journal } from "@switchyard/core/Journal"
 import type { LlmError } from "@switchyard/core/LlmError"
@@ -18,8 +17,11 @@ import { answerError, answerRefusal, type ErrorAnswer, ofError, type Refusal } f
 import type { Generations, Lease } from "./Generations.js"
 import type { Heartbeat } from "./internal/heartbeat.js"
 import { declaredLength, parseBody, readBody, tooLarge } from "./internal/requestBody.js"
+import { requestIdOf } from "./internal/requestId.js"
+import type { PathTarget } from "./internal/requestPath.js"
 import { pump, wholeAsEvents } from "./internal/streamPump.js"
-import { type Caller, keyOf } from "./KeyRing.js"
+import { unpackerOf } from "./internal/unpacking.js"
+import { type Caller, keyOf, unknownKey } from "./KeyRing.js"
 import * as RoutingHeaders from "./RoutingHeaders.js"
 import { type StreamTimes, StreamWriter } from "./StreamWriter.js"
 
@@ -75,33 +77,9 @@ export interface CompletionsDeps {
 
 /** Serves the endpoints, and knows how many requests are in progress. */
 export interface Completions {
-  readonly handle: (operation: Operation, request: IncomingMessage, response: ServerResponse) => void
+  readonly handle: (target: PathTarget, request: IncomingMessage, response: ServerResponse) => void
   readonly inProgress: () => number
 }
-
-const paths: Readonly<Record<string, Operation>> = {
-  "/chat/completions": "chat",
-  "/completions": "completion",
-  "/embeddings": "embeddings"
-}
-
-/** The operation that a URL names, with or without `/v1`; undefined for every other URL. */
-export const operationOf = (url: string): Operation | undefined => {
-  const query = url.indexOf("?")
-  const path = query === -1 ? url : url.slice(0, query)
-  return paths[path.startsWith("/v1/") ? path.slice(3) : path]
-}
-
-const requestIdOf = ({ headers }: IncomingMessage): string => {
-  const given = headers["x-request-id"]
-  return typeof given === "string" && /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUID()
-}
-
-const unauthorized = (hasKey: boolean): Refusal => ({
-  status: 401,
-  code: "invalid_api_key",
-  message: hasKey ? "the API key is not known here" : "an API key is needed: Authorization: Bearer <key>"
-})
 
 const shed = (max: number): Refusal => ({
   status: 503,
@@ -112,20 +90,21 @@ const shed = (max: number): Refusal => ({
 
 const internal: Refusal = { status: 500, code: "internal_error", message: "the gateway failed; its log says how" }
 
+const form = /^\s*(multipart\/|application\/x-www-form-urlencoded)/i
+
 const notJson = ({ headers }: IncomingMessage): Refusal | undefined => {
   const type = headers["content-type"]
-  const encoding = headers["content-encoding"]
-  if (type?.startsWith("multipart/") === true || type?.startsWith("application/x-www-form-urlencoded") === true) {
+  if (type !== undefined && type !== "application/json" && form.test(type)) {
     return { status: 415, code: "unsupported_media_type", message: "the body must be JSON (application/json)" }
   }
-  return encoding === undefined || encoding === "identity"
-    ? undefined
-    : { status: 415, code: "unsupported_encoding", message: "the body must not be compressed" }
+  const unpacker = unpackerOf(headers["content-encoding"])
+  return Either.isLeft(unpacker) ? unpacker.left : undefined
 }
 
 /** One request and its answer. */
 class Exchange implements Ended {
   readonly id: string
+  readonly operation: Operation
   readonly receivedAt: number
   stream: boolean | undefined
   model: string | undefined
@@ -137,13 +116,14 @@ class Exchange implements Ended {
 
   constructor(
     private readonly deps: CompletionsDeps,
-    readonly operation: Operation,
+    private readonly target: PathTarget,
     private readonly request: IncomingMessage,
     private readonly response: ServerResponse,
     private readonly lease: Lease,
     readonly caller: Caller
   ) {
-    this.id = requestIdOf(request)
+    this.operation = target.operation
+    this.id = requestIdOf(request.headers)
     this.receivedAt = nowMs(deps.clock)
   }
 
@@ -174,10 +154,11 @@ class Exchange implements Ended {
     if (Either.isLeft(body)) return this.refuse(body.left)
     const { source, tower } = this.lease.generation
     const { headers } = this.request
-    const { model, stream } = body.right
+    const payload = this.target.model === undefined ? body.right : { ...body.right, model: this.target.model }
+    const { model, stream } = payload
     if (typeof model === "string") this.model = model
     this.stream = stream === true
-    const controlled = Controls.read(this.operation, body.right, headers, this.caller, source.config.requests)
+    const controlled = Controls.read(this.operation, payload, headers, this.caller, source.config.requests)
     if (Either.isLeft(controlled)) {
       const problem = controlled.left
       return "_tag" in problem ? this.fail(problem) : this.refuse(problem)
@@ -336,11 +317,11 @@ export const make = (deps: CompletionsDeps): Completions => {
     return length !== undefined && length > bounds.maxBody ? tooLarge(bounds.maxBody) : undefined
   }
 
-  const handle = (operation: Operation, request: IncomingMessage, response: ServerResponse): void => {
+  const handle = (target: PathTarget, request: IncomingMessage, response: ServerResponse): void => {
     const refuse = (refusal: Refusal): void => {
-      const id = requestIdOf(request)
+      const id = requestIdOf(request.headers)
       send(response, answerRefusal(refusal, { "x-request-id": id }))
-      onEnd(turnedAway(id, operation, refusal, nowMs(clock)))
+      onEnd(turnedAway(id, target.operation, refusal, nowMs(clock)))
     }
     const refusal = admit(request)
     if (refusal !== undefined) return refuse(refusal)
@@ -349,10 +330,10 @@ export const make = (deps: CompletionsDeps): Completions => {
     const caller = lease.generation.keys.identify(key)
     if (caller === undefined) {
       lease.leave()
-      return refuse(unauthorized(key !== undefined))
+      return refuse(unknownKey(key))
     }
     inProgress++
-    const exchange = new Exchange(deps, operation, request, response, lease, caller)
+    const exchange = new Exchange(deps, target, request, response, lease, caller)
     let fiber: Fiber.RuntimeFiber<void> | undefined
     let isOver = false
     readBody(request, bounds.maxBody, (body) => {

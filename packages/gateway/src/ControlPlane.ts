@@ -10,19 +10,25 @@ import type { Exposition } from "@switchyard/router/MetricsSink"
 import { Effect, Stream } from "effect"
 import * as Admin from "./Admin.js"
 import * as Dashboard from "./Dashboard.js"
+import type { Refusal } from "./ErrorBody.js"
 import type { Generation } from "./Generations.js"
 import * as Health from "./Health.js"
 import * as answers from "./internal/controlAnswers.js"
 import { type LiveDeps, liveEvents } from "./internal/liveEvents.js"
+import { requestIdOf } from "./internal/requestId.js"
+import { decodePart, pathOf, prefixes, targetOf } from "./internal/requestPath.js"
 import * as KeyRing from "./KeyRing.js"
 import * as ModelList from "./ModelList.js"
+import type { TurnedAway } from "./RequestLog.js"
 
 /** What the control plane works with. */
 export interface ControlPlaneDeps extends LiveDeps {
   /** What `/metrics` answers to a scrape with this `Accept` header. */
   readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition>
-  /** Whether a request with these headers may be served at all: keeps other sites' pages out of an open gateway. */
-  readonly guard: (headers: Readonly<Record<string, string>>) => boolean
+  /** Whether a request may be served at all: keeps other sites' pages out of an open gateway. */
+  readonly guard: (headers: Readonly<Record<string, string>>, method: string, path: string) => boolean
+  /** Told of every request that is turned away. */
+  readonly onRefusal?: (turnedAway: TurnedAway) => void
 }
 
 /** Dashboards that may listen at once. */
@@ -45,7 +51,8 @@ type Access = "anybody" | "caller" | "master"
 
 interface Endpoint {
   readonly access: Access | ((generation: Generation) => Access)
-  readonly methods: Readonly<Record<string, Handler>>
+  /** Undefined for a method that another part of the gateway serves. */
+  readonly methods: Readonly<Record<string, Handler | undefined>>
 }
 
 const keyOf = (headers: Call["headers"]) => KeyRing.keyOf(headers)
@@ -54,32 +61,18 @@ const callerOf = ({ generation, headers }: Pick<Call, "generation" | "headers">)
   generation.keys.identify(keyOf(headers))
 
 /** Why a request is turned away; undefined when it may come in. */
-const refusalOf = (access: Access, call: Pick<Call, "generation" | "headers">): Answer | undefined => {
+const refusalOf = (access: Access, call: Pick<Call, "generation" | "headers">): Refusal | undefined => {
   const { keys, source } = call.generation
   if (access === "anybody" || keys.isOpen) return undefined
   const caller = callerOf(call)
-  if (caller === undefined) return answers.unknownKey(keyOf(call.headers))
+  if (caller === undefined) return KeyRing.unknownKey(keyOf(call.headers))
   return access === "master" && !caller.isMaster ? answers.notMaster(source.config.masterKey !== undefined) : undefined
-}
-
-const decode = (text: string): string | undefined => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
-  }
 }
 
 const onlyGet = (access: Endpoint["access"], handler: Handler): Endpoint => ({ access, methods: { GET: handler } })
 
 /** Endpoints that another part of the gateway serves; what comes here has the wrong method. */
-const elsewhere: Endpoint = {
-  access: "anybody",
-  methods: {
-    POST: () =>
-      Effect.succeed(answers.refuse({ status: 404, code: "unknown_url", message: "This is not served here." }))
-  }
-}
+const elsewhere: Endpoint = { access: "anybody", methods: { POST: undefined } }
 
 const modelEndpoints = (): ReadonlyMap<string, Endpoint> => {
   const models = onlyGet("caller", (call) =>
@@ -89,18 +82,14 @@ const modelEndpoints = (): ReadonlyMap<string, Endpoint> => {
       return answers.json({ object: "list", data })
     })
   )
-  const hot = ["/chat/completions", "/completions", "/embeddings"]
-  return new Map([
-    ...["/v1/models", "/models"].map((path) => [path, models] as const),
-    ...hot.flatMap((path) => [[`/v1${path}`, elsewhere] as const, [path, elsewhere] as const])
-  ])
+  return new Map(prefixes.map((prefix) => [`${prefix}/models`, models]))
 }
 
 const oneModel = onlyGet("caller", (call) =>
   Effect.sync(() => {
     const caller = callerOf(call)
     const model = caller === undefined ? undefined : ModelList.find(call.name, caller, call.generation)
-    return model === undefined ? answers.unknownModel(call.name) : answers.json(model)
+    return model === undefined ? answers.refuse(answers.unknownModel(call.name)) : answers.json(model)
   })
 )
 
@@ -199,6 +188,12 @@ const assetEndpoint = ({ body, contentType, etag }: Dashboard.Asset): Endpoint =
   return onlyGet("anybody", (call) => Effect.succeed(call.headers["if-none-match"] === etag ? unchanged : whole))
 }
 
+/** Why a request is turned away, and what else its answer says. */
+interface TurningAway {
+  readonly refusal: Refusal
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 type Found = { readonly endpoint: Endpoint; readonly name: string }
 
 /** Finds endpoints by exact path, and those whose path holds a name, which may have slashes, by what stands around it. */
@@ -211,7 +206,7 @@ const finder = (deps: ControlPlaneDeps): ((path: string) => Found | undefined) =
     ...[...Dashboard.load()].map(([path, asset]) => [path, assetEndpoint(asset)] as const)
   ])
   const named = [
-    ...["/v1/models/", "/models/"].map((before) => ({ before, after: "", endpoint: oneModel })),
+    ...prefixes.map((prefix) => ({ before: `${prefix}/models/`, after: "", endpoint: oneModel })),
     ...Admin.actions.map((action) => ({
       before: "/admin/deployments/",
       after: `/${action}`,
@@ -219,11 +214,11 @@ const finder = (deps: ControlPlaneDeps): ((path: string) => Found | undefined) =
     }))
   ]
   return (path) => {
-    const endpoint = exact.get(path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path)
+    const endpoint = exact.get(path) ?? (targetOf(path) === undefined ? undefined : elsewhere)
     if (endpoint !== undefined) return { endpoint, name: "" }
     for (const { after, before, endpoint } of named) {
       if (path.length <= before.length + after.length || !path.startsWith(before) || !path.endsWith(after)) continue
-      const name = decode(path.slice(before.length, path.length - after.length))
+      const name = decodePart(path.slice(before.length, path.length - after.length))
       if (name !== undefined) return { endpoint, name }
     }
     return undefined
@@ -239,26 +234,41 @@ const finder = (deps: ControlPlaneDeps): ((path: string) => Found | undefined) =
 export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
   const find = finder(deps)
 
-  const answer = (method: string, url: string, headers: Call["headers"]): Effect.Effect<Answer> => {
-    if (!deps.guard(headers)) return Effect.succeed(answers.notHere)
-    const path = url.split("?", 1)[0] ?? url
+  const turnAway = ({ headers, ...turnedAway }: TurnedAway & TurningAway): Effect.Effect<Answer> =>
+    Effect.sync(() => {
+      deps.onRefusal?.(turnedAway)
+      return answers.refuse(turnedAway.refusal, headers)
+    })
+
+  /** The answer, or why there is none. */
+  const answer = (method: string, path: string, headers: Call["headers"]): Effect.Effect<Answer> | TurningAway => {
+    if (!deps.guard(headers, method, path)) return { refusal: answers.notHere }
     const found = find(path)
-    if (found === undefined) return Effect.succeed(answers.unknownPath(method, path))
+    // Gemini's clients post to a model's name with a verb behind it.
+    if (found === undefined || (method === "POST" && found.endpoint === oneModel && /:[a-z]+$/i.test(path))) {
+      return { refusal: answers.unknownPath(method, path) }
+    }
     const { access, methods } = found.endpoint
+    const handler = methods[method === "HEAD" ? "GET" : method]
+    if (handler === undefined) {
+      const allow = Object.keys(methods)
+        .flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name]))
+        .join(", ")
+      return { refusal: answers.wrongMethod(method, path, allow), headers: { allow } }
+    }
     const generation = deps.generations.current()
     const call = { headers, generation, name: found.name }
     const refusal = refusalOf(typeof access === "string" ? access : access(generation), call)
-    if (refusal !== undefined) return Effect.succeed(refusal)
-    const handler = methods[method === "HEAD" ? "GET" : method]
-    if (handler !== undefined) return handler(call)
-    const allowed = Object.keys(methods).flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name]))
-    return Effect.succeed(answers.wrongMethod(method, path, allowed))
+    return refusal === undefined ? handler(call) : { refusal }
   }
 
   return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, method, url }) =>
-    Effect.map(
-      Effect.suspend(() => answer(method, url, headers)),
-      HttpServerResponse.setHeaders(Dashboard.securityHeaders)
-    )
+    Effect.suspend(() => {
+      const id = requestIdOf(headers)
+      const path = pathOf(url)
+      const found = answer(method, path, headers)
+      const answered = "refusal" in found ? turnAway({ id, method, path, ...found }) : found
+      return Effect.map(answered, HttpServerResponse.setHeaders({ ...Dashboard.securityHeaders, "x-request-id": id }))
+    })
   )
 }

@@ -56,7 +56,7 @@ const invalid = (problems: ReadonlyArray<Problem>): LlmError =>
   })
 
 /** Header fields that belong to one hop, name a credential, or are written by the gateway itself. */
-const notForwarded = /^x-(api-key|request-id|real-ip|forwarded|stainless|litellm|switchyard|should-retry)/
+const notForwarded = /^x-(.*api-key$|request-id|real-ip|forwarded|stainless|litellm|switchyard|should-retry)/
 
 /** What the caller's headers add to the request that goes out. */
 const outgoingHeaders = (headers: IncomingHttpHeaders, rules: Requests): Record<string, string> | undefined => {

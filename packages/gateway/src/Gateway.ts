@@ -13,6 +13,7 @@ import * as RouterEvents from "@switchyard/router/RouterEvents"
 import { Clock, Context, Effect, Layer, type Scope } from "effect"
 import * as Completions from "./Completions.js"
 import * as ControlPlane from "./ControlPlane.js"
+import * as Cors from "./Cors.js"
 import type { Refusal } from "./ErrorBody.js"
 import * as EventLog from "./EventLog.js"
 import { defaultBodyBytes, type GatewayConfig, type Server as Settings } from "./GatewayConfig.js"
@@ -127,10 +128,11 @@ export const make = (
     const heartbeat = new Heartbeat()
     yield* heartbeat.run
     let phase: Server.Phase = "starting"
-    const openGuard = (headers: IncomingMessage["headers"]): Refusal | undefined =>
-      generations.current().keys.isOpen ? OpenAccess.check(headers) : undefined
-    const guard = ({ headers }: Pick<IncomingMessage, "headers">): Refusal | undefined =>
-      phase === "draining" ? draining : openGuard(headers)
+    const cors = Cors.make(settings.cors)
+    const openGuard = (headers: IncomingMessage["headers"], asked: OpenAccess.Asked): Refusal | undefined =>
+      generations.current().keys.isOpen ? OpenAccess.check(headers, asked) : undefined
+    const guard = ({ headers, method }: IncomingMessage): Refusal | undefined =>
+      phase === "draining" ? draining : openGuard(headers, { method, isNamed: cors?.names })
     const completions = Completions.make({
       generations,
       heartbeat,
@@ -147,6 +149,7 @@ export const make = (
       }
     })
     const tower = () => generations.current().tower
+    const onRefusal = (turnedAway: RequestLog.TurnedAway): void => log.turnedAway(turnedAway)
     const other = yield* NodeHttpServer.makeHandler(
       ControlPlane.make({
         generations,
@@ -157,7 +160,9 @@ export const make = (
           Effect.suspend(() => Metrics.expose(tower().state, metricOptions(generations.current()), accept)).pipe(
             Effect.provideService(MetricsSink, sink)
           ),
-        guard: (headers) => openGuard(headers) === undefined
+        guard: (headers, method, path) =>
+          openGuard(headers, { method, isNamed: path.startsWith("/admin/") ? undefined : cors?.names }) === undefined,
+        onRefusal
       })
     )
     const refuse = (why: ReadonlyArray<string>): Effect.Effect<void> =>
@@ -185,7 +190,7 @@ export const make = (
           })
         )
       )
-    const server = yield* Server.make(settings, { completions, other })
+    const server = yield* Server.make(settings, { completions, other, cors, onRefusal })
     phase = "ready"
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {

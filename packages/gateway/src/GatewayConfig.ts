@@ -10,6 +10,7 @@ import * as Router from "@switchyard/router/Router"
 import * as Strategies from "@switchyard/router/RoutingStrategy/Names"
 import { SpendLimit } from "@switchyard/router/SpendWindows"
 import { Either, Layer, Redacted, Schema } from "effect"
+import { originOf } from "./Cors.js"
 import { refusedKeys } from "./internal/priceFindings.js"
 
 /** A string of the file that nobody may read back. */
@@ -20,6 +21,12 @@ const secret = Schema.Union(Field.text, Schema.RedactedFromSelf(Schema.String)).
 
 /** Bytes of a request's body when nobody says otherwise: 32 MiB. */
 export const defaultBodyBytes = 32 * 1024 * 1024
+
+const origin = Schema.String.pipe(
+  Schema.filter((text) => text === "*" || originOf(text) !== undefined)
+).annotations({
+  message: () => ({ message: "an origin like https://app.example.com, or *", override: true })
+})
 
 /** How the server listens, and what it puts up with. */
 export const Server = Schema.Struct({
@@ -47,6 +54,11 @@ export const Server = Schema.Struct({
   stallTimeout: Schema.optional(Field.duration),
   /** How long calls in flight may go on after SIGTERM. Default 30 seconds. */
   drainTimeout: Schema.optional(Field.durationOrZero),
+  /**
+   * Origins whose pages may call the gateway from a browser, as one or a list: `https://app.example.com`, or `*` for any.
+   * They still need a key. Default none.
+   */
+  cors: Schema.optional(Schema.Union(origin, Schema.Array(origin))),
   /** Whether `/metrics` may be read by anybody (default), or with the master key only. */
   metricsKey: Schema.optional(Schema.Boolean),
   /** Whether `/metrics` can also answer in OpenMetrics, with exemplars; needs the package `prom-client`. Default false. */

@@ -3,6 +3,7 @@
  */
 import * as crypto from "node:crypto"
 import { Redacted } from "effect"
+import type { Refusal } from "./ErrorBody.js"
 import type { GatewayConfig, VirtualKey } from "./GatewayConfig.js"
 import { matchesName } from "./internal/namePattern.js"
 
@@ -79,13 +80,38 @@ export const make = (config: Pick<GatewayConfig, "keys" | "masterKey">): KeyRing
 
 const bearer = /^bearer +(\S.*)$/i
 
-/** The key in a request's headers: `Authorization: Bearer`, else `x-api-key`, else `api-key`. */
-export const keyOf = (
-  headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
-): string | undefined => {
+type Headers = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+
+/** Where clients put a key beside `Authorization`: Anthropic's, Azure's, Google's, and Azure's API management. */
+const plainHeaders = ["x-api-key", "api-key", "x-goog-api-key", "ocp-apim-subscription-key"] as const
+
+/** A key as it stands in a header; LiteLLM's clients write `Bearer` into headers of any name. */
+const plainKey = (value: Headers[string]): string | undefined =>
+  typeof value === "string" && value !== "" ? (bearer.exec(value)?.[1] ?? value).trim() : undefined
+
+/**
+ * The key in a request's headers: `x-litellm-api-key`, for those whose `Authorization` is another program's, else
+ * `Authorization: Bearer`, else `x-api-key`, `api-key`, `x-goog-api-key` or `Ocp-Apim-Subscription-Key`.
+ */
+export const keyOf = (headers: Headers): string | undefined => {
+  const first = plainKey(headers["x-litellm-api-key"])
+  if (first !== undefined) return first
   const { authorization } = headers
   const token = typeof authorization === "string" ? bearer.exec(authorization)?.[1] : undefined
   if (token !== undefined) return token.trim()
-  const plain = headers["x-api-key"] ?? headers["api-key"]
-  return typeof plain === "string" && plain !== "" ? plain : undefined
+  for (const name of plainHeaders) {
+    const key = plainKey(headers[name])
+    if (key !== undefined) return key
+  }
+  return undefined
 }
+
+/** Why a request with this key, or with none, is turned away. Clients know one code for both. */
+export const unknownKey = (key: string | undefined): Refusal => ({
+  status: 401,
+  code: "invalid_api_key",
+  message:
+    key === undefined
+      ? "You didn't provide an API key. Send it as `Authorization: Bearer KEY`."
+      : "Incorrect API key provided: it is not known here."
+})

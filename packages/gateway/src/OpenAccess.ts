@@ -24,11 +24,38 @@ const refusal = (what: string): Refusal => ({
   message: `no key is configured, so only programs of this machine are served: ${what}`
 })
 
-/** Why a request must not be served without a key; undefined when it may. */
-export const check = ({ host, origin }: IncomingHttpHeaders): Refusal | undefined => {
+const reading: ReadonlySet<string | undefined> = new Set([undefined, "GET", "HEAD", "OPTIONS"])
+
+/** Types of a body that a page may send anywhere without its browser asking first. */
+const unasked: ReadonlySet<string> = new Set([
+  "",
+  "text/plain",
+  "multipart/form-data",
+  "application/x-www-form-urlencoded"
+])
+
+const typeOf = (contentType: string | undefined): string => (contentType?.split(";", 1)[0] ?? "").trim().toLowerCase()
+
+/** What else is looked at. */
+export interface Asked {
+  readonly method?: string | undefined
+  /** Origins whose pages the configuration lets in. */
+  readonly isNamed?: ((origin: string) => boolean) | undefined
+}
+
+/**
+ * Why a request must not be served without a key; undefined when it may. A page of another local port may not send what its
+ * browser sends unasked.
+ */
+export const check = (headers: IncomingHttpHeaders, { isNamed, method }: Asked = {}): Refusal | undefined => {
+  const { host, origin } = headers
   const named = host === undefined ? undefined : hostOf(host)
   if (named === undefined || !isLoopback(named)) return refusal("the Host header names no loopback address")
-  if (origin === undefined) return undefined
+  if (origin === undefined || isNamed?.(origin) === true) return undefined
   const from = originHost(origin)
-  return from !== undefined && isLoopback(from) ? undefined : refusal("the Origin header names another site")
+  if (from === undefined || !isLoopback(from)) return refusal("the Origin header names another site")
+  const isOwn = origin.toLowerCase() === `http://${host}`.toLowerCase()
+  return isOwn || reading.has(method) || !unasked.has(typeOf(headers["content-type"]))
+    ? undefined
+    : refusal("a page of another local address must send JSON, as application/json")
 }

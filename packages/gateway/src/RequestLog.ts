@@ -8,6 +8,7 @@ import type { Events, RouterEvent } from "@switchyard/router/RouterEvents"
 import { uniform } from "@switchyard/router/RoutingStrategy"
 import { Cause, type Clock, Effect, FiberRef, HashSet, Inspectable, Logger, LogLevel, Option, type Scope } from "effect"
 import type { Ended } from "./Completions.js"
+import type { Refusal } from "./ErrorBody.js"
 import type { GatewayConfig } from "./GatewayConfig.js"
 import { LineGate, LogBuffer, type LogOutput } from "./internal/logBuffer.js"
 import { lineOf } from "./internal/logEvent.js"
@@ -20,12 +21,23 @@ export type { Level, LogOutput }
 /** What the log needs to know of a configuration: its settings, and the secrets that must not appear. */
 export type Source = Pick<GatewayConfig, "log"> & Parameters<typeof secretsOf>[0]
 
+/** A request that was turned away before anybody knew what it asks of a model. */
+export interface TurnedAway {
+  readonly id: string
+  readonly method: string
+  /** Without the query, which may hold a key. */
+  readonly path: string
+  readonly refusal: Refusal
+}
+
 /** Writes lines. Nothing here blocks or fails. */
 export interface RequestLog {
   /** Whether nothing is written at all. */
   readonly isOff: () => boolean
   /** Logs a request that is over. */
   readonly ended: (ended: Ended) => void
+  /** Logs a request that was turned away: one to an unknown endpoint, with a wrong method, or without a key. */
+  readonly turnedAway: (turnedAway: TurnedAway) => void
   /** Logs what is published to the events that come out, and passes it on. */
   readonly tap: (events: Events) => Events
   /** Logs a line of our own; secrets are taken out. */
@@ -44,6 +56,9 @@ const toldFor = 60_000
 
 /** Characters of one text of a line; longer ones are stacks and lists of problems. */
 const maxText = 8_000
+
+/** Characters of a path. */
+const maxPath = 500
 
 const ofLogLevel = (level: LogLevel.LogLevel): Level =>
   LogLevel.greaterThanEqual(level, LogLevel.Error)
@@ -108,6 +123,12 @@ class StreamLog implements RequestLog {
     const now = nowMs(this.clock)
     if (!this.admits(now)) return
     this.buffer.add(this.requestLine(ended, ending, now), true)
+  }
+
+  readonly turnedAway = ({ id, method, path, refusal }: TurnedAway): void => {
+    if (!this.writes("info") || !this.admits(nowMs(this.clock))) return
+    const { code, status } = refusal
+    this.note("info", "turned_away", { id, method, path: this.mode.scrubber.text(path, maxPath), status, code })
   }
 
   readonly tap = ({ isActive, publish, stream }: Events): Events => ({
@@ -257,6 +278,7 @@ const prettyOf = (key: string, value: Exclude<FieldValue, undefined>, text: (val
 export const silent: RequestLog = {
   isOff: () => true,
   ended: () => {},
+  turnedAway: () => {},
   tap: (events) => events,
   note: () => {},
   configure: () => {},

@@ -48,3 +48,14 @@ export const make = (
   if (cost !== undefined) headers["x-switchyard-cost-usd"] = cost.toFixed(9).replace(/\.?0+$/, "") || "0"
   return headers
 }
+
+/** Names of headers that a page of another origin may read, as `Access-Control-Expose-Headers` takes them. */
+export const exposed = [
+  "x-request-id",
+  "retry-after",
+  "retry-after-ms",
+  "x-should-retry",
+  ...["deployment", "group", "attempts", "fallback", "cooldowns", "cost-usd", "cache", "overhead-ms"].map(
+    (name) => `x-switchyard-${name}`
+  )
+].join(", ")

@@ -2,6 +2,7 @@
  * The HTTP server: Node's own, with bounds on what a client may send and how slowly, the hot endpoints on one path and
  * everything else on the other, and an end that lets calls in flight finish.
  */
+import { randomUUID } from "node:crypto"
 import {
   createServer,
   type IncomingMessage,
@@ -12,9 +13,15 @@ import {
 import type { AddressInfo, Socket } from "node:net"
 import { toMs } from "@switchyard/core/Time"
 import { Effect, Fiber, Schema, type Scope } from "effect"
-import { type Completions, operationOf, send } from "./Completions.js"
+import { type Completions, send } from "./Completions.js"
+import type { Cors } from "./Cors.js"
 import { answerRefusal, type Refusal } from "./ErrorBody.js"
 import { defaultBodyBytes, type Server as Settings } from "./GatewayConfig.js"
+import { framingRefusal, unknownExpectation } from "./internal/framing.js"
+import { answerHalfClosed } from "./internal/halfClosed.js"
+import { requestIdOf } from "./internal/requestId.js"
+import { pathOf, targetOf, toOrigin } from "./internal/requestPath.js"
+import type { TurnedAway } from "./RequestLog.js"
 
 /** The server could not listen. */
 export class ListenError extends Schema.TaggedError<ListenError>("@switchyard/gateway/ListenError")("ListenError", {
@@ -45,6 +52,10 @@ export interface Handlers {
   readonly completions: Completions
   /** Everything but the hot endpoints. */
   readonly other: (request: IncomingMessage, response: ServerResponse) => void
+  /** Which pages of other origins may call; undefined for none. */
+  readonly cors?: Cors | undefined
+  /** Told of requests that are turned away because they are no sound HTTP. */
+  readonly onRefusal: (turnedAway: TurnedAway) => void
 }
 
 /** A server that listens. */
@@ -69,35 +80,12 @@ const clientErrors: Readonly<Record<string, Refusal>> = {
 
 const malformed: Refusal = { status: 400, code: "bad_request", message: "the request is not valid HTTP" }
 
-const noHost: Refusal = { status: 400, code: "bad_request", message: "the request has no Host header" }
-
-const unknownExpectation: Refusal = {
-  status: 417,
-  code: "unknown_expectation",
-  message: "the only expectation that is known here is 100-continue"
-}
-
 /** Ms that a client has to close its side after such an answer. */
 const linger = 1_000
 
-/**
- * Whether an answer on the bare socket would be taken for the one that the client waits for: not while another one is on
- * its way, nor for a request that has got its answer already.
- */
-const mayAnswer = (latest: ServerResponse | undefined): boolean => {
-  if (latest === undefined) return true
-  // Without its socket it waits behind the answer to an earlier request, unless it is over.
-  if (latest.writableFinished) return latest.req.complete
-  return !latest.headersSent && latest.socket !== null
-}
-
-/** Answers on the bare socket what Node's parser gave up on. */
-const answerClientError = (error: NodeJS.ErrnoException, socket: Socket, latest: ServerResponse | undefined): void => {
-  if (!socket.writable || error.code === "ECONNRESET" || !mayAnswer(latest)) {
-    socket.destroy()
-    return
-  }
-  const { body, headers, status } = answerRefusal(clientErrors[error.code ?? ""] ?? malformed)
+/** Answers on the bare socket, whose parser gave up. */
+const answerSocket = (socket: Socket, refusal: Refusal): void => {
+  const { body, headers, status } = answerRefusal(refusal, { "x-request-id": randomUUID() })
   const lines = Object.entries({ ...headers, "content-length": Buffer.byteLength(body), connection: "close" })
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`
@@ -105,20 +93,44 @@ const answerClientError = (error: NodeJS.ErrnoException, socket: Socket, latest:
   socket.setTimeout(linger, () => socket.destroy())
 }
 
+/**
+ * Answers what Node's parser gave up on. The answer must not be taken for another request's: one that came before on this
+ * socket, and is whole, gets its own answer first, and then the socket closes.
+ */
+const answerClientError = (error: NodeJS.ErrnoException, socket: Socket, latest: ServerResponse | undefined): void => {
+  const refusal = clientErrors[error.code ?? ""] ?? malformed
+  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
+  if (latest === undefined || (latest.writableFinished && latest.req.complete)) return answerSocket(socket, refusal)
+  if (latest.headersSent) return void socket.destroy()
+  latest.shouldKeepAlive = false
+  // A request that is broken itself, behind others: its answer waits for theirs.
+  if (!latest.req.complete) {
+    if (latest.socket === null) send(latest, answerRefusal(refusal, { "x-request-id": randomUUID() }))
+    else answerSocket(socket, refusal)
+  }
+}
+
 const nodeServer = (settings: Settings, handlers: Handlers): NodeServer => {
-  const { completions, other } = handlers
+  const { completions, cors, onRefusal, other } = handlers
   const headersTimeout = toMs(settings.headersTimeout ?? "15 seconds")
   const requestTimeout = toMs(settings.requestTimeout ?? "60 seconds")
   const latest = new WeakMap<Socket, ServerResponse>()
+  const turnAway = (request: IncomingMessage, response: ServerResponse, refusal: Refusal): void => {
+    const { headers, method = "GET", url = "/" } = request
+    const id = requestIdOf(headers)
+    response.shouldKeepAlive = false
+    send(response, answerRefusal(refusal, { "x-request-id": id }))
+    onRefusal({ id, method, path: pathOf(url), refusal })
+  }
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     latest.set(request.socket, response)
-    if (request.headers.host === undefined && request.httpVersion === "1.1") {
-      response.shouldKeepAlive = false
-      return send(response, answerRefusal(noHost))
-    }
-    const operation = request.method === "POST" ? operationOf(request.url ?? "/") : undefined
-    if (operation === undefined) other(request, response)
-    else completions.handle(operation, request, response)
+    const refusal = framingRefusal(request)
+    if (refusal !== undefined) return turnAway(request, response, refusal)
+    if (request.url?.startsWith("/") === false) toOrigin(request)
+    if (cors?.answer(request, response) === true) return
+    const target = request.method === "POST" ? targetOf(request.url ?? "/") : undefined
+    if (target === undefined) other(request, response)
+    else completions.handle(target, request, response)
   }
   const server = createServer(
     {
@@ -143,9 +155,9 @@ const nodeServer = (settings: Settings, handlers: Handlers): NodeServer => {
   })
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
     latest.set(request.socket, response)
-    response.shouldKeepAlive = false
-    send(response, answerRefusal(unknownExpectation))
+    turnAway(request, response, unknownExpectation)
   })
+  answerHalfClosed(server)
   return server
 }
 

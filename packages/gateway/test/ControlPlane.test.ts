@@ -170,7 +170,7 @@ describe("ControlPlane: keys", () => {
           seen.push([status, json.error.code])
         }
         assert.deepStrictEqual(seen, [
-          [401, "missing_api_key"],
+          [401, "invalid_api_key"],
           [401, "invalid_api_key"],
           [403, "master_key_required"]
         ])

@@ -21,52 +21,39 @@ export const refuse = (
 const shorten = (path: string): string => (path.length > 200 ? `${path.slice(0, 199)}…` : path)
 
 /** There is nothing at this path. */
-export const unknownPath = (method: string, path: string): HttpServerResponse.HttpServerResponse =>
-  refuse({ status: 404, code: "unknown_url", message: `Unknown request URL: ${method} ${shorten(path)}` })
+export const unknownPath = (method: string, path: string): Refusal => ({
+  status: 404,
+  code: "unknown_url",
+  message: `Unknown request URL: ${method} ${shorten(path)}`
+})
 
 /** There is something at this path, but not with this method. */
-export const wrongMethod = (
-  method: string,
-  path: string,
-  allowed: ReadonlyArray<string>
-): HttpServerResponse.HttpServerResponse =>
-  refuse(
-    {
-      status: 405,
-      code: "method_not_allowed",
-      message: `Not allowed: ${method} ${shorten(path)}; allowed: ${allowed.join(", ")}`
-    },
-    { allow: allowed.join(", ") }
-  )
+export const wrongMethod = (method: string, path: string, allowed: string): Refusal => ({
+  status: 405,
+  code: "method_not_allowed",
+  message: `Not allowed: ${method} ${shorten(path)}; allowed: ${allowed}`
+})
 
 /** No model of that name for this caller: it does not learn whether there is one. */
-export const unknownModel = (id: string): HttpServerResponse.HttpServerResponse =>
-  refuse({
-    status: 404,
-    code: "model_not_found",
-    message: `The model '${shorten(id)}' does not exist or you do not have access to it.`,
-    param: "model"
-  })
-
-/** No key, or one that nobody knows. */
-export const unknownKey = (key: string | undefined): HttpServerResponse.HttpServerResponse =>
-  key === undefined
-    ? refuse({ status: 401, code: "missing_api_key", message: "No API key. Send it as `Authorization: Bearer KEY`." })
-    : refuse({ status: 401, code: "invalid_api_key", message: "Incorrect API key provided." })
+export const unknownModel = (id: string): Refusal => ({
+  status: 404,
+  code: "model_not_found",
+  message: `The model '${shorten(id)}' does not exist or you do not have access to it.`,
+  param: "model"
+})
 
 /** A key that may do other things. */
-export const notMaster = (hasMaster: boolean): HttpServerResponse.HttpServerResponse =>
-  refuse({
-    status: 403,
-    code: "master_key_required",
-    message: hasMaster
-      ? "This needs the master key."
-      : "This needs the master key, and the configuration has none: set `masterKey`."
-  })
+export const notMaster = (hasMaster: boolean): Refusal => ({
+  status: 403,
+  code: "master_key_required",
+  message: hasMaster
+    ? "This needs the master key."
+    : "This needs the master key, and the configuration has none: set `masterKey`."
+})
 
 /** A request that comes from a page, or to a name, that is not ours. */
-export const notHere: HttpServerResponse.HttpServerResponse = refuse({
+export const notHere: Refusal = {
   status: 403,
   code: "host_not_allowed",
   message: "Without a key only requests to localhost are served, and none that other sites' pages send."
-})
+}

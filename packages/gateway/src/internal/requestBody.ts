@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import type { Refusal } from "../ErrorBody.js"
+import { unpack, unpackerOf } from "./unpacking.js"
 
 /** The refusal of a body that is larger than `max` bytes. */
 export const tooLarge = (max: number): Refusal => ({
@@ -17,8 +18,13 @@ export const declaredLength = (request: IncomingMessage): number | undefined => 
   return value === undefined ? undefined : Number(value)
 }
 
+/** A mark that some programs of Windows put before every text in UTF-8. */
+const withoutMark = (bytes: Buffer): Buffer =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
+
 /**
- * Gives the bytes of a request to `done`, once, in the turn in which the last of them came; no fiber waits for them. What
+ * Gives the bytes of a request to `done`, once, in the turn in which the last of them came, or was unpacked; no fiber waits
+ * for them. Both what is sent and what it unpacks to is bounded by `max`. What
  * comes after the bound is read and dropped, so that the client gets to read the refusal; how long that may take is bounded
  * by the server's `requestTimeout`. A client that goes away is the server's to notice.
  */
@@ -42,7 +48,13 @@ export const readBody = (
   request.on("end", () => {
     if (isTooLarge) return
     const only = chunks[0]
-    done(Either.right(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size)))
+    const bytes = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size)
+    const encoding = request.headers["content-encoding"]
+    if (encoding === undefined) return done(Either.right(bytes))
+    const unpacker = unpackerOf(encoding)
+    if (Either.isLeft(unpacker)) return done(Either.left(unpacker.left))
+    if (unpacker.right === undefined) done(Either.right(bytes))
+    else unpack(unpacker.right, bytes, max, done)
   })
 }
 
@@ -71,7 +83,8 @@ const isDeeper = (root: JsonObject, max: number): boolean => {
 }
 
 /** The JSON object in a body, or what is wrong with it; never a quote from it. */
-export const parseBody = (bytes: Buffer, maxDepth: number): Either.Either<JsonObject, Refusal> => {
+export const parseBody = (sent: Buffer, maxDepth: number): Either.Either<JsonObject, Refusal> => {
+  const bytes = withoutMark(sent)
   if (bytes.length === 0) return bad("empty_body", "the request has no body; a JSON object is expected")
   if (!isUtf8(bytes)) return bad("invalid_utf8", "the request's body is not valid UTF-8")
   let value: unknown

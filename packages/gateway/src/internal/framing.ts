@@ -1,0 +1,39 @@
+import type { IncomingMessage } from "node:http"
+import type { Refusal } from "../ErrorBody.js"
+
+const noHost: Refusal = { status: 400, code: "bad_request", message: "the request has no Host header" }
+
+const twoHosts: Refusal = { status: 400, code: "bad_request", message: "the request has more than one Host header" }
+
+const unknownCoding: Refusal = {
+  status: 501,
+  code: "unsupported_transfer_encoding",
+  message: "the only transfer encoding that is known here is chunked"
+}
+
+/** An `Expect` header with a word that nobody knows. */
+export const unknownExpectation: Refusal = {
+  status: 417,
+  code: "unknown_expectation",
+  message: "the only expectation that is known here is 100-continue"
+}
+
+/** Node joins the names of most headers that come twice, but keeps only the first `Host`. */
+const hasTwoHosts = (raw: ReadonlyArray<string>): boolean => {
+  let found = false
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i]
+    if (name === undefined || name.length !== 4 || (name !== "host" && name.toLowerCase() !== "host")) continue
+    if (found) return true
+    found = true
+  }
+  return false
+}
+
+/** What is wrong with a request's framing that Node's parser lets through; undefined when nothing is. */
+export const framingRefusal = ({ headers, httpVersion, rawHeaders }: IncomingMessage): Refusal | undefined => {
+  if (headers.host === undefined && httpVersion === "1.1") return noHost
+  if (hasTwoHosts(rawHeaders)) return twoHosts
+  const coding = headers["transfer-encoding"]
+  return coding === undefined || coding.trim().toLowerCase() === "chunked" ? undefined : unknownCoding
+}
