@@ -4,6 +4,7 @@ import { writeOrCheck } from "./generated.mjs"
 
 const document = "docs/metrics.md"
 const { defaults, definitions } = await tsImport("../packages/router/src/Metrics.ts", import.meta.url)
+const { refusals } = await tsImport("../packages/gateway/src/internal/refusalCounter.ts", import.meta.url)
 
 const sections = [
   [
@@ -53,6 +54,14 @@ leave \`model\` or \`provider\` out (\`perModel\`, \`perProvider\`), and set buc
 watch.
 
 ${sections.map(sectionText).join("\n")}
+## The gateway
+
+What never reached the router, and so is in none of its metrics.
+
+| metric | type | labels | |
+|---|---|---|---|
+${row({ ...refusals, type: "counter", labels: ["code"] })}
+
 ## Buckets
 
 Upper bounds, in seconds and in tokens, where the options say nothing else.

@@ -19,6 +19,7 @@ import * as EventLog from "./EventLog.js"
 import { defaultBodyBytes, type GatewayConfig, type Server as Settings } from "./GatewayConfig.js"
 import * as Generations from "./Generations.js"
 import { Heartbeat } from "./internal/heartbeat.js"
+import { refusalCounter } from "./internal/refusalCounter.js"
 import * as OpenAccess from "./OpenAccess.js"
 import * as Problem from "./Problem.js"
 import * as RequestLog from "./RequestLog.js"
@@ -133,6 +134,7 @@ export const make = (
       generations.current().keys.isOpen ? OpenAccess.check(headers, asked) : undefined
     const guard = ({ headers, method }: IncomingMessage): Refusal | undefined =>
       phase === "draining" ? draining : openGuard(headers, { method, isNamed: cors?.names })
+    const countRefusal = refusalCounter(sink, () => generations.current().source.config.router.metrics)
     const completions = Completions.make({
       generations,
       heartbeat,
@@ -144,12 +146,16 @@ export const make = (
       bounds: boundsOf(settings),
       guard,
       onEnd: (ended) => {
+        if (ended.refusal !== undefined) countRefusal(ended.refusal.code)
         if (ended.journal !== undefined) eventLog.noteFailures(ended.journal)
         log.ended(ended)
       }
     })
     const tower = () => generations.current().tower
-    const onRefusal = (turnedAway: RequestLog.TurnedAway): void => log.turnedAway(turnedAway)
+    const onRefusal = (turnedAway: RequestLog.TurnedAway): void => {
+      countRefusal(turnedAway.refusal.code)
+      log.turnedAway(turnedAway)
+    }
     const other = yield* NodeHttpServer.makeHandler(
       ControlPlane.make({
         generations,

@@ -22,9 +22,7 @@ const secret = Schema.Union(Field.text, Schema.RedactedFromSelf(Schema.String)).
 /** Bytes of a request's body when nobody says otherwise: 32 MiB. */
 export const defaultBodyBytes = 32 * 1024 * 1024
 
-const origin = Schema.String.pipe(
-  Schema.filter((text) => text === "*" || originOf(text) !== undefined)
-).annotations({
+const origin = Schema.String.pipe(Schema.filter((text) => text === "*" || originOf(text) !== undefined)).annotations({
   message: () => ({ message: "an origin like https://app.example.com, or *", override: true })
 })
 

@@ -212,6 +212,39 @@ describe("a gateway's log", () => {
     })
   )
 
+  it.scopedLive(
+    "what is turned away before it is routed: a line, and a count by its code, whatever endpoint it asked for",
+    () =>
+      Effect.gen(function* () {
+        const { gateway, lineOf } = yield* setup({}, { metrics: { prefix: "strays", labels: { region: "eu" } } })
+        const stray = (method: string, path: string, key = masterKey) =>
+          Effect.promise(async () => {
+            const answer = await fetch(gateway.url + path, {
+              method,
+              headers: { ...bearer(key), "x-request-id": method + path }
+            })
+            await answer.text()
+            return answer.status
+          })
+        const cases = [
+          ["POST", "/v1/responses?key=secret", 404, "unknown_url", "/v1/responses"],
+          ["PUT", "/v1/chat/completions/", 405, "method_not_allowed", "/v1/chat/completions"],
+          ["GET", "/v1/models", 401, "invalid_api_key", "/v1/models", "wrong"],
+          ["GET", "/admin/config", 403, "master_key_required", "/admin/config", virtualKey]
+        ] as const
+        for (const [method, path, status, code, logged, key] of cases) {
+          assert.strictEqual(yield* stray(method, path, key), status)
+          const fields = { level: "info", event: "turned_away", method, path: logged, status, code }
+          assert.include(yield* lineOf(method + path), fields)
+        }
+        yield* post(gateway, "/v1/chat/completions", "{no json")
+        const metrics = yield* Effect.promise(async () => (await fetch(`${gateway.url}/metrics`)).text())
+        for (const code of [...cases.map(([, , , known]) => known), "invalid_json"]) {
+          assert.include(metrics, `strays_refusals_total{region="eu",code="${code}"} 1\n`)
+        }
+      })
+  )
+
   it.scopedLive("breakers and reloads; what a reload says of the log goes for it from then on", () =>
     Effect.gen(function* () {
       const { config, east, gateway, lineOf, lines } = yield* setup()

@@ -193,5 +193,7 @@ export const metricTable = {
 export const ownLabels: ReadonlySet<string> = new Set<string>([
   "le",
   "quantile",
+  // The gateway's.
+  "code",
   ...Object.values<Definition>(metricTable).flatMap(({ labels }) => labels)
 ])
