@@ -92,6 +92,13 @@ export const DeploymentConfig = Schema.Struct({
   onMalformedEvent: Schema.optional(
     Schema.Literal("cut", "skip").annotations({ message: () => ({ message: '"cut" or "skip"', override: true }) })
   ),
+  /**
+   * Whether parameters that the model's family is known to refuse are left out, for example `temperature` of a model that
+   * thinks. Default false: they go on, and the provider's error with them. A request may say otherwise.
+   */
+  dropParams: Schema.optional(Schema.Boolean),
+  /** Parameters that are always left out, also parts of them: `stream_options`, `tools[*].function.strict`. */
+  additionalDropParams: Schema.optional(Schema.Array(Field.text)),
   /** Payload fields that this deployment adds where the request does not set them, for example `temperature`. */
   defaults: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 })
@@ -138,6 +145,8 @@ export interface Deployment {
   readonly outputPrice: number | undefined
   readonly streamUsage: boolean
   readonly onMalformedEvent: "cut" | "skip" | undefined
+  readonly dropParams: boolean
+  readonly additionalDropParams: ReadonlyArray<string>
   readonly defaults: Readonly<Record<string, unknown>>
 }
 
@@ -175,8 +184,10 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   inputPrice: config.inputPrice,
   cachedInputPrice: config.cachedInputPrice,
   outputPrice: config.outputPrice,
-  streamUsage: config.streamUsage ?? true,
   onMalformedEvent: config.onMalformedEvent,
+  streamUsage: config.streamUsage ?? config.additionalDropParams?.includes("stream_options") !== true,
+  dropParams: config.dropParams ?? false,
+  additionalDropParams: config.additionalDropParams ?? [],
   defaults: config.defaults ?? {}
 })
 

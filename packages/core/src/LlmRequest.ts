@@ -77,6 +77,10 @@ export interface RequestOverrides {
    * for callers that are not trusted with more. Default false.
    */
   readonly lowerOnly?: boolean
+  /** Whether parameters that a model refuses are left out; beats the deployment's `dropParams`. */
+  readonly dropParams?: boolean
+  /** Parameters that are left out beside the deployment's own `additionalDropParams`. */
+  readonly additionalDropParams?: ReadonlyArray<string>
   readonly fault?: Fault
 }
 
@@ -250,6 +254,26 @@ export const decode = (
 export const maxOutputTokens = (request: LlmRequest): number | undefined => {
   const value = request.body.max_completion_tokens ?? request.body.max_tokens
   return typeof value === "number" && value >= 0 ? value : undefined
+}
+
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null
+
+/**
+ * Fields laid over a payload. The bound of the output has two names: whoever sets one of them replaces the other, so that
+ * two bounds never meet.
+ */
+export const overlay = (below: JsonObject, above: JsonObject): Record<string, unknown> => {
+  const merged: Record<string, unknown> = { ...below, ...above }
+  if (isGiven(below.max_tokens) && isGiven(above.max_completion_tokens) && !isGiven(above.max_tokens)) {
+    delete merged.max_tokens
+  } else if (
+    isGiven(below.max_completion_tokens) &&
+    isGiven(above.max_tokens) &&
+    !isGiven(above.max_completion_tokens)
+  ) {
+    delete merged.max_completion_tokens
+  }
+  return merged
 }
 
 /** The tools offered to the model. */

@@ -37,6 +37,8 @@ export const controls: ReadonlyArray<Control> = [
   { field: "mock_testing_content_policy_fallbacks", master: true },
   { field: "mock_testing_rate_limit_error", master: true },
   { field: "include_fallback_errors" },
+  { field: "drop_params" },
+  { field: "additional_drop_params" },
   { field: "litellm_metadata" }
 ]
 

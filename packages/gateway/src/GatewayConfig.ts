@@ -79,6 +79,8 @@ export const Requests = Schema.Struct({
   streamUsage: Schema.optional(Schema.Boolean),
   /** Whether the caller's own `x-` headers go on to the provider. Default false. */
   forwardHeaders: Schema.optional(Schema.Boolean),
+  /** Whether parameters that a model refuses are left out, where its deployment does not say. Default false. */
+  dropParams: Schema.optional(Schema.Boolean),
   /** Whether only requests that ask for it (`cache: {"use-cache": true}`) may be answered from the cache. Default false. */
   cacheOptIn: Schema.optional(Schema.Boolean)
 })
@@ -133,7 +135,7 @@ export const VirtualKey = Schema.Struct({
 export type VirtualKey = typeof VirtualKey.Type
 
 /** What holds for all deployments of a provider that do not set it themselves. */
-export const ProviderSettings = DeploymentConfig.pick("onMalformedEvent")
+export const ProviderSettings = DeploymentConfig.pick("onMalformedEvent", "dropParams", "additionalDropParams")
 /** What holds for all deployments of a provider that do not set it themselves. */
 export type ProviderSettings = typeof ProviderSettings.Type
 
@@ -234,6 +236,15 @@ const finished = (router: Router.Options, providers: Readonly<Record<string, Pro
   }))
 })
 
+/** A deployment's own word beats that for all of them. */
+const droppingParams = (router: Router.Options, dropParams: boolean | undefined): Router.Options =>
+  dropParams === undefined
+    ? router
+    : {
+        ...router,
+        deployments: router.deployments.map((entry) => ({ ...entry, dropParams: entry.dropParams ?? dropParams }))
+      }
+
 /**
  * Decodes settings: the router's options, `providers`, `server`, `requests`, `log`, `masterKey`, `keys` and `hiddenModels`, all in one
  * object. Fails with every problem at once. Keys come out redacted.
@@ -258,7 +269,7 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
   if (unpriced.length > 0) return Either.left(new ConfigError({ issues: unpriced }))
   const { right } = decoded
   return Either.right({
-    router: finished(router, right.providers ?? {}),
+    router: droppingParams(finished(router, right.providers ?? {}), right.requests?.dropParams),
     server: right.server ?? {},
     requests: right.requests ?? {},
     log: right.log ?? {},

@@ -150,6 +150,16 @@ const rows: ReadonlyArray<{
     overrides: { fault: { fail }, cache: { noCache: true, noStore: true }, cooldown: 0 }
   })),
   {
+    says: "drop_params",
+    body: { drop_params: true },
+    overrides: { dropParams: true, lowerOnly: true }
+  },
+  {
+    says: "additional_drop_params",
+    body: { additional_drop_params: ["user"] },
+    overrides: { additionalDropParams: ["user"], lowerOnly: true }
+  },
+  {
     says: "include_fallback_errors, which final errors do anyway",
     body: { include_fallback_errors: true },
     overrides: {}

@@ -55,6 +55,11 @@ const honoured: Readonly<Record<string, Sample>> = {
     { [`${first}.apiKey`]: "sk-eu" }
   ),
 
+  "litellm_params drop_params": sample(oneModel({ drop_params: true }), { [`${first}.dropParams`]: true }),
+  "litellm_params additional_drop_params": sample(oneModel({ additional_drop_params: ["user", "tools[*].strict"] }), {
+    [`${first}.additionalDropParams`]: ["user", "tools[*].strict"]
+  }),
+  "litellm_settings drop_params": sample(litellm({ drop_params: true }), { "requests.dropParams": true }),
   "model_list model_name": sample(oneModel({}), { [`${first}.group`]: "gpt" }),
   "model_list litellm_params": sample(oneModel({}), { [`${first}.model`]: "gpt-4o", [`${first}.provider`]: "openai" }),
   "model_list model_info": sample(info({ id: "one" }), { [`${first}.id`]: "one" }),

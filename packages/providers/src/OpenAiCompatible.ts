@@ -14,6 +14,7 @@ import { toMs } from "@switchyard/core/Time"
 import { type Clock, type Context, Effect, Layer, Schema } from "effect"
 import { Exchange, type ExchangeSettings } from "./internal/exchange.js"
 import { Lingering } from "./internal/lingering.js"
+import { ParameterBook, type Parameters } from "./internal/parameters.js"
 import { addsUsage, encode } from "./internal/payload.js"
 import { headersOf, type Target, type TargetProblem, targetOf } from "./internal/target.js"
 import { Transport, type TransportHandle, type TransportHandlers } from "./Transport.js"
@@ -57,13 +58,17 @@ const invalid = (attempt: Attempt, description: string): LlmError =>
     deployment: attempt.deployment
   })
 
-const encoded = (attempt: Attempt, asksForUsage: boolean): string | undefined => {
+const encoded = (attempt: Attempt, parameters: Parameters, asksForUsage: boolean): string | undefined => {
   try {
-    return encode(attempt, asksForUsage)
+    return encode(attempt, parameters, asksForUsage)
   } catch {
     return undefined
   }
 }
+
+/** Told once for each parameter of a model, so that nobody has to guess why it does nothing. */
+const tellDropped = ({ model, target }: Attempt, dropped: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.logInfo(`${target.id}: left out of requests for ${model} from now on: ${dropped.join(", ")}`)
 
 /** The service over a transport. */
 export const make = (transport: Context.Tag.Service<Transport>, options: Options = {}): Service.AttemptService => {
@@ -78,6 +83,7 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
   const targets = new WeakMap<Deployment, Target | TargetProblem>()
   /** Deployments that have refused to be asked for usage in a stream, and answer without that. */
   const refuseUsage = new WeakSet<Deployment>()
+  const book = new ParameterBook()
 
   const targetFor = (deployment: Deployment): Target | TargetProblem => {
     const known = targets.get(deployment)
@@ -95,7 +101,8 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
     if ("bad" in outgoing)
       return Effect.fail(invalid(attempt, `the header ${JSON.stringify(outgoing.bad)} cannot be sent`))
     const asksForUsage = !refuseUsage.has(attempt.target)
-    const body = encoded(attempt, asksForUsage)
+    const parameters = book.of(attempt)
+    const body = encoded(attempt, parameters, asksForUsage)
     if (body === undefined) return Effect.fail(invalid(attempt, "the request cannot be written as JSON"))
     const post = (body: string, handlers: TransportHandlers): TransportHandle =>
       transport.send(
@@ -112,15 +119,17 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
     const plainer =
       asksForUsage && addsUsage(attempt)
         ? {
-            send: (handlers: TransportHandlers) => post(encode(attempt, false), handlers),
+            send: (handlers: TransportHandlers) => post(encode(attempt, parameters, false), handlers),
             worked: () => void refuseUsage.add(attempt.target)
           }
         : undefined
-    return Effect.async<LlmResponse, LlmError>((resume) => {
+    const call = Effect.async<LlmResponse, LlmError>((resume) => {
       const exchange = new Exchange(settings, attempt, clock, outgoing.secrets, resume, plainer)
       exchange.runsOn(post(body, exchange))
       return Effect.sync(() => exchange.abort())
     })
+    const dropped = parameters.news()
+    return dropped.length === 0 ? call : Effect.zipRight(tellDropped(attempt, dropped), call)
   }
 
   return Service.expiring(Service.attempt((attempt) => Effect.clockWith((clock) => send(attempt, clock))))

@@ -6,7 +6,13 @@ import { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import { type FallbackKind, LlmError, type Reason } from "@switchyard/core/LlmError"
-import { estimateInputTokens, type FallbackTarget, inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
+import {
+  estimateInputTokens,
+  type FallbackTarget,
+  inForce,
+  type LlmRequest,
+  overlay
+} from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Route from "@switchyard/core/Route"
@@ -98,7 +104,7 @@ const isFiltered = (response: LlmResponse): boolean => {
 const requestFor = (request: LlmRequest, target: FallbackTarget, route: Route.Route): LlmRequest => ({
   ...request,
   model: target.model,
-  body: target.overrides === undefined ? request.body : { ...request.body, ...target.overrides },
+  body: target.overrides === undefined ? request.body : overlay(request.body, target.overrides),
   route
 })
 

@@ -192,6 +192,14 @@ export class ControlReader {
         return need(seconds(value), "a number of seconds of at least 0", (ms) => {
           overrides.cooldown = ms
         })
+      case "drop_params":
+        return need(boolean(value), "true or false", (drop) => {
+          overrides.dropParams = drop
+        })
+      case "additional_drop_params":
+        return need(texts(value), `a list of at most ${maxTags} names of parameters`, (names) => {
+          overrides.additionalDropParams = names
+        })
       case "cache":
         return this.readCache(name, value)
       case "litellm_metadata":

@@ -6,17 +6,22 @@ import { errorOf } from "@switchyard/core/ChatChunk"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { estimateInputTokens, type LlmRequest, type Operation } from "@switchyard/core/LlmRequest"
 import { estimate, inBody, type Usage } from "@switchyard/core/Usage"
+import type { Parameters } from "./parameters.js"
+
+const wantsNoOptions = ({ request, target }: Attempt): boolean =>
+  !target.streamUsage || request.overrides.additionalDropParams?.includes("stream_options") === true
 
 /**
- * The body as JSON: the deployment's defaults below the caller's own fields, the provider's model name, and usage asked
- * for in every stream, because budgets and limits need it; unless the provider is known to refuse that.
+ * The body as JSON: the deployment's defaults below the caller's own fields, in the model's words, the provider's model name,
+ * and usage asked for in every stream, because budgets and limits need it; unless the provider is known to refuse that.
  */
-export const encode = (attempt: Attempt, asksForUsage = true): string => {
-  const { model, request, target } = attempt
-  const body: Record<string, unknown> = { ...target.defaults, ...request.body, model }
+export const encode = (attempt: Attempt, parameters: Parameters, asksForUsage = true): string => {
+  const { model, request } = attempt
+  const body = parameters.bodyOf(request)
+  body.model = model
   if (request.stream) {
     body.stream = true
-    if (!target.streamUsage) body.stream_options = undefined
+    if (wantsNoOptions(attempt)) body.stream_options = undefined
     else if (asksForUsage) {
       body.stream_options = isJsonObject(body.stream_options)
         ? { ...body.stream_options, include_usage: true }
@@ -30,8 +35,9 @@ export const encode = (attempt: Attempt, asksForUsage = true): string => {
 }
 
 /** Whether `encode` asks for usage where nobody else has: then the request can be sent without that, too. */
-export const addsUsage = ({ request, target }: Attempt): boolean => {
-  if (!request.stream || !target.streamUsage) return false
+export const addsUsage = (attempt: Attempt): boolean => {
+  const { request, target } = attempt
+  if (!request.stream || wantsNoOptions(attempt)) return false
   const given = request.body.stream_options ?? target.defaults.stream_options
   return !isJsonObject(given) || given.include_usage !== true
 }

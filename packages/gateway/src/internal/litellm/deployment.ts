@@ -12,6 +12,7 @@ import {
   perMillion,
   seconds,
   type Tree,
+  toList,
   toNumber
 } from "./values.js"
 
@@ -125,6 +126,13 @@ const headers = (made: DeploymentDraft, params: Params, organization: Given | un
   }
 }
 
+/** LiteLLM's switch is on where anybody turns it on. */
+const dropping = (made: DeploymentDraft, params: Params): void => {
+  const given = params.get("drop_params")
+  if (isOn(given?.value)) made.put("dropParams", given, isOn)
+  made.put("additionalDropParams", params.get("additional_drop_params"), toList)
+}
+
 /** Fills in everything but what says where the deployment is. `own` are the headers that its provider wants. */
 export const fill = (
   draft: Draft,
@@ -143,6 +151,7 @@ export const fill = (
   made.put("region", firstOf(params.get("region_name"), params.get("aws_region_name"), params.get("vertex_location")))
   made.put("contextWindow", entry.info.get("max_input_tokens"), toNumber)
   if (info !== undefined && isTree(info.value)) capabilities(made, info.value, info.path)
+  dropping(made, params)
   const defaults = defaultsOf(params)
   if (Object.keys(defaults).length > 0) made.fields.defaults = defaults
 }

@@ -55,5 +55,7 @@ export const requestKeys: ReadonlyArray<Key> = [
   request.honoured("mock_response", master),
   request.honoured("mock_timeout", master),
   request.honoured("cache", "`no-cache`, `no-store`, `ttl`, and `use-cache` where the cache is off by default."),
+  request.honoured("drop_params", "Parameters that the model is known to refuse are left out, or not."),
+  request.honoured("additional_drop_params", "Names of parameters that are left out, beside the file's."),
   request.honoured("include_fallback_errors", "The attempts before the answer, with their errors.")
 ]

@@ -68,8 +68,8 @@ export const modelKeys: ReadonlyArray<Key> = [
   params.honoured("base_model", "Gives the public price where the deployment has none of its own."),
   params.warned("mock_response", "The provider is asked; only a request may ask for a mock, with the master key."),
   params.warned("silent_model", "Requests are not mirrored."),
-  params.warned("drop_params", "Parameters go to the provider as they come; one that it does not know is its error."),
-  params.warned("additional_drop_params", "Parameters go to the provider as they come."),
+  params.honoured("drop_params", "Parameters that the model's family is known to refuse are left out."),
+  params.honoured("additional_drop_params", "Always left out, also parts of them: `tools[*].function.strict`."),
   params.warned("configurable_clientside_auth_params", "A request may bring neither a key nor a base URL."),
   params.warned("use_in_pass_through", "There are no pass-through endpoints."),
   params.warned("merge_reasoning_content_in_choices", "Reasoning stays in its own field, as the provider sends it."),
@@ -81,7 +81,10 @@ export const modelKeys: ReadonlyArray<Key> = [
   ),
   params.honoured("extra_body", "Its fields are sent as parameters of the model."),
   params.honoured("temperature", "As any parameter of the model: sent where the request does not set it."),
-  params.honoured("max_tokens", "As any parameter of the model: sent where the request does not set it."),
+  params.honoured(
+    "max_tokens",
+    "As any parameter; sent as `max_completion_tokens` to models that want it, such as gpt-5, o1, o3 and o4."
+  ),
   params.warned("auto_router_config", "There is no semantic routing."),
   params.warned("auto_router_config_path", "There is no semantic routing."),
   params.warned("auto_router_default_model", "There is no semantic routing."),

@@ -21,7 +21,10 @@ export const proxyKeys: ReadonlyArray<Key> = [
   settings.honoured("request_timeout", "As `router_settings.timeout`, which wins."),
   settings.warned("cooldown_time", "LiteLLM reads it nowhere here: put it under `router_settings`."),
   settings.warned("num_retries_per_request", "A request has 8 attempts in all, over all groups."),
-  settings.warned("drop_params", "Parameters go to the provider as they come; one that it does not know is its error."),
+  settings.honoured(
+    "drop_params",
+    "Parameters that a model's family is known to refuse are left out, for every model."
+  ),
   settings.warned("modify_params", "Requests are never altered."),
   settings.honoured("cache", "Keeps whole answers; each caller has its own, unless `cache.shared` is set."),
   settings.honoured("cache_params", "See below."),

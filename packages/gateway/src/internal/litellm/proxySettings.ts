@@ -94,6 +94,8 @@ export const readProxySettings = (
   deployments: ReadonlyArray<Made>
 ): void => {
   callbacks(draft, globals)
+  const drop = globals.settings.get("drop_params")
+  if (isOn(drop?.value)) draft.set(["requests", "dropParams"], true, drop?.path ?? "")
   cache(draft, globals)
   probes(draft, globals, general, deployments)
   for (const [key, ours, convert] of plain) {
