@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Attempt } from "@switchyard/core/Attempt"
+import { Attempt } from "@switchyard/core/Attempt"
 import * as Deployment from "@switchyard/core/Deployment"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
+import { Slot } from "@switchyard/core/Slot"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
-import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Logger } from "effect"
 import { ParameterBook } from "../src/internal/parameters.js"
 import { encode } from "../src/internal/payload.js"
@@ -15,11 +15,8 @@ type Fields = Readonly<Record<string, unknown>>
 const deployment = (config: Config): Deployment.Deployment =>
   Deployment.make({ id: "d", group: "g", model: "m", ...config })
 
-const attempt = (target: Deployment.Deployment, request: LlmRequest.LlmRequest, model = target.model): Attempt => ({
-  ...StubLlm.attempt(request, StubLlm.slot("d"), 0),
-  target,
-  model
-})
+const attempt = (target: Deployment.Deployment, request: LlmRequest.LlmRequest, model?: string): Attempt =>
+  new Attempt(1, request, Slot.make(target), 0, false, false, model)
 
 /** What goes out, without what is always there. */
 const sent = (config: Config, fields: Fields, overrides: LlmRequest.RequestOverrides = {}, model?: string): Fields => {
