@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect } from "effect"
+import { bundled } from "../../scripts/bundled.js"
 
 interface Finished {
   readonly code: number
@@ -20,19 +21,22 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 
 /** Runs the CLI; the process is killed when the test is interrupted. */
 const demo = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}): Effect.Effect<Finished> =>
-  Effect.async((resume) => {
-    const node = ["--conditions=@switchyard/source", "--import", "tsx", "examples/cli/main.ts", ...args]
-    const child = execFile(
-      process.execPath,
-      node,
-      { cwd: root, env: { ...process.env, ...env, NO_COLOR: "1" }, maxBuffer: 2 ** 24 },
-      (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1
-        resume(Effect.succeed({ code, stdout, stderr }))
-      }
-    )
-    return Effect.sync(() => child.kill())
-  })
+  Effect.flatMap(
+    Effect.promise(() => bundled("examples/cli/main.ts")),
+    (program) =>
+      Effect.async((resume) => {
+        const child = execFile(
+          process.execPath,
+          [program, ...args],
+          { cwd: root, env: { ...process.env, ...env, NO_COLOR: "1" }, maxBuffer: 2 ** 24 },
+          (error, stdout, stderr) => {
+            const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1
+            resume(Effect.succeed({ code, stdout, stderr }))
+          }
+        )
+        return Effect.sync(() => child.kill())
+      })
+  )
 
 const configFile = (content: unknown) =>
   Effect.acquireRelease(

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, type Scope } from "effect"
+import { bundled } from "../../../../scripts/bundled.js"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
 
@@ -33,55 +34,57 @@ export const start = (
   env: Readonly<Record<string, string>> = {}
 ): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => {
-      const node = ["--conditions=@switchyard/source", "--import", "tsx", "packages/cli/src/main.ts", ...args]
-      const { SWITCHYARD_MASTER_KEY: _, ...inherited } = process.env
-      const child = spawn(process.execPath, node, { cwd: root, env: { ...inherited, ...env } })
-      let stdout = ""
-      let stderr = ""
-      const listeners = new Set<() => void>()
-      const tell = () => {
-        for (const listener of listeners) listener()
-      }
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        stdout += text
-        tell()
-      })
-      child.stderr.setEncoding("utf8").on("data", (text: string) => {
-        stderr += text
-        tell()
-      })
-      let ended: Finished | undefined
-      child.on("close", (code, signal) => {
-        ended = { code, signal, stdout, stderr }
-        tell()
-      })
-      const when = <A>(found: () => Effect.Effect<A> | undefined): Effect.Effect<A> =>
-        Effect.async((resume) => {
-          const look = () => {
-            const result = found()
-            if (result === undefined) return
-            listeners.delete(look)
-            resume(result)
-          }
-          listeners.add(look)
-          look()
-          return Effect.sync(() => listeners.delete(look))
+    Effect.map(
+      Effect.promise(() => bundled("packages/cli/src/main.ts")),
+      (program) => {
+        const { SWITCHYARD_MASTER_KEY: _, ...inherited } = process.env
+        const child = spawn(process.execPath, [program, ...args], { cwd: root, env: { ...inherited, ...env } })
+        let stdout = ""
+        let stderr = ""
+        const listeners = new Set<() => void>()
+        const tell = () => {
+          for (const listener of listeners) listener()
+        }
+        child.stdout.setEncoding("utf8").on("data", (text: string) => {
+          stdout += text
+          tell()
         })
-      return {
-        child,
-        stdout: () => stdout,
-        until: (pattern: RegExp) =>
-          when(() => {
-            const match = pattern.exec(stdout) ?? pattern.exec(stderr)
-            if (match !== null) return Effect.succeed(match)
-            return ended === undefined
-              ? undefined
-              : Effect.dieMessage(`it ended without ${pattern}:\n${stdout}\n${stderr}`)
-          }),
-        finished: when(() => (ended === undefined ? undefined : Effect.succeed(ended)))
+        child.stderr.setEncoding("utf8").on("data", (text: string) => {
+          stderr += text
+          tell()
+        })
+        let ended: Finished | undefined
+        child.on("close", (code, signal) => {
+          ended = { code, signal, stdout, stderr }
+          tell()
+        })
+        const when = <A>(found: () => Effect.Effect<A> | undefined): Effect.Effect<A> =>
+          Effect.async((resume) => {
+            const look = () => {
+              const result = found()
+              if (result === undefined) return
+              listeners.delete(look)
+              resume(result)
+            }
+            listeners.add(look)
+            look()
+            return Effect.sync(() => listeners.delete(look))
+          })
+        return {
+          child,
+          stdout: () => stdout,
+          until: (pattern: RegExp) =>
+            when(() => {
+              const match = pattern.exec(stdout) ?? pattern.exec(stderr)
+              if (match !== null) return Effect.succeed(match)
+              return ended === undefined
+                ? undefined
+                : Effect.dieMessage(`it ended without ${pattern}:\n${stdout}\n${stderr}`)
+            }),
+          finished: when(() => (ended === undefined ? undefined : Effect.succeed(ended)))
+        }
       }
-    }),
+    ),
     ({ child }) => Effect.sync(() => void child.kill("SIGKILL"))
   )
 
