@@ -26,9 +26,13 @@ const ofKeys = (keys: ReadonlyArray<Key>): ReadonlyArray<UnpricedBudgets.OtherBu
         ]
   )
 
-/** Warnings with the paths of the settings; none where `unknownPrice` refuses, for there they are errors, or assumes a price. */
+/** Warnings (notes, where a request's model decides) with the paths of the settings; none where `unknownPrice` refuses, for there they are errors, or assumes a price. */
 export const prices = (router: Router.Options, keys: ReadonlyArray<Key>): ReadonlyArray<Finding> =>
-  UnpricedBudgets.find(router, ofKeys(keys)).map(({ message, path }) => ({ severity: "warning", path, message }))
+  UnpricedBudgets.find(router, ofKeys(keys)).map(({ isOpen, message, path }) => ({
+    severity: isOpen ? "note" : "warning",
+    path,
+    message
+  }))
 
 /** What `unknownPrice: refuse` refuses of keys; the router refuses the rest. */
 export const refusedKeys = (router: Router.Options, keys: ReadonlyArray<Key>): ReadonlyArray<ConfigIssue> => {
