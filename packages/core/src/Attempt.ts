@@ -22,6 +22,8 @@ export class Attempt implements JournalEntry {
   private alternative: boolean | undefined
   /** Set by the Balancer when a local limit turned the attempt away. */
   rejected = false
+  /** Set by the Balancer when the request itself names the deployment, by its id or by what it is pinned to. */
+  named = false
   /** Ms that the transport may take to connect; set by the Timeouts layer, undefined without one. */
   connectTimeout: number | undefined
   /**

@@ -50,8 +50,11 @@ export interface RouteReport {
   /** The deployment that answered; undefined when none did. */
   readonly deployment: DeploymentId | undefined
   readonly provider: string | undefined
+  /** Whether the answer that was delivered came from another place than the one that was asked for. */
   readonly usedFallback: boolean
+  /** The kind of the chain that led to the answer. */
   readonly fallbackKind: FallbackKind | undefined
+  /** Every hop that was made, whether it helped or not. */
   readonly fallbacks: ReadonlyArray<FallbackHop>
   /** What the cache did; undefined when there is none, or the request went past it. */
   readonly cache: CacheAnswer | undefined
@@ -96,6 +99,8 @@ export class Journal {
   private streams: Array<{ readonly close: () => void }> | undefined
   private closedOnes: Set<DeploymentId> | undefined
   private turnedAway = 0
+  private kept: JournalEntry | undefined
+  private helped: FallbackHop | undefined
   /** Set by the Cache layer. */
   cache: CacheAnswer | undefined
 
@@ -135,6 +140,7 @@ export class Journal {
 
   /** The attempt that answered, or is about to; undefined when none did. */
   get answered(): JournalEntry | undefined {
+    if (this.kept !== undefined) return this.kept
     for (let i = this.written.length - 1; i >= 0; i--) {
       const entry = this.written[i]
       if (entry !== undefined && (entry.outcome === undefined || entry.outcome._tag === "Completed")) return entry
@@ -181,6 +187,20 @@ export class Journal {
     this.hops.push(hop)
   }
 
+  /**
+   * Notes that the answer came from the target of a hop, or, without one, from the group that was asked for. `kept` is its
+   * attempt where others answered after it. Only the Fallback layer does.
+   */
+  delivered(hop: FallbackHop | undefined, kept?: JournalEntry): void {
+    this.helped = hop
+    this.kept = kept
+  }
+
+  /** The hop whose target answered; undefined when the group that was asked for did, or nobody. */
+  get usedHop(): FallbackHop | undefined {
+    return this.helped
+  }
+
   /** A layer that makes a stream of its own hands it over, so that it is closed even if its response gets lost. */
   adopt(stream: { readonly close: () => void }): void {
     if (this.streams === undefined) this.streams = [stream]
@@ -211,8 +231,8 @@ export class Journal {
       group: answered?.group ?? lastHop?.to ?? this.requestedGroup,
       deployment: answered?.deployment,
       provider: answered?.provider,
-      usedFallback: lastHop !== undefined,
-      fallbackKind: lastHop?.kind,
+      usedFallback: this.helped !== undefined,
+      fallbackKind: this.helped?.kind,
       fallbacks: this.hops.slice(),
       cache: this.cache,
       attempts: this.attemptReports(),

@@ -57,6 +57,16 @@ export const Blocked = Schema.Struct({
 /** A deployment that could not be selected, and why. */
 export type Blocked = typeof Blocked.Type
 
+/** What a provider's Retry-After holds for the calls to come: its `kind`, and ms as the provider said them. */
+export interface Hold {
+  /** Only a 429 speaks of a `limit`; anything else is an `outage`. */
+  readonly kind: "limit" | "outage"
+  readonly duration: number
+}
+
+/** An answer that took longer than this many ms to say that time ran out is silence. */
+const quickAnswer = 10_000
+
 /** May the request be tried again: also on the `same` deployment (after a backoff), on an`other` one only, or `never`. */
 export type RetryRule = "same" | "other" | "never"
 /**
@@ -86,7 +96,7 @@ const row = (retry: RetryRule, breaker: BreakerRule, fallback: FallbackKind, htt
 const table: Record<Reason, Row> = {
   RateLimited: row("same", "counts", "rateLimit", 429, "rate_limit_exceeded"),
   QuotaExhausted: row("other", "trips", "rateLimit", 429, "upstream_quota"),
-  Timeout: row("other", "counts", "general", 504, "upstream_timeout"),
+  Timeout: row("same", "counts", "general", 504, "upstream_timeout"),
   Unavailable: row("same", "counts", "general", 503, "upstream_unavailable"),
   Authentication: row("other", "trips", "general", 502, "upstream_authentication"),
   ModelNotFound: row("other", "doubtful", "general", 502, "upstream_model_not_found"),
@@ -104,6 +114,17 @@ const table: Record<Reason, Row> = {
 /** Reasons of local limits, as `NoDeployment.blocked` names them. */
 const limitReasons: ReadonlySet<string> = new Set(["rpm", "tpm", "maxParallel", "spend", "queue", "retryAfter"])
 
+/** What a request itself asks for, as `NoDeployment.blocked` names what has it not. */
+const filterReasons: ReadonlySet<string> = new Set([
+  "pinned",
+  "region",
+  "requiredTags",
+  "excludedTags",
+  "tags",
+  "capabilities",
+  "contextWindow"
+])
+
 const fields = {
   reason: Reason,
   /** What happened, in our words; never a secret, never a prompt. */
@@ -114,6 +135,8 @@ const fields = {
   deployment: Schema.optional(Schema.String),
   /** Milliseconds after which it is worth trying again, from the provider's headers or the soonest local block. */
   retryAfter: Schema.optional(Schema.Number),
+  /** `Timeout` that a provider answered with: ms that it took to. */
+  elapsed: Schema.optional(Schema.Number),
   /** `Timeout`, and streams that died of one: which clock ran out. */
   phase: Schema.optional(TimeoutPhase),
   /**
@@ -173,7 +196,8 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
   get retry(): RetryRule {
     if (this.reason === "Timeout" && this.bound === "caller") return "never"
     const { retry } = table[this.reason]
-    return retry === "same" && (this.elsewhere === true || this.blames === "request") ? "other" : retry
+    const onlyElsewhere = this.isSilence || this.elsewhere === true || this.blames === "request"
+    return retry === "same" && onlyElsewhere ? "other" : retry
   }
 
   /** What the failure says about the deployment's health. */
@@ -190,9 +214,24 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
     return table[this.reason].fallback
   }
 
-  /** The deployment said nothing at all in time: it is not asked again within the request. */
+  /**
+   * The deployment said nothing at all in time: it is not asked again within the request. A 408 or 504 that came quickly is
+   * a word of some proxy, not silence; one that took more than 10 s, and a 524, is.
+   */
   get isSilence(): boolean {
-    return this.reason === "Timeout" && this.bound !== "caller"
+    const { bound, elapsed, reason, status } = this
+    if (status === 524) return reason === "Unavailable" || reason === "Timeout"
+    if (reason !== "Timeout" || bound === "caller") return false
+    return status === undefined || (elapsed !== undefined && elapsed > quickAnswer)
+  }
+
+  /** What the provider's Retry-After means to later calls; undefined without one, and on a plain 500, where it means nothing. */
+  get hold(): Hold | undefined {
+    const { reason, retryAfter, status } = this
+    if (retryAfter === undefined || !(retryAfter > 0) || status === 500) return undefined
+    if (reason === "Rejected" || this.blames === "request" || table[reason].retry === "never") return undefined
+    const isLimit = reason === "RateLimited" || (reason === "QuotaExhausted" && status === 429)
+    return { kind: isLimit ? "limit" : "outage", duration: retryAfter }
   }
 
   /** The HTTP status that a gateway answers with. */
@@ -220,6 +259,15 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
   get beforeDelivery(): LlmError {
     if (this.reason !== "StreamInterrupted") return this
     return this.with({ reason: this.interruptedBy ?? "Unavailable", interruptedBy: undefined })
+  }
+
+  /** `NoDeployment` only: nobody has what the request asks for, so waiting does not help. */
+  get blockedByFiltersOnly(): boolean {
+    return (
+      this.blocked !== undefined &&
+      this.blocked.length > 0 &&
+      this.blocked.every((block) => filterReasons.has(block.reason))
+    )
   }
 
   /** The same error with some fields replaced. */

@@ -18,12 +18,16 @@ export interface Busy {
   readonly until: number | undefined
 }
 
-/** Not usable: `reason` is `cooldown`, `retryAfter`, `unhealthy`, `isolated` or a layer's own word. */
+/** Not usable: `reason` is `cooldown`, `retryAfter`, `outage`, `unhealthy`, `isolated` or a layer's own word. */
 export interface Closed {
   readonly _tag: "Closed"
   readonly reason: string
   /** Monotonic ms when it opens again by itself; `undefined` when it does not. */
   readonly until: number | undefined
+  /** Monotonic ms from which nothing but failures keeps it closed: the last resort is asked from then, others at `until`. */
+  readonly forcible?: number
+  /** Monotonic ms that a provider's Retry-After named, where `forcible`, or else `until`, is later by chance alone. */
+  readonly named?: number
 }
 
 /** Ready to take a call. */

@@ -117,8 +117,9 @@ describe("Journal", () => {
     const report = request.route.journal.report()
     assert.isUndefined(report.deployment)
     assert.strictEqual(report.group, "other")
-    assert.isTrue(report.usedFallback)
-    assert.strictEqual(report.fallbackKind, "general")
+    assert.isFalse(report.usedFallback)
+    assert.isUndefined(report.fallbackKind)
+    assert.strictEqual(report.fallbacks.length, 1)
   })
 
   it("an abandoned hedge after the winner does not take its place", () => {

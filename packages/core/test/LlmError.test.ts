@@ -31,7 +31,17 @@ const rows: ReadonlyArray<Row> = [
     504,
     "upstream_timeout"
   ],
-  ["an upstream 504", error("Timeout", { status: 504 }), "other", "counts", "general", 504, "upstream_timeout"],
+  ["an upstream 504", error("Timeout", { status: 504 }), "same", "counts", "general", 504, "upstream_timeout"],
+  [
+    "an upstream 504 after long silence",
+    error("Timeout", { status: 504, elapsed: 10_001 }),
+    "other",
+    "counts",
+    "general",
+    504,
+    "upstream_timeout"
+  ],
+  ["an upstream 524", error("Unavailable", { status: 524 }), "other", "counts", "general", 502, "upstream_unavailable"],
   [
     "the caller's deadline",
     error("Timeout", { bound: "caller" }),
@@ -145,6 +155,15 @@ const rows: ReadonlyArray<Row> = [
     "no_deployment"
   ],
   [
+    "one limit, one told to wait by an outage",
+    error("NoDeployment", blocked("rpm", "outage")),
+    "never",
+    "neutral",
+    "general",
+    503,
+    "no_deployment"
+  ],
+  [
     "one limit, one filtered out",
     error("NoDeployment", blocked("rpm", "tags")),
     "never",
@@ -180,6 +199,32 @@ describe("LlmError", () => {
     assert.isTrue(error("Timeout").isSilence)
     assert.isFalse(error("Timeout", { bound: "caller" }).isSilence)
     assert.isFalse(error("Unavailable").isSilence)
+  })
+
+  it("a quick 408 or 504 of a proxy is no silence; one after 10 s is, and a 524 always", () => {
+    for (const status of [408, 504]) {
+      assert.isFalse(error("Timeout", { status }).isSilence)
+      assert.isFalse(error("Timeout", { status, elapsed: 10_000 }).isSilence)
+      assert.isTrue(error("Timeout", { status, elapsed: 10_001 }).isSilence)
+    }
+    assert.isTrue(error("Unavailable", { status: 524, elapsed: 3 }).isSilence)
+    assert.isFalse(error("Unavailable", { status: 520 }).isSilence)
+  })
+
+  it("only a 429's Retry-After is a limit, a 500's is nothing, any other an outage", () => {
+    const kindOf = (reason: LlmError.Reason, status?: number, retryAfter = 5) =>
+      error(reason, { retryAfter, ...(status === undefined ? {} : { status }) }).hold?.kind
+    assert.strictEqual(kindOf("RateLimited", 429), "limit")
+    assert.strictEqual(kindOf("RateLimited"), "limit", "an error event in a stream")
+    assert.strictEqual(kindOf("QuotaExhausted", 429), "limit")
+    for (const status of [502, 503, 504, 520, 529, 408, 425]) {
+      assert.strictEqual(kindOf(status === 504 ? "Timeout" : "Unavailable", status), "outage", `${status}`)
+    }
+    assert.strictEqual(kindOf("QuotaExhausted", 402), "outage")
+    for (const nothing of [kindOf("Unavailable", 500), kindOf("InvalidRequest", 400), kindOf("Unavailable", 503, 0)]) {
+      assert.isUndefined(nothing)
+    }
+    assert.isUndefined(kindOf("Rejected"), "our own limits say so in their status")
   })
 
   it("`with` replaces fields and keeps the others", () => {

@@ -85,7 +85,7 @@ const hostOf = (url: string | undefined): string | null =>
 const stateOf = ({ blockedBy, health, isolated }: Inspection, limit: Status): State => {
   if (isolated) return "isolated"
   if (blockedBy === "unhealthy") return "unhealthy"
-  if (blockedBy === "cooldown" || blockedBy === "retryAfter") return "cooldown"
+  if (blockedBy === "cooldown" || blockedBy === "retryAfter" || blockedBy === "outage") return "cooldown"
   if (health === "Degraded" || health === "Unhealthy" || health === "Cooldown") return "degraded"
   if (limit._tag !== "Open") return "limited"
   return health === "Unknown" ? "unknown" : "healthy"

@@ -67,6 +67,8 @@ export interface CompletionsDeps {
   readonly generations: Context.Tag.Service<Generations>
   readonly heartbeat: Heartbeat
   readonly clock: Clock.Clock
+  /** Uniform in [0, 1): callers who are told to wait don't come back all at once. */
+  readonly random: () => number
   readonly runtime: Runtime.Runtime<never>
   readonly bounds: Bounds
   /** Told of every request once it is over, those that were turned away at the door included. */
@@ -244,14 +246,14 @@ class Exchange implements Ended {
         journal === undefined
           ? { "x-request-id": this.id }
           : RoutingHeaders.make(this.id, journal, this.receivedAt, now)
-      send(this.response, answerError(error, headers))
+      send(this.response, answerError(error, headers, journal, this.deps.random))
     })
   }
 
   private refuse(refusal: Refusal): Effect.Effect<void> {
     return Effect.sync(() => {
       this.refusal = refusal
-      send(this.response, answerRefusal(refusal, { "x-request-id": this.id }))
+      send(this.response, answerRefusal(refusal, { "x-request-id": this.id }, this.deps.random))
     })
   }
 }
@@ -305,7 +307,7 @@ const onceOver = ({ socket }: IncomingMessage, response: ServerResponse, f: () =
 
 /** The endpoints. */
 export const make = (deps: CompletionsDeps): Completions => {
-  const { bounds, clock, generations, guard, onEnd, runtime } = deps
+  const { bounds, clock, generations, guard, onEnd, random, runtime } = deps
   const fork = Runtime.runFork(runtime)
   let inProgress = 0
 
@@ -320,7 +322,7 @@ export const make = (deps: CompletionsDeps): Completions => {
   const handle = (target: PathTarget, request: IncomingMessage, response: ServerResponse): void => {
     const refuse = (refusal: Refusal): void => {
       const id = requestIdOf(request.headers)
-      send(response, answerRefusal(refusal, { "x-request-id": id }))
+      send(response, answerRefusal(refusal, { "x-request-id": id }, random))
       onEnd(turnedAway(id, target.operation, refusal, nowMs(clock)))
     }
     const refusal = admit(request)

@@ -1,8 +1,10 @@
 /**
- * Errors as OpenAI's clients know them: a JSON body, an HTTP status, and headers that keep a client from multiplying the
- * attempts that the gateway has made already.
+ * Errors as OpenAI's clients know them: a JSON body, an HTTP status, and headers that say whether, and when, it is worth
+ * trying again, so that a client neither multiplies attempts that were made already nor gives up where waiting helps.
  */
+import type { Journal } from "@switchyard/core/Journal"
 import type { AttemptReport, LlmError } from "@switchyard/core/LlmError"
+import * as RetryAdvice from "./internal/retryAdvice.js"
 
 /** An answer that is no success. */
 export interface ErrorAnswer {
@@ -42,14 +44,6 @@ const types: Readonly<Record<number, string>> = {
 
 const typeOf = (status: number): string => types[status] ?? "server_error"
 
-const retryAfterHeaders = (retryAfter: number | undefined): Record<string, string> =>
-  retryAfter === undefined || !Number.isFinite(retryAfter)
-    ? {}
-    : {
-        "retry-after": String(Math.max(1, Math.ceil(retryAfter / 1000))),
-        "retry-after-ms": String(Math.ceil(retryAfter))
-      }
-
 /** Characters of a message: it may quote what the caller sent. */
 const maxMessage = 2_000
 
@@ -87,22 +81,25 @@ export const ofError = (error: LlmError): { readonly error: Readonly<Record<stri
   }
 })
 
-/** The whole answer to a failed request. */
-export const answerError = (error: LlmError, headers: Readonly<Record<string, string | number>> = {}): ErrorAnswer => ({
+const noSpread = (): number => 0
+
+/** The whole answer to a failed request. `random`, uniform in [0, 1), keeps callers from coming back all at once. */
+export const answerError = (
+  error: LlmError,
+  headers: Readonly<Record<string, string | number>> = {},
+  journal?: Journal,
+  random: () => number = noSpread
+): ErrorAnswer => ({
   status: error.httpStatus,
-  headers: {
-    ...headers,
-    "content-type": "application/json",
-    "x-should-retry": "false",
-    ...retryAfterHeaders(error.retryAfter)
-  },
+  headers: { ...headers, "content-type": "application/json", ...RetryAdvice.ofError(error, journal, random) },
   body: JSON.stringify(ofError(error))
 })
 
 /** The whole answer to a request that the gateway turns away. */
 export const answerRefusal = (
   refusal: Refusal,
-  headers: Readonly<Record<string, string | number>> = {}
+  headers: Readonly<Record<string, string | number>> = {},
+  random: () => number = noSpread
 ): ErrorAnswer => {
   const { code, message, param, retryAfter, status } = refusal
   return {
@@ -110,9 +107,8 @@ export const answerRefusal = (
     headers: {
       ...headers,
       "content-type": "application/json",
-      "x-should-retry": "false",
       ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
-      ...retryAfterHeaders(retryAfter)
+      ...RetryAdvice.ofRefusal(status, retryAfter, random)
     },
     body: JSON.stringify({ error: { message, type: typeOf(status), param: param ?? null, code } })
   }

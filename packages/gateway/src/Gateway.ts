@@ -10,6 +10,7 @@ import * as Transport from "@switchyard/providers/Transport"
 import * as Metrics from "@switchyard/router/Metrics"
 import { MetricsSink, type Sink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
+import { uniform } from "@switchyard/router/RoutingStrategy"
 import { Clock, Context, Effect, Layer, type Scope } from "effect"
 import * as Completions from "./Completions.js"
 import * as ControlPlane from "./ControlPlane.js"
@@ -139,6 +140,7 @@ export const make = (
       generations,
       heartbeat,
       clock: yield* Clock.clockWith(Effect.succeed),
+      random: yield* uniform,
       // Of all that is served only completions are traced.
       runtime: yield* exporting.tracer === undefined
         ? Effect.runtime<never>()

@@ -30,7 +30,7 @@ export const make = (
   receivedAt: number,
   now: number
 ): Record<string, string | number> => {
-  const { answered, cache, cost, entries, fallbacks } = journal
+  const { answered, cache, cost, entries, usedHop } = journal
   const headers: Record<string, string | number> = {
     "x-request-id": requestId,
     "x-switchyard-attempts": journal.spent,
@@ -42,8 +42,7 @@ export const make = (
     headers["x-switchyard-deployment"] = safe(from.deployment)
     headers["x-switchyard-group"] = safe(from.group)
   }
-  const hop = fallbacks[fallbacks.length - 1]
-  if (hop !== undefined) headers["x-switchyard-fallback"] = hop.kind
+  if (usedHop !== undefined) headers["x-switchyard-fallback"] = usedHop.kind
   if (cache !== undefined) headers["x-switchyard-cache"] = cache
   if (cost !== undefined) headers["x-switchyard-cost-usd"] = cost.toFixed(9).replace(/\.?0+$/, "") || "0"
   return headers

@@ -40,6 +40,8 @@ export interface ErrorAnswer extends Upstream {
   readonly json?: unknown
   /** The request that it answers: a "not found" may speak of something that only this request asked for. */
   readonly asked?: Asked
+  /** Ms from the request to this answer: a proxy's quick 504 is no silence. */
+  readonly elapsedMs?: number
   /** Wall time in ms (`Clock.currentTimeMillis`): dates in `retry-after` are relative to it. */
   readonly wallNowMs: number
 }
@@ -195,7 +197,13 @@ export const classify = (answer: ErrorAnswer): LlmError => {
     ...upstreamFields(answer),
     ...(told === undefined ? {} : { status: told }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
-    ...(verdict.reason === "Timeout" ? { phase: "total", bound: "deployment" } : {}),
+    ...(verdict.reason === "Timeout"
+      ? {
+          phase: "total",
+          bound: "deployment",
+          ...(answer.elapsedMs === undefined ? {} : { elapsed: answer.elapsedMs })
+        }
+      : {}),
     ...(detail.code === undefined ? {} : { code: kept(detail.code) }),
     ...(detail.type === undefined ? {} : { type: kept(detail.type) }),
     ...(detail.param === undefined ? {} : { param: kept(detail.param) }),

@@ -111,6 +111,7 @@ export const make =
         choice.forced,
         substitute(slot.deployment.model, resolved.captures)
       )
+      attempt.named = resolved.group.isById || request.demands.deployment === slot.id
       // A lost race for a limit is no failure: pick again without that deployment.
       return Effect.catchAll(run(attempt), (error) =>
         attempt.rejected

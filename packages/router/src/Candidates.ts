@@ -15,7 +15,14 @@ export interface Filter {
 }
 
 /** What a breaker says of itself, an operator's hand on it and failed health probes included. */
-const breakerReasons: ReadonlySet<string> = new Set(["cooldown", "probing", "retryAfter", "unhealthy", "isolated"])
+const breakerReasons: ReadonlySet<string> = new Set([
+  "cooldown",
+  "probing",
+  "retryAfter",
+  "outage",
+  "unhealthy",
+  "isolated"
+])
 
 /** Whether a breaker keeps the deployment from taking calls, and not a limit. */
 const isClosedByBreaker = (status: Status): boolean => status._tag !== "Open" && breakerReasons.has(status.reason)

@@ -54,7 +54,7 @@ export const Options = Schema.Struct({
   tripDuration: Schema.optional(Field.duration),
   /** The most that chance takes off a cooldown, as a share, so that deployments don't come back together. Default 0.2. */
   jitter: Schema.optional(Field.fraction),
-  /** The longest Retry-After that is obeyed. Default 60 s. */
+  /** The longest Retry-After that is obeyed; a plain 500's never is. Default 60 s. */
   maxRetryAfter: Schema.optional(Field.duration),
   /** The most that chance adds to a Retry-After, as a share. Default 0.1. */
   retryAfterJitter: Schema.optional(Field.fraction),
@@ -178,7 +178,9 @@ export const make = (deps: CooldownDeps, options: Options = {}): Service.Attempt
         return Service.bracket<Ticket>(
           (clock) => {
             const now = nowMs(clock)
-            const ticket = state.isIsolated(slot) ? undefined : breaker.admit(policy, now, attempt.forced)
+            const ticket = state.isIsolated(slot)
+              ? undefined
+              : breaker.admit(policy, now, attempt.forced, attempt.named)
             return ticket ?? turnedAway(slot.id, state.status(slot, now), now)
           },
           (ticket) =>
@@ -188,7 +190,8 @@ export const make = (deps: CooldownDeps, options: Options = {}): Service.Attempt
             if (outcome._tag === "Abandoned" || isNeutral(outcome.error, request)) return breaker.undecided(ticket)
             const { error } = outcome
             const now = nowMs(clock)
-            if (error.retryAfter !== undefined) breaker.retryAfter(error.retryAfter, policy, now)
+            const { hold } = error
+            if (hold !== undefined) breaker.retryAfter(hold.duration, policy, now, hold.kind)
             breaker.failed(ticket, error.reason, error.breaker === "trips", overridesOf(attempt, policy), policy, now)
           }
         )

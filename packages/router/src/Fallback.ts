@@ -4,6 +4,7 @@
  */
 import { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
+import type { FallbackHop, JournalEntry } from "@switchyard/core/Journal"
 import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import { type FallbackKind, LlmError, type Reason } from "@switchyard/core/LlmError"
 import {
@@ -57,6 +58,13 @@ interface Step {
   readonly deployment: string | undefined
 }
 
+/** An answer that a content filter stopped, whose attempt it was, and the hop that led there. */
+interface Filtered {
+  readonly response: LlmResponse
+  readonly attempt: JournalEntry | undefined
+  readonly hop: FallbackHop | undefined
+}
+
 /** One request's walk over the chains. */
 interface Walk {
   readonly request: LlmRequest
@@ -64,13 +72,15 @@ interface Walk {
   /** The error of the group that the caller asked for. */
   readonly primary: LlmError
   /** The first answer that a content filter stopped: better than an error when nothing else answers. */
-  filtered: LlmResponse | undefined
+  filtered: Filtered | undefined
   /** Targets to come, the next one last. */
   readonly pending: Array<Step>
   readonly visited: Places
   readonly names: Array<string>
   /** Tokens that the prompt is known to need more than; 0 while no window was too small. */
   needed: number
+  /** Ms after which the first of the places that said so may be asked again. */
+  soonest: number
 }
 
 /** Hops of a request when nobody says otherwise. */
@@ -140,6 +150,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
 
   /** Takes in a failure: its chain comes next, before the rest of the chain that led here. */
   const learn = (walk: Walk, target: FallbackTarget, error: LlmError): void => {
+    walk.soonest = Math.min(walk.soonest, error.retryAfter ?? Number.POSITIVE_INFINITY)
     if (error.reason === "ContextWindowExceeded" && !changesPrompt(target)) {
       const asked = error.deployment === undefined ? undefined : windowOf(registry, error.deployment)
       const refusing = asked ?? windowOf(registry, target.model) ?? 0
@@ -175,14 +186,29 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
     ])
   }
 
+  const deliver = (
+    { request }: Walk,
+    response: LlmResponse,
+    hop: FallbackHop | undefined,
+    kept?: JournalEntry
+  ): Service.Call => {
+    request.route.journal.delivered(hop, kept)
+    return Effect.succeed(response)
+  }
+
   const surface = (walk: Walk): Service.Call =>
     walk.filtered !== undefined
-      ? Effect.succeed(walk.filtered)
-      : Effect.fail(
-          walk.names.length > walk.request.route.visited.length + 1
-            ? walk.primary.with({ attempts: walk.request.route.journal.attemptReports() })
-            : walk.primary
-        )
+      ? deliver(walk, walk.filtered.response, walk.filtered.hop, walk.filtered.attempt)
+      : Effect.fail(finalError(walk))
+
+  /** The primary's error, with every attempt, and with the moment at which the first place that waits may be asked again. */
+  const finalError = ({ names, primary, request, soonest }: Walk): LlmError => {
+    if (names.length <= request.route.visited.length + 1) return primary
+    const attempts = request.route.journal.attemptReports()
+    return primary.retryAfter === undefined || primary.retryAfter <= soonest
+      ? primary.with({ attempts })
+      : primary.with({ attempts, retryAfter: soonest })
+  }
 
   const proceed = (walk: Walk): Service.Call =>
     Effect.clockWith((clock) => {
@@ -193,7 +219,8 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
       const step = takeNext(walk)
       if (step === undefined) return surface(walk)
       const { deployment, from, kind, reason, target } = step
-      journal.hop({ kind, from, to: target.model })
+      const hop = { kind, from, to: target.model }
+      journal.hop(hop)
       events?.publish({ _tag: "FallbackTaken", at: now, kind, from, to: target.model, deployment, reason }, request)
       walk.visited.add(target.model)
       walk.names.push(target.model)
@@ -207,11 +234,11 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
           const matters =
             kind === "contentPolicy" || walk.filtered !== undefined || plans.plan(request, target.model).contentPolicy
           if (matters && isFiltered(response)) {
-            walk.filtered ??= response
+            walk.filtered ??= { response, attempt: journal.answered, hop }
             learn(walk, target, violation(target.model))
             return proceed(walk)
           }
-          return Effect.succeed(response)
+          return deliver(walk, response, hop)
         }
       })
     })
@@ -220,7 +247,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
     next: Service.RequestService,
     request: LlmRequest,
     primary: LlmError,
-    filtered?: LlmResponse
+    filtered?: Filtered
   ): Service.Call =>
     Effect.suspend(() => {
       const names = [...request.route.visited, request.model]
@@ -232,7 +259,8 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
         pending: [],
         visited: new Places(registry),
         names,
-        needed: 0
+        needed: 0,
+        soonest: Number.POSITIVE_INFINITY
       }
       for (const name of names) walk.visited.add(name)
       learn(walk, { model: request.model }, primary)
@@ -254,7 +282,11 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
           onFailure: (error) => walkFrom(next, request, error),
           onSuccess: (response) =>
             isFiltered(response)
-              ? walkFrom(next, request, violation(request.model), response)
+              ? walkFrom(next, request, violation(request.model), {
+                  response,
+                  attempt: request.route.journal.answered,
+                  hop: undefined
+                })
               : Effect.succeed(response)
         })
       })

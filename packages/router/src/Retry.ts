@@ -38,15 +38,15 @@ export const Options = Schema.Struct({
   ...limits,
   /** The same for single model groups, by name. */
   groups: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Struct(limits) })),
-  /** Upper end of the first wait for the same deployment; the wait is drawn evenly from zero on. Default 500 ms. */
+  /** Upper end of the first wait for the same deployment; the wait is drawn evenly from its upper half. Default 500 ms. */
   baseDelay: Schema.optional(Field.duration),
   /** What the upper end is multiplied with for each further retry. Default 2. */
   factor: Schema.optional(Field.positive),
   /** Highest upper end. Default 8 seconds. */
   maxDelay: Schema.optional(Field.duration),
   /**
-   * Longest wait for a `Retry-After`, or for a closed deployment to open; what takes longer is left to the fallbacks.
-   * Default 3 seconds.
+   * Longest `Retry-After` that is waited for, as the provider named it (the wait itself is up to a fifth longer, by chance),
+   * and longest wait for a closed deployment to open; what takes longer is left to the fallbacks. Default 3 seconds.
    */
   maxRetryAfterWait: Schema.optional(Field.durationOrZero)
 })
@@ -63,6 +63,9 @@ export interface RetryDeps {
   readonly events?: Events
 }
 
+/** The most that chance adds to the wait for a Retry-After, as a share. */
+const waitJitter = 0.2
+
 /** Attempts in one group when nobody says otherwise. */
 export const defaultAttempts = 3
 
@@ -77,6 +80,10 @@ interface Tries {
   /** The latest error that came from a deployment. */
   upstream: LlmError | undefined
 }
+
+/** What a provider says of waiting when the request is at fault is nothing that a caller could use. */
+const isCallersFault = ({ deployment, reason, retryAfter }: LlmError): boolean =>
+  retryAfter !== undefined && deployment !== undefined && reason !== "NoDeployment" && reason !== "BudgetExceeded"
 
 /** A clock's timer may ring a little early; a deployment that is still closed then would end the request. */
 const sleepUntil = (clock: Clock.Clock, at: number): Effect.Effect<void> =>
@@ -119,7 +126,12 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
       : { ...request, route: { ...route, attemptBudget } }
   }
 
-  const backoff = (retry: number): number => random() * Math.min(maxDelay, baseDelay * factor ** retry)
+  /** Half of it is sure, so that a provider under pressure is never hammered. */
+  const backoff = (retry: number): number => (0.5 + random() / 2) * Math.min(maxDelay, baseDelay * factor ** retry)
+
+  /** Ms to wait for what opens in `opensIn` ms, where the provider named `namedIn`: callers don't come back all at once. */
+  const spread = (opensIn: number, namedIn: number): number =>
+    opensIn + random() * Math.max(0, namedIn * (1 + waitJitter) - opensIn)
 
   /** How long to wait, in ms, and the route then; undefined when nothing opens within the waits that are allowed. */
   const plan = (
@@ -131,30 +143,63 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
     const { route } = failures
     const same = backoff(retry)
     let wait = Number.POSITIVE_INFINITY
-    for (const { deployment, opensAt } of availability.openings({ ...tries.request, route }, now)) {
+    for (const { deployment, namedAt, opensAt } of availability.openings({ ...tries.request, route }, now)) {
       const failed = route.avoided.includes(deployment)
-      const opensIn = Math.max(opensAt, failures.held(deployment)) - now
+      const held = failures.held(deployment)
+      const opensIn = Math.max(opensAt, held) - now
       if (!failed && opensIn <= 0) return { wait: 0, route: failures.routeToOther() }
-      if (opensIn <= maxWait) wait = Math.min(wait, failed ? Math.max(opensIn, same) : opensIn)
+      const namedIn = Math.max(namedAt, held) - now
+      if (namedIn > maxWait) continue
+      const isNamed = namedAt < opensAt || held >= opensAt
+      const least = failed ? Math.max(opensIn, same) : opensIn
+      const by = isNamed ? Math.max(least, spread(opensIn, namedIn)) : least
+      wait = Math.min(wait, now + by < route.deadline ? by : least)
     }
     return now + wait < route.deadline ? { wait, route: failures.routeAt(now + wait) } : undefined
   }
+
+  /**
+   * The error that the caller gets: its `retryAfter` is when this router would ask the group again, and not what a provider
+   * said, which may be anything. Undefined when that is at once.
+   */
+  const told = (error: LlmError, failures: Failures, { request }: Tries, now: number): LlmError => {
+    let soonest = Number.POSITIVE_INFINITY
+    for (const { deployment, opensAt } of availability.openings(request, now)) {
+      soonest = Math.min(soonest, opensAt > now ? opensAt : failures.held(deployment))
+    }
+    const retryAfter = soonest > now && soonest < Number.POSITIVE_INFINITY ? soonest - now : undefined
+    return retryAfter === error.retryAfter ? error : error.with({ retryAfter })
+  }
+
+  /** Sleeps until a deployment is open: while this one waited, others may have been told to wait longer. */
+  const untilOpen = (tries: Tries, route: Route.Route, at: number, latest: number): Effect.Effect<void> =>
+    Effect.flatMap(sleepUntil(tries.clock, at), () => {
+      const now = nowMs(tries.clock)
+      let next = Number.POSITIVE_INFINITY
+      for (const { namedAt, opensAt } of availability.openings({ ...tries.request, route }, now)) {
+        if (opensAt <= now) return Effect.void
+        next = Math.min(next, now + spread(opensAt - now, namedAt - now))
+      }
+      return next <= latest && next < route.deadline ? untilOpen(tries, route, next, latest) : Effect.void
+    })
 
   const afterFailure = (tries: Tries, next: Service.RequestService, failure: LlmError): Service.Call => {
     const { clock, from, request, spent } = tries
     const error = failure.reason === "NoDeployment" ? (tries.upstream ?? failure) : failure
     // A refusal by the router itself names no deployment: there is nothing that another one would do better.
     if (error.retry === "never" || (error.reason === "Rejected" && error.deployment === undefined)) {
-      return Effect.fail(error)
+      return Effect.fail(isCallersFault(error) ? error.with({ retryAfter: undefined }) : error)
     }
     if (error.reason !== "Rejected") tries.upstream = error
     const now = nowMs(clock)
     const failures = new Failures(request, from, error, now)
     const used = Math.max(tries.made, request.route.journal.spent - spent)
     const retries = retriesAfter(tries, failures, error)
-    if (used > retries || Route.attemptsLeft(request.route) <= 0) return Effect.fail(error)
-    const planned = plan(tries, failures, used - 1, now)
-    if (planned === undefined || now >= request.route.deadline || !budget.withdraw(now)) return Effect.fail(error)
+    const isSpent = used > retries || Route.attemptsLeft(request.route) <= 0
+    const planned = isSpent ? undefined : plan(tries, failures, used - 1, now)
+    if (planned === undefined || now >= request.route.deadline || !budget.withdraw(now)) {
+      return Effect.fail(told(error, failures, tries, now))
+    }
     const { route, wait } = planned
     const { latest } = failures
     events?.publish(
@@ -170,7 +215,7 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
     )
     tries.made++
     const again = Effect.suspend(() => attempt(tries, next, bounded(request, route, spent, retries)))
-    return wait > 0 ? Effect.zipRight(sleepUntil(clock, now + wait), again) : again
+    return wait > 0 ? Effect.zipRight(untilOpen(tries, route, now + wait, now + wait + maxWait), again) : again
   }
 
   const attempt = (tries: Tries, next: Service.RequestService, request: LlmRequest): Service.Call =>

@@ -126,6 +126,34 @@ describe("filters", () => {
       assert.deepStrictEqual(used(), ["paid", "both", "paid", "paid"])
     })
   )
+  it.effect("required tags alone, and excluding the default ones, match what they say", () =>
+    Effect.gen(function* () {
+      const group = [
+        { id: "a", tags: ["x", "eu"] },
+        { id: "b", tags: ["y"] },
+        { id: "c", tags: ["default"] },
+        { id: "n" }
+      ]
+      const reached = (demands: NonNullable<LlmRequest.RequestOptions["demands"]>) =>
+        Effect.gen(function* () {
+          const { service, statuses, used } = setup(group)
+          for (let i = 0; i < group.length; i++) {
+            yield* Effect.ignore(LlmService.complete(service, chat({ demands })))
+            for (const id of used()) statuses.set(id, busy("rpm"))
+          }
+          return used().join("")
+        })
+      assert.strictEqual(yield* reached({ requiredTags: ["y"] }), "b")
+      assert.strictEqual(yield* reached({ requiredTags: ["x", "eu"] }), "a")
+      assert.strictEqual(yield* reached({ requiredTags: ["default"] }), "c")
+      assert.strictEqual(yield* reached({ requiredTags: ["nobody"] }), "")
+      assert.strictEqual(yield* reached({ excludedTags: ["default"] }), "abn")
+      assert.strictEqual(yield* reached({ excludedTags: ["default", "x"] }), "bn")
+      assert.strictEqual(yield* reached({ excludedTags: ["x"] }), "c", "still without tags: the default ones")
+      assert.strictEqual(yield* reached({ requiredTags: ["x"], excludedTags: ["eu"] }), "")
+      assert.strictEqual(yield* reached({}), "c")
+    })
+  )
   it.effect("untagged requests and unknown tags go to the deployments tagged default", () =>
     Effect.gen(function* () {
       const { service, used } = setup([
@@ -156,7 +184,7 @@ describe("filters", () => {
       ])
       statuses.set("a", closed("isolated"))
       const error = yield* failure(service, chat({ tags: ["paid"] }))
-      assert.deepStrictEqual(blocks(error), ["a:isolated", "b:tags"])
+      assert.deepStrictEqual(blocks(error), ["a:isolated"])
       assert.deepStrictEqual(used(), [])
     })
   )
@@ -206,9 +234,121 @@ describe("filters", () => {
       statuses.set("b", closed("isolated"))
       const error = yield* failure(service, chat({ demands: { deployment: "b" } }))
       assert.deepStrictEqual(used(), ["b"])
-      assert.deepStrictEqual(blocks(error), ["a:pinned", "b:isolated"])
+      assert.deepStrictEqual(blocks(error), ["b:isolated"])
     })
   )
+})
+
+describe("what the request's own filters ruled out is not among the blocks", () => {
+  const used = busy("rpm", 60_000)
+  const long = { messages: [{ role: "user", content: "word ".repeat(10_000) }] }
+  const cases: ReadonlyArray<
+    readonly [
+      title: string,
+      entries: ReadonlyArray<Entry>,
+      options: LlmRequest.RequestOptions,
+      body: object,
+      status: Status,
+      expected: string
+    ]
+  > = [
+    [
+      "tags",
+      [
+        { id: "a", tags: ["x"] },
+        { id: "b", tags: ["y"] }
+      ],
+      { tags: ["x"] },
+      {},
+      used,
+      "429 rateLimit a:rpm"
+    ],
+    [
+      "region",
+      [
+        { id: "a", region: "eu" },
+        { id: "b", region: "us" }
+      ],
+      { demands: { region: "eu" } },
+      {},
+      used,
+      "429 rateLimit a:rpm"
+    ],
+    [
+      "the context window",
+      [
+        { id: "a", contextWindow: 100_000 },
+        { id: "b", contextWindow: 100 }
+      ],
+      {},
+      long,
+      used,
+      "429 rateLimit a:rpm"
+    ],
+    [
+      "capabilities",
+      [
+        { id: "a", capabilities: ["vision"] },
+        { id: "b", capabilities: [] }
+      ],
+      { demands: { capabilities: ["vision"] } },
+      {},
+      used,
+      "429 rateLimit a:rpm"
+    ],
+    [
+      "excluded tags",
+      [{ id: "a" }, { id: "b", tags: ["y"] }],
+      { demands: { excludedTags: ["y"] } },
+      {},
+      closed("retryAfter", 5_000),
+      "429 rateLimit a:retryAfter"
+    ],
+    ["a pin", [{ id: "a" }, { id: "b" }], { demands: { deployment: "a" as never } }, {}, used, "429 rateLimit a:rpm"],
+    [
+      "tags, before a window that is too small for the one that is left",
+      [
+        { id: "a", tags: ["x"], contextWindow: 1_000 },
+        { id: "b", tags: ["y"], contextWindow: 100_000 }
+      ],
+      { tags: ["x"] },
+      long,
+      open,
+      "400 contextWindow a:contextWindow"
+    ],
+    [
+      "a window, and what is left is out: no limit",
+      [
+        { id: "a", contextWindow: 100_000 },
+        { id: "b", contextWindow: 100 }
+      ],
+      {},
+      long,
+      closed("outage", 5_000),
+      "503 general a:outage"
+    ],
+    [
+      "everybody: the filter that left nobody says so",
+      [
+        { id: "a", tags: ["x"], region: "us" },
+        { id: "b", tags: ["x"], region: "eu" }
+      ],
+      { tags: ["x"], demands: { region: "asia" } },
+      {},
+      open,
+      "503 general a:region,b:region"
+    ]
+  ]
+  for (const [title, entries, options, body, status, expected] of cases) {
+    it.effect(`${title}: ${expected}`, () =>
+      Effect.gen(function* () {
+        const { service, statuses } = setup(entries)
+        statuses.set("a", status)
+        const error = yield* failure(service, chat(options, body))
+        assert.strictEqual(`${error.httpStatus} ${error.fallback} ${blocks(error)}`, expected)
+      })
+    )
+  }
 })
 
 describe("nothing open", () => {

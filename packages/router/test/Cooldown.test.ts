@@ -67,8 +67,11 @@ const setup = (options: Cooldown.Options = {}, random: () => number = () => 0) =
     })
   const times = (n: number, reply: StubLlm.Reply, options: SendOptions = {}) =>
     Effect.repeatN(after(reply, options), n - 1)
-  const status = (of: Slot = slot): Effect.Effect<Status> =>
+  const detailed = (of: Slot = slot): Effect.Effect<Status> =>
     Effect.map(TestClock.currentTimeMillis, (now) => service.status(of, request({}), now))
+  /** Without what only the last resort and retries go by. */
+  const status = (of: Slot = slot): Effect.Effect<Status> =>
+    Effect.map(detailed(of), (told) => (told._tag === "Closed" ? closed(told.reason, told.until) : told))
   const inspect = (of: Slot = slot) => Effect.map(TestClock.currentTimeMillis, (now) => state.inspect(of, now))
   const isOpen = (of: Slot = slot) => Effect.map(status(of), (answer) => answer._tag === "Open")
   /** Trips the breaker of the slot, and goes to the end of that cooldown. */
@@ -78,7 +81,7 @@ const setup = (options: Cooldown.Options = {}, random: () => number = () => 0) =
     assert.isDefined(until)
     yield* TestClock.setTime(until ?? 0)
   })
-  return { after, attempts, events, inspect, isOpen, send, service, slot, state, status, stub, times, trial }
+  return { after, attempts, detailed, events, inspect, isOpen, send, service, slot, state, status, stub, times, trial }
 }
 
 const tags = (events: ReadonlyArray<RouterEvent>) => events.map((event) => event._tag)
@@ -582,7 +585,7 @@ describe("Retry-After", () => {
       assert.deepStrictEqual(yield* status(), closed("cooldown", 5000))
       yield* TestClock.adjust(3000)
       yield* after(fails("Unavailable", { retryAfter: 30_000 }))
-      assert.deepStrictEqual(yield* status(), closed("retryAfter", 35_000))
+      assert.deepStrictEqual(yield* status(), closed("outage", 35_000))
       yield* TestClock.adjust(29_999)
       assert.isFalse(yield* isOpen())
       yield* TestClock.adjust(1)

@@ -40,6 +40,9 @@ const one = (group: string, more: Partial<DeploymentConfig> = {}): DeploymentCon
 
 const groups = ["a", "b", "c", "d", "e"].map((group) => one(group))
 
+/** The same, each with its group's name as its id. */
+const ids = groups.map((config) => ({ ...config, id: config.group }))
+
 /** The layer over one stub that answers by model name. */
 const setup = ({ aliases = {}, deployments = groups, replies = {}, ...options }: Setup) => {
   const stub = StubLlm.make((call) => replies[call.request.model] ?? { text: `from ${call.request.model}` })
@@ -358,6 +361,40 @@ describe("content policy", () => {
       })
       assert.strictEqual(yield* text(service, chat()), "first")
       assert.deepStrictEqual(asked(), ["a", "b", "c"])
+    })
+  )
+  it.effect("a filtered answer that is kept is reported as the answer of who gave it, not as a fallback's", () =>
+    Effect.gen(function* () {
+      const told = (setup: Setup) =>
+        Effect.map(LlmService.complete(balanced({ ...setup, deployments: ids }).service, chat()), ({ journal }) => {
+          const { deployment, fallbackKind, group, usedFallback } = journal.report()
+          return `${deployment} of ${group}, ${usedFallback} ${fallbackKind}`
+        })
+      const contentPolicy = { a: ["b", "c"], b: ["c"] }
+      const first = { ...filtered, text: "first" }
+      for (const replies of [
+        { a: first, b: filtered, c: down },
+        { a: first, b: down, c: down },
+        { a: first, b: filtered, c: filtered }
+      ]) {
+        assert.strictEqual(yield* told({ chains: { contentPolicy }, replies }), "a of a, false undefined")
+      }
+      const chains = { general: { a: ["b"] }, contentPolicy: { b: ["c"] } }
+      assert.strictEqual(yield* told({ chains, replies: { a: down, b: first, c: down } }), "b of b, true general")
+      assert.strictEqual(yield* told({ chains, replies: { a: down, b: first } }), "c of c, true contentPolicy")
+    })
+  )
+  it.effect("where nobody answered, the report says that no fallback did", () =>
+    Effect.gen(function* () {
+      const { service } = balanced({
+        deployments: ids,
+        chains: { general: { a: ["b"] } },
+        replies: { a: down, b: down }
+      })
+      const request = chat()
+      yield* Effect.flip(service.call(request))
+      const { fallbacks, usedFallback } = request.route.journal.report()
+      assert.deepStrictEqual([usedFallback, fallbacks.length], [false, 1])
     })
   )
   it.effect("a filtered answer at a hop moves on along its own chain", () =>

@@ -255,7 +255,7 @@ describe("which deployment", () => {
         return id === "a" ? fails("Authentication") : {}
       })
       const { availability, balancer, events, used } = made
-      const blind = { openings: () => [{ deployment: "b" as never, opensAt: 0 }] }
+      const blind = { openings: () => [{ deployment: "b" as never, opensAt: 0, namedAt: 0 }] }
       assert.isAbove(availability.openings(chat(), 0).length, 0)
       const service = Retry.make({ availability: blind, budget: RetryBudget.unlimited, events, random: () => 0 })(
         balancer
@@ -269,8 +269,8 @@ describe("which deployment", () => {
       const { delays, send } = setup(["a", "b"], (id, nth) =>
         id === "b" ? fails("Rejected", { deployment: "b" }) : nth === 0 ? fails("Unavailable") : {}
       )
-      assert.strictEqual(yield* send(), "aba ok 500")
-      assert.deepStrictEqual(delays(), [0, 500])
+      assert.strictEqual(yield* send(), "aba ok 750")
+      assert.deepStrictEqual(delays(), [0, 750])
     })
   )
   it.effect("a refusal by the router's own queue is not retried", () =>
@@ -295,7 +295,7 @@ describe("which deployment", () => {
         made.statuses.set("a", closed("cooldown", 60_000))
         return nth === 0 ? fails("Unavailable") : {}
       })
-      assert.strictEqual(yield* made.send(), "aa ok 250")
+      assert.strictEqual(yield* made.send(), "aa ok 375")
     })
   )
 })
@@ -305,17 +305,18 @@ describe("the wait", () => {
     Effect.gen(function* () {
       const script = (_: string, nth: number) => (nth === 0 ? fails("RateLimited") : {})
       assert.strictEqual(yield* setup(["a", "b"], (id) => (id === "a" ? fails("RateLimited") : {})).send(), "ab ok 0")
-      assert.strictEqual(yield* setup(["a"], script).send(), "aa ok 250")
+      assert.strictEqual(yield* setup(["a"], script).send(), "aa ok 375")
     })
   )
-  it.effect("grows from 500 ms by a factor of 2 to 8 s, fully jittered, and not after the last failure", () =>
+  it.effect("grows from 500 ms by a factor of 2 to 8 s, half of it jittered, and not after the last failure", () =>
     Effect.gen(function* () {
       const options = { attempts: 8 }
       const { delays, send } = setup(["a"], always(fails("Unavailable")), { options, random: () => 1 })
       assert.strictEqual(yield* send(), `aaaaaaaa Unavailable ${500 + 1000 + 2000 + 4000 + 8000 * 3}`)
       assert.deepStrictEqual(delays(), [500, 1000, 2000, 4000, 8000, 8000, 8000])
       const none = setup(["a"], always(fails("Unavailable")), { options, random: () => 0 })
-      assert.strictEqual(yield* none.send(), "aaaaaaaa Unavailable 0")
+      assert.strictEqual(yield* none.send(), "aaaaaaaa Unavailable 15750")
+      assert.deepStrictEqual(none.delays(), [250, 500, 1000, 2000, 4000, 4000, 4000])
     })
   )
   it.effect("takes other figures", () =>
@@ -326,15 +327,21 @@ describe("the wait", () => {
       assert.deepStrictEqual(delays(), [100, 300, 500])
     })
   )
-  it.effect("is at least Retry-After, exactly", () =>
+  it.effect("is at least Retry-After, and up to a fifth longer", () =>
     Effect.gen(function* () {
       for (const [reason, status] of [
         ["RateLimited", 429],
         ["Unavailable", 529],
         ["Unavailable", 503]
       ] as const) {
-        const { send } = setup(["a"], (_, nth) => (nth === 0 ? fails(reason, { status, retryAfter: 2_345 }) : {}))
-        assert.strictEqual(yield* send(), "aa ok 2345")
+        for (const [random, waited] of [
+          [0, 2_000],
+          [0.5, 2_200],
+          [1, 2_400]
+        ] as const) {
+          const script = (_: string, nth: number) => (nth === 0 ? fails(reason, { status, retryAfter: 2_000 }) : {})
+          assert.strictEqual(yield* setup(["a"], script, { random: () => random }).send(), `aa ok ${waited}`)
+        }
       }
     })
   )
@@ -343,7 +350,7 @@ describe("the wait", () => {
       const { send } = setup(["a"], (_, nth) =>
         nth === 0 ? fails("Unavailable", { status: 500, retryAfter: 2_345 }) : {}
       )
-      assert.strictEqual(yield* send(), "aa ok 250")
+      assert.strictEqual(yield* send(), "aa ok 375")
     })
   )
   it.effect("follows the latest error's Retry-After, not the first one's", () =>
@@ -352,10 +359,10 @@ describe("the wait", () => {
       const { delays, send } = setup(
         ["a"],
         (_, nth) => (nth < 3 ? fails("RateLimited", after[nth] === undefined ? {} : { retryAfter: after[nth] }) : {}),
-        { options: { attempts: 4 }, random: () => 0.01 }
+        { options: { attempts: 4 }, random: () => 0 }
       )
       assert.match(yield* send(), /^aaaa ok/)
-      assert.deepStrictEqual(delays(), [2_000, 700, 20])
+      assert.deepStrictEqual(delays(), [2_000, 700, 1_000])
     })
   )
   it.effect("longer than 3 s for a Retry-After is left to the fallbacks", () =>
@@ -363,7 +370,8 @@ describe("the wait", () => {
       const script = always(fails("RateLimited", { retryAfter: 3_001 }))
       assert.strictEqual(yield* setup(["a"], script).send(), "a RateLimited 0")
       const patient = setup(["a"], (_, nth) => (nth === 0 ? fails("RateLimited", { retryAfter: 3_001 }) : {}), {
-        options: { maxRetryAfterWait: "5 seconds" }
+        options: { maxRetryAfterWait: "5 seconds" },
+        random: () => 0
       })
       assert.strictEqual(yield* patient.send(), "aa ok 3001")
       const never = setup(["a"], always(fails("RateLimited", { retryAfter: 1 })), { options: { maxRetryAfterWait: 0 } })
@@ -373,7 +381,8 @@ describe("the wait", () => {
   it.effect("for a Retry-After is never longer than 60 s", () =>
     Effect.gen(function* () {
       const { send } = setup(["a"], (_, nth) => (nth === 0 ? fails("RateLimited", { retryAfter: 9e6 }) : {}), {
-        options: { maxRetryAfterWait: "2 minutes" }
+        options: { maxRetryAfterWait: "2 minutes" },
+        random: () => 0
       })
       assert.strictEqual(yield* send(), "aa ok 60000")
     })
@@ -385,7 +394,7 @@ describe("the wait", () => {
         (id, nth) => (nth > 0 ? {} : id === "a" ? fails("RateLimited", { retryAfter: 60_000 }) : fails("Unavailable")),
         { options: { attempts: 3 } }
       )
-      assert.strictEqual(yield* send(), "abb ok 500")
+      assert.strictEqual(yield* send(), "abb ok 750")
     })
   )
   it.effect("lasts until the status opens", () =>
@@ -460,7 +469,7 @@ describe("the wait", () => {
       const { published, send } = setup(["a"], (_, nth) => (nth === 0 ? fails("RateLimited") : {}))
       yield* send()
       assert.deepStrictEqual(published, [
-        { _tag: "Retried", at: 0, group: "m", deployment: "a", reason: "RateLimited", delay: 250 }
+        { _tag: "Retried", at: 0, group: "m", deployment: "a", reason: "RateLimited", delay: 375 }
       ])
     })
   )

@@ -382,6 +382,7 @@ export class Exchange implements TransportHandlers {
       body,
       json,
       asked: { model: this.attempt.model, body: this.attempt.request.body },
+      elapsedMs: nowMs(this.clock) - this.attempt.startedAt,
       wallNowMs: this.clock.unsafeCurrentTimeMillis()
     })
   }

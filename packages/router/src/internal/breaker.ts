@@ -62,7 +62,7 @@ export interface BreakerView {
   readonly deployment: string
   readonly health: HealthStatus
   readonly circuit: "closed" | "open" | "halfOpen"
-  /** Why it takes no calls (`isolated`, `unhealthy`, `retryAfter`, `cooldown`, `probing`); undefined when it takes them. */
+  /** Why it takes no calls (`isolated`, `unhealthy`, `outage`, `retryAfter`, `cooldown`, `probing`); undefined when it takes them. */
   readonly blockedBy: string | undefined
   /** Monotonic ms when it takes calls again by itself; undefined when it takes them, or nobody knows. */
   readonly until: number | undefined
@@ -84,12 +84,22 @@ const minRamp = 0.1
 const probing = busy("probing")
 const unhealthy = closed("unhealthy")
 
-const ticket = (epoch: number, onTrial: boolean, permit: boolean): Ticket => ({
+const ticket = (epoch: number, onTrial: boolean, permit: boolean, decided = false): Ticket => ({
   epoch,
   onTrial,
   permit,
-  decided: false
+  decided
 })
+
+/** A provider's wish to be left alone: until when, in its own words and with what chance added. Monotonic ms. */
+interface Hold {
+  readonly named: number
+  readonly until: number
+}
+
+const none: Hold = { named: Number.NEGATIVE_INFINITY, until: Number.NEGATIVE_INFINITY }
+
+const later = (a: Hold, b: Hold): Hold => (b.until > a.until ? b : a)
 
 /** The counts so far, over the length that the policy says now. */
 const windowOf = (known: RateWindow | undefined, { window }: Policy): RateWindow =>
@@ -101,9 +111,13 @@ export class Breaker {
   private health: HealthStatus = "Unknown"
   private ordinary = ticket(0, false, false)
   private openUntil = Number.NEGATIVE_INFINITY
-  private notBefore = Number.NEGATIVE_INFINITY
+  private limit: Hold = none
+  private outage: Hold = none
+  /** The end of both. */
+  private notBefore = none.until
   private cooling: Closed = closed("cooldown")
   private waiting: Closed = closed("retryAfter")
+  private out: Closed = closed("outage")
   private unhealthyBy: string | undefined
   private openedBy: string | undefined
   private trips = 0
@@ -127,7 +141,7 @@ export class Breaker {
   /** Whether a call would be admitted: a plain read that changes nothing and allocates nothing. */
   status(now: number): Status {
     if (this.unhealthyBy !== undefined) return unhealthy
-    if (now < this.notBefore) return this.waiting
+    if (now < this.notBefore) return now < this.outage.until ? this.out : this.waiting
     if (this.circuit === "closed") return open
     if (this.circuit === "open") return now < this.openUntil ? this.cooling : open
     return this.inUse < this.permits ? open : probing
@@ -135,19 +149,20 @@ export class Breaker {
 
   /**
    * Lets a call in, or not. `forced` passes a cooldown and a half-open state without a permit, never a Retry-After or a
-   * failed health probe. Who is let in hands the ticket to `succeeded`, `failed` or `undecided` when the call is over.
+   * failed health probe; `named` says that it was for a call that asked for this deployment, whose success then is no news
+   * to others. Who is let in hands the ticket to `succeeded`, `failed` or `undecided` when the call is over.
    */
-  admit(policy: Policy, now: number, forced: boolean): Ticket | undefined {
+  admit(policy: Policy, now: number, forced: boolean, named = false): Ticket | undefined {
     if (this.unhealthyBy !== undefined || now < this.notBefore) return undefined
     if (this.circuit === "closed") return this.ordinary
     if (this.circuit === "open") {
-      if (now < this.openUntil) return forced ? ticket(this.epoch, true, false) : undefined
+      if (now < this.openUntil) return forced ? ticket(this.epoch, true, false, named) : undefined
       this.enterHalfOpen(policy, now)
     }
     const permit = this.inUse < this.permits
     if (!permit && !forced) return undefined
     if (permit) this.inUse++
-    return ticket(this.epoch, true, permit)
+    return ticket(this.epoch, true, permit, !permit && named)
   }
 
   /** A call succeeded; one on trial may say so at its first content, and its end is then no news. */
@@ -196,12 +211,17 @@ export class Breaker {
     this.concludes(by)
   }
 
-  /** The provider asked to be left alone for `wait` ms. The flag is only ever extended, and no state changes with it. */
-  retryAfter(wait: number, policy: Policy, now: number): void {
+  /**
+   * The provider asked to be left alone for `wait` ms: because of a limit, or because it is out. Each flag is only ever
+   * extended, and no state changes with it.
+   */
+  retryAfter(wait: number, policy: Policy, now: number, kind: "limit" | "outage" = "limit"): void {
     if (!(wait > 0)) return
-    const until = now + Math.min(wait, policy.maxRetryAfter) * (1 + policy.retryAfterJitter * this.random())
-    if (until <= this.notBefore) return
-    this.notBefore = until
+    const asked = Math.min(wait, policy.maxRetryAfter)
+    const hold = { named: now + asked, until: now + asked * (1 + policy.retryAfterJitter * this.random()) }
+    if (kind === "limit") this.limit = later(this.limit, hold)
+    else this.outage = later(this.outage, hold)
+    this.notBefore = later(this.limit, this.outage).until
     this.makeStatuses()
   }
 
@@ -213,7 +233,9 @@ export class Breaker {
 
   /** Closes it by hand, with a clean record: cooldown and Retry-After are forgotten, a failed health probe is not. */
   reset(now: number): void {
-    this.notBefore = Number.NEGATIVE_INFINITY
+    this.limit = none
+    this.outage = none
+    this.notBefore = none.until
     this.consecutiveFailures = 0
     this.forgetCounts()
     if (this.circuit !== "closed") this.close(now)
@@ -375,12 +397,17 @@ export class Breaker {
     this.publish({ _tag: "CooldownClosed", at: now, deployment: this.deployment })
   }
 
-  /** A Retry-After that stands beside a longer cooldown reads as closed until both are over. */
+  /** A Retry-After that stands beside a longer cooldown reads as closed until both are over, but for the last resort. */
   private makeStatuses(): void {
+    const { named, until } = later(this.limit, this.outage)
+    const isLonger = this.circuit === "open" && this.openUntil > until
     this.cooling = closed("cooldown", this.openUntil)
-    this.waiting = closed(
-      "retryAfter",
-      this.circuit === "open" ? Math.max(this.notBefore, this.openUntil) : this.notBefore
-    )
+    const held = (reason: string): Closed => ({
+      ...closed(reason, isLonger ? this.openUntil : until),
+      named,
+      ...(isLonger ? { forcible: until } : {})
+    })
+    this.waiting = held("retryAfter")
+    this.out = held("outage")
   }
 }

@@ -7,9 +7,9 @@ import * as Route from "@switchyard/core/Route"
 /** A provider's wish is honoured up to here, in ms; the breaker caps it alike. */
 const longestRetryAfter = 60_000
 
-/** How long the provider asks to be left alone, in ms. On a plain 500 the header has no meaning. */
-const retryAfterOf = (error: LlmError): number =>
-  error.retryAfter === undefined || error.status === 500 ? 0 : Math.min(error.retryAfter, longestRetryAfter)
+/** How long the provider asks to be left alone, in ms. */
+const retryAfterOf = ({ hold }: LlmError): number =>
+  hold === undefined ? 0 : Math.min(hold.duration, longestRetryAfter)
 
 /** What the failed attempts of one group tell about the next one. */
 export class Failures {

@@ -24,21 +24,41 @@ const neededCapabilities = (request: LlmRequest): ReadonlyArray<string> => {
   return needed
 }
 
+const isDefault = ({ tags }: Deployment): boolean => tags.includes("default")
+
+const bears = (required: ReadonlyArray<string>) => {
+  return ({ tags }: Deployment): boolean => required.every((tag) => tags.includes(tag))
+}
+
+const bearsNone = (excluded: ReadonlyArray<string>) => {
+  return ({ tags }: Deployment): boolean => !excluded.some((tag) => tags.includes(tag))
+}
+
+/** Of a request without tags: the `default` ones, unless it requires others, or excludes those. */
+const untaggedFilter = ({ demands }: LlmRequest, group: Group): Filter | undefined => {
+  const { excludedTags = [], requiredTags = [] } = demands
+  if (!group.declares.defaultTag || requiredTags.length > 0) return undefined
+  const allowed = bearsNone(excludedTags)
+  const someLeft =
+    excludedTags.length === 0 ||
+    group.tiers.some((tier) => tier.some(({ deployment }) => isDefault(deployment) && allowed(deployment)))
+  return someLeft ? filter("tags", isDefault) : undefined
+}
+
 /**
  * Tags, as users of LiteLLM know them: a request with tags goes to deployments that bear one of them (or all), else to
- * those tagged `default`; one without goes to the `default` ones where there are any, else anywhere.
+ * those tagged `default`; one without goes to the `default` ones where there are any, else anywhere. Tags that a request
+ * requires or excludes, and nothing more, mean what they say.
  */
 const tagFilter = (request: LlmRequest, group: Group): Filter | undefined => {
   const { tags } = request
-  if (tags.length === 0) {
-    return group.declares.defaultTag ? filter("tags", (deployment) => deployment.tags.includes("default")) : undefined
-  }
+  if (tags.length === 0) return untaggedFilter(request, group)
   const matches =
     request.demands.tagMatch === "all"
       ? (deployment: Deployment) => tags.every((tag) => deployment.tags.includes(tag))
       : (deployment: Deployment) => tags.some((tag) => deployment.tags.includes(tag))
   const someMatch = group.declares.tags && group.tiers.some((tier) => tier.some((slot) => matches(slot.deployment)))
-  return filter("tags", someMatch ? matches : (deployment) => deployment.tags.includes("default"))
+  return filter("tags", someMatch ? matches : isDefault)
 }
 
 const capabilityFilter = (request: LlmRequest): Filter | undefined => {
@@ -61,10 +81,10 @@ export const requestFilters = (request: LlmRequest, group: Group): ReadonlyArray
   if (deployment !== undefined) add(filter("pinned", ({ id }) => id === deployment))
   if (region !== undefined) add(filter("region", (candidate) => candidate.region === region))
   if (requiredTags !== undefined && requiredTags.length > 0) {
-    add(filter("requiredTags", ({ tags }) => requiredTags.every((tag) => tags.includes(tag))))
+    add(filter("requiredTags", bears(requiredTags)))
   }
   if (excludedTags !== undefined && excludedTags.length > 0) {
-    add(filter("excludedTags", ({ tags }) => !excludedTags.some((tag) => tags.includes(tag))))
+    add(filter("excludedTags", bearsNone(excludedTags)))
   }
   add(tagFilter(request, group))
   if (group.declares.capabilities) add(capabilityFilter(request))

@@ -5,6 +5,8 @@ export interface Group {
   readonly name: string
   readonly tiers: ReadonlyArray<ReadonlyArray<Slot>>
   readonly size: number
+  /** One deployment of a group, named by its id. */
+  readonly isById: boolean
   /** What members say about themselves, so that a filter which cannot matter is not even built. */
   readonly declares: {
     readonly tags: boolean
@@ -34,7 +36,7 @@ export interface Trace {
 export const maxAliasHops = 16
 
 /** Splits slots into tiers by `order`. */
-const toGroup = (name: string, slots: ReadonlyArray<Slot>): Group => {
+const toGroup = (name: string, slots: ReadonlyArray<Slot>, isById = false): Group => {
   const tiers = new Map<number, Array<Slot>>()
   for (const slot of slots) {
     const order = slot.deployment.order ?? Number.POSITIVE_INFINITY
@@ -46,6 +48,7 @@ const toGroup = (name: string, slots: ReadonlyArray<Slot>): Group => {
     name,
     tiers: [...tiers.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, tier]) => tier),
     size: slots.length,
+    isById,
     declares: {
       tags: slots.some(({ deployment }) => deployment.tags.length > 0),
       defaultTag: slots.some(({ deployment }) => deployment.tags.includes("default")),
@@ -126,7 +129,7 @@ export class Resolver {
       else members.push(slot)
     }
     this.groups = new Map([...byGroup].map(([name, members]) => [name, toGroup(name, members)]))
-    this.byId = new Map(slots.map((slot) => [slot.id as string, toGroup(slot.deployment.group, [slot])]))
+    this.byId = new Map(slots.map((slot) => [slot.id as string, toGroup(slot.deployment.group, [slot], true)]))
     this.wildcards = [...this.groups.values()]
       .filter((group) => group.name.includes("*"))
       .map(toWildcard)

@@ -14,6 +14,8 @@ import type { Group } from "./resolve.js"
 export interface Opening {
   readonly deployment: DeploymentId
   readonly opensAt: number
+  /** What the provider named, where `opensAt` is later by chance alone; else the same. */
+  readonly namedAt: number
 }
 
 /** A strategy threw, or chose something that is no open candidate. A defect of that call alone. */
@@ -64,6 +66,10 @@ const choose = (strategy: Strategy, candidates: Candidates): Slot | undefined =>
 const isClosedByFailures = (status: Status): boolean =>
   (status._tag === "Closed" && status.reason === "cooldown") || (status._tag === "Busy" && status.reason === "probing")
 
+/** What the provider named, where that is why a deployment opens at `opensAt`. */
+const namedAt = (status: Status, opensAt: number): number =>
+  status._tag === "Closed" && opensAt === (status.forcible ?? status.until) ? (status.named ?? opensAt) : opensAt
+
 /** One selection: the candidates of a group for one request at one moment. */
 export class Selection {
   private readonly filters: ReadonlyArray<Filter>
@@ -87,7 +93,7 @@ export class Selection {
     let slot = this.pickWith(strategy, first)
     if (slot === undefined && first !== this.filters) slot = this.pickWith(strategy, this.filters)
     if (slot !== undefined) return { slot, forced: false }
-    const only = this.request.route.lastResort ? this.onlyOneLeft() : undefined
+    const only = this.forcible()
     return only !== undefined && isClosedByFailures(this.statusOf(only)) ? { slot: only, forced: true } : undefined
   }
 
@@ -122,19 +128,19 @@ export class Selection {
 
   /** Every deployment that passes the filters, avoided ones included, and when it could be chosen. */
   openings(): ReadonlyArray<Opening> {
-    const forced = this.request.route.lastResort ? this.onlyOneLeft() : undefined
+    const forced = this.forcible()
     return this.slots()
       .filter((slot) => this.failing(slot) === undefined)
       .map((slot) => {
         const status = this.statusOf(slot)
-        const isOpen = status._tag === "Open" || (slot === forced && isClosedByFailures(status))
-        return { deployment: slot.id, opensAt: isOpen ? this.now : (status.until ?? Number.POSITIVE_INFINITY) }
+        const opensAt = this.opensAt(slot, status, forced) ?? Number.POSITIVE_INFINITY
+        return { deployment: slot.id, opensAt, namedAt: namedAt(status, opensAt) }
       })
   }
 
   /** Every deployment of the group, chosen from or not, and why. */
   findings(): ReadonlyArray<Finding> {
-    const only = this.request.route.lastResort ? this.onlyOneLeft() : undefined
+    const only = this.forcible()
     return this.group.tiers.flatMap((slots, tier) =>
       slots.map((slot) => {
         const status = this.statusOf(slot)
@@ -143,9 +149,12 @@ export class Selection {
     )
   }
 
-  /** Why nothing could be chosen, deployment by deployment, and when it is worth asking again. */
+  /**
+   * Why nothing could be chosen, deployment by deployment, and when it is worth asking again. What the request's filters
+   * ruled out was never a candidate, and says nothing; where a filter left nobody, those that came to it tell of it.
+   */
   nothing(): LlmError {
-    const blocked = this.slots().map((slot) => this.blocked(slot))
+    const blocked = this.candidates().map((slot) => this.blocked(slot))
     const reasons = [...new Set(blocked.map((block) => block.reason))].sort().join(", ")
     const soonest = Math.min(...blocked.map((block) => block.retryAfter ?? Number.POSITIVE_INFINITY))
     const tooLong = blocked.length > 0 && blocked.every((block) => block.reason === "contextWindow")
@@ -167,11 +176,33 @@ export class Selection {
       return { deployment: slot.id, reason: failing }
     }
     if (status._tag === "Open") return { deployment: slot.id, reason: "not chosen" }
+    const opensAt = this.opensAt(slot, status, this.forcible())
     return {
       deployment: slot.id,
       reason: status.reason,
-      ...(status.until === undefined ? {} : { retryAfter: Math.max(0, status.until - this.now) })
+      ...(opensAt === undefined ? {} : { retryAfter: Math.max(0, opensAt - this.now) })
     }
+  }
+
+  /**
+   * Those that pass what the request asks for; with none, those that came as far as the filter which left nobody. Its
+   * exclusions are no such filter: they come from what happened to it.
+   */
+  private candidates(): ReadonlyArray<Slot> {
+    let left = this.slots()
+    for (const { name, passes } of this.filters) {
+      if (name === "excluded") continue
+      const passing = left.filter(passes)
+      if (passing.length === 0) return left
+      left = passing
+    }
+    return left
+  }
+
+  /** Monotonic ms when it would be asked, `forced` also while failures alone keep it closed; undefined when nobody knows. */
+  private opensAt(slot: Slot, status: Status, forced: Slot | undefined): number | undefined {
+    if (status._tag === "Open" || (slot === forced && isClosedByFailures(status))) return this.now
+    return (slot === forced && status._tag === "Closed" ? status.forcible : undefined) ?? status.until
   }
 
   private pickWith(strategy: Strategy, filters: ReadonlyArray<Filter>): Slot | undefined {
@@ -183,7 +214,9 @@ export class Selection {
     return undefined
   }
 
-  private onlyOneLeft(): Slot | undefined {
+  /** The only one left in the last place to go, which is asked although failures closed it. */
+  private forcible(): Slot | undefined {
+    if (!this.request.route.lastResort) return undefined
     const left = this.slots().filter((slot) => this.failing(slot) === undefined)
     return left.length === 1 ? left[0] : undefined
   }
