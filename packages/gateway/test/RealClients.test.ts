@@ -277,7 +277,8 @@ describe("openai", () => {
   })
 
   const faults: ReadonlyArray<Fault> = [
-    { ...failed("429", { status: 429 }, "rate_limit_exceeded"), type: RateLimitError },
+    // Without a word of when to come back, the client's own patience is added to the gateway's: 3 times 3.
+    { ...failed("429", { status: 429 }, "rate_limit_exceeded", 9), type: RateLimitError, streams: [false] },
     failed("503", { status: 503 }, "upstream_unavailable"),
     failed("500", { status: 500 }, "upstream_unavailable"),
     failed("a cut socket", { refuse: true }, "upstream_unavailable"),

@@ -76,6 +76,6 @@ export const ofError = (error: LlmError, journal: Journal | undefined, random: (
 
 /** The advice beside a refusal at the door: the caller's mistakes stay mistakes, anything else passes. */
 export const ofRefusal = (status: number, retryAfter: number | undefined, random: () => number): Advice => ({
-  ...(status < 500 && status !== 408 && status !== 429 ? final : {}),
+  ...(status < 500 && status !== 429 ? final : {}),
   ...waits(retryAfter, random)
 })

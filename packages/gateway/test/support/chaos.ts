@@ -197,7 +197,7 @@ const ask = async (gateway: Gateway, number: number, tally: Tally): Promise<void
     const text = await response.text()
     tally.attempts += Number(response.headers.get("x-switchyard-attempts") ?? 0)
     if (response.status !== 200) {
-      if (response.headers.get("x-should-retry") !== "false") throw new Error("an error that clients try again")
+      if (response.headers.get("x-should-retry") === "true") throw new Error("an error that asks clients to try again")
       tally.error(text)
     } else if (!stream) {
       checkWhole(text, replyTo(number), tally)
