@@ -64,6 +64,18 @@ describe.each([S.undici, S.httpClient])("OpenAiCompatible over $name: whole answ
     })
   )
 
+  it.scopedLive("an answer that says that time ran out tells how long it took", () =>
+    Effect.gen(function* () {
+      const { service, up } = yield* scene()
+      for (const status of [408, 504]) {
+        yield* up.next({ status, latencyMs: 20 })
+        const error = yield* Effect.flip(S.call(service, S.chat(), { baseUrl: up.url }))
+        assert.deepStrictEqual([error.reason, error.status, error.isSilence], ["Timeout", status, false])
+        assert.isAtLeast(error.elapsed ?? 0, 19)
+      }
+    })
+  )
+
   it.scopedLive("the deployment's defaults fill in what the request does not set", () =>
     Effect.gen(function* () {
       const { service, up } = yield* scene()

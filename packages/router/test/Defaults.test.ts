@@ -84,7 +84,7 @@ describe("what nobody configured", () => {
       assert.strictEqual(chat().route.attemptBudget, 8)
       const backoff = [500, 1000, 2000, 4000, 8000, 8000, 8000]
       assert.deepStrictEqual(yield* waits(fails("Unavailable")), backoff)
-      assert.deepStrictEqual((yield* waits(limited(3_000)))[0], 3_000)
+      assert.deepStrictEqual((yield* waits(limited(3_000)))[0], 3_600)
       assert.deepStrictEqual(yield* waits(limited(3_001)), [])
     })
   )

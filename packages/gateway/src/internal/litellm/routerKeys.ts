@@ -19,7 +19,7 @@ export const routerKeys: ReadonlyArray<Key> = [
   router.honoured("stream_timeout", "Bounds a stream's first token and every silence in it, never its total."),
   router.warned(
     "retry_after",
-    "No least wait: another deployment is tried at once, the same one after 0 to 0.5 s, doubling.",
+    "No least wait: another deployment is tried at once, the same one after 0.25 to 0.5 s, doubling.",
     [0]
   ),
   router.honoured("allowed_fails", "Failures in 60 s that are borne; one more cools the deployment. 3 is a real 3."),
