@@ -116,7 +116,7 @@ const askPython = (baseUrl: string) =>
 describe.skipIf(process.env["SWITCHYARD_REAL_CLIENTS"] === undefined)(
   "the same with real waiting (SWITCHYARD_REAL_CLIENTS=1)",
   () => {
-    it.live("openai for Node", () => each(1, (baseUrl) => ask(baseUrl, 1)), 60_000)
+    it.live("openai for Node", () => each(1, (baseUrl) => ask(baseUrl, 1)), 120_000)
     it.live(
       "openai for Python",
       (context) =>
@@ -133,7 +133,7 @@ describe.skipIf(process.env["SWITCHYARD_REAL_CLIENTS"] === undefined)(
           }
           yield* each(1, askPython)
         }),
-      60_000
+      120_000
     )
   }
 )

@@ -193,7 +193,7 @@ describe("what callers are told", () => {
 
   it.scoped("a day, nines and 1e40 become the minute for which the router itself keeps away", () =>
     Effect.gen(function* () {
-      for (const ms of [864_000_000, 99_999_999_999_999_999_999, 1e43]) {
+      for (const ms of [864_000_000, 1e23, 1e43]) {
         assert.deepStrictEqual(yield* told(() => limited(ms), { cooldown: noChance }), [60, 60])
         assert.deepStrictEqual(yield* told(() => out(503, ms), { cooldown: noChance }), [60, 60])
         assert.deepStrictEqual(yield* told(() => limited(ms), { cooldown: false }), [60, 60])
