@@ -2,8 +2,11 @@
  * Reading OpenAI stream chunks: what is content, what ends the stream, what was used. Every base service hands over
  * chunks of this shape, whatever its provider speaks.
  */
+import { blockedPrompt } from "./AnswerFailure.js"
 import { arrayOf, isJsonObject, type JsonObject } from "./Json.js"
 import { inBody, type Usage } from "./Usage.js"
+
+export { errorOf } from "./AnswerFailure.js"
 
 /** One event of a stream: the JSON text as it came, and what it parsed to. */
 export interface StreamEvent {
@@ -42,17 +45,38 @@ export class StreamFacts {
   private room = 0
   /** The answer's id and reasoning signatures: state that only the issuing deployment understands. */
   readonly issued = new Set<string>()
+  /** Why the provider blocked the prompt; undefined when it did not say so. */
+  blocked: string | undefined
   private readonly unfinished = new Set<number>()
   private readonly finished = new Set<number>()
+  /** Choices that went on after they had said why they end: some providers say it in every chunk. */
+  private readonly resumed = new Set<number>()
+  /** Those of them that have not said it again since. */
+  private readonly trailing = new Set<number>()
 
-  /** Every choice that began has said why it ended: the answer is whole. */
+  /** Every choice that began has said why it ended, and kept to it: the answer is whole, whatever becomes of the stream. */
   get isWhole(): boolean {
+    return this.hasFinished && this.resumed.size === 0
+  }
+
+  /** Every choice that began has said at some time why it ended: the answer is whole once the provider says that it is done. */
+  get hasFinished(): boolean {
     return this.finishReason !== undefined && this.unfinished.size === 0
   }
 
   /** Reasoning or a tool call has begun, so a long silence is nothing unusual. */
   get isWorking(): boolean {
     return this.hasReasoning || this.hasTools
+  }
+
+  /** As `hasFinished`, and said it last: the answer is whole once its stream ends by itself. */
+  get isClosed(): boolean {
+    return this.hasFinished && this.trailing.size === 0
+  }
+
+  /** The choices that have begun and not said why they end. */
+  get openChoices(): ReadonlyArray<number> {
+    return [...this.unfinished]
   }
 
   /** Takes in one chunk. */
@@ -66,7 +90,10 @@ export class StreamFacts {
     const usage = inBody(chunk)
     if (usage !== undefined) this.usage = usage
     const choices = chunk.choices
-    if (!Array.isArray(choices)) return
+    if (!Array.isArray(choices) || choices.length === 0) {
+      if (this.blocked === undefined) this.blocked = blockedPrompt(chunk)
+      return
+    }
     for (const choice of choices) {
       if (isJsonObject(choice)) this.readChoice(choice)
     }
@@ -88,10 +115,16 @@ export class StreamFacts {
   private readChoice(choice: JsonObject): void {
     const index = typeof choice.index === "number" ? choice.index : 0
     const delta = choice.delta
+    const { steps } = this
     if (isJsonObject(delta)) this.readDelta(delta)
     else if (nonEmpty(choice.text)) this.content(choice.text.length)
+    if (this.steps !== steps && this.finished.has(index)) {
+      this.resumed.add(index)
+      this.trailing.add(index)
+    }
     if (nonEmpty(choice.finish_reason)) {
       this.finishReason = choice.finish_reason
+      this.trailing.delete(index)
       this.unfinished.delete(index)
       this.finished.add(index)
     } else if (!this.finished.has(index)) {
@@ -173,13 +206,6 @@ export const completionText = (body: JsonObject): string => {
   if (typeof first.text === "string") return first.text
   const message = first.message
   return isJsonObject(message) && typeof message.content === "string" ? message.content : ""
-}
-
-/** The error object of an in-band error event; undefined for every other chunk. */
-export const errorOf = (chunk: JsonObject): JsonObject | undefined => {
-  const error = chunk.error
-  if (isJsonObject(error)) return error
-  return typeof error === "string" ? { message: error } : undefined
 }
 
 /** A whole answer as the one chunk that says the same, for callers that asked for a stream. */

@@ -3,7 +3,8 @@
  * pulls them. It knows when the first content came and when an answer is whole, and settles its call exactly once.
  */
 import { Chunk, type Clock, Effect, Option, Stream } from "effect"
-import { errorOf, type StreamEvent, StreamFacts } from "./ChatChunk.js"
+import { errorOf, promptBlocked } from "./AnswerFailure.js"
+import { type StreamEvent, StreamFacts } from "./ChatChunk.js"
 import type { JsonObject } from "./Json.js"
 import { LlmError } from "./LlmError.js"
 import * as Outcome from "./Outcome.js"
@@ -29,6 +30,11 @@ export interface EventStreamOptions {
   readonly abort?: () => void
   /** What to do with an event that is no JSON object: `cut` (default) ends the stream, `skip` counts and goes on. */
   readonly onMalformed?: "cut" | "skip"
+  /**
+   * What to do when the provider says that it is done, and has not said of every choice why it ends: `cut` (default) takes
+   * the answer for cut off, `accept` for whole, and adds the finish reasons.
+   */
+  readonly onMissingFinish?: "cut" | "accept"
 }
 
 const highWater = 64
@@ -69,6 +75,9 @@ export class EventStream {
   private paused = false
   private firstContentAt = 0
 
+  /** With `onMissingFinish: "accept"`: the last event, as a pattern for one that says why the answer ends. */
+  private last: StreamEvent | undefined
+
   constructor(private readonly options: EventStreamOptions) {}
 
   /** Takes one parsed event from the upstream. An in-band error event fails the stream. */
@@ -81,6 +90,7 @@ export class EventStream {
     this.facts.read(event.json)
     if (this.facts.steps === steps) this.life()
     else this.hollow = this.carried = 0
+    if (this.options.onMissingFinish === "accept") this.last = event
     this.queue.push(event)
     if (!this.settlement.hasContent && (this.facts.hasContent || this.facts.hasReasoning)) this.contentArrived()
     if (this.forwarder !== undefined) this.forwardSoon()
@@ -129,10 +139,15 @@ export class EventStream {
     )
   }
 
-  /** The upstream ended by itself: a success when the answer is whole, else a cut. */
-  end(): void {
+  /**
+   * The upstream ended by itself, and `saidDone`, or not: a success when the answer is whole, else a cut. A finish reason
+   * that content followed is no end, until the provider says that it is done.
+   */
+  end(saidDone = false): void {
     if (this.over !== undefined) return
-    if (this.facts.isWhole) return this.complete()
+    const { facts } = this
+    if (saidDone && !facts.hasFinished && this.settlement.hasContent) this.addFinish()
+    if (saidDone ? facts.hasFinished : facts.isClosed) return this.complete()
     this.fail(
       this.error({
         reason: "Unavailable",
@@ -153,10 +168,7 @@ export class EventStream {
       if (!upstreamGone) this.abort()
       return this.complete()
     }
-    const final =
-      this.settlement.hasContent && error.reason !== "StreamInterrupted"
-        ? error.with({ reason: "StreamInterrupted", interruptedBy: error.reason })
-        : error
+    const final = this.finalError(error)
     this.over = { error: final }
     this.paused = false
     if (!upstreamGone) this.abort()
@@ -290,6 +302,31 @@ export class EventStream {
     return error === undefined ? Effect.succeed(end) : Effect.fail(error)
   }
 
+  private finalError(error: LlmError): LlmError {
+    const { blocked, finishReason } = this.facts
+    if (this.settlement.hasContent) {
+      return error.reason === "StreamInterrupted"
+        ? error
+        : error.with({ reason: "StreamInterrupted", interruptedBy: error.reason })
+    }
+    return blocked === undefined || finishReason !== undefined ? error : this.error(promptBlocked(blocked))
+  }
+
+  private addFinish(): void {
+    const { facts, last } = this
+    if (last === undefined) return
+    const { usage: _, ...pattern } = last.json
+    const finish_reason = facts.hasTools ? "tool_calls" : "stop"
+    const isText = pattern.object === "text_completion"
+    const choices = facts.openChoices.map((index) => ({
+      index,
+      ...(isText ? { text: "" } : { delta: {} }),
+      finish_reason
+    }))
+    const json = { ...pattern, choices }
+    this.push({ data: JSON.stringify(json), json })
+  }
+
   private complete(): void {
     this.over = { error: undefined }
     // The upstream may still hold its goodbye back; nothing is left that backpressure could protect from.
@@ -350,12 +387,14 @@ export class EventStream {
   }
 
   private errorEvent(error: JsonObject): LlmError {
-    const { code, message, type } = error
+    const { code, message, param, type } = error
     return this.error({
       reason: "Unavailable",
       description: "the provider sent an error event",
       ...(typeof message === "string" ? { providerMessage: message } : {}),
-      ...(typeof code === "string" ? { code } : typeof type === "string" ? { code: type } : {})
+      ...(typeof code === "string" ? { code } : typeof type === "string" ? { code: type } : {}),
+      ...(typeof type === "string" ? { type } : {}),
+      ...(typeof param === "string" ? { param } : {})
     })
   }
 
