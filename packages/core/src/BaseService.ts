@@ -3,6 +3,7 @@
  * that layers rely on (usage, timing, first content, one settled end, backpressure, abort).
  */
 import { type Clock, Effect, Stream } from "effect"
+import { type AnswerFailure, failureOf, promptBlocked } from "./AnswerFailure.js"
 import { completionText } from "./ChatChunk.js"
 import { EventStream } from "./EventStream.js"
 import type { JsonObject } from "./Json.js"
@@ -24,12 +25,29 @@ export interface Handlers {
 /** Who is told about a stream at once, so that it is closed even when its response gets lost. */
 type Adopt = (events: EventStream) => void
 
+const errorOfFailure = (failure: AnswerFailure): LlmError => {
+  switch (failure._tag) {
+    case "error":
+      return new LlmError({
+        reason: "Unavailable",
+        description: "the answer is an error",
+        ...(typeof failure.error.message === "string" ? { providerMessage: failure.error.message.slice(0, 2000) } : {})
+      })
+    case "blocked":
+      return new LlmError(promptBlocked(failure.why))
+    case "empty":
+      return new LlmError({ reason: "MalformedResponse", description: "the answer holds no choices or data" })
+  }
+}
+
 const complete = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock): Service.Call => {
   const startedAt = nowMs(clock)
-  return Effect.map(handlers.complete(request), (body): CompleteResponse => {
+  return Effect.flatMap(handlers.complete(request), (body): Effect.Effect<CompleteResponse, LlmError> => {
+    const failure = failureOf(request.operation, body)
+    if (failure !== undefined) return Effect.fail(errorOfFailure(failure))
     const duration = nowMs(clock) - startedAt
     const usage = inBody(body) ?? estimate(estimateInputTokens(request), Math.ceil(completionText(body).length / 4))
-    return {
+    return Effect.succeed({
       _tag: "Complete",
       status: 200,
       headers: {},
@@ -37,7 +55,7 @@ const complete = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock): 
       raw: JSON.stringify(body),
       outcome: { _tag: "Completed", usage, timeToFirstToken: duration, duration },
       journal: request.route.journal
-    }
+    })
   })
 }
 
@@ -74,7 +92,7 @@ const pump = (source: Stream.Stream<JsonObject, LlmError>, events: EventStream, 
     return valve.passed
   }).pipe(
     Effect.matchCause({
-      onSuccess: () => events.end(),
+      onSuccess: () => events.end(true),
       onFailure: (cause) => events.fail(cause._tag === "Fail" ? cause.error : died)
     })
   )

@@ -99,6 +99,13 @@ export const DeploymentConfig = Schema.Struct({
   dropParams: Schema.optional(Schema.Boolean),
   /** Parameters that are always left out, also parts of them: `stream_options`, `tools[*].function.strict`. */
   additionalDropParams: Schema.optional(Schema.Array(Field.text)),
+  /**
+   * What a stream whose `[DONE]` comes without a finish reason is: `cut` off (default), or whole, with a finish reason added
+   * (`accept`), for providers that never send one.
+   */
+  onMissingFinish: Schema.optional(
+    Schema.Literal("cut", "accept").annotations({ message: () => ({ message: '"cut" or "accept"', override: true }) })
+  ),
   /** Payload fields that this deployment adds where the request does not set them, for example `temperature`. */
   defaults: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 })
@@ -147,6 +154,7 @@ export interface Deployment {
   readonly onMalformedEvent: "cut" | "skip" | undefined
   readonly dropParams: boolean
   readonly additionalDropParams: ReadonlyArray<string>
+  readonly onMissingFinish: "cut" | "accept" | undefined
   readonly defaults: Readonly<Record<string, unknown>>
 }
 
@@ -188,6 +196,7 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   streamUsage: config.streamUsage ?? config.additionalDropParams?.includes("stream_options") !== true,
   dropParams: config.dropParams ?? false,
   additionalDropParams: config.additionalDropParams ?? [],
+  onMissingFinish: config.onMissingFinish,
   defaults: config.defaults ?? {}
 })
 

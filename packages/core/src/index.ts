@@ -1,6 +1,7 @@
 /**
  * The domain and the algebra of Switchyard: requests, responses, errors, deployments, and what a layer is.
  */
+export * as AnswerFailure from "./AnswerFailure.js"
 export * as Attempt from "./Attempt.js"
 export * as BaseService from "./BaseService.js"
 export * as ChatChunk from "./ChatChunk.js"

@@ -314,6 +314,125 @@ describe("EventStream", () => {
       })
     )
 
+    it.effect("a break after a finish reason that content followed is a cut, for each choice of its own", () =>
+      Effect.gen(function* () {
+        const sequences = [
+          [delta({ content: "a" }, "stop"), delta({ content: "b" }, "stop")],
+          [text("a"), finish(), text("b")],
+          [text("a"), finish(), text("b"), finish()],
+          [delta({ tool_calls: [{ index: 0 }] }, "stop"), delta({ tool_calls: [{ index: 0 }] }, "stop")],
+          [delta({ reasoning_content: "a" }, "stop"), text("b")],
+          [text("a", 0), text("a", 1), finish(1), finish(0), text("b", 1)]
+        ]
+        for (const events of sequences) {
+          const { events: stream, outcomes } = yield* rig()
+          for (const one of events) stream.push(one)
+          stream.fail(broken)
+          assert.strictEqual((yield* drain(stream)).error?.reason, "StreamInterrupted")
+          assert.strictEqual(only(outcomes)._tag, "Failed")
+        }
+      })
+    )
+
+    it.effect(
+      "such an answer is whole once the provider says that it is done, or ends after a last finish reason",
+      () =>
+        Effect.gen(function* () {
+          const ends = [
+            [[text("a"), finish(), text("b")], true, undefined],
+            [[delta({ content: "a" }, "stop"), delta({ content: "b" }, "stop")], true, undefined],
+            [[delta({ content: "a" }, "stop"), delta({ content: "b" }, "stop")], false, undefined],
+            [[text("a"), finish(), text("b")], false, "StreamInterrupted"]
+          ] as const
+          for (const [events, saidDone, reason] of ends) {
+            const { events: stream } = yield* rig()
+            for (const one of events) stream.push(one)
+            stream.end(saidDone)
+            assert.strictEqual((yield* drain(stream)).error?.reason, reason)
+          }
+        })
+    )
+
+    it.effect("roles, empty deltas and usage after the finish reason change nothing", () =>
+      Effect.gen(function* () {
+        const { events } = yield* rig()
+        for (const one of [text("a"), finish(), role, delta({ content: null }), usage, finish()]) events.push(one)
+        events.fail(broken)
+        assert.isUndefined((yield* drain(events)).error)
+      })
+    )
+
+    it.effect(
+      "a finish reason that means an error is one: before content, after it, and beside a choice that is whole",
+      () =>
+        Effect.gen(function* () {
+          for (const [events, reason] of [
+            [[role, delta({}, "error")], "Unavailable"],
+            [[text("a"), delta({}, "error")], "StreamInterrupted"],
+            [[text("a"), delta({ content: "b" }, "error")], "StreamInterrupted"],
+            [[text("a", 0), finish(0), text("a", 1), delta({}, "error", 1)], "StreamInterrupted"]
+          ] as const) {
+            const { events: stream } = yield* rig()
+            for (const one of events) stream.push(one)
+            stream.end(true)
+            assert.strictEqual((yield* drain(stream)).error?.reason, reason)
+          }
+        })
+    )
+
+    it.effect("a blocked prompt without any content is the caller's, however the stream ends", () =>
+      Effect.gen(function* () {
+        const blocked = event({ choices: [], promptFeedback: { blockReason: "SAFETY" } })
+        for (const end of [
+          (events: EventStream) => events.end(true),
+          (events: EventStream) => events.end(),
+          (events: EventStream) => events.fail(broken)
+        ]) {
+          const { events, outcomes } = yield* rig()
+          events.push(blocked)
+          end(events)
+          assert.deepInclude((yield* drain(events)).error, { reason: "ContentPolicyViolation", breaker: "neutral" })
+          assert.strictEqual(only(outcomes)._tag, "Failed")
+        }
+        const { events } = yield* rig()
+        for (const one of [blocked, text("a"), finish()]) events.push(one)
+        events.end(true)
+        assert.isUndefined((yield* drain(events)).error)
+      })
+    )
+
+    it.effect(
+      "no finish reason before the provider says that it is done: a cut, or where that is accepted, an end",
+      () =>
+        Effect.gen(function* () {
+          const sent = [text("a", 0), text("a", 1), finish(1)]
+          const { events: strict } = yield* rig()
+          for (const one of sent) strict.push(one)
+          strict.end(true)
+          assert.strictEqual((yield* drain(strict)).error?.reason, "StreamInterrupted")
+
+          const { events: lenient, outcomes } = yield* rig({ onMissingFinish: "accept" })
+          for (const one of sent) lenient.push(one)
+          lenient.end(true)
+          const { data, error } = yield* drain(lenient)
+          assert.isUndefined(error)
+          assert.deepStrictEqual(JSON.parse(data.at(-1) ?? ""), {
+            choices: [{ index: 0, delta: {}, finish_reason: "stop" }]
+          })
+          assert.strictEqual(only(outcomes)._tag, "Completed")
+
+          const { events: cut } = yield* rig({ onMissingFinish: "accept" })
+          cut.push(text("a"))
+          cut.end()
+          assert.strictEqual((yield* drain(cut)).error?.reason, "StreamInterrupted", "nobody said that it is done")
+
+          const { events: hollow } = yield* rig({ onMissingFinish: "accept" })
+          hollow.push(role)
+          hollow.end(true)
+          assert.strictEqual((yield* drain(hollow)).error?.reason, "Unavailable", "nothing was said at all")
+        })
+    )
+
     it.effect("a break after the finish reason only loses the goodbye: the answer is whole", () =>
       Effect.gen(function* () {
         for (const breakIt of [

@@ -47,17 +47,35 @@ const typeOf = (status: number): string => types[status] ?? "server_error"
 /** Characters of a message: it may quote what the caller sent. */
 const maxMessage = 2_000
 
+/** The request is at fault, so what the provider says of it is the caller's to read. */
+const isCallersFault = ({ reason }: LlmError): boolean =>
+  reason === "InvalidRequest" || reason === "ContextWindowExceeded" || reason === "ContentPolicyViolation"
+
 /** What the caller reads: the provider's own words where the request is at fault, ours before them elsewhere. */
-const messageOf = ({ description, providerMessage, reason }: LlmError): string => {
+const messageOf = (error: LlmError): string => {
+  const { description, providerMessage } = error
   if (providerMessage === undefined) return description.slice(0, maxMessage)
-  const callersFault =
-    reason === "InvalidRequest" || reason === "ContextWindowExceeded" || reason === "ContentPolicyViolation"
-  return (callersFault ? providerMessage : `${description}: ${providerMessage}`).slice(0, maxMessage)
+  return (isCallersFault(error) ? providerMessage : `${description}: ${providerMessage}`).slice(0, maxMessage)
 }
 
-/** Reasons whose code says more when it is the provider's own. */
+/** The provider's code, where it is more than its type once more. */
+const ownCodeOf = ({ code, type }: LlmError): string | undefined => (code === type ? undefined : code)
+
+/** Clients look for our words for what is too long or refused; of other bad requests the provider's code says more. */
 const codeOf = (error: LlmError): string =>
-  error.reason === "InvalidRequest" && error.code !== undefined ? error.code : error.httpCode
+  error.reason === "InvalidRequest" ? (ownCodeOf(error) ?? error.httpCode) : error.httpCode
+
+/** What the provider says of a request that is at fault, in the fields of its own errors. */
+const providerFields = (error: LlmError): Readonly<Record<string, string>> => {
+  if (!isCallersFault(error)) return {}
+  const { param, type } = error
+  const code = ownCodeOf(error)
+  return {
+    ...(type === undefined ? {} : { type }),
+    ...(param === undefined ? {} : { param }),
+    ...(code === undefined || code === codeOf(error) ? {} : { provider_code: code })
+  }
+}
 
 /** How an attempt went, in the words of the report. */
 const attemptOf = ({ deployment, duration, group, outcome, reason, status }: AttemptReport) => ({
@@ -76,6 +94,7 @@ export const ofError = (error: LlmError): { readonly error: Readonly<Record<stri
     type: typeOf(error.httpStatus),
     param: null,
     code: codeOf(error),
+    ...providerFields(error),
     reason: error.reason,
     ...(error.attempts === undefined || error.attempts.length === 0 ? {} : { attempts: error.attempts.map(attemptOf) })
   }

@@ -135,7 +135,12 @@ export const VirtualKey = Schema.Struct({
 export type VirtualKey = typeof VirtualKey.Type
 
 /** What holds for all deployments of a provider that do not set it themselves. */
-export const ProviderSettings = DeploymentConfig.pick("onMalformedEvent", "dropParams", "additionalDropParams")
+export const ProviderSettings = DeploymentConfig.pick(
+  "onMalformedEvent",
+  "onMissingFinish",
+  "dropParams",
+  "additionalDropParams"
+)
 /** What holds for all deployments of a provider that do not set it themselves. */
 export type ProviderSettings = typeof ProviderSettings.Type
 

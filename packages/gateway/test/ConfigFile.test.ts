@@ -44,16 +44,20 @@ describe("reading a file", () => {
 model_list:
   - { model_name: g, litellm_params: { model: openai/m, api_key: k } }
 providers:
-  acme: { onMalformedEvent: skip }
+  acme: { onMalformedEvent: skip, onMissingFinish: accept }
   openai: { onMalformedEvent: skip }
 `)
       assert.deepStrictEqual(
-        config.router.deployments.map(({ onMalformedEvent, provider }) => [provider, onMalformedEvent]),
+        config.router.deployments.map(({ onMalformedEvent, onMissingFinish, provider }) => [
+          provider,
+          onMalformedEvent,
+          onMissingFinish
+        ]),
         [
-          ["openai", "skip"],
-          [undefined, "skip"],
-          ["acme", "skip"],
-          ["acme", "cut"]
+          ["openai", "skip", undefined],
+          [undefined, "skip", undefined],
+          ["acme", "skip", "accept"],
+          ["acme", "cut", "accept"]
         ]
       )
       const wrong = yield* report(`${deployment()}providers: { openai: { onMalformedEvent: no } }`)

@@ -137,6 +137,9 @@ const honoured: Readonly<Record<string, Sample>> = {
     { ...oneModel({ tags: ["free", "default"] }), router_settings: { enable_tag_filtering: true } },
     { [`${first}.tags`]: ["free", "default"] }
   ),
+  "litellm_params on_missing_finish": sample(oneModel({ on_missing_finish: "accept" }), {
+    [`${first}.onMissingFinish`]: "accept"
+  }),
   "litellm_params cooldown_time": sample(oneModel({ cooldown_time: 0 }), { [`${first}.cooldown`]: 0 }),
   "litellm_params max_budget": sample(
     oneModel({ max_budget: 10, budget_duration: "1d" }, { model_info: { id: "one" } }),
@@ -224,6 +227,9 @@ const honoured: Readonly<Record<string, Sample>> = {
     { "healthProbes.deployments": ["claude:anthropic/claude-sonnet-4@api.anthropic.com"] }
   ),
   "model_info allowed_fails": sample(info({ allowed_fails: 0 }), { [`${first}.allowedFails`]: 0 }),
+  "model_info on_missing_finish": sample(info({ on_missing_finish: "accept" }), {
+    [`${first}.onMissingFinish`]: "accept"
+  }),
   "model_info cooldown_time": sample(info({ cooldown_time: 30 }), { [`${first}.cooldown`]: 30_000 }),
   "model_info on_malformed_event": sample(info({ on_malformed_event: "skip" }), {
     [`${first}.onMalformedEvent`]: "skip"

@@ -31,6 +31,10 @@ export const Options = Schema.Struct({
   onMalformedEvent: Schema.optional(
     Schema.Literal("cut", "skip").annotations({ message: () => ({ message: '"cut" or "skip"', override: true }) })
   ),
+  /** For deployments that do not say it: a `[DONE]` without a finish reason is a `cut` (default), or is accepted as the end. */
+  onMissingFinish: Schema.optional(
+    Schema.Literal("cut", "accept").annotations({ message: () => ({ message: '"cut" or "accept"', override: true }) })
+  ),
   /** Base URLs by provider label, for deployments without one. Known anyway: `openai`. */
   baseUrls: Schema.optional(Schema.Record({ key: Schema.String, value: Field.httpUrl }))
 })
@@ -76,6 +80,7 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
     maxBody: options.maxBodyBytes ?? 64 * 1024 * 1024,
     maxEvent: options.maxEventLength ?? 16 * 1024 * 1024,
     onMalformed: options.onMalformedEvent ?? "cut",
+    onMissingFinish: options.onMissingFinish ?? "cut",
     lingering: new Lingering(maxLingering)
   }
   const connectTimeout = toMs(options.connectTimeout ?? "5 seconds")

@@ -158,7 +158,7 @@ describe.each([S.undici, S.httpClient])("OpenAiCompatible over $name: whole answ
       const urls: Array<string | undefined> = []
       const server = yield* S.rawServer((request, response) => {
         urls.push(request.url)
-        response.end(JSON.stringify({ choices: [] }))
+        response.end(JSON.stringify({ choices: [{ text: "" }] }))
       })
       const service = yield* S.serviceOver(wire)
       yield* S.call(service, S.chat(), { baseUrl: `${server.origin}/openai/v1//` })
@@ -416,7 +416,7 @@ describe.each([S.undici, S.httpClient])("OpenAiCompatible over $name: whole answ
 
     it.scopedLive("a body of exactly the bound is none of them", () =>
       Effect.gen(function* () {
-        const body = JSON.stringify({ choices: [] })
+        const body = JSON.stringify({ choices: [{ text: "" }] })
         const server = yield* json(body)
         const service = yield* S.serviceOver(wire, { maxBodyBytes: body.length })
         S.complete(yield* S.call(service, S.chat(), { baseUrl: server.origin }))

@@ -419,7 +419,7 @@ describe("Transport over undici alone", () => {
       mock
         .get("http://mocked.example")
         .intercept({ path: "/v1/chat/completions", method: "POST" })
-        .reply(200, { choices: [] })
+        .reply(200, { choices: [{ text: "" }] })
       const service = OpenAiCompatible.make(Transport.fromDispatcher(mock))
       S.complete(yield* S.call(service, S.chat(), { baseUrl: "http://mocked.example/v1" }))
       yield* Effect.promise(() => mock.close())
@@ -438,7 +438,7 @@ describe("Transport over undici alone", () => {
     Effect.gen(function* () {
       const server = yield* S.rawServer((_, response) => {
         response.setHeader("connection", "close")
-        response.end(JSON.stringify({ choices: [] }))
+        response.end(JSON.stringify({ choices: [{ text: "" }] }))
       })
       const service = yield* S.serviceOver(S.undici)
       for (let i = 0; i < 10; i++) yield* S.call(service, S.chat(), { baseUrl: server.origin })

@@ -1,6 +1,7 @@
 /**
  * Finds the codes, the message and the status in an error body, whatever shape the provider gave it.
  */
+import { errorOf } from "@switchyard/core/AnswerFailure"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 
 /** What an error body says. */
@@ -85,12 +86,12 @@ const readGoogle = (error: JsonObject): Google => {
   return { codes, retryAfter }
 }
 
-/** The object that holds the error: `error` where there is one, the first of `errors`, else the body itself. */
+/** The object that holds the error: wherever the answer has one, else the body itself. */
 const holderOf = (body: JsonObject): JsonObject => {
-  for (const error of [body.error, ...arrayOf(body.error), ...arrayOf(body.errors)]) {
-    if (isJsonObject(error)) return error
-  }
-  return isJsonObject(body.base_resp) ? body.base_resp : body
+  const found = typeof body.error === "string" ? undefined : errorOf(body)
+  if (found !== undefined && found !== body) return found
+  const first = arrayOf(body.errors).find((error) => isJsonObject(error))
+  return isJsonObject(first) ? first : body
 }
 
 const nothing: ErrorDetail = {

@@ -13,8 +13,8 @@ export interface EventSink {
   readonly isOver: boolean
   readonly push: (event: StreamEvent) => void
   readonly malformed: (data: string) => void
-  /** The answer is over by itself. */
-  readonly end: () => void
+  /** The answer is over by itself; `saidDone`: the provider says so. */
+  readonly end: (saidDone?: boolean) => void
   /** `upstreamGone`: there is no connection left to break off. */
   readonly fail: (error: LlmError, upstreamGone?: boolean) => void
 }
@@ -38,7 +38,7 @@ export const streamSink = (events: EventStream): EventSink => ({
   },
   push: (event) => events.push(event),
   malformed: (data) => events.malformed(data),
-  end: () => events.end(),
+  end: (saidDone) => events.end(saidDone),
   fail: (error, upstreamGone) => events.fail(error, upstreamGone)
 })
 
@@ -146,7 +146,7 @@ export class EventFeed {
 
   private done(): void {
     this.over = true
-    this.options.sink.end()
+    this.options.sink.end(true)
     this.options.onDone()
   }
 

@@ -1,10 +1,11 @@
 /**
  * One attempt on the wire: it listens to the transport, and answers its call once.
  */
+import { type AnswerFailure, errorOf, failureOf, promptBlocked } from "@switchyard/core/AnswerFailure"
 import type { Attempt } from "@switchyard/core/Attempt"
 import { EventStream } from "@switchyard/core/EventStream"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
-import type { LlmError } from "@switchyard/core/LlmError"
+import { LlmError } from "@switchyard/core/LlmError"
 import { estimateInputTokens } from "@switchyard/core/LlmRequest"
 import type { Headers, LlmResponse } from "@switchyard/core/LlmResponse"
 import { nowMs } from "@switchyard/core/Time"
@@ -15,7 +16,8 @@ import { EventFeed, type EventSink, streamSink } from "./eventFeed.js"
 import { firstData, startOf, startOfText } from "./eventText.js"
 import { FoldedAnswer } from "./foldedAnswer.js"
 import type { Lingering } from "./lingering.js"
-import { answers, errorIn, refusesUsage, usageOf } from "./payload.js"
+import { refusesUsage, usageOf } from "./payload.js"
+import { scrub } from "./scrub.js"
 import type { TransportError, TransportHandle, TransportHandlers } from "./transport.js"
 import { codingsOf, isPacked, Unpacker } from "./unpacker.js"
 
@@ -26,6 +28,7 @@ export interface ExchangeSettings {
   /** Characters of one event of a stream. */
   readonly maxEvent: number
   readonly onMalformed: "cut" | "skip"
+  readonly onMissingFinish: "cut" | "accept"
   readonly lingering: Lingering
 }
 
@@ -235,6 +238,10 @@ export class Exchange implements TransportHandlers {
     return { provider: this.attempt.provider, deployment: this.attempt.deployment, secrets: this.secrets }
   }
 
+  private get onMissingFinish(): "cut" | "accept" {
+    return this.attempt.target.onMissingFinish ?? this.settings.onMissingFinish
+  }
+
   private openStream(): void {
     const { attempt, clock, headers, settings, status } = this
     if (this.isPlainer) this.plainer?.worked()
@@ -247,7 +254,8 @@ export class Exchange implements TransportHandlers {
       pause: () => this.pauseReading(),
       resume: () => this.resumeReading(),
       abort: () => this.abort(),
-      onMalformed: attempt.target.onMalformedEvent ?? settings.onMalformed
+      onMalformed: attempt.target.onMalformedEvent ?? settings.onMalformed,
+      onMissingFinish: this.onMissingFinish
     })
     attempt.adopt(events)
     this.events = events
@@ -275,9 +283,10 @@ export class Exchange implements TransportHandlers {
       this.fail(error)
     }
     this.feedTo(
-      new FoldedAnswer({
+      new FoldedAnswer(this.onMissingFinish, {
         answered: (body) => this.answered(JSON.stringify(body), body),
         cut: () => refuse(this.malformed("the stream ended before the answer was finished", "cut")),
+        blocked: (why) => refuse(this.blocked(why)),
         malformed: (data) => refuse(this.malformed(`a stream event is not a JSON object (${data.length} characters)`)),
         failed: refuse
       })
@@ -332,10 +341,10 @@ export class Exchange implements TransportHandlers {
   }
 
   private answered(raw: string, body: JsonObject): void {
-    if (errorIn(body)) return this.refused(raw, body)
     const { attempt, headers, status } = this
     const { request } = attempt
-    if (!answers(request.operation, body)) return this.fail(this.malformed("the answer holds no choices or data"))
+    const failure = failureOf(request.operation, body)
+    if (failure !== undefined) return this.failedAnswer(failure, raw, body)
     if (this.isPlainer) this.plainer?.worked()
     this.resume(
       Effect.succeed({
@@ -355,10 +364,31 @@ export class Exchange implements TransportHandlers {
     )
   }
 
+  private failedAnswer(failure: AnswerFailure, raw: string, body: JsonObject): void {
+    switch (failure._tag) {
+      case "error":
+        return this.refused(raw, body)
+      case "blocked":
+        return this.fail(this.blocked(failure.why))
+      case "empty":
+        return this.fail(this.malformed("the answer holds no choices or data"))
+    }
+  }
+
+  private blocked(why: string): LlmError {
+    const { deployment, provider } = this.upstream
+    return new LlmError({ ...promptBlocked(scrub(why, this.secrets)), provider, deployment, status: this.status })
+  }
+
   private parse(raw: string): JsonObject | undefined {
     try {
       const body: unknown = JSON.parse(raw)
       if (isJsonObject(body)) return body
+      const first: unknown = Array.isArray(body) ? body[0] : undefined
+      if (isJsonObject(first) && errorOf(first) !== undefined) {
+        this.refused(raw, body)
+        return undefined
+      }
     } catch {
       // Said below, in our words: the parser's own would quote the answer.
     }

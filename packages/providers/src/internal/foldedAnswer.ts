@@ -72,6 +72,10 @@ const byIndex = (a: unknown, b: unknown): number =>
 /** A choice as it stands in a whole answer. */
 const finished = (draft: Draft): JsonObject => {
   const { delta, ...rest } = draft
+  // Where that is accepted, a choice may have come without one.
+  if (isEmpty(rest.finish_reason)) {
+    rest.finish_reason = isJsonObject(delta) && Array.isArray(delta.tool_calls) ? "tool_calls" : "stop"
+  }
   if (!isJsonObject(delta)) return rest
   const message: Draft = { role: "assistant", content: null, ...delta }
   if (message.role === null || message.role === "") message.role = "assistant"
@@ -87,11 +91,14 @@ export class FoldedAnswer implements EventSink {
   private readonly facts = new StreamFacts()
 
   constructor(
+    private readonly onMissingFinish: "cut" | "accept",
     private readonly settled: {
       /** The whole answer, as it would have come whole. */
       readonly answered: (body: JsonObject) => void
       /** The stream ended before its answer did. */
       readonly cut: () => void
+      /** The provider blocked the prompt, and said nothing else. */
+      readonly blocked: (why: string) => void
       readonly malformed: (data: string) => void
       readonly failed: (error: LlmError) => void
     }
@@ -109,8 +116,14 @@ export class FoldedAnswer implements EventSink {
     this.settle(() => this.settled.malformed(data))
   }
 
-  end(): void {
-    this.settle(() => (this.facts.isWhole ? this.settled.answered(this.body()) : this.settled.cut()))
+  end(saidDone = false): void {
+    this.settle(() => {
+      const { blocked, finishReason, hasContent, hasFinished, hasReasoning, isClosed } = this.facts
+      const isAccepted = this.onMissingFinish === "accept" && (hasContent || hasReasoning)
+      if (saidDone ? hasFinished || isAccepted : isClosed) this.settled.answered(this.body())
+      else if (blocked !== undefined && finishReason === undefined && !hasContent) this.settled.blocked(blocked)
+      else this.settled.cut()
+    })
   }
 
   fail(error: LlmError): void {

@@ -2,9 +2,8 @@
  * The request body that goes out, and what an answer's body says.
  */
 import type { Attempt } from "@switchyard/core/Attempt"
-import { errorOf } from "@switchyard/core/ChatChunk"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
-import { estimateInputTokens, type LlmRequest, type Operation } from "@switchyard/core/LlmRequest"
+import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import { estimate, inBody, type Usage } from "@switchyard/core/Usage"
 import type { Parameters } from "./parameters.js"
 
@@ -51,19 +50,6 @@ const usageField = /stream[\s_.-]*options?\b|include[\s_.-]*usage/i
 /** Whether an answer refuses to be asked for usage. It may only quote the request: see what it says without. */
 export const refusesUsage = (status: number, body: string): boolean =>
   refusing.has(status) && usageField.test(body.slice(0, maxRefusal))
-
-/** The error in a body that came with a good status; undefined when the body holds an answer. */
-export const errorIn = (body: JsonObject): boolean => {
-  if (hasAnswer(body)) return false
-  if (errorOf(body) !== undefined) return true
-  return isJsonObject(body.base_resp) && body.base_resp.status_code !== 0
-}
-
-const hasAnswer = (body: JsonObject): boolean => Array.isArray(body.choices) || Array.isArray(body.data)
-
-/** Whether the body holds what the operation asks for. */
-export const answers = (operation: Operation, body: JsonObject): boolean =>
-  Array.isArray(operation === "embeddings" ? body.data : body.choices)
 
 const length = (value: unknown): number => (typeof value === "string" ? value.length : 0)
 

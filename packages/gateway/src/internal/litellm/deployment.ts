@@ -60,6 +60,7 @@ const resilience = (made: DeploymentDraft, { info, params }: Entry): void => {
   made.put("cooldown", firstOf(params.get("cooldown_time"), info.get("cooldown_time")), seconds)
   made.put("allowedFails", info.get("allowed_fails"), toNumber)
   made.put("onMalformedEvent", firstOf(params.get("on_malformed_event"), info.get("on_malformed_event")))
+  made.put("onMissingFinish", firstOf(params.get("on_missing_finish"), info.get("on_missing_finish")))
 }
 
 const prices = (draft: Draft, made: DeploymentDraft, { info, params }: Entry): void => {

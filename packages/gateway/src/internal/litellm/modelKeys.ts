@@ -79,6 +79,10 @@ export const modelKeys: ReadonlyArray<Key> = [
     "on_malformed_event",
     "Ours: `skip` leaves out events of a stream that are no JSON object; `cut`, the default, ends the stream."
   ),
+  params.honoured(
+    "on_missing_finish",
+    "Ours: `accept` takes a stream whose `[DONE]` comes without a finish reason for whole; `cut`, the default, for cut off."
+  ),
   params.honoured("extra_body", "Its fields are sent as parameters of the model."),
   params.honoured("temperature", "As any parameter of the model: sent where the request does not set it."),
   params.honoured(
@@ -127,6 +131,7 @@ export const modelKeys: ReadonlyArray<Key> = [
   info.warned("allowed_fails_policy", "Set `router_settings.allowed_fails_policy` for all deployments."),
   info.honoured("cooldown_time", "As `litellm_params.cooldown_time`, which wins."),
   info.honoured("on_malformed_event", "As `litellm_params.on_malformed_event`, which wins."),
+  info.honoured("on_missing_finish", "As `litellm_params.on_missing_finish`, which wins."),
   info.honoured("blocked", "`true` leaves the deployment out."),
   info.honoured("order", "As `litellm_params.order`, which wins."),
   info.warned("enable_tag_filtering", "Tag filtering is on or off for all: `router_settings.enable_tag_filtering`."),
