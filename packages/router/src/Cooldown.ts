@@ -121,6 +121,12 @@ const bringsOwnKey = ({ overrides }: LlmRequest): boolean =>
   overrides.headers !== undefined &&
   Object.keys(overrides.headers).some((name) => credentialHeaders.has(name.toLowerCase()))
 
+/** Ms in which a success of another request speaks for the deployment against a failure that may be the request's own. */
+const doubtWindow = 60_000
+
+/** The caller's name became part of the provider's: that one does not exist says nothing about the others. */
+const isWildcard = ({ model, target }: Attempt): boolean => model !== target.model
+
 /** A failure that a forwarded caller key brought about, or that its request wants to be none, closes nothing for others. */
 const isNeutral = (error: LlmError, request: LlmRequest): boolean =>
   error.breaker === "neutral" ||
@@ -186,17 +192,26 @@ export const make = (deps: CooldownDeps, options: Options = {}): Service.Attempt
           (ticket) =>
             ticket.onTrial ? onTrial(next, attempt, breaker, ticket) : Effect.suspend(() => next.call(attempt)),
           (ticket, outcome, clock) => {
-            if (outcome._tag === "Completed") return breaker.succeeded(ticket, policy, nowMs(clock))
+            if (outcome._tag === "Completed") {
+              if (isWildcard(attempt)) breaker.has(request.model)
+              return breaker.succeeded(ticket, policy, nowMs(clock))
+            }
             if (outcome._tag === "Abandoned" || isNeutral(outcome.error, request)) return breaker.undecided(ticket)
             const { error } = outcome
             const now = nowMs(clock)
+            const rule = error.breaker
+            if (rule === "doubtful" && breaker.succeededWithin(doubtWindow, now)) return breaker.undecided(ticket)
+            if (rule === "trips" && error.reason === "ModelNotFound" && isWildcard(attempt)) {
+              breaker.lacks(request.model, overridesOf(attempt, policy), policy, now)
+              return breaker.undecided(ticket)
+            }
             const { hold } = error
             if (hold !== undefined) breaker.retryAfter(hold.duration, policy, now, hold.kind)
-            breaker.failed(ticket, error.reason, error.breaker === "trips", overridesOf(attempt, policy), policy, now)
+            breaker.failed(ticket, error.reason, rule === "trips", overridesOf(attempt, policy), policy, now)
           }
         )
       },
-      (slot, request, now) => worst(state.status(slot, now), next.status(slot, request, now))
+      (slot, request, now) => worst(state.status(slot, now, request.model), next.status(slot, request, now))
     )
 }
 

@@ -23,8 +23,11 @@ export class CooldownState extends Context.Tag("@switchyard/router/CooldownState
   {
     /** The breaker of a slot, made at first use. */
     readonly of: (slot: Slot) => Breaker
-    /** Whether the slot's deployment may be called at `now` (monotonic ms): isolation, health probes, Retry-After, cooldown. */
-    readonly status: (slot: Slot, now: number) => Status
+    /**
+     * Whether the slot's deployment may be called at `now` (monotonic ms): isolation, health probes, Retry-After, cooldown.
+     * With the name that a request asks for, a wildcard is closed to models that its provider does not have.
+     */
+    readonly status: (slot: Slot, now: number, model?: string) => Status
     /** Whether an operator took the slot's deployment out. */
     readonly isIsolated: (slot: Slot) => boolean
     /** Everything about a slot at `now` (monotonic ms); changes nothing. */
@@ -62,7 +65,7 @@ export const make = (deps: CooldownStateDeps): Context.Tag.Service<CooldownState
   const change = (f: (now: number) => void): Effect.Effect<void> => withNow((now) => Effect.sync(() => f(now)))
   return {
     of: (slot) => slot.get(cell),
-    status: (slot, now) => (isIsolated(slot) ? isolatedStatus : slot.get(cell).status(now)),
+    status: (slot, now, model) => (isIsolated(slot) ? isolatedStatus : slot.get(cell).status(now, model)),
     isIsolated,
     inspect: (slot, now) => {
       const view = slot.get(cell).view(now)

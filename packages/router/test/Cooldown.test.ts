@@ -328,6 +328,35 @@ describe("what opens it", () => {
       }
     })
   )
+  it.effect("a not found that blames nobody counts, unless another request succeeded there within the minute", () =>
+    Effect.gen(function* () {
+      const doubtful = fails("ModelNotFound", { status: 404 })
+      const wrong = setup()
+      yield* wrong.times(4, doubtful)
+      assert.isTrue(yield* wrong.isOpen())
+      yield* wrong.times(1, doubtful)
+      assert.isFalse(yield* wrong.isOpen(), "five in a row, as any other failure")
+      const right = setup()
+      yield* right.after(good)
+      yield* right.times(20, doubtful)
+      assert.deepInclude(yield* right.inspect(), { circuit: "closed", consecutiveFailures: 0 })
+      yield* TestClock.adjust("59 seconds")
+      yield* right.times(20, doubtful)
+      assert.isTrue(yield* right.isOpen())
+      yield* TestClock.adjust("1 second")
+      yield* right.times(5, doubtful)
+      assert.isFalse(yield* right.isOpen(), "a minute without a success")
+    })
+  )
+  it.effect("what blames the request says nothing about the deployment, however often it comes", () =>
+    Effect.gen(function* () {
+      const { after, inspect, isOpen, times } = setup()
+      yield* times(20, fails("Unavailable", { status: 404, blames: "request", retryAfter: 30_000 }))
+      assert.deepInclude(yield* inspect(), { circuit: "closed", consecutiveFailures: 0 })
+      assert.isTrue(yield* isOpen())
+      assert.isTrue(Either.isRight(yield* after(good)), "plain calls are answered")
+    })
+  )
   it.effect("allowedFails 0: the first failure of that reason does, others go by the usual rules", () =>
     Effect.gen(function* () {
       const { after, isOpen } = setup({ allowedFails: { RateLimited: 0 } })
@@ -931,7 +960,9 @@ describe("events", () => {
 })
 
 describe("below the balancer", () => {
-  const build = (deployments: ReadonlyArray<{ readonly id: string; readonly group?: string }>) =>
+  const build = (
+    deployments: ReadonlyArray<{ readonly id: string; readonly group?: string; readonly model?: string }>
+  ) =>
     Effect.gen(function* () {
       const { service, state, stub } = setup()
       const registry = yield* DeploymentRegistry.make({
@@ -972,6 +1003,50 @@ describe("below the balancer", () => {
       assert.strictEqual(calls("only"), 20)
       stub.reply(good)
       yield* LlmService.complete(balancer, chat)
+    })
+  )
+  it.effect("a wildcard is closed to the name that its provider does not have, and to no other", () =>
+    Effect.gen(function* () {
+      const { balancer, calls, registry, state, stub } = yield* build([
+        { id: "a", group: "v/*", model: "real/*" },
+        { id: "b", group: "v/*", model: "other/*" }
+      ])
+      const gone = fails("ModelNotFound", { blames: "deployment", status: 404 })
+      stub.reply(({ deployment, request }) => (deployment === "a" && request.model === "v/none" ? gone : good))
+      const ask = (model: string) => Effect.exit(LlmService.complete(balancer, LlmRequest.chat({ ...body, model })))
+      yield* ask("v/none")
+      yield* ask("v/none")
+      assert.deepStrictEqual([calls("a"), calls("b")], [1, 1], "the next one passes it over")
+      yield* ask("v/some")
+      assert.deepStrictEqual([calls("a"), calls("b")], [2, 1])
+      const slot = registry.slot("a") as Slot
+      assert.strictEqual(state.inspect(slot, 0).circuit, "closed")
+      yield* TestClock.adjust("5 minutes")
+      yield* ask("v/none")
+      assert.deepStrictEqual([calls("a"), calls("b")], [3, 1], "after five minutes it is asked again")
+      stub.reply(good)
+      yield* TestClock.adjust("5 minutes")
+      yield* ask("v/none")
+      yield* ask("v/none")
+      assert.deepStrictEqual([calls("a"), calls("b")], [5, 1], "and it has it now")
+    })
+  )
+  it.effect("any number of names that no provider has is forgotten again, oldest first", () =>
+    Effect.gen(function* () {
+      const { balancer, calls, stub } = yield* build([
+        { id: "a", group: "v/*", model: "real/*" },
+        { id: "b", group: "v/*", model: "other/*" }
+      ])
+      stub.reply(({ deployment }) =>
+        deployment === "a" ? fails("ModelNotFound", { blames: "deployment", status: 404 }) : good
+      )
+      const ask = (n: number) => Effect.exit(balancer.call(LlmRequest.chat({ ...body, model: `v/${n}` })))
+      for (let n = 0; n <= 1_000; n++) yield* ask(n)
+      const before = calls("a")
+      yield* ask(1_000)
+      assert.strictEqual(calls("a"), before)
+      yield* ask(0)
+      assert.strictEqual(calls("a"), before + 1)
     })
   )
   it.effect("who loses the race for the permit is served by another deployment", () =>

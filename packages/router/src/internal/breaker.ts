@@ -6,6 +6,7 @@
 import { busy, type Closed, closed, open, type Status } from "@switchyard/core/Status"
 import { after, type HealthEvent, type HealthStatus } from "../HealthStatus.js"
 import type { RouterEvent } from "../RouterEvents.js"
+import { MissingModels } from "./missingModels.js"
 import { RateWindow } from "./rateWindow.js"
 
 /** When a breaker opens, for how long, and what closes it again. Times are ms. */
@@ -130,6 +131,8 @@ export class Breaker {
   private calls: RateWindow | undefined
   private failures: RateWindow | undefined
   private byReason: Map<string, RateWindow> | undefined
+  private lastSuccess = Number.NEGATIVE_INFINITY
+  private missing: MissingModels | undefined
 
   constructor(
     readonly deployment: string,
@@ -138,9 +141,14 @@ export class Breaker {
     private readonly publish: (event: RouterEvent) => void
   ) {}
 
-  /** Whether a call would be admitted: a plain read that changes nothing and allocates nothing. */
-  status(now: number): Status {
+  /**
+   * Whether a call would be admitted: a plain read that changes nothing and allocates nothing. With the name that is asked
+   * for, a wildcard is closed to what its provider does not have.
+   */
+  status(now: number, model?: string): Status {
     if (this.unhealthyBy !== undefined) return unhealthy
+    const lacking = model === undefined ? undefined : this.missing?.status(model, now)
+    if (lacking !== undefined) return lacking
     if (now < this.notBefore) return now < this.outage.until ? this.out : this.waiting
     if (this.circuit === "closed") return open
     if (this.circuit === "open") return now < this.openUntil ? this.cooling : open
@@ -167,6 +175,7 @@ export class Breaker {
 
   /** A call succeeded; one on trial may say so at its first content, and its end is then no news. */
   succeeded(by: Ticket, policy: Policy, now: number): void {
+    this.lastSuccess = now
     if (by.decided || !this.concludes(by)) return
     if (by.onTrial) by.decided = true
     this.consecutiveFailures = 0
@@ -205,6 +214,23 @@ export class Breaker {
     else if (atOnce) this.openFor(reason, this.jittered(policy.tripDuration, policy), now)
   }
 
+  /** Whether a call succeeded within the last `ms`: then a failure that may be the request's own says nothing. */
+  succeededWithin(ms: number, now: number): boolean {
+    return now - this.lastSuccess < ms
+  }
+
+  /** The provider has no such model: a wildcard is closed to that name alone. */
+  lacks(model: string, own: Overrides, policy: Policy, now: number): void {
+    if ((own.cooldown ?? policy.duration) === 0) return
+    this.missing ??= new MissingModels()
+    this.missing.note(model, now + this.jittered(policy.tripDuration, policy))
+  }
+
+  /** The provider has that model after all. */
+  has(model: string): void {
+    this.missing?.forget(model)
+  }
+
   /** A call ended without a word about the deployment: its caller left, or the request itself was wrong. */
   undecided(by: Ticket): void {
     if (by.onTrial) by.decided = true
@@ -237,6 +263,7 @@ export class Breaker {
     this.outage = none
     this.notBefore = none.until
     this.consecutiveFailures = 0
+    this.missing = undefined
     this.forgetCounts()
     if (this.circuit !== "closed") this.close(now)
   }
