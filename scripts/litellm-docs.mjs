@@ -47,12 +47,28 @@ Rules for the whole file:
 - Seconds, as LiteLLM has them, also as fractions and as strings like \`"10"\`.
 - A deployment without \`model_info.id\` gets an id made of its group, provider, model and host, with \`#2\`, \`#3\` where several
   are alike; limits, weights and keys take no part in it.
-- A deployment that nobody can reach (a provider without an OpenAI-compatible API at a known address, such as Bedrock,
-  without \`api_base\`) is left out with a warning, and so are fallback targets that only it would serve.
+- A deployment that nobody can ask rightly is left out with a warning, and so are fallback targets that only it would serve:
+  - a provider with a dialect of its own (Bedrock, Vertex AI, Claude on Azure; Anthropic, Gemini, Cohere and Ollama at a base
+    URL that is not known to speak OpenAI's: \`…/openai\`, \`…/compatibility/v1\`, Ollama's root or its \`/v1\`, the provider's
+    own address). \`custom_llm_provider: openai\` says that a base URL does;
+  - \`responses/…\`, \`mode: responses\`, and models that only the Responses API serves (\`*-codex\`, \`*-pro\`);
+  - groups for which there is no endpoint, by \`mode\` or by the model's name: transcription, speech, images, video, reranking,
+    realtime, moderation.
+- A variable that is not set stops nothing: a deployment whose key, base URL or model is in it is left out with a warning (the
+  provider's own variables do not stand in for one that the file names), any other setting counts as unset. Servers of one's
+  own are asked without a key. Only \`master_key\` is an error, and a list of which nothing is left.
+- \`*\` for the model of \`*\` stands for the providers whose keys are in the environment: each gets the names that mean it, by
+  prefix or by what its models are called. A name that means another provider, or none, is refused.
+- A key that stands twice in a map: the last one counts, and a warning names the lines that are not in force.
+- Targets of fallbacks and aliases that nobody serves are left out with a warning. A second deployment of one id is \`#2\`.
+- A key at the top that LiteLLM does not know is one of our own settings where it fits, else it is warned about and not read.
+  Words of ours alone (\`deployments\`, \`masterKey\`, keys with a name) must be right.
 - Keys and base URLs that the file does not give come from the provider's own environment variables (\`OPENAI_API_KEY\`).
 
 What differs from LiteLLM on purpose:
 
+- \`rpm\` and \`tpm\` are limits, under every strategy: what is beyond them in 60 s goes to another deployment, or is refused
+  with 429. LiteLLM only weighs by them under \`simple-shuffle\` and \`least-busy\`, unless \`enable_pre_call_checks\` is true.
 - The first cooldown is 5 s and doubles up to 20 s while a deployment does not recover; \`cooldown_time\` sets the first.
 - \`allowed_fails: 3\` is a real 3: the fourth failure within 60 s cools the deployment.
 - \`timeout\` (\`request_timeout\`) bounds an attempt as a whole, but of a stream only its silences, as a read timeout does. With

@@ -5,7 +5,7 @@
 import { Effect, Schema } from "effect"
 import type { Variables } from "./Environment.js"
 import type { GatewayConfig } from "./GatewayConfig.js"
-import { assemble } from "./internal/assemble.js"
+import { assemble, isLiteLlm } from "./internal/assemble.js"
 import { type FilesRead, readFiles } from "./internal/readFiles.js"
 import * as Problem from "./Problem.js"
 
@@ -67,6 +67,6 @@ const conclude = (path: string, read: FilesRead, { env = process.env, unsetVaria
  */
 export const load: Read = (path, options = {}) =>
   Effect.flatMap(
-    Effect.promise(() => readFiles(path, options.env ?? process.env)),
+    Effect.promise(() => readFiles(path, options.env ?? process.env, isLiteLlm)),
     (read) => Effect.suspend(() => conclude(path, read, options))
   )

@@ -4,18 +4,21 @@
  */
 import { Draft, Reader } from "./internal/litellm/draft.js"
 import type { Env } from "./internal/litellm/endpoint.js"
+import type { Surroundings } from "./internal/litellm/entry.js"
 import { Globals } from "./internal/litellm/globals.js"
 import type { Key } from "./internal/litellm/key.js"
 import * as Keys from "./internal/litellm/keys.js"
-import { type Made, type ModelList, readModelList, type Surroundings } from "./internal/litellm/modelList.js"
+import { tellLimits } from "./internal/litellm/limits.js"
+import { type Made, type ModelList, readModelList } from "./internal/litellm/modelList.js"
 import { readNames, renamedModels } from "./internal/litellm/names.js"
 import { checkParams } from "./internal/litellm/params.js"
 import { readProxySettings } from "./internal/litellm/proxySettings.js"
 import { readRouterSettings } from "./internal/litellm/routerSettings.js"
-import { below, type Given, isText, isTree, isUnset, type Tree } from "./internal/litellm/values.js"
+import { tellUnset, type UnsetVariables } from "./internal/litellm/unset.js"
+import { below, type Given, isOn, isText, isTree, isUnset, type Tree } from "./internal/litellm/values.js"
 import type { Finding } from "./Problem.js"
 
-export type { Env, Key }
+export type { Env, Key, UnsetVariables }
 
 /** A LiteLLM file, translated. */
 export interface Translation {
@@ -94,13 +97,23 @@ const modelNames = (list: unknown): ReadonlySet<string> =>
     })
   )
 
-const readList = (draft: Draft, tree: Tree, around: Surroundings): ModelList => {
-  const none: ModelList = { deployments: [], empty: new Set() }
-  if (isUnset(tree.model_list)) return none
-  const given = { value: tree.model_list, path: "model_list" }
+const inDatabase =
+  "models in the file: those of this proxy are in its database, which is not read; export them (GET /model/info) into model_list"
+
+const readList = (draft: Draft, tree: Tree, general: Reader, around: Surroundings): ModelList => {
+  const given = { value: tree.model_list ?? [], path: "model_list" }
   const list = readModelList(draft, around, given)
-  if (list.deployments.length === 0 && Array.isArray(given.value) && tree.deployments === undefined) {
-    draft.error({ value: undefined, path: "model_list" }, "at least one deployment that can be reached")
+  const { deployments, leftOut } = list
+  if (deployments.length > 0 || !Array.isArray(given.value) || tree.deployments !== undefined) return list
+  if (draft.findings.some(({ path, severity }) => severity === "error" && path.startsWith("model_list["))) return list
+  const isEmpty = given.value.length === 0
+  const stored = [general.get("store_model_in_db")?.value, around.env.STORE_MODEL_IN_DB].some(isOn)
+  if (isEmpty && stored) draft.error({ value: undefined, path: "model_list" }, inDatabase)
+  else if (!isEmpty || !isUnset(tree.model_list)) {
+    draft.error(
+      { value: undefined, path: "model_list" },
+      `at least one deployment that can be reached${leftOut.causes}`
+    )
   }
   return list
 }
@@ -108,30 +121,37 @@ const readList = (draft: Draft, tree: Tree, around: Surroundings): ModelList => 
 /**
  * Translates the LiteLLM part of a file; keys of ours in it are left alone. References to the environment are resolved
  * already; `env` is where keys and base URLs are looked up that the file does not give, as LiteLLM does (`OPENAI_API_KEY`).
- * A file without a LiteLLM key gives nothing.
+ * `unset` are the references to variables that are not set. A file without a LiteLLM key gives nothing.
  */
-export const translate = (tree: Readonly<Record<string, unknown>>, env: Env = {}): Translation => {
-  const draft = new Draft()
+export const translate = (
+  tree: Readonly<Record<string, unknown>>,
+  env: Env = {},
+  unset: UnsetVariables = new Map()
+): Translation => {
+  const draft = new Draft(unset)
   const { findings, origins, settings } = draft
-  if (!topLevelKeys.some((key) => !isUnset(tree[key]))) return { settings, origins, findings }
+  if (!topLevelKeys.some((key) => draft.says({ value: tree[key], path: key }))) return { settings, origins, findings }
   for (const key of topLevelKeys) {
-    if (!isUnset(tree[key])) draft.checkKnown("file", key, { value: tree[key], path: key })
+    const given = { value: tree[key], path: key }
+    if (draft.says(given)) draft.checkKnown("file", key, given)
   }
   const section = (name: "router_settings" | "litellm_settings" | "general_settings") =>
     new Reader(draft.section(name, { value: tree[name], path: name }), name)
   const globals = new Globals(draft, section("router_settings"), section("litellm_settings"))
   const general = section("general_settings")
   const renamed = renamedModels(draft, globals.settings.get("model_alias_map"))
-  const list = readList(draft, tree, {
+  const list = readList(draft, tree, general, {
     env: environment(draft, tree, env),
     credentials: credentials(draft, tree),
     defaults: defaultParams(draft, globals.router),
     renamed
   })
   const { deployments } = list
-  readNames(draft, globals, list, renamed, modelNames(tree.model_list))
+  readNames(draft, globals, list, renamed, modelNames(tree.model_list), tree)
   readRouterSettings(draft, globals, general, deployments, tree.strategy !== undefined)
+  tellLimits(draft, globals, deployments)
   readProxySettings(draft, globals, general, deployments)
   if (deployments.length > 0) putDeployments(draft, deployments)
+  tellUnset(draft, env)
   return { settings, origins, findings }
 }

@@ -501,10 +501,10 @@ router_settings:
       assert.deepStrictEqual(paths, [
         "config.yaml:6:7 error model_list[0].litellm_params.rpm:",
         "config.yaml:10:3 warning router_settings.num_retris:",
-        "config.yaml:11:22 error router_settings.fallbacks[0].gpt[0]:",
+        "config.yaml:11:22 warning router_settings.fallbacks[0].gpt[0]:",
         "config.yaml:12:1 warning modle_list:",
         "config.yaml:13:45 error deployments[0].rpm:",
-        "config.yaml:14:9 error retry.attempts:"
+        "config.yaml:14:1 warning retry:"
       ])
       assert.include(lines[2], "(did you mean num_retries?)")
       assert.include(lines[3], "(did you mean gpt?)")

@@ -111,11 +111,14 @@ describe("ids", () => {
     assert.deepStrictEqual(decodeIssues(translation), [])
   })
 
-  it("of the file's own that are given twice are an error at the second place", () => {
+  it("of the file's own that are given twice get a number, and a warning at the second place", () => {
     const entry = { ...models[0], model_info: { id: "one" } }
     const translation = translate({ model_list: [entry, entry] })
-    assert.lengthOf(decodeIssues(translation), 1)
-    assert.strictEqual(translation.origins.get("deployments[1].id"), "model_list[1].model_info.id")
+    assert.deepStrictEqual(field(translation, "id"), ["one", "one#2"])
+    assert.deepStrictEqual(decodeIssues(translation), [])
+    assert.deepStrictEqual(problems(translation), [
+      "model_list[1].model_info.id: another deployment has this id, so this one is one#2"
+    ])
   })
 })
 
@@ -138,7 +141,12 @@ describe("where a deployment is", () => {
       "https://openrouter.ai/api/v1",
       "anthropic/claude-sonnet-4"
     ],
-    ["Bedrock behind a gateway", { model: "bedrock/titan", api_base: "http://x/v1" }, "http://x/v1", "titan"],
+    [
+      "Bedrock behind a gateway that says so",
+      { model: "titan", custom_llm_provider: "openai", api_base: "http://x/v1" },
+      "http://x/v1",
+      "titan"
+    ],
     [
       "Azure's new API",
       { model: "azure/g", api_base: "https://a.openai.azure.com/", api_version: "preview" },
@@ -238,12 +246,14 @@ describe("wildcards", () => {
     assert.isUndefined(resolve(wildcard("openai/*", "openai/*"), "groq/llama"))
   })
 
-  it("* means every provider whose key is in the environment, and OpenAI for plain names", () => {
+  it("* means every provider whose key is in the environment, by prefix or by what its models are called", () => {
     const tree = wildcard("*", "*")
     const env = { OPENAI_API_KEY: "sk", GROQ_API_KEY: "gsk" }
-    assert.strictEqual(resolve(tree, "gpt-4o", env), "openai * [gpt-4o]")
+    assert.strictEqual(resolve(tree, "gpt-4o", env), "openai gpt-* [4o]")
     assert.strictEqual(resolve(tree, "groq/llama", env), "groq * [llama]")
     assert.strictEqual(resolve(tree, "openai/gpt-4o", env), "openai * [gpt-4o]")
+    assert.isUndefined(resolve(tree, "claude-sonnet-4", env))
+    assert.isUndefined(resolve(tree, "mistral/mistral-small", env))
     assert.deepStrictEqual(decodeIssues(translate(tree, env)), [])
   })
 })
@@ -340,10 +350,12 @@ describe("fallbacks", () => {
     assert.deepStrictEqual(suggestions(translation), ["router_settings.fallbacks[0].claud → claude"])
   })
 
-  it("a target that does not exist is an error at its place in the file", () => {
-    const translation = translate(withRouter({ fallbacks: [{ gpt: ["claude", "nobody"] }] }))
-    assert.lengthOf(decodeIssues(translation), 1)
-    assert.strictEqual(translation.origins.get("fallback.chains.general.gpt[1]"), "router_settings.fallbacks[0].gpt[1]")
+  it("a target that does not exist is left out, and warned about", () => {
+    const translation = translate(withRouter({ fallbacks: [{ gpt: ["nobody", "claude"] }] }))
+    assert.deepStrictEqual(at(translation.settings, "fallback.chains.general.gpt"), ["claude"])
+    assert.deepStrictEqual(problems(translation), [
+      "router_settings.fallbacks[0].gpt[0]: the target is left out: no group has this name"
+    ])
   })
 })
 

@@ -38,6 +38,66 @@ const provider = (name: string, baseUrl: string | undefined, details: Details = 
 const openAi: Details = { keyVariables: ["OPENAI_API_KEY"], baseVariables: ["OPENAI_BASE_URL", "OPENAI_API_BASE"] }
 const ollama: Details = { keyVariables: ["OLLAMA_API_KEY"], baseVariables: ["OLLAMA_API_BASE"], basePath: "/v1" }
 
+const named = (name: string, baseUrl: string, ...keyVariables: ReadonlyArray<string>): KnownProvider =>
+  provider(name, baseUrl, keyVariables.length === 0 ? {} : { keyVariables })
+
+/** Those with nothing special about them. */
+const more: ReadonlyArray<KnownProvider> = [
+  named("ai21", "https://api.ai21.com/studio/v1"),
+  named("aiml", "https://api.aimlapi.com/v1"),
+  named("amazon_nova", "https://api.nova.amazon.com/v1"),
+  named("apertis", "https://api.stima.tech/v1", "STIMA_API_KEY"),
+  named("assemblyai", "https://llm-gateway.assemblyai.com/v1"),
+  named("chutes", "https://llm.chutes.ai/v1"),
+  named("clarifai", "https://api.clarifai.com/v2/ext/openai/v1", "CLARIFAI_API_KEY", "CLARIFAI_PAT"),
+  named("cognition", "https://api.cognition.ai/v1"),
+  named("cometapi", "https://api.cometapi.com/v1", "COMETAPI_KEY"),
+  named("compactifai", "https://api.compactif.ai/v1"),
+  named("coralbricks", "https://inference.coralbricks.ai/v1"),
+  named("cortecs", "https://api.cortecs.ai/v1"),
+  named("darkbloom", "https://api.darkbloom.dev/v1"),
+  named("edenai", "https://api.edenai.run/v3"),
+  named("empower", "https://app.empower.dev/api/v1"),
+  named("galadriel", "https://api.galadriel.com/v1"),
+  named("gradient_ai", "https://inference.do-ai.run/v1"),
+  named("helicone", "https://ai-gateway.helicone.ai"),
+  named("inception", "https://api.inceptionlabs.ai/v1"),
+  named("inferenceapis", "https://api.inferenceapis.com/v1"),
+  named("libertai", "https://api.libertai.io/v1"),
+  named("maritalk", "https://chat.maritaca.ai/api"),
+  named("meta", "https://api.meta.ai/v1"),
+  named("modelscope", "https://api-inference.modelscope.cn/v1"),
+  named("morph", "https://api.morphllm.com/v1"),
+  named("nadir", "https://api.getnadir.com/v1"),
+  named("nano-gpt", "https://nano-gpt.com/api/v1", "NANOGPT_API_KEY"),
+  named("neosantara", "https://api.neosantara.xyz/v1"),
+  named("ovhcloud", "https://oai.endpoints.kepler.ai.cloud.ovh.net/v1"),
+  named("parasail", "https://api.parasail.io/v1"),
+  named("pinstripes", "https://pinstripes.io/v1"),
+  named("poe", "https://api.poe.com/v1"),
+  named("prism", "https://api.prisminference.com/v1"),
+  named("publicai", "https://api.publicai.co/v1"),
+  named("qwen_ai_platform", "https://dashscope.aliyuncs.com/compatible-mode/v1"),
+  named("qwencloud", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
+  named("reka", "https://api.reka.ai/v1"),
+  named("sail", "https://api.sailresearch.com/v1"),
+  named("scaleway", "https://api.scaleway.ai/v1", "SCW_SECRET_KEY"),
+  named("scx-ai", "https://api.scx.ai/v1", "SCX_API_KEY"),
+  named("synthetic", "https://api.synthetic.new/openai/v1"),
+  named("tencent", "https://tokenhub-intl.tencentcloudmaas.com/v1"),
+  named("tensormesh", "https://serverless.tensormesh.ai/v1", "TENSORMESH_INFERENCE_API_KEY"),
+  named("v0", "https://api.v0.dev/v1"),
+  named("wandb", "https://api.inference.wandb.ai/v1"),
+  named("xiaomi_mimo", "https://api.xiaomimimo.com/v1"),
+  provider("aiohttp_openai", undefined, openAi),
+  provider("bedrock_mantle", undefined, { keyVariables: ["AWS_BEARER_TOKEN_BEDROCK"] }),
+  provider("docker_model_runner", "http://localhost:22088/engines/llama.cpp/v1", { keyVariables: [] }),
+  provider("heroku", undefined, { keyVariables: ["HEROKU_API_KEY", "INFERENCE_KEY"], basePath: "/v1" }),
+  provider("infinity", undefined, { keyVariables: [] }),
+  provider("lemonade", "http://localhost:8000/api/v1", { keyVariables: [] }),
+  provider("oobabooga", undefined, { keyVariables: [], basePath: "/v1" })
+]
+
 /** All of them, by name. */
 export const providers: ReadonlyArray<KnownProvider> = [
   provider("openai", "https://api.openai.com/v1", openAi),
@@ -45,7 +105,11 @@ export const providers: ReadonlyArray<KnownProvider> = [
   provider("custom_openai", undefined, openAi),
   provider("openai_like", undefined),
   provider("litellm_proxy", undefined),
-  provider("anthropic", "https://api.anthropic.com/v1", { basePath: "/v1", isForeign: true }),
+  provider("anthropic", "https://api.anthropic.com/v1", {
+    baseVariables: ["ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL"],
+    basePath: "/v1",
+    isForeign: true
+  }),
   provider("gemini", "https://generativelanguage.googleapis.com/v1beta/openai", {
     keyVariables: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
     basePath: "/v1beta/openai",
@@ -85,7 +149,7 @@ export const providers: ReadonlyArray<KnownProvider> = [
     baseVariables: ["AI21_API_BASE"]
   }),
   provider("volcengine", "https://ark.cn-beijing.volces.com/api/v3"),
-  provider("dashscope", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
+  provider("dashscope", "https://dashscope.aliyuncs.com/compatible-mode/v1"),
   provider("moonshot", "https://api.moonshot.ai/v1"),
   provider("zai", "https://api.z.ai/api/paas/v4"),
   provider("minimax", "https://api.minimax.io/v1"),
@@ -109,10 +173,12 @@ export const providers: ReadonlyArray<KnownProvider> = [
   }),
   provider("vercel_ai_gateway", "https://ai-gateway.vercel.sh/v1"),
   provider("huggingface", "https://router.huggingface.co/v1", {
-    keyVariables: ["HF_TOKEN", "HUGGINGFACE_API_KEY"]
+    keyVariables: ["HF_TOKEN", "HUGGINGFACE_API_KEY"],
+    baseVariables: ["HF_API_BASE", "HUGGINGFACE_API_BASE"]
   }),
   provider("voyage", "https://api.voyageai.com/v1"),
   provider("jina_ai", "https://api.jina.ai/v1"),
+  ...more,
   provider("databricks", undefined),
   provider("hosted_vllm", undefined, { keyVariables: [] }),
   provider("vllm", undefined, { keyVariables: [] }),

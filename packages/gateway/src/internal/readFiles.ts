@@ -90,11 +90,14 @@ const fileProblem = (file: string, message: string): OneFile => ({
   problems: [{ severity: "error", path: "", message, file, line: undefined, column: undefined }]
 })
 
-const parseFile = (content: Buffer | string, name: string): OneFile => {
+/** Whether a file is one of LiteLLM's, by its keys at the top. */
+type IsLiteLlm = (topKeys: ReadonlyArray<string>) => boolean
+
+const parseFile = (content: Buffer | string, name: string, isLiteLlm: IsLiteLlm): OneFile => {
   if (typeof content === "string") return fileProblem(name, content)
   const decoded = textOf(content)
   if ("wrong" in decoded) return fileProblem(name, decoded.wrong)
-  const { problems, root } = parse(decoded.text, name)
+  const { problems, root } = parse(decoded.text, name, isLiteLlm)
   if (root?.kind === "map") return { root, problems }
   if (problems.some(({ severity }) => severity === "error")) return { root: undefined, problems }
   if (root === undefined || (root.kind === "scalar" && root.value === null)) {
@@ -150,9 +153,13 @@ const overlay = (main: Map<string, Entry>, included: MapNode, name: string, prob
 }
 
 /** Reads a file and its includes. `path` is the main file's name in problems too; includes are named relative to it. */
-export const readFiles = async (path: string, variables: Environment.Variables): Promise<FilesRead> => {
+export const readFiles = async (
+  path: string,
+  variables: Environment.Variables,
+  isLiteLlm: IsLiteLlm
+): Promise<FilesRead> => {
   const content = await bytesOf(path)
-  const main = parseFile(content, path)
+  const main = parseFile(content, path, isLiteLlm)
   const problems = [...main.problems]
   const names = [path]
   const files = [resolve(path)]
@@ -172,7 +179,7 @@ export const readFiles = async (path: string, variables: Environment.Variables):
     files.push(resolve(file))
     contents.push(bytes)
     if (typeof bytes === "string") problems.push(at(entry, includePath, bytes))
-    const included = typeof bytes === "string" ? undefined : parseFile(bytes, file)
+    const included = typeof bytes === "string" ? undefined : parseFile(bytes, file, isLiteLlm)
     problems.push(...(included?.problems ?? []))
     if (included?.root === undefined) isWhole = false
     else overlay(entries, included.root, file, problems)

@@ -72,7 +72,6 @@ const quoting: Readonly<Record<string, string>> = {
   TAG_RESOLVE_FAILED: "a tag that means nothing here",
   RESOURCE_EXHAUSTION: "nested too deeply",
   MULTIPLE_DOCS: "a file holds one document, and a second one begins here",
-  DUPLICATE_KEY: "this key stands here twice",
   NON_STRING_KEY: "a key must be plain text",
   BAD_DIRECTIVE: "no such directive"
 }
@@ -102,8 +101,32 @@ const keyText = (node: ParsedNode): string | undefined => {
   return typeof node.value === "string" ? node.value : (node.source ?? String(node.value))
 }
 
-/** Parses a text; `file` is its name in problems. */
-export const parse = (text: string, file: string): ParsedText => {
+/** A key that stands in a map once more; the last one counts, as PyYAML has it. */
+interface Duplicate {
+  readonly key: string
+  readonly isTop: boolean
+  readonly place: Place
+  /** The lines of the one that is not in force. */
+  readonly lines: readonly [first: number, last: number]
+}
+
+const duplicateProblem = ({ isTop, key, lines: [first, last], place }: Duplicate, takesLast: boolean): Problem => {
+  const lines = first === last ? `line ${first} is` : `lines ${first} to ${last} are`
+  const message = takesLast
+    ? `this key stands here twice, and the last one counts, as in LiteLLM: ${lines} not in force`
+    : "this key stands here twice"
+  return { severity: takesLast ? "warning" : "error", path: takesLast && isTop ? key : "", message, ...place }
+}
+
+/**
+ * Parses a text; `file` is its name in problems. A key that stands in a map twice is an error, but for the files that
+ * `takesLast` knows by their keys at the top.
+ */
+export const parse = (
+  text: string,
+  file: string,
+  takesLast: (topKeys: ReadonlyArray<string>) => boolean = () => false
+): ParsedText => {
   const lines = new LineCounter()
   const problems: Array<Problem> = []
   const placeAt = (offset: number): Place => {
@@ -117,7 +140,7 @@ export const parse = (text: string, file: string): ParsedText => {
 
   let document: Document.Parsed
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
+    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true, uniqueKeys: false })
   } catch {
     return {
       root: undefined,
@@ -126,7 +149,7 @@ export const parse = (text: string, file: string): ParsedText => {
   }
   for (const error of document.errors) report(placeAt(error.pos[0]), says(error))
   for (const warning of document.warnings) report(placeAt(warning.pos[0]), says(warning), "warning")
-  if (document.errors.some((error) => error.code !== "DUPLICATE_KEY")) return { root: undefined, problems }
+  if (document.errors.length > 0) return { root: undefined, problems }
 
   const anchors = new Map<string, TreeNode | "open">()
   let tooLarge = false
@@ -143,8 +166,16 @@ export const parse = (text: string, file: string): ParsedText => {
     }
   }
 
+  const duplicates: Array<Duplicate> = []
+  /** The line where a node ends; its range may reach over blank lines. */
+  const lastLine = (node: ParsedNode | null, first: number): number => {
+    const [start, end] = node?.range ?? [0, 0]
+    return Math.max(first, placeAt(start + text.slice(start, end).trimEnd().length - 1).line)
+  }
+
   const content = (node: ParsedNode, place: Place): TreeNode => {
     if (isMap(node)) {
+      const ends = new Map<string, readonly [first: number, last: number]>()
       const entries = new Map<string, Entry>()
       const merged: Array<TreeNode> = []
       for (const pair of node.items) {
@@ -153,9 +184,16 @@ export const parse = (text: string, file: string): ParsedText => {
         const key = keyText(pair.key)
         if (isMergeKey(pair.key)) merged.push(value)
         else if (key === undefined) report(keyPlace, "a key must be plain text")
-        else if (!entries.has(key)) entries.set(key, { place: keyPlace, node: value })
+        else {
+          const lines = ends.get(key)
+          if (lines !== undefined) {
+            duplicates.push({ key, isTop: node === document.contents, place: keyPlace, lines })
+          }
+          ends.set(key, [keyPlace.line, lastLine(pair.value, keyPlace.line)])
+          entries.set(key, { place: keyPlace, node: value })
+        }
       }
-      for (const source of merged) mergeInto(entries, source)
+      for (const source of merged.reverse()) mergeInto(entries, source)
       let size = 1
       for (const entry of entries.values()) size += entry.node.size
       return { kind: "map", place, size, entries }
@@ -187,6 +225,8 @@ export const parse = (text: string, file: string): ParsedText => {
   }
 
   const root = document.contents === null ? undefined : build(document.contents, placeAt(0))
+  const isLenient = duplicates.length > 0 && root?.kind === "map" && takesLast([...root.entries.keys()])
+  for (const duplicate of duplicates) problems.push(duplicateProblem(duplicate, isLenient))
   return { root: tooLarge ? undefined : root, problems }
 }
 

@@ -119,7 +119,9 @@ const headers = (made: DeploymentDraft, params: Params, organization: Given | un
   const given = {
     ...own,
     ...(organization === undefined ? {} : { "openai-organization": organization.value }),
-    ...(isTree(extra?.value) ? extra.value : {})
+    ...(isTree(extra?.value)
+      ? Object.fromEntries(Object.entries(extra.value).filter(([, text]) => !isUnset(text)))
+      : {})
   }
   if (extra !== undefined && !isTree(extra.value)) made.put("headers", extra)
   else if (Object.keys(given).length > 0) {

@@ -2,10 +2,11 @@ import { showValue } from "@switchyard/core/ConfigError"
 import type { Finding } from "../../Problem.js"
 import type { Section } from "./key.js"
 import { find, suggestion } from "./keys.js"
+import type { UnsetVariables } from "./unset.js"
 import { below, type Given, isOff, isTree, isUnset, type Tree } from "./values.js"
 
 /** Names that keep their capital inside a sentence. */
-const proper = /^(Azure|Entra|Vertex|Bedrock)\b/
+const proper = /^(Anthropic|Azure|Entra|Vertex|Bedrock)\b/
 
 /** A sentence as the clause that findings are made of. */
 export const clause = (sentence: string): string => {
@@ -18,7 +19,17 @@ export class Draft {
   readonly settings: Record<string, unknown> = {}
   readonly origins = new Map<string, string>()
   readonly findings: Array<Finding> = []
+  /** Paths of what was left out as a whole: whatever else is wrong below them does not matter. */
+  readonly leftOut = new Set<string>()
   private readonly said = new Set<string>()
+
+  /** `unset` are the references to variables that are not set: their keys are there, with nothing under them. */
+  constructor(readonly unset: UnsetVariables = new Map()) {}
+
+  /** Whether a key says anything, be it by a variable that is not set. */
+  says({ path, value }: Given): boolean {
+    return !isUnset(value) || this.unset.has(path)
+  }
 
   /** Sets one of our settings, maps on the way made as needed. An unset value sets nothing. */
   set(keys: readonly [string, ...ReadonlyArray<string>], value: unknown, origin: string): void {
@@ -65,7 +76,8 @@ export class Draft {
   checkKnown(section: Section, key: string, given: Given): boolean {
     const row = find(section, key)
     if (row === undefined) return false
-    if (row.support === "warned" && !isOff(given.value) && !row.harmless.includes(given.value)) {
+    const asks = isUnset(given.value) ? this.says(given) : !isOff(given.value)
+    if (row.support === "warned" && asks && !row.harmless.includes(given.value)) {
       this.warn(given.path, row.how)
     }
     return true
@@ -81,7 +93,7 @@ export class Draft {
     }
     for (const [key, inner] of Object.entries(value)) {
       const found = { value: inner, path: below(path, key) }
-      if (!isUnset(inner) && !this.checkKnown(name, key, found)) this.unknown(name, key, found)
+      if (this.says(found) && !this.checkKnown(name, key, found)) this.unknown(name, key, found)
     }
     return value
   }

@@ -1,85 +1,10 @@
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
+import { compatibleBase, isAnthropicOnAzure } from "./dialects.js"
+import { isForeign } from "./providerNames.js"
 import { isText } from "./values.js"
 
 /** The environment, as far as keys and base URLs are looked up in it. */
 export type Env = Readonly<Record<string, string | undefined>>
-
-/** Providers of LiteLLM's that speak a dialect of their own, or none at an address that is known. */
-const foreign: ReadonlySet<string> = new Set([
-  "ai21",
-  "aiohttp_openai",
-  "aleph_alpha",
-  "assemblyai",
-  "auto_router",
-  "baseten_legacy",
-  "bedrock",
-  "bedrock_converse",
-  "bytez",
-  "clarifai",
-  "cloudflare",
-  "deepgram",
-  "elevenlabs",
-  "github_copilot",
-  "infinity",
-  "langgraph",
-  "maritalk",
-  "nlp_cloud",
-  "oci",
-  "oobabooga",
-  "palm",
-  "petals",
-  "predibase",
-  "replicate",
-  "runwayml",
-  "sagemaker",
-  "sagemaker_chat",
-  "sap",
-  "snowflake",
-  "topaz",
-  "triton",
-  "vertex_ai",
-  "vertex_ai_beta",
-  "watsonx",
-  "watsonx_text"
-])
-
-const azures: ReadonlySet<string> = new Set(["azure", "azure_text", "azure_ai"])
-
-/** Every name that may stand before the slash. */
-export const prefixes: ReadonlyArray<string> = [
-  ...KnownProviders.providers.map(({ name }) => name),
-  ...azures,
-  ...foreign
-]
-
-const isPrefix = (name: string): boolean =>
-  KnownProviders.find(name) !== undefined || azures.has(name) || foreign.has(name)
-
-const byName: ReadonlyArray<readonly [provider: string, pattern: RegExp]> = [
-  ["openai", /^(gpt-|chatgpt-|o[134](-|$)|text-embedding-|babbage-|davinci-|ft:gpt-|\*$)/],
-  ["anthropic", /^claude-/],
-  ["vertex_ai", /^gemini-/],
-  ["cohere", /^command/]
-]
-
-/** What `provider/model` says. */
-export interface ModelName {
-  /** Undefined when nobody can tell. */
-  readonly provider: string | undefined
-  /** What the provider calls it. */
-  readonly model: string
-}
-
-/** Splits `provider/model`; a model without a provider tells it by its name, or by a base URL that is given. */
-export const splitModel = (model: string, named: string | undefined, hasBase: boolean): ModelName => {
-  const slash = model.indexOf("/")
-  const prefix = slash === -1 ? "" : model.slice(0, slash)
-  const rest = model.slice(slash + 1)
-  if (named !== undefined) return { provider: named, model: prefix === named ? rest : model }
-  if (slash !== -1 && isPrefix(prefix)) return { provider: prefix, model: rest }
-  const guessed = slash === -1 ? byName.find(([, pattern]) => pattern.test(model))?.[0] : undefined
-  return { provider: guessed ?? (hasBase ? "openai" : undefined), model }
-}
 
 /** What is given about where a deployment is. */
 export interface Place {
@@ -104,7 +29,23 @@ export interface Endpoint {
   readonly isForeign: boolean
 }
 
+/** Why nobody can be asked; `dialect` where it is for want of the provider's own one. */
+export interface Unreachable {
+  readonly sentence: string
+  readonly dialect: boolean
+}
+
+const unreachable = (sentence: string): Unreachable => ({ sentence, dialect: false })
+
+const unspoken = (whose: string): Unreachable => ({
+  sentence: `${whose} own dialect cannot be spoken yet; where it answers in OpenAI's too, set \`api_base\` to that and \`custom_llm_provider: openai\`.`,
+  dialect: true
+})
+
 const newApi: ReadonlySet<string> = new Set(["v1", "preview", "latest"])
+
+/** Azure's `api-version` where nobody says one: that of LiteLLM. */
+const liteLlmVersion = "2025-02-01-preview"
 
 const withVersion = (url: string, version: string | undefined): string =>
   version === undefined ? url : `${url}?api-version=${encodeURIComponent(version)}`
@@ -119,12 +60,21 @@ const azureUrl = (base: string, { model }: Place, version: string): string => {
   return withVersion(`${base}/openai/deployments/${encodeURIComponent(model)}`, version)
 }
 
-const azure = (place: Place, env: Env): Endpoint | string => {
-  const given = place.apiBase ?? env.AZURE_API_BASE
-  if (!isText(given)) return "Azure's `api_base` is missing: only you know your resource's address."
+/** LiteLLM's own routes to families of models: the deployment's name comes after them. */
+const azureRoutes = /^(o_series|gpt5_series)\//
+
+const noAzureBase = unreachable("Azure's `api_base` is missing: only you know your resource's address.")
+
+const azure = (given: Place, env: Env): Endpoint | Unreachable => {
+  const base = given.apiBase ?? env.AZURE_API_BASE
+  if (!isText(base)) return noAzureBase
+  return azureAt({ ...given, model: given.model.replace(azureRoutes, "") }, base, env)
+}
+
+const azureAt = (place: Place, given: string, env: Env): Endpoint => {
   const [address = "", query] = given.split("?")
   const inUrl = new URLSearchParams(query).get("api-version") ?? undefined
-  const version = place.apiVersion ?? inUrl ?? env.AZURE_API_VERSION ?? "2024-10-21"
+  const version = place.apiVersion ?? inUrl ?? env.AZURE_API_VERSION ?? liteLlmVersion
   const base = KnownProviders.completeBaseUrl(address, undefined)
   const key = place.apiKey ?? env.AZURE_API_KEY
   const headers = place.bearer === undefined && isText(key) ? { "api-key": key } : undefined
@@ -139,9 +89,10 @@ const azure = (place: Place, env: Env): Endpoint | string => {
 }
 
 /** Azure AI Foundry: its inference API below `/models`, or a serverless endpoint of its own. */
-const azureAi = (place: Place, env: Env): Endpoint | string => {
+const azureAi = (place: Place, env: Env): Endpoint | Unreachable => {
   const given = place.apiBase ?? env.AZURE_AI_API_BASE
-  if (!isText(given)) return "Azure's `api_base` is missing: only you know your resource's address."
+  if (isAnthropicOnAzure(place.model, given)) return unspoken("Anthropic's")
+  if (!isText(given)) return noAzureBase
   const base = KnownProviders.completeBaseUrl(given, undefined)
   const isFoundry = base.includes(".services.ai.azure.com")
   const hasPath = URL.canParse(base) && new URL(base).pathname !== "/"
@@ -158,19 +109,29 @@ const azureAi = (place: Place, env: Env): Endpoint | string => {
   }
 }
 
-/** Works out where a deployment is asked; a sentence when nobody can. */
-export const endpointOf = (place: Place, env: Env): Endpoint | string => {
+/** Hugging Face's own route to one provider, `provider/organisation/model`, as its router takes it. */
+const huggingFaceModel = (model: string): string => {
+  const [provider = "", organisation, ...rest] = model.split("/")
+  return organisation === undefined || rest.length === 0 ? model : `${organisation}/${rest.join("/")}:${provider}`
+}
+
+/** Hugging Face: a dedicated endpoint, whose API is below `/v1`, or the router to all providers. */
+const huggingFace = (place: Place, env: Env): Endpoint | Unreachable => {
+  const variables = KnownProviders.find(place.provider)?.baseVariables ?? []
+  const inModel = /^https?:\/\//.test(place.model) ? place.model : undefined
+  const base = place.apiBase ?? inModel ?? KnownProviders.firstSet(variables, env)
+  if (base === undefined) return ordinary({ ...place, model: huggingFaceModel(place.model) }, env, undefined)
+  const plain = KnownProviders.completeBaseUrl(base, undefined)
+  const model = inModel === undefined ? place.model : "tgi"
+  return ordinary({ ...place, apiBase: base, model }, env, /\/v\d+$/.test(plain) ? plain : `${plain}/v1`)
+}
+
+const ordinary = (place: Place, env: Env, given: string | undefined): Endpoint | Unreachable => {
   const { apiBase, apiKey, model, provider } = place
-  if (provider === "azure" || provider === "azure_text") return azure(place, env)
-  if (provider === "azure_ai") return azureAi(place, env)
   const known = KnownProviders.find(provider)
-  const given = apiBase ?? KnownProviders.firstSet(known?.baseVariables ?? [], env)
-  const baseUrl = given === undefined ? known?.baseUrl : KnownProviders.completeBaseUrl(given, known)
-  if (baseUrl === undefined) {
-    return known === undefined
-      ? `The provider ${provider} speaks no OpenAI dialect at an address that is known; set \`api_base\` to one that does.`
-      : `The provider ${provider} needs an \`api_base\`: only you know the address.`
-  }
+  const baseUrl = given ?? known?.baseUrl
+  if (baseUrl === undefined)
+    return unreachable(`The provider ${provider} needs an \`api_base\`: only you know the address.`)
   const key = apiKey ?? KnownProviders.firstSet(known?.keyVariables ?? [], env)
   const isBare = !model.includes("/") && !model.includes("*") && !model.includes("#")
   return {
@@ -179,6 +140,21 @@ export const endpointOf = (place: Place, env: Env): Endpoint | string => {
     apiKey: key,
     headers: {},
     missingKey: key === undefined && apiBase === undefined ? (known?.keyVariables ?? []) : [],
-    isForeign: known?.isForeign === true && given === undefined
+    isForeign: known?.isForeign === true
   }
+}
+
+/** Works out where a deployment is asked, or why nobody can tell. */
+export const endpointOf = (place: Place, env: Env): Endpoint | Unreachable => {
+  const { apiBase, provider } = place
+  if (provider === "azure" || provider === "azure_text") return azure(place, env)
+  if (provider === "azure_ai") return azureAi(place, env)
+  if (provider === "huggingface") return huggingFace(place, env)
+  const known = KnownProviders.find(provider)
+  const given = apiBase ?? KnownProviders.firstSet(known?.baseVariables ?? [], env)
+  if (known?.isForeign === true || isForeign(provider)) {
+    const base = given === undefined ? known?.baseUrl : compatibleBase(provider, given)
+    return base === undefined ? unspoken(`${provider}'s`) : ordinary(place, env, base)
+  }
+  return ordinary(place, env, given === undefined ? undefined : KnownProviders.completeBaseUrl(given, known))
 }

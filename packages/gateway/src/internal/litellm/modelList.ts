@@ -1,21 +1,12 @@
-import * as KnownProviders from "@switchyard/providers/KnownProviders"
-import { closest } from "../closest.js"
 import { DeploymentDraft, fill } from "./deployment.js"
-import { clause, type Draft, Reader } from "./draft.js"
-import { type Endpoint, type Env, endpointOf, prefixes, splitModel } from "./endpoint.js"
-import { find, suggestion } from "./keys.js"
-import { checkParams, Params } from "./params.js"
-import { below, type Given, isOn, isText, isTree, isUnset, period, type Tree, toList, toNumber } from "./values.js"
-
-/** What of the rest of the file deployments depend on. */
-export interface Surroundings {
-  readonly env: Env
-  readonly credentials: ReadonlyMap<string, Given & { readonly value: Tree }>
-  /** `default_litellm_params`. */
-  readonly defaults: (Given & { readonly value: Tree }) | undefined
-  /** `model_alias_map`: other names of provider models. */
-  readonly renamed: Tree
-}
+import { clause, type Draft } from "./draft.js"
+import { endpointOf } from "./endpoint.js"
+import { isPaused, readEntry, type Source, type Surroundings } from "./entry.js"
+import { identify } from "./identify.js"
+import { LeftOut } from "./leftOut.js"
+import { asText, isUnserved, lacksVariable, targets, type Work } from "./targets.js"
+import { below, type Given, isOn, isText, period, toList, toNumber } from "./values.js"
+import type { As } from "./wildcards.js"
 
 /** A deployment that was made of an entry. */
 export interface Made extends DeploymentDraft {
@@ -32,86 +23,8 @@ export interface ModelList {
   readonly deployments: ReadonlyArray<Made>
   /** Groups all of whose deployments were left out. */
   readonly empty: ReadonlySet<string>
+  readonly leftOut: LeftOut
 }
-
-interface Source {
-  readonly group: string
-  readonly path: string
-  readonly entry: Reader
-  readonly params: Params
-  readonly info: Reader
-  readonly infoGiven: Given | undefined
-}
-
-const asText = (given: Given | undefined): string | undefined =>
-  given === undefined || given.value === "" ? undefined : String(given.value)
-
-const checkInfo = (draft: Draft, { path, value }: Given): void => {
-  if (!isTree(value)) return draft.error({ path, value }, "a map of settings")
-  for (const [key, inner] of Object.entries(value)) {
-    const given = { value: inner, path: below(path, key) }
-    if (isUnset(inner) || draft.checkKnown("model_info", key, given)) continue
-    if (key.startsWith("supports_")) continue
-    draft.warn(given.path, "No such key: not read.", suggestion("model_info", key))
-  }
-}
-
-const readEntry = (draft: Draft, around: Surroundings, raw: unknown, path: string): Source | undefined => {
-  if (!isTree(raw)) {
-    draft.error({ path, value: raw }, "a map with `model_name` and `litellm_params`")
-    return undefined
-  }
-  for (const [key, value] of Object.entries(raw)) {
-    if (isUnset(value) || find("model_list", key) !== undefined) continue
-    draft.warn(below(path, key), "No such key: not read.", suggestion("model_list", key))
-  }
-  const { litellm_params: own, model_info: info, model_name: group } = raw
-  const at = below(path, "litellm_params")
-  if (!isText(group)) draft.error({ path: below(path, "model_name"), value: group }, "the model group's name")
-  if (!isTree(own)) draft.error({ path: at, value: own }, "a map with at least `model`")
-  if (!isText(group) || !isTree(own)) return undefined
-  checkParams(draft, { value: own, path: at })
-  const infoGiven = isUnset(info) ? undefined : { value: info, path: below(path, "model_info") }
-  if (infoGiven !== undefined) checkInfo(draft, infoGiven)
-  const layers = [{ value: own, path: at }]
-  const credential = new Params(layers).get("litellm_credential_name")
-  const named = around.credentials.get(String(credential?.value))
-  if (named !== undefined) layers.push(named)
-  else if (credential !== undefined) {
-    const meant = closest(String(credential.value), around.credentials.keys())
-    draft.warn(credential.path, "No entry of `credential_list` has this name.", meant)
-  }
-  if (around.defaults !== undefined) layers.push(around.defaults)
-  const params = new Params(layers)
-  return {
-    group,
-    path,
-    params,
-    entry: new Reader(raw, path),
-    info: new Reader(isTree(info) ? info : {}, below(path, "model_info")),
-    infoGiven
-  }
-}
-
-/** Whether an entry is left out on purpose. */
-const isPaused = (draft: Draft, { info }: Source, env: Env): boolean => {
-  const blocked = info.get("blocked")
-  if (blocked !== undefined && isOn(blocked.value)) {
-    draft.note(blocked.path, "The deployment is left out.")
-    return true
-  }
-  const environments = info.get("supported_environments")
-  const current = env.LITELLM_ENVIRONMENT
-  if (environments === undefined || toList(environments.value).includes(current)) return false
-  if (current === undefined) {
-    draft.warn(environments.path, "LITELLM_ENVIRONMENT is not set, so the deployment is used.")
-    return false
-  }
-  draft.note(environments.path, `The deployment is left out: LITELLM_ENVIRONMENT is ${JSON.stringify(current)}.`)
-  return true
-}
-
-const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : url)
 
 const budgetOf = (draft: Draft, { params }: Source): Made["budget"] => {
   const limit = params.get("max_budget")
@@ -135,16 +48,8 @@ const probing = ({ info }: Source): boolean => {
   return !isOn(info.get("disable_background_health_check")?.value)
 }
 
-/** A name and a model in place of those that an entry gives, for `*`, which stands for every provider. */
-interface As {
-  readonly group: string
-  readonly provider: string
-  readonly model: string
-}
-
 const build = (
-  draft: Draft,
-  around: Surroundings,
+  { around, draft, leftOut }: Work,
   source: Source,
   as: As,
   organization: Given | undefined
@@ -159,13 +64,16 @@ const build = (
     apiVersion: asText(params.get("api_version")),
     bearer: asText(params.get("azure_ad_token"))
   }
-  const endpoint: Endpoint | string = endpointOf(place, around.env)
-  if (typeof endpoint === "string") {
-    draft.warn(model.path, `The deployment is left out: ${clause(endpoint)}`)
+  const endpoint = endpointOf(place, around.env)
+  if ("sentence" in endpoint) {
+    const sentence = `The deployment is left out: ${clause(endpoint.sentence)}`
+    if (endpoint.dialect) leftOut.dialect(path, model.path, as.provider, sentence)
+    else leftOut.other(path, model.path, sentence)
     return undefined
   }
   if (endpoint.isForeign) {
-    draft.noteOnce(model.path, `${as.provider} is asked at its OpenAI-compatible API, ${endpoint.baseUrl}.`)
+    const where = place.apiBase === undefined ? `, ${endpoint.baseUrl}` : ""
+    draft.noteOnce(model.path, `${as.provider} is asked at its OpenAI-compatible API${where}.`)
   }
   if (endpoint.missingKey.length > 0) {
     const names = endpoint.missingKey.join(", ")
@@ -193,74 +101,6 @@ const build = (
   return made
 }
 
-/** The providers that `*` leads to: those whose key is in the environment. */
-const everyProvider = (env: Env): ReadonlyArray<As> =>
-  KnownProviders.providers
-    .filter(
-      ({ baseUrl, keyVariables }) => baseUrl !== undefined && KnownProviders.firstSet(keyVariables, env) !== undefined
-    )
-    .map(({ name }) => ({ group: `${name}/*`, provider: name, model: "*" }))
-
-const targets = (draft: Draft, around: Surroundings, source: Source): ReadonlyArray<As> => {
-  const { group, params, path } = source
-  const given = params.get("model")
-  if (given === undefined || !isText(given.value)) {
-    draft.error({ path: below(below(path, "litellm_params"), "model"), value: given?.value }, "provider/model")
-    return []
-  }
-  const renamed = Object.hasOwn(around.renamed, given.value) ? around.renamed[given.value] : undefined
-  const hasBase = params.get("api_base") !== undefined || params.get("base_url") !== undefined
-  const whole = isText(renamed) ? renamed : given.value
-  const named = asText(params.get("custom_llm_provider"))
-  const { model, provider } = splitModel(whole, named, hasBase)
-  if (provider === undefined) {
-    const slash = whole.indexOf("/")
-    const meant = slash === -1 ? undefined : closest(whole.slice(0, slash), prefixes)
-    const name = meant === undefined ? undefined : meant + whole.slice(slash)
-    draft.warn(given.path, "The deployment is left out: this names no provider, as `provider/model` would.", name)
-    return []
-  }
-  const one = { group, provider, model }
-  const isEverything = group === "*" && whole === "*" && named === undefined && !hasBase
-  if (!isEverything || params.get("api_key") !== undefined) return [one]
-  draft.note(given.path, "Stands for `provider/*` of each provider whose key is in the environment, and for OpenAI.")
-  return [one, ...everyProvider(around.env)]
-}
-
-const differing = (members: ReadonlyArray<Made>, field: (made: Made) => string): boolean =>
-  new Set(members.map(field)).size > 1
-
-const versionOf = ({ fields }: Made): string => /api-version=([^&]*)/.exec(String(fields.baseUrl))?.[1] ?? ""
-const regionOf = ({ fields }: Made): string => (isUnset(fields.region) ? "" : String(fields.region))
-
-/**
- * Ids for deployments without one: group, provider, model and host; version and region where they tell deployments apart; a
- * number where nothing does. Limits, weights and keys take no part, so changing them keeps a deployment's state.
- */
-const identify = (deployments: ReadonlyArray<Made>): void => {
-  const taken = new Set(deployments.flatMap(({ fields }) => (isText(fields.id) ? [fields.id] : [])))
-  const alike = new Map<string, Array<Made>>()
-  for (const made of deployments) {
-    if (made.fields.id !== undefined) continue
-    const { baseUrl, model, provider } = made.fields
-    const name = `${made.group}:${provider}/${model}@${hostOf(String(baseUrl))}`
-    alike.set(name, [...(alike.get(name) ?? []), made])
-  }
-  for (const [name, members] of alike) {
-    const hasVersions = differing(members, versionOf)
-    const hasRegions = differing(members, regionOf)
-    for (const made of members) {
-      const region = hasRegions && regionOf(made) !== "" ? `+${regionOf(made)}` : ""
-      const version = hasVersions && versionOf(made) !== "" ? `+${versionOf(made)}` : ""
-      const full = name + region + version
-      let id = full
-      for (let number = 2; taken.has(id); number++) id = `${full}#${number}`
-      taken.add(id)
-      made.fields.id = id
-    }
-  }
-}
-
 /** One for each deployment that an entry stands for. */
 const organizationsOf = ({ params }: Source): ReadonlyArray<Given | undefined> => {
   const given = params.get("organization")
@@ -269,11 +109,15 @@ const organizationsOf = ({ params }: Source): ReadonlyArray<Given | undefined> =
 }
 
 /** The deployments of one entry; an id of its own gets `#2`, `#3` where they are several. */
-const makeAll = (draft: Draft, around: Surroundings, source: Source): ReadonlyArray<Made> => {
+const makeAll = (work: Work, source: Source): ReadonlyArray<Made> => {
+  if (lacksVariable(work, source)) return []
   const all: Array<Made> = []
-  for (const as of targets(draft, around, source)) {
+  const found = targets(work, source)
+  const [only] = found
+  if (found.length === 1 && only !== undefined && isUnserved(work, source, only)) return []
+  for (const as of found) {
     for (const organization of organizationsOf(source)) {
-      const made = build(draft, around, source, as, organization)
+      const made = build(work, source, as, organization)
       if (made === undefined) continue
       all.push(made)
       if (isText(made.fields.id) && all.length > 1) made.fields.id = `${made.fields.id}#${all.length}`
@@ -282,15 +126,42 @@ const makeAll = (draft: Draft, around: Surroundings, source: Source): ReadonlyAr
   return all
 }
 
+/** Says which groups nobody can ask for, and why. */
+const tellEmpty = (
+  { draft, unserved }: Work,
+  groups: ReadonlyMap<string, string>,
+  served: ReadonlySet<string>,
+  unreachable: ReadonlySet<string>
+): ReadonlySet<string> => {
+  const empty = new Set<string>()
+  for (const [group, at] of groups) {
+    const { operations, path } = unserved.get(group) ?? {}
+    const lack = operations === undefined ? "" : `there is no endpoint for ${[...operations].join(" and ")}`
+    if (served.has(group)) {
+      if (path !== undefined) draft.warn(path, `This and all alike of the group are left out: ${lack}.`)
+      continue
+    }
+    empty.add(group)
+    if (lack !== "") draft.warn(at, `Nobody can ask for this group: ${lack}.`)
+    else if (served.size === 0) continue
+    else if (unreachable.has(group)) draft.warn(at, "The group has no deployment left, so nobody can ask for it.")
+    else draft.note(at, "The group has no deployment left, so nobody can ask for it.")
+  }
+  return empty
+}
+
 /** Translates `model_list`. */
 export const readModelList = (draft: Draft, around: Surroundings, given: Given): ModelList => {
   const { path, value } = given
+  const leftOut = new LeftOut(draft)
   if (!Array.isArray(value)) {
     draft.error(given, "a list of models")
-    return { deployments: [], empty: new Set() }
+    return { deployments: [], empty: new Set(), leftOut }
   }
+  const work: Work = { draft, around, leftOut, unserved: new Map() }
   const deployments: Array<Made> = []
   const groups = new Map<string, string>()
+  const served = new Set<string>()
   const unreachable = new Set<string>()
   value.forEach((raw: unknown, index) => {
     const source = readEntry(draft, around, raw, below(path, index))
@@ -298,18 +169,11 @@ export const readModelList = (draft: Draft, around: Surroundings, given: Given):
     const { group } = source
     if (!groups.has(group)) groups.set(group, below(source.path, "model_name"))
     if (isPaused(draft, source, around.env)) return
-    const made = makeAll(draft, around, source)
+    const made = makeAll(work, source)
     if (made.length === 0) unreachable.add(group)
+    else served.add(group)
     deployments.push(...made)
   })
-  identify(deployments)
-  const empty = new Set<string>()
-  for (const [group, at] of groups) {
-    if (deployments.some((made) => made.group === group)) continue
-    empty.add(group)
-    const message = "The group has no deployment left, so nobody can ask for it."
-    if (unreachable.has(group)) draft.warn(at, message)
-    else draft.note(at, message)
-  }
-  return { deployments, empty }
+  identify(draft, deployments)
+  return { deployments, empty: tellEmpty(work, groups, served, unreachable), leftOut }
 }

@@ -1,35 +1,64 @@
+import type { DeploymentConfig } from "@switchyard/core/Deployment"
+import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
+import { Effect, Option } from "effect"
 import { closest } from "../closest.js"
 import type { Draft } from "./draft.js"
 import type { Globals } from "./globals.js"
 import type { ModelList } from "./modelList.js"
 import { below, type Given, isOn, isText, isTree, isUnset, type Tree, toList } from "./values.js"
 
+const ownDeployments = ({ deployments }: Tree): ReadonlyArray<DeploymentConfig> =>
+  (Array.isArray(deployments) ? deployments : []).flatMap((entry: unknown, index) =>
+    isTree(entry) && isText(entry.group)
+      ? [{ id: isText(entry.id) ? entry.id : `#${index}`, group: entry.group, model: entry.group }]
+      : []
+  )
+
 /** The names by which requests reach deployments. */
 class Names {
   private readonly all: ReadonlySet<string>
+  private readonly resolve: (name: string) => unknown
+  private readonly ownAliases: ReadonlySet<string>
+  /** Whether a default group of ours serves every name. */
+  private readonly isAnything: boolean
 
   constructor(
     readonly list: ModelList,
-    aliases: Iterable<string>
+    private readonly aliases: ReadonlySet<string>,
+    /** Groups, ids and aliases that the file gives in our own words. */
+    own: Tree = {}
   ) {
     const { deployments } = list
     this.all = new Set([...deployments.flatMap(({ fields, group }) => [group, String(fields.id)]), ...aliases])
+    this.ownAliases = new Set(isTree(own.aliases) ? Object.keys(own.aliases) : [])
+    this.isAnything = isText(own.defaultGroup)
+    const named = [
+      ...deployments.map(({ fields, group }) => ({ id: String(fields.id), group, model: group })),
+      ...ownDeployments(own)
+    ]
+    const registry = Effect.runSync(Effect.option(DeploymentRegistry.make({ deployments: named })))
+    this.resolve = Option.match(registry, {
+      onNone: () => (name) => this.all.has(name),
+      onSome: (made) => made.resolve
+    })
   }
 
-  /** Whether anybody is known by a name, a wildcard's or a name without its provider included. */
+  /** Whether a request for a name is served: a group, an alias, a deployment's id, or what a wildcard takes. */
+  serves(name: string): boolean {
+    return this.aliases.has(name) || this.isAnything || this.ownAliases.has(name) || this.resolve(name) !== undefined
+  }
+
+  /** Whether anybody is known by a name, one without its provider and a group without deployments included. */
   knows(name: string): boolean {
-    if (this.all.has(name) || this.list.empty.has(name)) return true
-    for (const known of this.all) {
-      if (known.endsWith(`/${name}`)) return true
-      if (!known.includes("*")) continue
-      const [first = "", ...rest] = known.split("*")
-      if (name.startsWith(first) && name.endsWith(rest[rest.length - 1] ?? "")) return true
-    }
-    return false
+    return this.serves(name) || this.list.empty.has(name) || [...this.all].some((known) => known.endsWith(`/${name}`))
   }
 
+  /** The name that was probably meant: a group's, where a provider's model stands in its place, or one that is near. */
   nearest(name: string): string | undefined {
-    return closest(name, this.all)
+    const owner = this.list.deployments.find(
+      ({ fields: { model, provider } }) => name === model || name === `${provider}/${model}`
+    )
+    return owner === undefined ? closest(name, this.all) : `the group ${owner.group}, whose model this is`
   }
 }
 
@@ -79,6 +108,11 @@ const setChain = (draft: Draft, names: Names, kind: string, { given, key }: Chai
       draft.warn(path, "The target is left out: its group has no deployment.")
       return
     }
+    if (isText(name) && !names.serves(name)) {
+      draft.warn(path, "The target is left out: no group has this name.", names.nearest(name))
+      return
+    }
+    if (isUnset(name)) return
     draft.origins.set(`fallback.chains.${kind}.${key}[${kept.length}]`, path)
     kept.push(target)
   })
@@ -135,42 +169,74 @@ export const renamedModels = (draft: Draft, given: Given | undefined): Tree => {
   return {}
 }
 
-const setAlias = (draft: Draft, list: ModelList, name: string, target: unknown, path: string): boolean => {
-  if (isText(target) && list.empty.has(target)) {
-    draft.warn(path, "The alias is left out: its group has no deployment.")
-    return false
+/** Where an alias leads in the end; undefined when that is back to itself. */
+const endOf = (targets: ReadonlyMap<string, unknown>, name: string): unknown => {
+  const seen = new Set<unknown>([name])
+  let target = targets.get(name)
+  while (typeof target === "string" && targets.has(target)) {
+    if (seen.has(target)) return undefined
+    seen.add(target)
+    target = targets.get(target)
   }
-  draft.set(["aliases", name], target, path)
-  return true
+  return target
 }
 
-/** Aliases, hidden names and fallback chains. `models` are the provider models that the list names. */
+/** Whether an alias leads to somebody; says what is wrong when it does not. */
+const leadsSomewhere = (
+  draft: Draft,
+  names: Names,
+  targets: ReadonlyMap<string, unknown>,
+  name: string,
+  path: string
+): boolean => {
+  const end = endOf(targets, name)
+  if (end === undefined) draft.warn(path, "The alias is left out: it leads back to itself.")
+  else if (isText(end) && names.list.empty.has(end))
+    draft.warn(path, "The alias is left out: its group has no deployment.")
+  else if (isText(end) && !names.serves(end)) {
+    draft.warn(path, "The alias is left out: no group has this name.", names.nearest(end))
+  } else return true
+  return false
+}
+
+/** Aliases, hidden names and fallback chains. `models` are the provider models that the list names, `own` the whole file. */
 export const readNames = (
   draft: Draft,
   globals: Globals,
   list: ModelList,
   renamed: Tree,
-  models: ReadonlySet<string>
+  models: ReadonlySet<string>,
+  own: Tree
 ): void => {
   const aliases = readAliases(draft, globals)
-  const names = new Names(list, [...aliases.keys(), ...Object.keys(renamed)])
+  const targets = new Map([...aliases].map(([name, { target }]) => [name, target]))
+  const groups = new Names(list, new Set(), own)
   const hidden: Array<string> = []
+  const known = new Set<string>()
   for (const [name, { hidden: isHidden, path, target }] of aliases) {
-    if (setAlias(draft, list, name, target, path) && isHidden) hidden.push(name)
+    if (!leadsSomewhere(draft, groups, targets, name, path)) continue
+    known.add(name)
+    draft.set(["aliases", name], target, path)
+    if (isHidden) hidden.push(name)
   }
   if (hidden.length > 0) draft.set(["hiddenModels"], hidden, below(globals.router.path, "model_group_alias"))
   const path = below(globals.settings.path, "model_alias_map")
   for (const [name, target] of Object.entries(renamed)) {
     const given = { value: target, path: below(path, name) }
-    if (isText(target) && names.knows(target)) {
-      if (!aliases.has(name)) setAlias(draft, list, name, target, given.path)
+    if (isText(target) && (groups.knows(target) || known.has(target))) {
+      if (aliases.has(name)) continue
+      if (list.empty.has(target)) draft.warn(given.path, "The alias is left out: its group has no deployment.")
+      else {
+        known.add(name)
+        draft.set(["aliases", name], target, given.path)
+      }
     } else if (!models.has(name)) {
       draft.warn(
         given.path,
         "Neither a group nor a model of the list is meant.",
-        isText(target) ? names.nearest(target) : undefined
+        isText(target) ? groups.nearest(target) : undefined
       )
     }
   }
-  readChains(draft, globals, names)
+  readChains(draft, globals, new Names(list, known, own))
 }

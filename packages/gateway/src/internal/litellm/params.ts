@@ -61,6 +61,11 @@ export class Params {
     return undefined
   }
 
+  /** Where a key stands, also without a value. */
+  places(key: string): ReadonlyArray<string> {
+    return this.layers.flatMap(({ path, value }) => (Object.hasOwn(value, key) ? [below(path, key)] : []))
+  }
+
   keys(): ReadonlySet<string> {
     return new Set(this.layers.flatMap(({ value }) => Object.keys(value)))
   }
@@ -79,7 +84,7 @@ const misspelt = (key: string): string | undefined =>
 export const checkParams = (draft: Draft, { path, value }: Given & { readonly value: Tree }): void => {
   for (const [key, inner] of Object.entries(value)) {
     const given = { value: inner, path: below(path, key) }
-    if (isUnset(inner) || draft.checkKnown("litellm_params", key, given)) continue
+    if (!draft.says(given) || draft.checkKnown("litellm_params", key, given)) continue
     const meant = misspelt(key)
     if (meant !== undefined) draft.warn(given.path, "No such key: neither read nor sent.", meant)
     else if (isPrice(key)) draft.warn(given.path, "Not counted: cost is made of input, cached input and output tokens.")
