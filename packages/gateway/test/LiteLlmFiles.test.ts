@@ -139,7 +139,7 @@ router_settings:
       )
       assert.include(at(read.warnings, 6), "router_settings.num_retries: the environment variable NONE is not set")
       assert.deepStrictEqual(read.config?.router.fallback?.chains?.general, { writer: ["other"] })
-      assert.isUndefined(read.config?.router.retry?.attempts)
+      assert.isUndefined(read.config?.router.retry)
     })
   )
 
@@ -491,7 +491,7 @@ litellm_settings:
   request_timeout: 45
 `)
       assert.deepStrictEqual(errors, [])
-      assert.strictEqual(config?.router.retry?.attempts, 4)
+      assert.deepStrictEqual(config?.router.retry, { attempts: 4 })
       assert.deepStrictEqual(warnings, [
         "9 warning litellm_settings: this key stands here twice, and the last one counts, as in LiteLLM: lines 4 to 5 are not in force"
       ])
