@@ -14,8 +14,17 @@ import { readNames, renamedModels } from "./internal/litellm/names.js"
 import { checkParams } from "./internal/litellm/params.js"
 import { readProxySettings } from "./internal/litellm/proxySettings.js"
 import { readRouterSettings } from "./internal/litellm/routerSettings.js"
-import { tellUnset, type UnsetVariables } from "./internal/litellm/unset.js"
-import { below, type Given, isOn, isText, isTree, isUnset, type Tree } from "./internal/litellm/values.js"
+import { tellUnset } from "./internal/litellm/unset.js"
+import {
+  below,
+  type Given,
+  isOn,
+  isText,
+  isTree,
+  isUnset,
+  type Tree,
+  type UnsetVariables
+} from "./internal/litellm/values.js"
 import type { Finding } from "./Problem.js"
 
 export type { Env, Key, UnsetVariables }

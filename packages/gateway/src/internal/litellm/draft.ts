@@ -2,8 +2,7 @@ import { showValue } from "@switchyard/core/ConfigError"
 import type { Finding } from "../../Problem.js"
 import type { Section } from "./key.js"
 import { find, suggestion } from "./keys.js"
-import type { UnsetVariables } from "./unset.js"
-import { below, type Given, isOff, isTree, isUnset, type Tree } from "./values.js"
+import { below, type Given, isOff, isTree, isUnset, type Tree, type UnsetVariables } from "./values.js"
 
 /** Names that keep their capital inside a sentence. */
 const proper = /^(Anthropic|Azure|Entra|Vertex|Bedrock)\b/

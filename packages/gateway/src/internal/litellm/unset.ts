@@ -1,15 +1,5 @@
 import type { Draft } from "./draft.js"
 
-/** A reference to variables that are not set. */
-export interface UnsetReference {
-  readonly names: ReadonlyArray<string>
-  /** Whether a value stands in, for a check elsewhere; without one it is null. */
-  readonly hasStandIn: boolean
-}
-
-/** References to variables that are not set, by their paths in the file. */
-export type UnsetVariables = ReadonlyMap<string, UnsetReference>
-
 type Variables = Readonly<Record<string, string | undefined>>
 
 /** `the environment variable A is not set`, also of several, and of those that are set to nothing. */

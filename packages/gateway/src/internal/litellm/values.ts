@@ -7,6 +7,16 @@ export interface Given {
   readonly path: string
 }
 
+/** A reference to variables that are not set. */
+export interface UnsetReference {
+  readonly names: ReadonlyArray<string>
+  /** Whether a value stands in, for a check elsewhere; without one it is null. */
+  readonly hasStandIn: boolean
+}
+
+/** References to variables that are not set, by their paths in the file. */
+export type UnsetVariables = ReadonlyMap<string, UnsetReference>
+
 export const isTree = (value: unknown): value is Tree =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
