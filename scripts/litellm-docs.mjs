@@ -63,6 +63,8 @@ Rules for the whole file:
 - Targets of fallbacks and aliases that nobody serves are left out with a warning. A second deployment of one id is \`#2\`.
 - A key at the top that LiteLLM does not know is one of our own settings where it fits, else it is warned about and not read.
   Words of ours alone (\`deployments\`, \`masterKey\`, keys with a name) must be right.
+- \`text-completion-openai/…\` serves \`/v1/completions\` alone.
+- A file without \`master_key\` takes the one of \`LITELLM_MASTER_KEY\`, where that is set.
 - Keys and base URLs that the file does not give come from the provider's own environment variables (\`OPENAI_API_KEY\`).
 
 What differs from LiteLLM on purpose:

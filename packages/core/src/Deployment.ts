@@ -74,6 +74,8 @@ export const DeploymentConfig = Schema.Struct({
   contextWindow: Schema.optional(Field.count),
   /** What the model can do, for example `tools`, `vision`, `json_schema`, `reasoning`. Unset means unknown. */
   capabilities: Schema.optional(Schema.Array(Field.text)),
+  /** What it may be asked for, where that is not everything: a model that only completes texts cannot chat. Default: all. */
+  operations: Schema.optional(Schema.Array(Schema.Literal("chat", "completion", "embeddings"))),
   /** USD per million input tokens; 0 is free, unset is unknown. */
   inputPrice: Schema.optional(Field.price),
   /** USD per million input tokens from the provider's cache. Unset: the input price. */
@@ -147,6 +149,8 @@ export interface Deployment {
   readonly region: string | undefined
   readonly contextWindow: number | undefined
   readonly capabilities: ReadonlySet<string> | undefined
+  /** What it may be asked for; undefined for all. */
+  readonly operations: ReadonlySet<string> | undefined
   readonly inputPrice: number | undefined
   readonly cachedInputPrice: number | undefined
   readonly outputPrice: number | undefined
@@ -189,6 +193,7 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   region: config.region,
   contextWindow: config.contextWindow,
   capabilities: config.capabilities === undefined ? undefined : new Set(config.capabilities),
+  operations: config.operations === undefined ? undefined : new Set(config.operations),
   inputPrice: config.inputPrice,
   cachedInputPrice: config.cachedInputPrice,
   outputPrice: config.outputPrice,

@@ -42,6 +42,7 @@ describe("Deployment.decodeAll", () => {
       region: undefined,
       contextWindow: undefined,
       capabilities: undefined,
+      operations: undefined,
       inputPrice: undefined,
       cachedInputPrice: undefined,
       outputPrice: undefined,

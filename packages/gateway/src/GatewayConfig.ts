@@ -175,6 +175,8 @@ const groups = Schema.Struct({
   aliases: Schema.optional(names),
   /** The group that serves names which nothing else matches. */
   defaultGroup: Schema.optional(Field.text),
+  /** Why names that nothing else matches are not served, by a name or a pattern with stars: the caller is told. */
+  unserved: Schema.optional(names),
   /** How a deployment is chosen among those of a group. Default `peak-ewma`. */
   strategy: Schema.optional(strategy),
   /** Other strategies for single model groups, by the group's name. */

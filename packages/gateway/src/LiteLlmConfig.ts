@@ -68,7 +68,8 @@ const credentials = (draft: Draft, { credential_list: given }: Tree): ReadonlyMa
     if (isTree(entry) && isText(entry.credential_name) && isTree(entry.credential_values)) {
       const values = { value: entry.credential_values, path: below(path, "credential_values") }
       checkParams(draft, values)
-      found.set(entry.credential_name, values)
+      if (found.has(entry.credential_name)) draft.warn(path, "An earlier credential of this name wins.")
+      else found.set(entry.credential_name, values)
     } else draft.error({ value: undefined, path }, "a map with `credential_name` and `credential_values`")
   })
   return found
@@ -127,6 +128,14 @@ const readList = (draft: Draft, tree: Tree, general: Reader, around: Surrounding
   return list
 }
 
+/** Where a file names no master key, LiteLLM's own variable holds it. */
+const readMasterKey = (draft: Draft, general: Reader, tree: Tree, { LITELLM_MASTER_KEY: key }: Env): void => {
+  const path = below(general.path, "master_key")
+  if (!isText(key) || general.get("master_key") !== undefined || draft.unset.has(path) || "masterKey" in tree) return
+  draft.set(["masterKey"], key, path)
+  draft.note(path, "Not in the file, so it is that of LITELLM_MASTER_KEY.")
+}
+
 /**
  * Translates the LiteLLM part of a file; keys of ours in it are left alone. References to the environment are resolved
  * already; `env` is where keys and base URLs are looked up that the file does not give, as LiteLLM does (`OPENAI_API_KEY`).
@@ -158,8 +167,10 @@ export const translate = (
   const { deployments } = list
   readNames(draft, globals, list, renamed, modelNames(tree.model_list), tree)
   readRouterSettings(draft, globals, general, deployments, tree.strategy !== undefined)
+  if (Object.keys(list.leftOut.refused).length > 0) draft.set(["unserved"], list.leftOut.refused, "model_list")
   tellLimits(draft, globals, deployments)
   readProxySettings(draft, globals, general, deployments)
+  readMasterKey(draft, general, tree, env)
   if (deployments.length > 0) putDeployments(draft, deployments)
   tellUnset(draft, env)
   return { settings, origins, findings }

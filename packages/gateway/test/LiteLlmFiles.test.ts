@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import { errorIn, post } from "./support/gateways.js"
 import { anyPath, deploymentsOf, type Env, readText, serve } from "./support/liteLlmFiles.js"
 
@@ -84,6 +84,16 @@ router_settings:
           `12 error general_settings.master_key: the environment variable GATE_KEY is ${word}`
         ])
       }
+    })
+  )
+
+  it.effect("a file without one takes LiteLLM's own variable", () =>
+    Effect.gen(function* () {
+      const of = (text: string, env: Env) => Effect.map(readText(text, env), ({ config }) => config?.masterKey)
+      const key = yield* of(writer, { LITELLM_MASTER_KEY: "sk-env" })
+      assert.strictEqual(key === undefined ? key : Redacted.value(key), "sk-env")
+      const own = yield* of(`${writer}general_settings: { master_key: sk-file }\n`, { LITELLM_MASTER_KEY: "sk-env" })
+      assert.strictEqual(own === undefined ? own : Redacted.value(own), "sk-file")
     })
   )
 
@@ -383,6 +393,30 @@ describe("other operations", () => {
   )
 })
 
+describe("models that complete texts", () => {
+  it.scoped("are asked for completions, and a chat goes to those of the group that can chat, or to none", () =>
+    Effect.gen(function* () {
+      const upstream = yield* anyPath
+      const entry = (name: string, model: string) =>
+        `  - model_name: ${name}\n    litellm_params: { model: ${model}, api_key: k, api_base: "${upstream.origin}/v1" }\n`
+      const old = "text-completion-openai/gpt-3.5-turbo-instruct"
+      const read = yield* readText(
+        `model_list:\n${entry("old", old)}${entry("both", old)}${entry("both", "openai/gpt-4o")}`
+      )
+      assert.include(at(read.warnings, 3), "serves `/v1/completions` alone")
+      const gateway = yield* serve(read)
+      const completion = yield* post(gateway, "/v1/completions", { model: "old", prompt: "Once" }, {})
+      assert.strictEqual(completion.status, 200, completion.text)
+      assert.isAtLeast((yield* post(gateway, "/v1/chat/completions", chatOf("old"), {})).status, 400)
+      for (let count = 0; count < 8; count++) yield* post(gateway, "/v1/chat/completions", chatOf("both"), {})
+      assert.deepStrictEqual(
+        [...new Set(upstream.asked.map(({ model, path }) => `${path} ${model}`))],
+        ["/v1/completions gpt-3.5-turbo-instruct", "/v1/chat/completions gpt-4o"]
+      )
+    })
+  )
+})
+
 describe("where LiteLLM's deployments are", () => {
   const places: ReadonlyArray<readonly [params: string, expected: string]> = [
     [
@@ -445,6 +479,8 @@ describe("* for every model", () => {
         assert.strictEqual(status, 404, text)
         assert.strictEqual(errorIn(text).code, "model_not_found")
       }
+      const { text } = yield* ask("mistral/mistral-small-latest")
+      assert.include(String(errorIn(text).message), "there is no key of mistral (MISTRAL_API_KEY)")
       assert.deepStrictEqual(
         openai.asked.map(({ key, model }) => `${model} ${key}`),
         ["gpt-4o-mini Bearer sk-o", "o3 Bearer sk-o", "gpt-4o Bearer sk-o"]

@@ -49,10 +49,10 @@ export interface BalancerDeps {
   readonly events?: Pick<Events, "publish" | "isActive">
 }
 
-const unknownModel = (model: string): LlmError =>
+const unknownModel = (model: string, why: string | undefined): LlmError =>
   new LlmError({
     reason: "UnknownModel",
-    description: `no group, alias, wildcard or deployment is named ${JSON.stringify(model)}`
+    description: `no group, alias, wildcard or deployment is named ${JSON.stringify(model)}${why === undefined ? "" : `: ${why}`}`
   })
 
 const isLocalRejection = (outcome: Outcome, attempt: Attempt): boolean =>
@@ -148,7 +148,9 @@ export const make =
     return Service.request((request) =>
       Effect.clockWith((clock) => {
         const resolved = registry.resolve(request.model)
-        return resolved === undefined ? Effect.fail(unknownModel(request.model)) : route(resolved, request, clock)
+        return resolved === undefined
+          ? Effect.fail(unknownModel(request.model, registry.whyUnserved(request.model)))
+          : route(resolved, request, clock)
       })
     )
   }

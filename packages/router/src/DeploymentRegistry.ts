@@ -6,7 +6,15 @@ import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigErr
 import { type Deployment, type DeploymentConfig, type DeploymentId, decodeAll } from "@switchyard/core/Deployment"
 import { Slot } from "@switchyard/core/Slot"
 import { Context, Effect, Either, Layer } from "effect"
-import { followAliases, type Group, maxAliasHops, type Resolved, Resolver, type Trace } from "./internal/resolve.js"
+import {
+  followAliases,
+  type Group,
+  matches,
+  maxAliasHops,
+  type Resolved,
+  Resolver,
+  type Trace
+} from "./internal/resolve.js"
 
 export type { Group, Resolved, Trace }
 
@@ -17,6 +25,8 @@ export interface RegistryConfig {
   readonly aliases?: Readonly<Record<string, string>>
   /** The group that serves names which nothing else matches. */
   readonly defaultGroup?: string
+  /** Why names that nothing else matches are not served, by a name or a pattern with stars: the caller is told. */
+  readonly unserved?: Readonly<Record<string, string>>
 }
 
 /** Resolves names to groups of slots. */
@@ -25,6 +35,8 @@ export class DeploymentRegistry extends Context.Tag("@switchyard/router/Deployme
   {
     /** The group that a name means: id or alias, group, wildcard, default; undefined when there is none. */
     readonly resolve: (model: string) => Resolved | undefined
+    /** Why a name that is not known is not served; undefined where there is nothing to say. */
+    readonly whyUnserved: (model: string) => string | undefined
     /** What `resolve` does with a name, step by step; for explanations, not for the hot path. */
     readonly trace: (model: string) => Trace
     /** The slot of a deployment id. */
@@ -73,6 +85,11 @@ export const decode = (config: RegistryConfig): Either.Either<ReadonlyArray<Depl
   return issues.length === 0 ? Either.right(deployments) : Either.left(new ConfigError({ issues }))
 }
 
+interface Reason {
+  readonly parts: ReadonlyArray<string>
+  readonly text: string
+}
+
 /** Slots of deployments that left stay known for a while, so that one that comes back finds its state. */
 const maxRetired = 1000
 
@@ -83,6 +100,7 @@ export const make = (config: RegistryConfig): Effect.Effect<Context.Tag.Service<
     let byId = new Map<string, Slot>()
     const retired = new Map<DeploymentId, Slot>()
     let resolver = new Resolver([], new Map(), undefined)
+    let reasons: ReadonlyArray<Reason> = []
     let version = 0
     const install = (deployments: ReadonlyArray<Deployment>, next: RegistryConfig) => {
       const before = byId
@@ -98,6 +116,7 @@ export const make = (config: RegistryConfig): Effect.Effect<Context.Tag.Service<
         retired.delete(id)
       }
       resolver = new Resolver(slots, new Map(Object.entries(next.aliases ?? {})), next.defaultGroup)
+      reasons = Object.entries(next.unserved ?? {}).map(([pattern, text]) => ({ parts: pattern.split("*"), text }))
       version++
     }
     const replace = (next: RegistryConfig) =>
@@ -107,6 +126,7 @@ export const make = (config: RegistryConfig): Effect.Effect<Context.Tag.Service<
       )
     return Effect.as(replace(config), {
       resolve: (model) => resolver.resolve(model),
+      whyUnserved: (model) => reasons.find(({ parts }) => matches(parts, model))?.text,
       trace: (model) => resolver.trace(model),
       slot: (id) => byId.get(id),
       slots: () => slots,

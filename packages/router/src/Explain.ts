@@ -24,7 +24,7 @@ export interface Verdict {
   readonly tier: number
   /** Whether the strategy may choose it now. A later tier is asked only when no candidate of the earlier ones is left. */
   readonly verdict: "candidate" | "out"
-  /** The request's demand that it does not meet: `pinned`, `region`, `requiredTags`, `excludedTags`, `tags`, `capabilities`, `contextWindow`. */
+  /** The request's demand that it does not meet: `pinned`, `region`, `requiredTags`, `excludedTags`, `tags`, `operations`, `capabilities`, `contextWindow`. */
   readonly filter?: string
   /** Why its status is not open, for example `cooldown`, `isolated`, `rpm`, `spend`. */
   readonly reason?: string

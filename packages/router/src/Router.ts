@@ -115,7 +115,7 @@ const chainIssues = (options: Options): ReadonlyArray<ConfigIssue> => {
 
 /** Everything that is wrong with the options, each with its path; empty when they make a router. */
 export const check = (options: Options): ReadonlyArray<ConfigIssue> => {
-  const { aliases, defaultGroup, deployments, groupStrategies, strategy, ...rest } = options
+  const { aliases, defaultGroup, deployments, groupStrategies, strategy, unserved, ...rest } = options
   const issuesOf = (result: Either.Either<unknown, ConfigError>) => (Either.isLeft(result) ? result.left.issues : [])
   const found = [
     ...issuesOf(DeploymentRegistry.decode(options)),

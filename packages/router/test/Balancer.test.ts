@@ -215,6 +215,17 @@ describe("filters", () => {
       assert.deepStrictEqual(used(), ["tools", "vision", "unknown", "unknown"])
     })
   )
+  it.effect("operations: a deployment is asked for nothing but those that it declares", () =>
+    Effect.gen(function* () {
+      const { service, used } = setup([{ id: "texts", operations: ["completion"] }, { id: "all" }])
+      yield* LlmService.complete(service, chat())
+      yield* LlmService.complete(service, chat())
+      yield* LlmService.complete(service, chat({ demands: { deployment: "all" } }))
+      assert.deepStrictEqual(used(), ["all", "all", "all"])
+      const error = yield* failure(service, chat({ demands: { deployment: "texts" } }))
+      assert.deepStrictEqual(blocks(error), ["texts:operations", "all:pinned"])
+    })
+  )
   it.effect("a prompt longer than a known window goes elsewhere; longer than all is ContextWindowExceeded", () =>
     Effect.gen(function* () {
       const { service, used } = setup([

@@ -49,6 +49,20 @@ describe("resolution", () => {
   it("any Unicode name is a name", () => assert.deepStrictEqual(ids("模型"), [["u"]]))
   it("an unknown name is nothing", () => assert.isUndefined(registry.resolve("nope")))
   it("names of object properties are no groups", () => assert.isUndefined(registry.resolve("constructor")))
+  it("why a name is not served is known by the name or by a pattern", () => {
+    const { whyUnserved } = Effect.runSync(
+      DeploymentRegistry.make({
+        deployments: [d("a", "m")],
+        unserved: { "mistral/*": "no key", old: "gone since May" }
+      })
+    )
+    assert.deepStrictEqual(["mistral/small", "old", "older", "m"].map(whyUnserved), [
+      "no key",
+      "gone since May",
+      undefined,
+      undefined
+    ])
+  })
   it("the default group serves what nothing else matches", () => {
     const withDefault = Effect.runSync(
       DeploymentRegistry.make({ deployments: [d("a", "smart")], defaultGroup: "smart" })

@@ -70,7 +70,7 @@ const capabilityFilter = (request: LlmRequest): Filter | undefined => {
   )
 }
 
-/** The filters of one request in their order: pin, region, tags, capabilities, context window, exclusions. Most have none. */
+/** The filters of one request in their order: pin, region, tags, operation, capabilities, context window, exclusions. Most have none. */
 export const requestFilters = (request: LlmRequest, group: Group): ReadonlyArray<Filter> => {
   const { demands, route } = request
   const filters: Array<Filter> = []
@@ -87,6 +87,9 @@ export const requestFilters = (request: LlmRequest, group: Group): ReadonlyArray
     add(filter("excludedTags", bearsNone(excludedTags)))
   }
   add(tagFilter(request, group))
+  if (group.declares.operations) {
+    add(filter("operations", ({ operations }) => operations === undefined || operations.has(request.operation)))
+  }
   if (group.declares.capabilities) add(capabilityFilter(request))
   if (group.declares.contextWindow) {
     add(

@@ -12,6 +12,7 @@ export interface Group {
     readonly tags: boolean
     readonly defaultTag: boolean
     readonly capabilities: boolean
+    readonly operations: boolean
     readonly contextWindow: boolean
   }
 }
@@ -53,6 +54,7 @@ const toGroup = (name: string, slots: ReadonlyArray<Slot>, isById = false): Grou
       tags: slots.some(({ deployment }) => deployment.tags.length > 0),
       defaultTag: slots.some(({ deployment }) => deployment.tags.includes("default")),
       capabilities: slots.some(({ deployment }) => deployment.capabilities !== undefined),
+      operations: slots.some(({ deployment }) => deployment.operations !== undefined),
       contextWindow: slots.some(({ deployment }) => deployment.contextWindow !== undefined)
     }
   }
@@ -90,6 +92,10 @@ const capture = (parts: ReadonlyArray<string>, name: string): ReadonlyArray<stri
   captures.push(name.slice(from, end))
   return captures
 }
+
+/** Whether a name fits a pattern, given as what stands between its stars; one part is the name itself. */
+export const matches = (parts: ReadonlyArray<string>, name: string): boolean =>
+  parts.length === 1 ? parts[0] === name : capture(parts, name) !== undefined
 
 /** Puts captures in place of a model's stars, in order; stars without a capture stay. */
 export const substitute = (model: string, captures: ReadonlyArray<string>): string => {

@@ -4,6 +4,7 @@ import { endpointOf } from "./endpoint.js"
 import { isPaused, readEntry, type Source, type Surroundings } from "./entry.js"
 import { identify } from "./identify.js"
 import { LeftOut } from "./leftOut.js"
+import { isCompletionOnly } from "./operations.js"
 import { asText, isUnserved, lacksVariable, targets, type Work } from "./targets.js"
 import { below, type Given, isOn, isText, period, toList, toNumber } from "./values.js"
 import type { As } from "./wildcards.js"
@@ -96,6 +97,10 @@ const build = (
   made.put("baseUrl", { value: endpoint.baseUrl, path: base?.path ?? model.path })
   if (endpoint.apiKey !== undefined) {
     made.put("apiKey", { value: endpoint.apiKey, path: params.get("api_key")?.path ?? model.path })
+  }
+  if (isCompletionOnly(as.provider)) {
+    made.fields.operations = ["completion"]
+    draft.warn(model.path, "Serves `/v1/completions` alone: chats are not turned into one text.")
   }
   fill(draft, made, source, organization, endpoint.headers, source.infoGiven)
   return made

@@ -44,6 +44,12 @@ export const unservedOperation = (mode: unknown, names: ReadonlyArray<string>): 
   return unservedNames.find(([, pattern]) => plain.some((name) => pattern.test(name)))?.[0]
 }
 
+/** Providers whose models are asked to go on with a text, never to chat. */
+const completing: ReadonlySet<string> = new Set(["azure_text", "text-completion-openai"])
+
+/** Whether a deployment is asked for completions of texts alone. */
+export const isCompletionOnly = (provider: string): boolean => completing.has(provider)
+
 /** Models that only the Responses API serves, by provider, without publisher: families, as they are called. */
 const responsesOnly: Readonly<Record<string, RegExp>> = {
   openai: /^(gpt-[\d.]+-(codex|pro)(-|$)|codex-mini|o\d-pro(-|$)|o\d(-mini)?-deep-research|computer-use-preview)/,
