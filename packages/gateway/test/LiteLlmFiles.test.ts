@@ -417,6 +417,21 @@ describe("models that complete texts", () => {
   )
 })
 
+describe("models of OpenAI's that only complete texts", () => {
+  const models = [
+    "gpt-3.5-turbo-instruct",
+    "openai/davinci-002",
+    "text-completion-openai/x",
+    "azure/gpt-35-turbo-instruct"
+  ]
+  it.effect.each(models)("%s", (model) =>
+    Effect.gen(function* () {
+      const { config } = yield* readText(beside(`model: ${model}, api_base: http://x/v1, api_key: k`))
+      assert.deepStrictEqual(config?.router.deployments[1]?.operations, ["completion"])
+    })
+  )
+})
+
 describe("where LiteLLM's deployments are", () => {
   const places: ReadonlyArray<readonly [params: string, expected: string]> = [
     [

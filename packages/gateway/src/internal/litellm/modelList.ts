@@ -98,7 +98,7 @@ const build = (
   if (endpoint.apiKey !== undefined) {
     made.put("apiKey", { value: endpoint.apiKey, path: params.get("api_key")?.path ?? model.path })
   }
-  if (isCompletionOnly(as.provider)) {
+  if (isCompletionOnly(as.provider, as.model)) {
     made.fields.operations = ["completion"]
     draft.warn(model.path, "Serves `/v1/completions` alone: chats are not turned into one text.")
   }

@@ -1,3 +1,6 @@
+/** Providers that serve the models of another. */
+const familyOf: Readonly<Record<string, string>> = { azure: "openai", azure_ai: "openai", custom_openai: "openai" }
+
 /** Operations that no endpoint here does, by LiteLLM's `mode`. */
 const unservedModes: Readonly<Record<string, string>> = {
   audio_transcription: "audio transcription",
@@ -47,8 +50,11 @@ export const unservedOperation = (mode: unknown, names: ReadonlyArray<string>): 
 /** Providers whose models are asked to go on with a text, never to chat. */
 const completing: ReadonlySet<string> = new Set(["azure_text", "text-completion-openai"])
 
-/** Whether a deployment is asked for completions of texts alone. */
-export const isCompletionOnly = (provider: string): boolean => completing.has(provider)
+const completingModels = /^(ft:)?(gpt-3\.?5-turbo-instruct|davinci-002|babbage-002)/
+
+/** Whether a deployment is asked for completions of texts alone, by its provider, or by its model at OpenAI and Azure. */
+export const isCompletionOnly = (provider: string, model: string): boolean =>
+  completing.has(provider) || ((familyOf[provider] ?? provider) === "openai" && completingModels.test(model))
 
 /** Models that only the Responses API serves, by provider, without publisher: families, as they are called. */
 const responsesOnly: Readonly<Record<string, RegExp>> = {
@@ -57,8 +63,6 @@ const responsesOnly: Readonly<Record<string, RegExp>> = {
   perplexity: /^preset\/|^(anthropic|google|openai|perplexity|xai)\//,
   xai: /-multi-agent(-|$)/
 }
-
-const familyOf: Readonly<Record<string, string>> = { azure: "openai", azure_ai: "openai", custom_openai: "openai" }
 
 /** Whether a deployment is asked at the Responses API alone: by its model's prefix, by its mode, or by its model. */
 export const isResponsesOnly = (
