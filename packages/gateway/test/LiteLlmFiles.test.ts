@@ -24,6 +24,29 @@ const otherOf = (read: Parameters<typeof deploymentsOf>[0]): string | undefined 
     .find((one) => one.startsWith("other="))
     ?.slice("other=".length)
 
+/** Reads one file with an entry for each of these params beside an ordinary one, and says what became of each. */
+const readAll = (all: ReadonlyArray<string>, env: Env = {}) =>
+  Effect.map(
+    readText(
+      writer + all.map((params, index) => `  - model_name: g${index}\n    litellm_params: { ${params} }\n`).join(""),
+      env
+    ),
+    (read) => {
+      const deployments = deploymentsOf(read)
+      return all.map((params, index) => {
+        const name = `g${index}=`
+        return {
+          params,
+          is: deployments.find((one) => one.startsWith(name))?.slice(name.length),
+          operations: read.config?.router.deployments.find(({ group }) => group === `g${index}`)?.operations,
+          group: at(read.warnings, 4 + 2 * index),
+          warnings: at(read.warnings, 5 + 2 * index),
+          errors: read.errors
+        }
+      })
+    }
+  )
+
 describe("variables that are not set", () => {
   const file = (base = "") => `model_list:
   - model_name: writer
@@ -118,15 +141,17 @@ router_settings:
     ["a part of a base URL", "model: openai/x, api_key: k, api_base: 'https://$" + "{NONE}.example.com/v1'"],
     ["a credential's key", "model: openai/x, litellm_credential_name: c"]
   ]
-  it.effect.each(needed)("%s: the deployment is left out, whatever the provider's own variables hold", ([, params]) =>
+  it.effect("whatever is needed: the deployment is left out, whatever the provider's own variables hold", () =>
     Effect.gen(function* () {
-      const credentials =
-        "credential_list:\n  - credential_name: c\n    credential_values: { api_key: os.environ/NONE }\n"
-      const more = params.includes("credential") ? credentials : ""
-      const read = yield* readText(beside(params, more), { EMPTY: "", OPENAI_API_KEY: "sk-own" })
-      assert.deepStrictEqual(read.errors, [])
-      assert.isUndefined(otherOf(read))
-      assert.match(at(read.warnings, 5), /left out: the environment variable (NONE is not set|EMPTY is empty)/)
+      for (const [what, params] of needed) {
+        const credentials =
+          "credential_list:\n  - credential_name: c\n    credential_values: { api_key: os.environ/NONE }\n"
+        const more = params.includes("credential") ? credentials : ""
+        const read = yield* readText(beside(params, more), { EMPTY: "", OPENAI_API_KEY: "sk-own" })
+        assert.deepStrictEqual(read.errors, [], what)
+        assert.isUndefined(otherOf(read), what)
+        assert.match(at(read.warnings, 5), /left out: the environment variable (NONE is not set|EMPTY is empty)/, what)
+      }
     })
   )
 
@@ -200,15 +225,17 @@ describe("dialects of providers' own", () => {
     "model: text-completion-codestral/codestral-latest, api_key: k",
     "model: snowflake/x, api_base: https://a.snowflakecomputing.com/api/v2/cortex/inference:complete, api_key: k"
   ]
-  it.effect.each(leftOut)("left out with a warning: %s", (params) =>
+  it.effect("are not spoken, so the deployment is left out with a warning, also with a base URL", () =>
     Effect.gen(function* () {
-      const read = yield* readText(beside(params))
-      assert.deepStrictEqual(read.errors, [])
-      assert.deepStrictEqual(deploymentsOf(read), ["writer=openai:gpt-4o-mini@https://api.openai.com/v1"])
-      assert.match(
-        at(read.warnings, 5),
-        /model_list\[1\].litellm_params.model: the deployment is left out: .* own dialect cannot be spoken yet/
-      )
+      for (const { errors, is, params, warnings } of yield* readAll(leftOut)) {
+        assert.deepStrictEqual(errors, [], params)
+        assert.isUndefined(is, params)
+        assert.match(
+          warnings,
+          /litellm_params.model: the deployment is left out: .* own dialect cannot be spoken yet/,
+          params
+        )
+      }
     })
   )
 
@@ -259,11 +286,13 @@ describe("dialects of providers' own", () => {
       "azure_ai:phi@https://a.services.ai.azure.com/models?api-version=2024-05-01-preview"
     ]
   ]
-  it.effect.each(kept)("asked in OpenAI's: %s", ([params, expected]) =>
+  it.effect("a base URL that is known to speak OpenAI's too is asked in it", () =>
     Effect.gen(function* () {
-      const read = yield* readText(beside(params))
-      assert.strictEqual(otherOf(read), expected)
-      assert.deepStrictEqual([...read.errors, ...read.warnings], [])
+      const read = yield* readAll(kept.map(([params]) => params))
+      read.forEach(({ errors, is, params, warnings }, index) => {
+        assert.strictEqual(is, kept[index]?.[1], params)
+        assert.deepStrictEqual([warnings, errors], ["", []], params)
+      })
     })
   )
 
@@ -304,12 +333,13 @@ describe("other operations", () => {
     "model: azure/mine, base_model: azure/gpt-5-pro, api_base: https://acme.openai.azure.com, api_key: k",
     "model: perplexity/openai/gpt-5.2, api_key: k"
   ]
-  it.effect.each(responses)("only the Responses API serves it, so it is left out with a warning: %s", (params) =>
+  it.effect("only the Responses API serves it, so the deployment is left out with a warning", () =>
     Effect.gen(function* () {
-      const read = yield* readText(beside(params))
-      assert.deepStrictEqual(read.errors, [])
-      assert.isUndefined(otherOf(read))
-      assert.include(at(read.warnings, 5), "left out: only the Responses API serves this model")
+      for (const { errors, is, params, warnings } of yield* readAll(responses)) {
+        assert.deepStrictEqual(errors, [], params)
+        assert.isUndefined(is, params)
+        assert.include(warnings, "left out: only the Responses API serves this model", params)
+      }
     })
   )
 
@@ -367,33 +397,36 @@ describe("other operations", () => {
     ["omni-moderation-latest", "moderation"],
     ["mistral/mistral-ocr-latest", "document reading"]
   ]
-  it.effect.each(names)("%s is known by its name", ([model, operation]) =>
+  it.effect("they are known by their models' names too", () =>
     Effect.gen(function* () {
-      const { warnings } = yield* readText(beside(`model: ${model}, api_key: k`))
-      assert.deepStrictEqual(warnings, [
-        `4 warning model_list[1].model_name: nobody can ask for this group: there is no endpoint for ${operation}`
-      ])
+      const read = yield* readAll(names.map(([model]) => `model: ${model}, api_key: k`))
+      read.forEach(({ group, params, warnings }, index) => {
+        const expected = `nobody can ask for this group: there is no endpoint for ${names[index]?.[1]}`
+        assert.strictEqual(group, `warning model_list[${index + 1}].model_name: ${expected}`)
+        assert.strictEqual(warnings, "", params)
+      })
     })
   )
 
-  const chats = [
-    "openai/gpt-4o-audio-preview",
-    "gemini/gemini-2.5-flash-image",
-    "openai/gpt-5-codex-like",
-    "groq/llama-guard",
-    "openrouter/openai/gpt-5-codex",
-    "hosted_vllm/qwen2.5-vl",
-    "openai/o3",
-    "xai/grok-4"
-  ]
-  it.effect.each(chats.filter((name) => !name.includes("codex-like")))("%s chats", (model) =>
+  it.effect("models that chat are not taken for them", () =>
     Effect.gen(function* () {
-      assert.isDefined(otherOf(yield* readText(beside(`model: ${model}, api_base: http://x/openai/v1, api_key: k`))))
+      const chats =
+        "openai/gpt-4o-audio-preview gemini/gemini-2.5-flash-image groq/llama-guard openrouter/openai/gpt-5-codex hosted_vllm/qwen2.5-vl openai/o3 xai/grok-4"
+      const all = chats.split(" ").map((model) => `model: ${model}, api_base: http://x/openai/v1, api_key: k`)
+      for (const { is, params } of yield* readAll(all)) assert.isDefined(is, params)
     })
   )
 })
 
 describe("models that complete texts", () => {
+  it.effect("are known by their names, and by their providers", () =>
+    Effect.gen(function* () {
+      const models = "gpt-3.5-turbo-instruct openai/davinci-002 text-completion-openai/x azure/gpt-35-turbo-instruct"
+      const all = models.split(" ").map((model) => `model: ${model}, api_base: http://x/v1, api_key: k`)
+      for (const { operations, params } of yield* readAll(all))
+        assert.deepStrictEqual(operations, ["completion"], params)
+    })
+  )
   it.scoped("are asked for completions, and a chat goes to those of the group that can chat, or to none", () =>
     Effect.gen(function* () {
       const upstream = yield* anyPath
@@ -413,21 +446,6 @@ describe("models that complete texts", () => {
         [...new Set(upstream.asked.map(({ model, path }) => `${path} ${model}`))],
         ["/v1/completions gpt-3.5-turbo-instruct", "/v1/chat/completions gpt-4o"]
       )
-    })
-  )
-})
-
-describe("models of OpenAI's that only complete texts", () => {
-  const models = [
-    "gpt-3.5-turbo-instruct",
-    "openai/davinci-002",
-    "text-completion-openai/x",
-    "azure/gpt-35-turbo-instruct"
-  ]
-  it.effect.each(models)("%s", (model) =>
-    Effect.gen(function* () {
-      const { config } = yield* readText(beside(`model: ${model}, api_base: http://x/v1, api_key: k`))
-      assert.deepStrictEqual(config?.router.deployments[1]?.operations, ["completion"])
     })
   )
 })
@@ -460,11 +478,13 @@ describe("where LiteLLM's deployments are", () => {
       "huggingface:deepseek-ai/DeepSeek-R1:together@https://router.huggingface.co/v1"
     ]
   ]
-  it.effect.each(places)("%s", ([params, expected]) =>
+  it.effect("is where LiteLLM has them, under the names that it sends", () =>
     Effect.gen(function* () {
-      const read = yield* readText(beside(params))
-      assert.strictEqual(otherOf(read), expected)
-      assert.deepStrictEqual([...read.errors, ...read.warnings], [])
+      const read = yield* readAll(places.map(([params]) => params))
+      read.forEach(({ errors, is, params, warnings }, index) => {
+        assert.strictEqual(is, places[index]?.[1], params)
+        assert.deepStrictEqual([warnings, errors], ["", []], params)
+      })
     })
   )
 })

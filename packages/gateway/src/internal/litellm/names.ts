@@ -54,16 +54,11 @@ class Names {
   }
 
   /** The name that was probably meant: a group's, where a provider's model stands in its place, or one that is near. */
-  nearest(name: string, but?: string): string | undefined {
+  nearest(name: string): string | undefined {
     const owner = this.list.deployments.find(
       ({ fields: { model, provider } }) => name === model || name === `${provider}/${model}`
     )
-    return owner === undefined
-      ? closest(
-          name,
-          [...this.all].filter((known) => known !== but)
-        )
-      : `the group ${owner.group}, whose model this is`
+    return owner === undefined ? closest(name, this.all) : `the group ${owner.group}, whose model this is`
   }
 }
 
@@ -114,7 +109,7 @@ const setChain = (draft: Draft, names: Names, kind: string, { given, key }: Chai
       return
     }
     if (isText(name) && !names.serves(name)) {
-      draft.warn(path, "The target is left out: no group has this name.", names.nearest(name, key))
+      draft.warn(path, "The target is left out: no group has this name.", names.nearest(name))
       return
     }
     if (isUnset(name)) return
