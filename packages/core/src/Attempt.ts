@@ -27,10 +27,13 @@ export class Attempt implements JournalEntry {
   /** Ms that the transport may take to connect; set by the Timeouts layer, undefined without one. */
   connectTimeout: number | undefined
   /**
-   * Ends the call from outside with an error: what is under way is aborted, and the call fails. Set, before anything is
-   * awaited, by a base service that says `expires`; harmless once the call has ended.
+   * Ends the call from outside: what is under way is aborted, and the call fails with the error, or without one as if its
+   * caller had left. Set, before anything is awaited, by a base service that says `expires`, else by the Timeouts layer;
+   * harmless once the call has ended.
    */
-  expire: ((error: LlmError) => void) | undefined
+  expire: ((error: LlmError | undefined) => void) | undefined
+  /** It is slow, and others are asked beside it: what becomes of it is tried again by nobody. */
+  overtaken = false
   /** USD; set by the Cost layer when the attempt settles and a price is known. */
   cost: number | undefined
   /** The place of the attempt itself in a trace; set by a tracing layer, undefined without one. */

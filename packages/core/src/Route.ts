@@ -3,6 +3,7 @@
  */
 import type { DeploymentId } from "./Deployment.js"
 import { Journal } from "./Journal.js"
+import type { LlmError } from "./LlmError.js"
 
 /** The routing context of one request. Layers pass changed copies down; nothing flows up but the journal. */
 export interface Route {
@@ -22,7 +23,17 @@ export interface Route {
   readonly reserved: number
   /** True when no fallback is left after this group: the Fallback layer clears and sets it. */
   readonly lastResort: boolean
+  /** Set while this walk takes the place of a slow call that still runs. */
+  readonly overtaking?: Overtaking | undefined
   readonly journal: Journal
+}
+
+/** What a walk needs to know of the slow call whose place it takes. */
+export interface Overtaking {
+  /** Attempts of the request when its group was entered: those since then count as the group's. */
+  readonly spent: number
+  /** Set when the group has nothing more to offer: the walk begins with its fallbacks for this error. */
+  readonly error?: LlmError
 }
 
 /** Attempts per request when nobody says otherwise. */

@@ -63,6 +63,29 @@ describe("the default tower over real HTTP", () => {
     })
   )
 
+  it.scopedLive(
+    "a silent upstream: the other one is asked beside it, and its own connection is closed before the answer",
+    () =>
+      Effect.gen(function* () {
+        const [one, two] = yield* upstreams
+        for (const silence of [{ hang: true }, { stallAfterHeaders: true }]) {
+          yield* one.behave(silence)
+          const program = Effect.gen(function* () {
+            const answer = yield* LlmService.complete(chat())
+            const { attempts, deployment } = answer.journal.report()
+            assert.strictEqual(deployment, "two")
+            assert.deepStrictEqual(
+              attempts.map(({ deployment, outcome }) => `${deployment} ${outcome}`),
+              ["one abandoned", "two completed"]
+            )
+            yield* one.awaitEntry(({ end }) => end === "clientAborted")
+          })
+          const options = { ...inOrder([one, two]), patience: { slow: 20 } }
+          yield* Effect.provide(program, tower([one, two], options))
+        }
+      })
+  )
+
   it.scopedLive("an upstream killed in mid-flight: a call that it had taken is answered by the other one", () =>
     Effect.gen(function* () {
       const [one, two] = yield* upstreams

@@ -23,6 +23,7 @@ import { type Context, Effect, type Layer, Schema } from "effect"
 import { DeploymentRegistry } from "./DeploymentRegistry.js"
 import * as FallbackChains from "./FallbackChains.js"
 import { FallbackPlans } from "./internal/fallbackPlans.js"
+import { isOvertaken } from "./internal/overtaken.js"
 import { Places, windowOf } from "./internal/places.js"
 import { type Events, RouterEvents } from "./RouterEvents.js"
 
@@ -181,9 +182,8 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
   /** The route of a target: pending targets and its own chain lie ahead, as far as hops allow. */
   const routeOf = (walk: Walk, model: string): Route.Route => {
     const ahead = [...walk.pending.map((step) => step.target), ...plans.plan(walk.request, model).outage]
-    return routeWith(walk.request.route, Math.max(0, Math.min(walk.visited.countNew(ahead), hopsLeft(walk.request))), [
-      ...walk.names
-    ])
+    const reachable = Math.max(0, Math.min(walk.visited.countNew(ahead), hopsLeft(walk.request)))
+    return { ...routeWith(walk.request.route, reachable, [...walk.names]), overtaking: undefined }
   }
 
   const deliver = (
@@ -226,6 +226,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
       walk.names.push(target.model)
       return Effect.matchEffect(walk.next.call(requestFor(request, target, routeOf(walk, target.model))), {
         onFailure: (error) => {
+          if (isOvertaken(journal, error)) return Effect.fail(error)
           if (error.reason === "BudgetExceeded") return surface(walk)
           learn(walk, target, error)
           return proceed(walk)
@@ -250,6 +251,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
     filtered?: Filtered
   ): Service.Call =>
     Effect.suspend(() => {
+      if (isOvertaken(request.route.journal, primary)) return Effect.fail(primary)
       const names = [...request.route.visited, request.model]
       const walk: Walk = {
         request,
@@ -275,7 +277,9 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
         if (!(hops > 0)) return next.call(request)
         const plan = plans.plan(request, request.model)
         if (plan.isEmpty) return next.call(request)
-        const route = routeWith(request.route, Math.min(plan.ahead, hops), request.route.visited)
+        const { overtaking, visited } = request.route
+        if (overtaking?.error !== undefined) return walkFrom(next, request, overtaking.error)
+        const route = routeWith(request.route, Math.min(plan.ahead, hops), visited)
         const call = next.call({ ...request, route })
         if (!plan.contentPolicy) return Effect.catchAll(call, (error) => walkFrom(next, request, error))
         return Effect.matchEffect(call, {

@@ -14,6 +14,7 @@ import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Clock, type Context, Duration, Effect, type Layer, Schema } from "effect"
 import { Availability } from "./Availability.js"
 import { Failures } from "./internal/failures.js"
+import { isOvertaken } from "./internal/overtaken.js"
 import { RetryBudget } from "./RetryBudget.js"
 import { type Events, RouterEvents } from "./RouterEvents.js"
 import { type Uniform, uniform } from "./RoutingStrategy.js"
@@ -187,6 +188,7 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
     const { clock, from, request, spent } = tries
     const error = failure.reason === "NoDeployment" ? (tries.upstream ?? failure) : failure
     // A refusal by the router itself names no deployment: there is nothing that another one would do better.
+    if (isOvertaken(request.route.journal, error)) return Effect.fail(error)
     if (error.retry === "never" || (error.reason === "Rejected" && error.deployment === undefined)) {
       return Effect.fail(isCallersFault(error) ? error.with({ retryAfter: undefined }) : error)
     }
@@ -225,7 +227,7 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
     Service.request((request) =>
       Effect.clockWith((clock) => {
         const { route } = request
-        const { spent } = route.journal
+        const spent = route.overtaking?.spent ?? route.journal.spent
         const from = route.journal.entries.length
         budget.deposit(nowMs(clock))
         return Effect.catchAll(next.call(bounded(request, route, spent, retriesAtFirst(request))), (error) =>

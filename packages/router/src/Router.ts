@@ -39,6 +39,7 @@ import * as LatencyTracker from "./LatencyTracker.js"
 import * as Limits from "./Limits.js"
 import * as Metrics from "./Metrics.js"
 import { MetricsSink } from "./MetricsSink.js"
+import * as Patience from "./Patience.js"
 import * as Pinning from "./Pinning.js"
 import * as PriceBook from "./PriceBook.js"
 import * as RequestEvents from "./RequestEvents.js"
@@ -69,6 +70,8 @@ export const concerns = Schema.Struct({
   limits: Schema.optional(Schema.Union(off, Limits.Options)),
   latency: Schema.optional(LatencyTracker.Options),
   timeouts: Schema.optional(Timeouts.Options),
+  /** When others are asked beside a slow call that does not stream. */
+  patience: Schema.optional(Patience.Options),
   deadline: Schema.optional(Deadline.Options),
   callerBudget: Schema.optional(CallerBudget.Options),
   callerLimits: Schema.optional(CallerLimits.Options),
@@ -193,6 +196,7 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
       StreamRecovery.inside(options.recovery),
       options.retry === false ? keep : Retry.make({ availability, budget, events, random }, options.retry),
       Fallback.make({ registry, events }, options.fallback),
+      Patience.make({ availability, budget, events }, options.patience),
       StreamRecovery.outside({ registry, events }, options.recovery),
       options.pinning === false ? keep : Pinning.make(options.pinning, issued),
       options.callerBudget === undefined

@@ -14,6 +14,7 @@ import * as Hedge from "@switchyard/router/Hedge"
 import * as Latency from "@switchyard/router/Latency"
 import * as LatencyTracker from "@switchyard/router/LatencyTracker"
 import * as Limits from "@switchyard/router/Limits"
+import * as Patience from "@switchyard/router/Patience"
 import * as Retry from "@switchyard/router/Retry"
 import * as RetryBudget from "@switchyard/router/RetryBudget"
 import * as Timeouts from "@switchyard/router/Timeouts"
@@ -61,6 +62,9 @@ const requestLayers: Readonly<Record<string, Effect.Effect<Service.RequestLayer,
   Deadline: Effect.sync(() => Deadline.make()),
   "Hedge that waits": Effect.sync(() =>
     Hedge.make({ availability: nobodyElse, budget: RetryBudget.unlimited, delay: () => 60_000 })
+  ),
+  "Patience that never ends": Effect.sync(() =>
+    Patience.make({ availability: nobodyElse, budget: RetryBudget.unlimited })
   ),
   "Hedge that knows no delay": Effect.sync(() =>
     Hedge.make({ availability: nobodyElse, budget: RetryBudget.unlimited, delay: () => undefined })

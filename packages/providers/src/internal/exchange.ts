@@ -93,7 +93,8 @@ export class Exchange implements TransportHandlers {
     attempt.expire = (error) => {
       if (this.events !== undefined) return
       this.abort()
-      this.fail(error)
+      if (error === undefined) this.resume(Effect.interrupt)
+      else this.fail(error)
     }
   }
 

@@ -78,6 +78,10 @@ export class Watch extends Timer {
       Effect.flatMap(Effect.runtime<never>(), (runtime) => {
         const timers = timersOf(this.clock, runtime)
         this.timers = timers
+        this.attempt.expire = (error) => {
+          this.expired ??= error
+          this.fiber?.unsafeInterruptAsFork(FiberId.none)
+        }
         const fiber = Runtime.runFork(runtime)(Effect.interruptible(call))
         const exit = fiber.unsafePoll()
         if (exit !== null) return this.finish(exit, restore)
