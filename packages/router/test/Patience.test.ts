@@ -211,7 +211,7 @@ const cases: ReadonlyArray<readonly [name: string, given: Given, told: string]> 
 
 describe("a slow call that does not stream", () => {
   for (const [name, given, told] of cases) {
-    it.effect(name, () =>
+    it.effect(`${name}`, () =>
       Effect.gen(function* () {
         assert.strictEqual((yield* run(given)).told, told)
       })
