@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Journal } from "@switchyard/core/Journal"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
-import type { CompleteResponse, LlmResponse } from "@switchyard/core/LlmResponse"
+import type { CompleteResponse, Headers, LlmResponse } from "@switchyard/core/LlmResponse"
 import * as LlmService from "@switchyard/core/LlmService"
 import type * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
@@ -14,11 +14,13 @@ import { Cause, type Clock, type Context, Effect, Either, type Fiber, FiberId, R
 import * as Controls from "./Controls.js"
 import * as Embeddings from "./Embeddings.js"
 import { answerError, answerRefusal, type ErrorAnswer, ofError, type Refusal } from "./ErrorBody.js"
+import type { Answers } from "./GatewayConfig.js"
 import type { Generations, Lease } from "./Generations.js"
 import type { Heartbeat } from "./internal/heartbeat.js"
 import { declaredLength, parseBody, readBody, tooLarge } from "./internal/requestBody.js"
 import { requestIdOf } from "./internal/requestId.js"
 import type { PathTarget } from "./internal/requestPath.js"
+import { shownAnswer, shownError } from "./internal/shownError.js"
 import { pump, wholeAsEvents } from "./internal/streamPump.js"
 import { unpackerOf } from "./internal/unpacking.js"
 import { type Caller, keyOf, unknownKey } from "./KeyRing.js"
@@ -174,6 +176,16 @@ class Exchange implements Ended {
         })
   }
 
+  private get shown(): Answers {
+    return this.lease.generation.source.config.answers
+  }
+
+  private headers(journal: Journal, now: number, provider: Headers): Record<string, string | number> {
+    const { shown } = this
+    const headers = RoutingHeaders.make(this.id, journal, this.receivedAt, now, shown)
+    return RoutingHeaders.addProvider(headers, provider, journal, shown)
+  }
+
   private readonly begun = (journal: Journal): void => {
     this.journal = journal
   }
@@ -184,7 +196,7 @@ class Exchange implements Ended {
       const encoded = this.operation === "embeddings" ? Embeddings.encodeAs(request.body, body) : body
       const text = encoded === body ? raw : JSON.stringify(encoded)
       this.answeredAt = nowMs(this.deps.clock)
-      const headers = RoutingHeaders.make(this.id, journal, this.receivedAt, this.answeredAt)
+      const headers = this.headers(journal, this.answeredAt, answer.headers)
       headers["content-type"] = "application/json"
       headers["content-length"] = Buffer.byteLength(text)
       this.response.writeHead(200, headers)
@@ -204,7 +216,7 @@ class Exchange implements Ended {
     const use = (answer: LlmResponse): Effect.Effect<void, LlmError> => {
       const begin = (): void => {
         this.answeredAt = this.firstContentAt = nowMs(clock)
-        writer.begin(RoutingHeaders.make(this.id, answer.journal, this.receivedAt, this.answeredAt))
+        writer.begin(this.headers(answer.journal, this.answeredAt, answer.headers))
       }
       if (answer._tag === "Complete") {
         return Effect.sync(() => {
@@ -231,7 +243,7 @@ class Exchange implements Ended {
   private failInBand(writer: StreamWriter, error: LlmError): Effect.Effect<void> {
     return Effect.sync(() => {
       this.error = error
-      writer.write(`data: ${JSON.stringify(ofError(error))}\n\n`)
+      writer.write(`data: ${JSON.stringify(shownError(ofError(error), error, this.shown))}\n\n`)
       this.response.end()
     })
   }
@@ -245,8 +257,9 @@ class Exchange implements Ended {
       const headers =
         journal === undefined
           ? { "x-request-id": this.id }
-          : RoutingHeaders.make(this.id, journal, this.receivedAt, now)
-      send(this.response, answerError(error, headers, journal, this.deps.random))
+          : RoutingHeaders.make(this.id, journal, this.receivedAt, now, this.shown)
+      const answer = answerError(error, headers, journal, this.deps.random)
+      send(this.response, shownAnswer(answer, error, this.shown))
     })
   }
 

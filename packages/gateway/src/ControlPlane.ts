@@ -16,8 +16,9 @@ import * as Health from "./Health.js"
 import * as answers from "./internal/controlAnswers.js"
 import { type LiveDeps, liveEvents } from "./internal/liveEvents.js"
 import { requestIdOf } from "./internal/requestId.js"
-import { decodePart, pathOf, prefixes, targetOf } from "./internal/requestPath.js"
+import { decodePart, pathOf, prefixes, queryOf, targetOf } from "./internal/requestPath.js"
 import * as KeyRing from "./KeyRing.js"
+import * as ModelInfo from "./ModelInfo.js"
 import * as ModelList from "./ModelList.js"
 import type { TurnedAway } from "./RequestLog.js"
 
@@ -42,6 +43,7 @@ interface Call {
   readonly generation: Generation
   /** The part of the path that is a name, decoded; empty where there is none. */
   readonly name: string
+  readonly query: URLSearchParams
 }
 
 type Handler = (call: Call) => Effect.Effect<Answer>
@@ -74,41 +76,78 @@ const onlyGet = (access: Endpoint["access"], handler: Handler): Endpoint => ({ a
 /** Endpoints that another part of the gateway serves; what comes here has the wrong method. */
 const elsewhere: Endpoint = { access: "anybody", methods: { POST: undefined } }
 
-const modelEndpoints = (): ReadonlyMap<string, Endpoint> => {
-  const models = onlyGet("caller", (call) =>
+/** An endpoint that tells callers about models. */
+const telling = (answer: (caller: KeyRing.Caller, call: Call) => Answer): Endpoint =>
+  onlyGet("caller", (call) =>
     Effect.sync(() => {
       const caller = callerOf(call)
-      const data = caller === undefined ? [] : ModelList.list(caller, call.generation)
-      return answers.json({ object: "list", data })
+      return caller === undefined ? answers.refuse(KeyRing.unknownKey(undefined)) : answer(caller, call)
     })
   )
-  return new Map(prefixes.map((prefix) => [`${prefix}/models`, models]))
+
+const modelEndpoints = (): ReadonlyMap<string, Endpoint> => {
+  const models = telling((caller, { generation, query }) =>
+    answers.json({
+      object: "list",
+      data: ModelList.list(caller, generation, query.get("return_wildcard_routes")?.toLowerCase() === "true")
+    })
+  )
+  const info = telling((caller, { generation, query }) => {
+    const id = query.get("litellm_model_id")
+    const data = ModelInfo.models(caller, generation, id)
+    return id !== null && data.length === 0 ? answers.refuse(answers.unknownModel(id)) : answers.json({ data })
+  })
+  const groups = telling((caller, { generation, query }) =>
+    answers.json({ data: ModelInfo.groups(caller, generation, query.get("model_group")) })
+  )
+  return new Map([
+    ...prefixes.map((prefix) => [`${prefix}/models`, models] as const),
+    ["/v1/model/info", info],
+    ["/model/info", info],
+    ["/v1/model_group/info", groups],
+    ["/model_group/info", groups]
+  ])
 }
 
-const oneModel = onlyGet("caller", (call) =>
-  Effect.sync(() => {
-    const caller = callerOf(call)
-    const model = caller === undefined ? undefined : ModelList.find(call.name, caller, call.generation)
-    return model === undefined ? answers.refuse(answers.unknownModel(call.name)) : answers.json(model)
-  })
-)
+const oneModel = telling((caller, { generation, name }) => {
+  const model = ModelList.find(name, caller, generation)
+  return model === undefined ? answers.refuse(answers.unknownModel(name)) : answers.json(model)
+})
 
+/** LiteLLM's names and shapes stand beside ours: its tools look for its words. */
 const healthEndpoints = ({ phase }: ControlPlaneDeps): ReadonlyMap<string, Endpoint> => {
   const live = onlyGet("anybody", () => Effect.sync(() => answers.json({ status: "alive", phase: phase() })))
-  const ready = onlyGet("anybody", ({ generation }) =>
+  const alive = onlyGet("anybody", () => Effect.sync(() => answers.json("I'm alive!")))
+  const ready = (asLiteLlm: boolean) =>
+    onlyGet("anybody", ({ generation }) =>
+      Effect.clockWith((clock) =>
+        Effect.sync(() => {
+          const readiness = Health.readiness(phase(), generation.tower.state, nowMs(clock))
+          const isReady = readiness.phase === "ready"
+          const theirs = { status: isReady ? "healthy" : readiness.phase, db: "Not connected" }
+          return answers.json(asLiteLlm ? { ...readiness, ...theirs } : readiness, isReady ? 200 : 503)
+        })
+      )
+    )
+  const deployments = onlyGet("caller", (call) =>
     Effect.clockWith((clock) =>
       Effect.sync(() => {
-        const readiness = Health.readiness(phase(), generation.tower.state, nowMs(clock))
-        return answers.json(readiness, readiness.phase === "ready" ? 200 : 503)
+        const { generation, query } = call
+        const caller = callerOf(call)
+        if (caller === undefined) return answers.refuse(KeyRing.unknownKey(undefined))
+        const only = query.get("model") ?? query.get("model_id")
+        const health = ModelInfo.health(caller, generation, nowMs(clock), only)
+        return answers.json(health, only !== null && health.healthy_count === 0 ? 503 : 200)
       })
     )
   )
   return new Map([
+    ["/health", deployments],
     ["/health/live", live],
-    ["/health/liveliness", live],
-    ["/health/liveness", live],
-    ["/health/ready", ready],
-    ["/health/readiness", ready]
+    ["/health/liveliness", alive],
+    ["/health/liveness", alive],
+    ["/health/ready", ready(false)],
+    ["/health/readiness", ready(true)]
   ])
 }
 
@@ -241,7 +280,8 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
     })
 
   /** The answer, or why there is none. */
-  const answer = (method: string, path: string, headers: Call["headers"]): Effect.Effect<Answer> | TurningAway => {
+  const answer = (method: string, url: string, headers: Call["headers"]): Effect.Effect<Answer> | TurningAway => {
+    const path = pathOf(url)
     if (!deps.guard(headers, method, path)) return { refusal: answers.notHere }
     const found = find(path)
     // Gemini's clients post to a model's name with a verb behind it.
@@ -257,7 +297,7 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
       return { refusal: answers.wrongMethod(method, path, allow), headers: { allow } }
     }
     const generation = deps.generations.current()
-    const call = { headers, generation, name: found.name }
+    const call = { headers, generation, name: found.name, query: queryOf(url) }
     const refusal = refusalOf(typeof access === "string" ? access : access(generation), call)
     return refusal === undefined ? handler(call) : { refusal }
   }
@@ -266,7 +306,7 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
     Effect.suspend(() => {
       const id = requestIdOf(headers)
       const path = pathOf(url)
-      const found = answer(method, path, headers)
+      const found = answer(method, url, headers)
       const answered = "refusal" in found ? turnAway({ id, method, path, ...found }) : found
       return Effect.map(answered, HttpServerResponse.setHeaders({ ...Dashboard.securityHeaders, "x-request-id": id }))
     })

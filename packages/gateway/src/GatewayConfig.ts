@@ -87,6 +87,19 @@ export const Requests = Schema.Struct({
 /** What is done to every request before it is routed. */
 export type Requests = typeof Requests.Type
 
+/** What callers are told beside the answers. */
+export const Answers = Schema.Struct({
+  /**
+   * What headers and errors tell of a request's way. `all` (default): deployments by id, attempts, fallbacks, cost.
+   * `summary`: cost, cache and time, and no deployment. `none`: the request's id alone.
+   */
+  routing: Schema.optional(Schema.Literal("all", "summary", "none")),
+  /** Whether the answering provider's request id and rate limit headers are passed on. Default false. */
+  providerHeaders: Schema.optional(Schema.Boolean)
+})
+/** What callers are told beside the answers. */
+export type Answers = typeof Answers.Type
+
 /** What is logged, and how. */
 export const Log = Schema.Struct({
   /**
@@ -150,6 +163,8 @@ export const OwnSettings = Schema.Struct({
   providers: Schema.optional(Schema.Record({ key: Schema.String, value: ProviderSettings })),
   server: Schema.optional(Server),
   requests: Schema.optional(Requests),
+  /** What callers are told beside the answers. */
+  answers: Schema.optional(Answers),
   /** What is logged, and how. */
   log: Schema.optional(Log),
   /** May do everything. */
@@ -197,6 +212,7 @@ export interface GatewayConfig {
   readonly router: Router.Options
   readonly server: Server
   readonly requests: Requests
+  readonly answers: Answers
   readonly log: Log
   /** May do everything. Unset: nobody may use the admin endpoints, and without virtual keys only loopback is served. */
   readonly masterKey: Redacted.Redacted<string> | undefined
@@ -253,8 +269,8 @@ const droppingParams = (router: Router.Options, dropParams: boolean | undefined)
       }
 
 /**
- * Decodes settings: the router's options, `providers`, `server`, `requests`, `log`, `masterKey`, `keys` and `hiddenModels`, all in one
- * object. Fails with every problem at once. Keys come out redacted.
+ * Decodes settings: the router's options, `providers`, `server`, `requests`, `answers`, `log`, `masterKey`, `keys` and
+ * `hiddenModels`, all in one object. Fails with every problem at once. Keys come out redacted.
  */
 export const decode = (settings: object): Either.Either<GatewayConfig, ConfigError> => {
   const all = settings as Readonly<Record<string, unknown>>
@@ -279,6 +295,7 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
     router: droppingParams(finished(router, right.providers ?? {}), right.requests?.dropParams),
     server: right.server ?? {},
     requests: right.requests ?? {},
+    answers: right.answers ?? {},
     log: right.log ?? {},
     masterKey: right.masterKey === undefined ? undefined : redact(right.masterKey),
     keys: (right.keys ?? []).map((entry) => (entry.key === undefined ? entry : { ...entry, key: redact(entry.key) })),

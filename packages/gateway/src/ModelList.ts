@@ -2,6 +2,7 @@
  * The models that a caller may ask for, as OpenAI's `/v1/models` lists them: groups and aliases, by their names.
  */
 import { DeploymentRegistry, type Resolved } from "@switchyard/router/DeploymentRegistry"
+import * as WildcardNames from "@switchyard/router/WildcardNames"
 import { Context } from "effect"
 import type { Generation } from "./Generations.js"
 import type { Caller } from "./KeyRing.js"
@@ -35,14 +36,46 @@ export const find = (id: string, caller: Caller, generation: Generation): Model 
   return resolved === undefined || !caller.mayUse(id) ? undefined : toModel(id, resolved, generation)
 }
 
-/** Every model that has a name of its own: patterns and `hiddenModels` are left out. */
-export const list = (caller: Caller, generation: Generation): ReadonlyArray<Model> => {
+/** Names of wildcards that are listed, in all. */
+const maxKnown = 1000
+
+const known = new WeakMap<Generation, ReadonlyArray<string>>()
+
+/** What the wildcards of a generation stand for, where the catalogue knows it; found out once. */
+const knownNames = (generation: Generation): ReadonlyArray<string> => {
+  const found = known.get(generation)
+  if (found !== undefined) return found
+  const registry = Context.get(generation.tower.state, DeploymentRegistry)
+  const names: Array<string> = []
+  for (const wildcard of registry.groups()) {
+    if (!wildcard.includes("*")) continue
+    const group = registry.resolve(wildcard)?.group
+    if (group?.name !== wildcard) continue
+    for (const name of WildcardNames.of(group, maxKnown - names.length)) {
+      // Another group may have a better claim to the name.
+      if (registry.resolve(name)?.group === group) names.push(name)
+    }
+  }
+  known.set(generation, names)
+  return names
+}
+
+/** Names that callers may ask for: groups and aliases but for `hiddenModels`, wildcards among them. */
+export const ownNames = (caller: Caller, generation: Generation): ReadonlyArray<string> => {
   const { hiddenModels, router } = generation.source.config
   const hidden = new Set(hiddenModels)
   const groups = Context.get(generation.tower.state, DeploymentRegistry).groups()
   const names = new Set([...groups, ...Object.keys(router.aliases ?? {})])
-  return [...names].flatMap((name) => {
-    if (name.includes("*") || hidden.has(name)) return []
-    return find(name, caller, generation) ?? []
-  })
+  return [...names].filter((name) => !hidden.has(name) && caller.mayUse(name))
+}
+
+/**
+ * Every model that has a name: groups and aliases, and what wildcards stand for where the catalogue knows it. `hiddenModels`
+ * are left out, and patterns themselves unless `withPatterns` asks for them.
+ */
+export const list = (caller: Caller, generation: Generation, withPatterns = false): ReadonlyArray<Model> => {
+  const hidden = new Set(generation.source.config.hiddenModels)
+  const own = ownNames(caller, generation).filter((name) => withPatterns || !name.includes("*"))
+  const names = new Set([...own, ...knownNames(generation).filter((name) => !hidden.has(name))])
+  return [...names].flatMap((name) => find(name, caller, generation) ?? [])
 }

@@ -46,6 +46,12 @@ export const pathOf = (url: string): string => {
   return single.length > 1 && single.endsWith("/") ? single.slice(0, -1) : single
 }
 
+/** The query of a URL. */
+export const queryOf = (url: string): URLSearchParams => {
+  const from = url.indexOf("?")
+  return new URLSearchParams(from === -1 ? "" : (url.slice(from + 1).split("#", 1)[0] ?? ""))
+}
+
 /** What a path of `pathOf` asks of a model; undefined for every other path. */
 const targetAt = (path: string): PathTarget | undefined => {
   const known = plain.get(path)

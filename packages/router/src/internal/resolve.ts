@@ -76,7 +76,7 @@ const toWildcard = (group: Group): Wildcard => ({
  * What the stars between `parts` stand for in `name`, each as short as it can be; undefined when it does not match whole.
  * Linear in the name: callers choose names, and a regular expression with several stars would backtrack.
  */
-const capture = (parts: ReadonlyArray<string>, name: string): ReadonlyArray<string> | undefined => {
+export const capture = (parts: ReadonlyArray<string>, name: string): ReadonlyArray<string> | undefined => {
   const first = parts[0] ?? ""
   const last = parts[parts.length - 1] ?? ""
   const end = name.length - last.length
