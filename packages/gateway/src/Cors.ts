@@ -3,6 +3,7 @@
  * origins; without them no browser lets such a page read an answer.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { originOf } from "./internal/origin.js"
 import { exposed } from "./RoutingHeaders.js"
 
 /** What the configuration says: `*` for pages of any origin, or the origins themselves. */
@@ -14,12 +15,6 @@ export interface Cors {
   readonly names: (origin: string) => boolean
   /** Adds what a browser wants to read to the answer that will come; true when this was all it asked for. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => boolean
-}
-
-/** An origin as browsers send it: `https://app.example.com`, with the port where it is not the usual one. */
-export const originOf = (text: string): string | undefined => {
-  if (!/^https?:\/\/[^/?#]+\/?$/i.test(text) || !URL.canParse(text)) return undefined
-  return new URL(text).origin
 }
 
 /** Seconds that a browser may remember a permission; none takes more. */

@@ -10,7 +10,7 @@ import * as Router from "@switchyard/router/Router"
 import * as Strategies from "@switchyard/router/RoutingStrategy/Names"
 import { SpendLimit } from "@switchyard/router/SpendWindows"
 import { Either, Layer, Redacted, Schema } from "effect"
-import { originOf } from "./Cors.js"
+import { originOf } from "./internal/origin.js"
 import { refusedKeys } from "./internal/priceFindings.js"
 
 /** A string of the file that nobody may read back. */

@@ -26,8 +26,7 @@ describe("an answer's headers", () => {
         cooldown: false
       }
       const gateway = yield* start([], settings)
-      const use = (answers: object) =>
-        Effect.orDie(gateway.reload({ config: decode({ ...settings, answers }) }))
+      const use = (answers: object) => Effect.orDie(gateway.reload({ config: decode({ ...settings, answers }) }))
       const both = Effect.gen(function* () {
         yield* upstream.behave({ headers: provider })
         const whole = yield* chat(gateway, {}, { "x-request-id": "mine" })

@@ -93,19 +93,21 @@ describe("/v1/model/info", () => {
     })
   )
 
-  it.scoped("a key sees its own groups, aliases among them; one id can be asked for; without a key there is nothing", () =>
-    Effect.gen(function* () {
-      const { ask } = yield* boot()
-      const { json } = yield* ask("/v1/model/info", team)
-      const names = new Set(json.data.map(({ model_name }: Entry) => model_name))
-      assert.deepStrictEqual([...names].sort(), ["openai/*", "openai/gpt-4o-mini", "quick", "smart"])
-      const one = yield* ask("/v1/model/info?litellm_model_id=vectors")
-      assert.deepStrictEqual([one.json.data.length, one.json.data[0].model_name], [1, "vectors"])
-      assert.strictEqual((yield* ask("/v1/model/info?litellm_model_id=vectors", team)).status, 404)
-      for (const path of ["/v1/model/info", "/model_group/info", "/health"]) {
-        assert.strictEqual((yield* ask(path, "")).status, 401)
-      }
-    })
+  it.scoped(
+    "a key sees its own groups, aliases among them; one id can be asked for; without a key there is nothing",
+    () =>
+      Effect.gen(function* () {
+        const { ask } = yield* boot()
+        const { json } = yield* ask("/v1/model/info", team)
+        const names = new Set(json.data.map(({ model_name }: Entry) => model_name))
+        assert.deepStrictEqual([...names].sort(), ["openai/*", "openai/gpt-4o-mini", "quick", "smart"])
+        const one = yield* ask("/v1/model/info?litellm_model_id=vectors")
+        assert.deepStrictEqual([one.json.data.length, one.json.data[0].model_name], [1, "vectors"])
+        assert.strictEqual((yield* ask("/v1/model/info?litellm_model_id=vectors", team)).status, 404)
+        for (const path of ["/v1/model/info", "/model_group/info", "/health"]) {
+          assert.strictEqual((yield* ask(path, "")).status, 401)
+        }
+      })
   )
 
   it.scoped("ids and models of providers are told to the master alone where callers are told of no deployment", () =>
@@ -142,34 +144,36 @@ describe("/model_group/info", () => {
 })
 
 describe("/health", () => {
-  it.scoped("says from what is known which deployments take calls, and calls none of them; probes have LiteLLM's words", () =>
-    Effect.gen(function* () {
-      const { ask, now, stub, tower } = yield* boot()
-      const slot = Context.get(tower.state, DeploymentRegistry).slot("own")
-      if (slot === undefined) throw new Error("no such slot")
-      yield* Context.get(tower.state, CooldownState).cool(slot, "1 minute")
-      yield* Context.get(tower.state, CooldownState).isolate("vectors")
-      const { json, status } = yield* ask("/health")
-      assert.deepStrictEqual([status, json.healthy_count, json.unhealthy_count], [200, 7, 2])
-      assert.deepStrictEqual(
-        json.unhealthy_endpoints.map(({ error, model_id }: Entry) => [model_id, error]),
-        [
-          ["own", "cooldown"],
-          ["vectors", "isolated"]
-        ]
-      )
-      assert.strictEqual((yield* ask("/health?model=smart", team)).json.healthy_count, 1)
-      assert.strictEqual((yield* ask("/health?model=vectors")).status, 503)
-      assert.strictEqual((yield* ask("/health?model_id=known")).status, 200)
-      assert.strictEqual((yield* ask("/health", team)).json.healthy_endpoints.length, 3)
-      assert.isEmpty(stub.calls)
-      for (const path of ["/health/liveliness", "/health/liveness"]) {
-        assert.strictEqual((yield* ask(path, "")).json, "I'm alive!")
-      }
-      assert.deepInclude((yield* ask("/health/readiness", "")).json, { status: "healthy", db: "Not connected" })
-      now.phase = "draining"
-      assert.strictEqual((yield* ask("/health/readiness", "")).status, 503)
-    })
+  it.scoped(
+    "says from what is known which deployments take calls, and calls none of them; probes have LiteLLM's words",
+    () =>
+      Effect.gen(function* () {
+        const { ask, now, stub, tower } = yield* boot()
+        const slot = Context.get(tower.state, DeploymentRegistry).slot("own")
+        if (slot === undefined) throw new Error("no such slot")
+        yield* Context.get(tower.state, CooldownState).cool(slot, "1 minute")
+        yield* Context.get(tower.state, CooldownState).isolate("vectors")
+        const { json, status } = yield* ask("/health")
+        assert.deepStrictEqual([status, json.healthy_count, json.unhealthy_count], [200, 7, 2])
+        assert.deepStrictEqual(
+          json.unhealthy_endpoints.map(({ error, model_id }: Entry) => [model_id, error]),
+          [
+            ["own", "cooldown"],
+            ["vectors", "isolated"]
+          ]
+        )
+        assert.strictEqual((yield* ask("/health?model=smart", team)).json.healthy_count, 1)
+        assert.strictEqual((yield* ask("/health?model=vectors")).status, 503)
+        assert.strictEqual((yield* ask("/health?model_id=known")).status, 200)
+        assert.strictEqual((yield* ask("/health", team)).json.healthy_endpoints.length, 3)
+        assert.isEmpty(stub.calls)
+        for (const path of ["/health/liveliness", "/health/liveness"]) {
+          assert.strictEqual((yield* ask(path, "")).json, "I'm alive!")
+        }
+        assert.deepInclude((yield* ask("/health/readiness", "")).json, { status: "healthy", db: "Not connected" })
+        now.phase = "draining"
+        assert.strictEqual((yield* ask("/health/readiness", "")).status, 503)
+      })
   )
 })
 

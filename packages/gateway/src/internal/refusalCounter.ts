@@ -1,7 +1,7 @@
 import * as Metrics from "@switchyard/router/Metrics"
 import type { Sink, Update } from "@switchyard/router/MetricsSink"
 
-/** The metric of what never reaches the router, whose own metrics know nothing of it. Without the prefix. */
+/** The metric of what never reaches the router, whose own metrics know nothing of it. Without the prefix. @public */
 export const refusals = {
   name: "refusals_total",
   help: "Requests that the gateway turned away before they were routed, by the code that their callers were told."

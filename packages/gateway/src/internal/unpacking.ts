@@ -29,7 +29,7 @@ const encodings: Readonly<Record<string, Unpack | undefined>> = {
 }
 
 /** Encodings that bodies may have, as `Accept-Encoding` names them. */
-export const known = "gzip, deflate, br"
+const known = "gzip, deflate, br"
 
 /** The encodings that a `content-encoding` header names, without those that change nothing. */
 const listed = (header: string): ReadonlyArray<string> =>
