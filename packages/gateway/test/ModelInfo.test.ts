@@ -41,6 +41,7 @@ const boot = (settings: object = {}) =>
           deployment("mini", { group: "openai/gpt-4o-mini", ...openAi }),
           deployment("short", { group: "g-*", model: "gpt-4*", ...openAi }),
           deployment("one", { group: "any-*", model: "gpt-4o", ...openAi }),
+          deployment("dialect", { group: "local/*", model: "*" }),
           deployment("foreign", { group: "mine/*", model: "*", provider: "my-own" })
         ],
         aliases: { quick: "smart" },
@@ -154,7 +155,7 @@ describe("/health", () => {
         yield* Context.get(tower.state, CooldownState).cool(slot, "1 minute")
         yield* Context.get(tower.state, CooldownState).isolate("vectors")
         const { json, status } = yield* ask("/health")
-        assert.deepStrictEqual([status, json.healthy_count, json.unhealthy_count], [200, 7, 2])
+        assert.deepStrictEqual([status, json.healthy_count, json.unhealthy_count], [200, 8, 2])
         assert.deepStrictEqual(
           json.unhealthy_endpoints.map(({ error, model_id }: Entry) => [model_id, error]),
           [
@@ -190,7 +191,7 @@ describe("/v1/models", () => {
       }
       assert.strictEqual(new Set(ids).size, ids.length)
       assert.isBelow(ids.length, 1100)
-      assert.isEmpty(ids.filter((id) => id.includes("*") || id.startsWith("any-") || id.startsWith("mine/")))
+      assert.isEmpty(ids.filter((id) => id.includes("*") || /^(any-|mine\/|local\/)/.test(id)))
       assert.notInclude(ids, "openai/gpt-4o", "a hidden name")
       assert.isTrue(all.json.data.every(({ object }: Entry) => object === "model"))
       assert.isEmpty(idsOf(yield* ask("/v1/models", team)).filter((id) => id.startsWith("g-") || id === "private"))

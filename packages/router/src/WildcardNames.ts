@@ -2,9 +2,14 @@
  * The names that a wildcard group stands for, as far as the `ModelCatalogue` knows the models of its deployments' providers.
  */
 
+import type { Deployment } from "@switchyard/core/Deployment"
 import type { Group } from "./internal/resolve.js"
 import { capture, substitute } from "./internal/resolve.js"
 import * as ModelCatalogue from "./ModelCatalogue.js"
+
+/** `openai` is also said of every server that speaks its dialect: there the address decides. */
+const modelsOf = ({ baseUrl, provider }: Deployment): ReadonlyArray<ModelCatalogue.Model> =>
+  ModelCatalogue.models(provider.toLowerCase() === "openai" ? "" : provider, baseUrl)
 
 const stars = (text: string): number => text.split("*").length - 1
 
@@ -16,10 +21,10 @@ export const of = (group: Group, limit = 1000): ReadonlyArray<string> => {
   const names = new Set<string>()
   const wanted = stars(group.name)
   for (const { deployment } of group.tiers.flat()) {
-    const { baseUrl, model, provider } = deployment
+    const { model } = deployment
     if (wanted === 0 || stars(model) !== wanted) continue
     const parts = model.split("*")
-    for (const { id } of ModelCatalogue.models(provider, baseUrl)) {
+    for (const { id } of modelsOf(deployment)) {
       const captures = capture(parts, id)
       if (captures === undefined || captures.includes("")) continue
       if (names.size >= limit) return [...names]
