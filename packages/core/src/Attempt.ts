@@ -27,6 +27,13 @@ export class Attempt implements JournalEntry {
   /** Ms that the transport may take to connect; set by the Timeouts layer, undefined without one. */
   connectTimeout: number | undefined
   /**
+   * Says how long it may wait for one of the transport's connections while all are in use, in ms; set by the Timeouts layer,
+   * undefined without one.
+   */
+  mayWait: ((attempt: Attempt) => number) | undefined
+  /** All connections are in use, and it waits for one; set by the base service. */
+  isWaiting = false
+  /**
    * Ends the call from outside: what is under way is aborted, and the call fails with the error, or without one as if its
    * caller had left. Set, before anything is awaited, by a base service that says `expires`, else by the Timeouts layer;
    * harmless once the call has ended.

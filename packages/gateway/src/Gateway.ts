@@ -53,10 +53,13 @@ export interface Overrides {
   readonly telemetry?: Telemetry.Settings | undefined
 }
 
+/** Requests in progress at once, unless somebody says otherwise. */
+const defaultConcurrent = 4096
+
 const boundsOf = (settings: Settings): Completions.Bounds => ({
   maxBody: settings.maxBodyBytes ?? defaultBodyBytes,
   maxDepth: settings.maxJsonDepth ?? 100,
-  maxConcurrent: settings.maxConcurrent ?? 4096,
+  maxConcurrent: settings.maxConcurrent ?? defaultConcurrent,
   stream: {
     headerWait: Time.toMs(settings.streamHeaderWait ?? "15 seconds"),
     keepAlive: Time.toMs(settings.keepAlive ?? "15 seconds"),
@@ -124,7 +127,10 @@ export const make = (
       Metrics.collect(tower().state, metricOptions(generations.current()))
     )
     const exporting = yield* Telemetry.start(telemetry, gauges)
-    const transport = yield* Transport.makeUndici()
+    const transport = yield* Transport.makeUndici({
+      connections: settings.maxConcurrent ?? defaultConcurrent,
+      ...source.config.transport
+    })
     const base = Providers.make(Providers.protocols(transport))
     const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined))
     const heartbeat = new Heartbeat()

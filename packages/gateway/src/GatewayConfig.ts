@@ -65,6 +65,19 @@ export const Server = Schema.Struct({
 /** How the server listens, and what it puts up with. */
 export type Server = typeof Server.Type
 
+/** Connections to providers. */
+export const Connections = Schema.Struct({
+  /**
+   * Most connections to one host; further requests wait for one. Default: as many as `server.maxConcurrent`, so that it is the
+   * server that turns requests away.
+   */
+  connections: Schema.optional(Field.positiveCount),
+  /** How long an idle connection is kept when the provider does not say. Default 4 seconds. */
+  keepAlive: Schema.optional(Field.duration)
+})
+/** Connections to providers. */
+export type Connections = typeof Connections.Type
+
 /** What is done to every request before it is routed. */
 export const Requests = Schema.Struct({
   /** The model that every request is for, whatever it names. */
@@ -162,6 +175,8 @@ export const OwnSettings = Schema.Struct({
   /** Settings of all deployments of a provider, by its label; a deployment's own win. */
   providers: Schema.optional(Schema.Record({ key: Schema.String, value: ProviderSettings })),
   server: Schema.optional(Server),
+  /** Connections to providers. Like `server`, it is read at the start and not at a reload. */
+  transport: Schema.optional(Connections),
   requests: Schema.optional(Requests),
   /** What callers are told beside the answers. */
   answers: Schema.optional(Answers),
@@ -211,6 +226,7 @@ export const Settings = Schema.Struct({
 export interface GatewayConfig {
   readonly router: Router.Options
   readonly server: Server
+  readonly transport?: Connections
   readonly requests: Requests
   readonly answers: Answers
   readonly log: Log
@@ -294,6 +310,7 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
   return Either.right({
     router: droppingParams(finished(router, right.providers ?? {}), right.requests?.dropParams),
     server: right.server ?? {},
+    transport: right.transport ?? {},
     requests: right.requests ?? {},
     answers: right.answers ?? {},
     log: right.log ?? {},

@@ -217,6 +217,7 @@ export const classify = (answer: ErrorAnswer): LlmError => {
 const transportFields: Readonly<Record<TransportError["kind"], Pick<LlmErrorFields, "reason" | "description">>> = {
   connect: { reason: "Unavailable", description: "no connection to the provider" },
   connectTimeout: { reason: "Timeout", description: "the provider took too long to connect" },
+  noConnection: { reason: "Rejected", description: "all connections to the provider's host are in use" },
   reset: { reason: "Unavailable", description: "the connection to the provider broke" },
   dns: { reason: "Unavailable", description: "the provider's host name could not be resolved" },
   tls: { reason: "Unavailable", description: "no secure connection to the provider" },

@@ -23,7 +23,11 @@ export { UndiciOptions } from "./internal/undiciTransport.js"
 /** Sends HTTP requests. */
 export class Transport extends Context.Tag("@switchyard/providers/Transport")<
   Transport,
-  { readonly send: (request: TransportRequest, handlers: TransportHandlers) => TransportHandle }
+  {
+    readonly send: (request: TransportRequest, handlers: TransportHandlers) => TransportHandle
+    /** Requests that wait for a free connection now, where the transport knows. */
+    readonly waiting?: number
+  }
 >() {}
 
 /**
@@ -35,7 +39,7 @@ export const makeUndici = (
 ): Effect.Effect<Context.Tag.Service<Transport>, ConfigError, Scope.Scope> =>
   Effect.flatMap(Field.decode(UndiciOptions, options, "transport"), (decoded) =>
     Effect.acquireRelease(
-      Effect.sync(() => new UndiciTransport(decoded)),
+      Effect.clockWith((clock) => Effect.sync(() => new UndiciTransport(decoded, clock))),
       (transport) => Effect.promise(() => transport.close())
     )
   )

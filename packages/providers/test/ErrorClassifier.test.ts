@@ -179,6 +179,7 @@ describe("ErrorClassifier", () => {
       tls: "Unavailable",
       aborted: "Unavailable",
       connectTimeout: "Timeout",
+      noConnection: "Rejected",
       protocol: "MalformedResponse"
     }
     it.each(Object.entries(expected) as ReadonlyArray<[TransportErrorKind, Reason]>)("%s is %s", (kind, reason) => {

@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as ChatChunk from "@switchyard/core/ChatChunk"
+import type { DeploymentId } from "@switchyard/core/Deployment"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Providers from "@switchyard/providers/Providers"
@@ -84,6 +85,62 @@ describe("the default tower over real HTTP", () => {
           yield* Effect.provide(program, tower([one, two], options))
         }
       })
+  )
+
+  it.scopedLive("without a free connection the other deployment is asked, and nobody is blamed", () =>
+    Effect.gen(function* () {
+      const [one, two] = yield* upstreams
+      yield* one.behave({ hang: true })
+      const few = (options: Partial<Router.Options>) =>
+        Router.layer({ deployments: deployments([one, two]), strategy: "ordered", ...options }).pipe(
+          Layer.provide(Providers.layer),
+          Layer.provide(Transport.layerUndici({ connections: 1 }))
+        )
+      for (const stream of [false, true]) {
+        const request = LlmRequest.chat({ model: "m", messages: [{ role: "user", content: "Hi" }], stream })
+        const program = Effect.gen(function* () {
+          const seen = one.journal().length
+          const holding = yield* Effect.fork(LlmService.complete(chat()))
+          yield* one.awaitEntry(({ seq }) => seq === seen + 1)
+          const before = requestsTo(two)
+          if (stream) yield* Stream.runDrain(LlmService.stream(request))
+          else yield* LlmService.complete(request)
+          assert.strictEqual(requestsTo(two), before + 1)
+          const slot = (yield* DeploymentRegistry).slot("one" as DeploymentId)
+          const stats = slot === undefined ? undefined : (yield* DeploymentStats).of(slot)
+          assert.strictEqual(stats?.failures, 0)
+          assert.strictEqual(requestsTo(one), seen + 1)
+          yield* Fiber.interrupt(holding)
+        })
+        yield* Effect.provide(program, few({ ...inOrder([one, two]), timeouts: { connect: 20 } }))
+      }
+    })
+  )
+
+  it.scopedLive("without a free connection and with nowhere to go the caller is told so", () =>
+    Effect.gen(function* () {
+      const [one] = yield* upstreams
+      yield* one.behave({ hang: true })
+      const program = Effect.gen(function* () {
+        const holding = yield* Effect.fork(LlmService.complete(chat()))
+        yield* one.awaitEntry(({ seq }) => seq === 1)
+        const short = LlmRequest.chat(
+          { model: "m", messages: [{ role: "user", content: "Hi" }] },
+          { overrides: { timeout: 50 } }
+        )
+        const error = yield* Effect.flip(LlmService.complete(short))
+        assert.strictEqual(
+          `${error.reason} ${error.code} ${error.httpStatus} ${error.breaker}`,
+          "Rejected no_connection 429 neutral"
+        )
+        yield* Fiber.interrupt(holding)
+      })
+      const lone = Router.layer({ deployments: deployments([one]) }).pipe(
+        Layer.provide(Providers.layer),
+        Layer.provide(Transport.layerUndici({ connections: 1 }))
+      )
+      yield* Effect.provide(program, lone)
+    })
   )
 
   it.scopedLive("an upstream killed in mid-flight: a call that it had taken is answered by the other one", () =>

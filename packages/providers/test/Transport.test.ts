@@ -341,6 +341,52 @@ describe("Transport over undici alone", () => {
     })
   )
 
+  it.scopedLive(
+    "a request that waits too long for a connection fails as that, and those behind it still get theirs",
+    () =>
+      Effect.gen(function* () {
+        const up = yield* FakeProvider.make()
+        const transport = yield* Transport.makeUndici({ connections: 1 })
+        const told: Array<string> = []
+        const ask = (name: string, mayWait?: () => number) =>
+          transport.send(request(up.url.replace(/\/v1$/, "")), {
+            onHeaders: () => {},
+            onData: () => {},
+            onEnd: () => void told.push(`${name} answered`),
+            onError: ({ kind }) => void told.push(`${name} ${kind}`),
+            ...(mayWait === undefined ? {} : { mayWait })
+          })
+        yield* up.next({ hang: true })
+        const first = ask("first", () => assert.fail("a free connection is not waited for"))
+        yield* up.awaitEntry((entry) => entry.seq === 1)
+        ask("second", () => 20)
+        ask("third")
+        ask("fourth", () => 60_000)
+        assert.strictEqual(transport.waiting, 3)
+        yield* S.eventually(() => told.length === 1)
+        first.abort()
+        yield* S.eventually(() => told.length === 3)
+        assert.deepStrictEqual(told, ["second noConnection", "third answered", "fourth answered"])
+        assert.strictEqual(transport.waiting, 0)
+        assert.strictEqual(up.stats().requests, 3)
+      })
+  )
+
+  it.scopedLive("requests that wait for a connection when the transport is closed fail as aborted", () =>
+    Effect.gen(function* () {
+      const up = yield* FakeProvider.make({ behaviour: { hang: true } })
+      const scope = yield* Scope.make()
+      const transport = yield* Scope.extend(Transport.makeUndici({ connections: 1 }), scope)
+      const origin = up.url.replace(/\/v1$/, "")
+      const both = [send(transport, request(origin)), send(transport, request(origin))]
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(
+        both.map((one) => one.error()?.kind),
+        ["aborted", "aborted"]
+      )
+    })
+  )
+
   it.scopedLive("a call that left while it waited for a connection costs none", () =>
     Effect.gen(function* () {
       const up = yield* FakeProvider.make()

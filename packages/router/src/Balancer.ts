@@ -58,6 +58,12 @@ const unknownModel = (model: string, why: string | undefined): LlmError =>
 const isLocalRejection = (outcome: Outcome, attempt: Attempt): boolean =>
   outcome._tag === "Failed" && outcome.error.reason === "Rejected" && outcome.error.deployment === attempt.deployment
 
+/** It was this process that had no connection left: without another deployment that is what the caller is told. */
+const orRefusal = (elsewhere: Service.Call, refusal: LlmError): Service.Call =>
+  Effect.catchAll(elsewhere, (error) =>
+    Effect.fail(error.reason === "NoDeployment" ? refusal.with({ deployment: undefined }) : error)
+  )
+
 /** The layer, from the services that it works with. */
 export const make =
   (deps: BalancerDeps, options: Options = {}) =>
@@ -113,11 +119,13 @@ export const make =
       )
       attempt.named = resolved.group.isById || request.demands.deployment === slot.id
       // A lost race for a limit is no failure: pick again without that deployment.
-      return Effect.catchAll(run(attempt), (error) =>
-        attempt.rejected
-          ? Effect.suspend(() => route(resolved, { ...request, route: Route.exclude(request.route, slot.id) }, clock))
-          : Effect.fail(error)
-      )
+      return Effect.catchAll(run(attempt), (error) => {
+        if (!attempt.rejected) return Effect.fail(error)
+        const elsewhere = Effect.suspend(() =>
+          route(resolved, { ...request, route: Route.exclude(request.route, slot.id) }, clock)
+        )
+        return error.code === "no_connection" ? orRefusal(elsewhere, error) : elsewhere
+      })
     }
 
     const waitAndRoute = (

@@ -161,6 +161,15 @@ export const totalTimeout = (attempt: Attempt, router: Bounds = defaults): numbe
   return inForce(overrides, overrides.timeout, configuredTotal(attempt, router))
 }
 
+/**
+ * How long an attempt may wait for a connection while all are in use, in ms: as for connecting where there is somewhere else
+ * to go, else as for the first token.
+ */
+export const connectionWait = (attempt: Attempt, router: Bounds = defaults): number => {
+  const first = attempt.request.stream ? firstTokenTimeout(attempt, router) : lastResortSilence
+  return Math.min(first, totalTimeout(attempt, router), isSomewhereElse(attempt) ? router.connect : never)
+}
+
 /** What bounds the attempt; the same object twice where the request brings no bounds of its own. */
 const boundsOf = (attempt: Attempt, router: Bounds, now: number): readonly [AttemptBounds, AttemptBounds] => {
   const { firstTokenTimeout: first, idleTimeout: idle, silenceTimeout: silence, timeout } = attempt.request.overrides
@@ -185,11 +194,13 @@ const boundsOf = (attempt: Attempt, router: Bounds, now: number): readonly [Atte
 /** The layer. It primes streams: a first token that is late is a failure of the call, not of a stream. */
 export const make = (options: Options = {}): Service.AttemptLayer => {
   const router = bounds(options)
+  const mayWait = (attempt: Attempt): number => connectionWait(attempt, router)
   return (next) =>
     Service.attempt(
       (attempt) =>
         Effect.clockWith((clock) => {
           attempt.connectTimeout = router.connect
+          attempt.mayWait = mayWait
           const now = nowMs(clock)
           const [inForce, configured] = boundsOf(attempt, router, now)
           const watch = new Watch(attempt, clock, inForce, configured)

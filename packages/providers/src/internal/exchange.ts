@@ -112,6 +112,15 @@ export class Exchange implements TransportHandlers {
     this.unpacker?.abort()
   }
 
+  mayWait(): number {
+    this.attempt.isWaiting = true
+    return this.attempt.mayWait?.(this.attempt) ?? Number.POSITIVE_INFINITY
+  }
+
+  onConnection(): void {
+    this.attempt.isWaiting = false
+  }
+
   onHeaders(status: number, headers: Headers): void {
     this.status = status
     this.headers = headers

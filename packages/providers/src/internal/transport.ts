@@ -4,17 +4,24 @@
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { Schema } from "effect"
 
-/** What broke: before a connection stood (`connect`, `connectTimeout`, `dns`, `tls`), or after it (`reset`, `protocol`). */
+/**
+ * What broke: before a connection stood (`connect`, `connectTimeout`, `dns`, `tls`), or after it (`reset`, `protocol`).
+ * `noConnection`: all were in use for too long.
+ */
 export const TransportErrorKind = Schema.Literal(
   "connect",
   "connectTimeout",
+  "noConnection",
   "reset",
   "dns",
   "tls",
   "aborted",
   "protocol"
 )
-/** What broke: before a connection stood (`connect`, `connectTimeout`, `dns`, `tls`), or after it (`reset`, `protocol`). */
+/**
+ * What broke: before a connection stood (`connect`, `connectTimeout`, `dns`, `tls`), or after it (`reset`, `protocol`).
+ * `noConnection`: all were in use for too long.
+ */
 export type TransportErrorKind = typeof TransportErrorKind.Type
 
 /**
@@ -60,6 +67,13 @@ export interface TransportHandlers {
   /** The response is complete, as its framing says. */
   readonly onEnd: () => void
   readonly onError: (error: TransportError) => void
+  /**
+   * Asked when every connection to the origin is in use: how long the request may wait for one, in ms. It fails then, as
+   * `noConnection`. Left out: for ever.
+   */
+  readonly mayWait?: () => number
+  /** There is a connection for a request that has waited. */
+  readonly onConnection?: () => void
 }
 
 /** A request on its way. After its end, and after `abort`, all three do nothing. */

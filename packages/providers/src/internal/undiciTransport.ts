@@ -6,14 +6,15 @@ import type { Socket } from "node:net"
 import * as Field from "@switchyard/core/Field"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { toMs } from "@switchyard/core/Time"
-import { Schema } from "effect"
+import { type Clock, Schema } from "effect"
 import { Agent, buildConnector, type Dispatcher, errors } from "undici"
+import { ConnectionQueue } from "./connectionQueue.js"
 import type { TransportHandle, TransportHandlers, TransportRequest } from "./transport.js"
 import { closedError, transportErrorOf } from "./transportErrors.js"
 
 /** Options of the undici transport. */
 export const UndiciOptions = Schema.Struct({
-  /** Most connections per origin; further requests wait for one. Default 256. */
+  /** Most connections per origin; further requests wait for one, first come, first served. Default 256. */
   connections: Schema.optional(Field.positiveCount),
   /**
    * How long an idle connection is kept when the server does not say. Default 4 seconds: many servers close at 5 without
@@ -106,6 +107,8 @@ export const dispatchOn = (
   return exchange
 }
 
+const defaultConnections = 256
+
 const nothing: TransportHandle = { pause: () => {}, resume: () => {}, abort: () => {} }
 
 /** Connect timeouts in use at once; an agent, and so a pool, stands behind each. */
@@ -115,12 +118,35 @@ const maxAgents = 8
 export class UndiciTransport {
   private readonly agents = new Map<number, Agent>()
   private readonly sockets = new Set<Socket>()
+  private readonly queues = new Map<string, ConnectionQueue>()
   private closed = false
 
-  constructor(private readonly options: UndiciOptions) {}
+  constructor(
+    private readonly options: UndiciOptions,
+    private readonly clock: Clock.Clock
+  ) {}
 
   /** See `Transport.send`. */
-  readonly send = (request: TransportRequest, handlers: TransportHandlers): TransportHandle => {
+  readonly send = (request: TransportRequest, handlers: TransportHandlers): TransportHandle =>
+    this.queueOf(request.origin).send(handlers, (counted) => this.sendNow(request, counted))
+
+  /** Requests that wait for a connection, to whichever origin. */
+  get waiting(): number {
+    let sum = 0
+    for (const queue of this.queues.values()) sum += queue.waiting
+    return sum
+  }
+
+  private queueOf(origin: string): ConnectionQueue {
+    let queue = this.queues.get(origin)
+    if (queue === undefined) {
+      queue = new ConnectionQueue(this.options.connections ?? defaultConnections, this.clock)
+      this.queues.set(origin, queue)
+    }
+    return queue
+  }
+
+  private sendNow(request: TransportRequest, handlers: TransportHandlers): TransportHandle {
     if (this.closed) {
       handlers.onError(closedError())
       return nothing
@@ -131,6 +157,7 @@ export class UndiciTransport {
   /** Destroys every socket, also those that are still connecting; done when all are gone. */
   async close(): Promise<void> {
     this.closed = true
+    for (const queue of this.queues.values()) queue.close()
     const agents = [...this.agents.values()]
     this.agents.clear()
     await Promise.all(agents.map((agent) => agent.destroy()))
@@ -156,7 +183,7 @@ export class UndiciTransport {
     }
     const { connections, keepAlive } = this.options
     const made = new Agent({
-      connections: connections ?? 256,
+      connections: connections ?? defaultConnections,
       pipelining: 1,
       keepAliveTimeout: keepAlive === undefined ? 4000 : toMs(keepAlive),
       connect: this.connector(timeout)

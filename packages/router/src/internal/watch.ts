@@ -176,6 +176,16 @@ export class Watch extends Timer {
 
   private error(): LlmError {
     const { attempt, bound, phase } = this
+    if (attempt.isWaiting && bound !== "caller") {
+      // The deployment has not been asked yet: it is not its silence.
+      return new LlmError({
+        reason: "Rejected",
+        description: "all connections to the provider's host are in use",
+        code: "no_connection",
+        deployment: attempt.deployment,
+        provider: attempt.provider
+      })
+    }
     return new LlmError({
       reason: "Timeout",
       phase,
