@@ -121,6 +121,7 @@ const filterReasons: ReadonlySet<string> = new Set([
   "requiredTags",
   "excludedTags",
   "tags",
+  "operations",
   "capabilities",
   "contextWindow"
 ])

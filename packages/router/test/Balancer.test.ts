@@ -223,7 +223,7 @@ describe("filters", () => {
       yield* LlmService.complete(service, chat({ demands: { deployment: "all" } }))
       assert.deepStrictEqual(used(), ["all", "all", "all"])
       const error = yield* failure(service, chat({ demands: { deployment: "texts" } }))
-      assert.deepStrictEqual(blocks(error), ["texts:operations", "all:pinned"])
+      assert.deepStrictEqual(blocks(error), ["texts:operations"])
     })
   )
   it.effect("a prompt longer than a known window goes elsewhere; longer than all is ContextWindowExceeded", () =>
