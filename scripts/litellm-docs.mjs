@@ -5,6 +5,7 @@ import { writeOrCheck } from "./generated.mjs"
 
 const document = "docs/litellm-config.md"
 const { keys } = await tsImport("../packages/gateway/src/internal/litellm/keys.ts", import.meta.url)
+const { names } = await tsImport("../packages/gateway/src/internal/litellm/theirKeys.ts", import.meta.url)
 
 const sections = [
   ["file", "Top level", "Any other key at the top is one of our own settings."],
@@ -12,14 +13,30 @@ const sections = [
   [
     "litellm_params",
     "`model_list[].litellm_params`",
-    "Any other key is a parameter of the model and is sent where the request does not set it. One that looks like a\nmisspelt setting, or belongs to another dialect (`aws_…`, `vertex_…`), is warned about and not sent."
+    "Any other key is a parameter of the model and is sent where the request does not set it. One that looks like a\nmisspelt setting, belongs to another dialect (`aws_…`, `vertex_…`), or that LiteLLM keeps to itself (`prompt_id`,\n`allowed_openai_params`, 140 more prices), is warned about and not sent."
   ],
-  ["model_info", "`model_list[].model_info`", "Any other key is warned about."],
-  ["router_settings", "`router_settings`", "Any other key is warned about, with the name that was probably meant."],
+  [
+    "model_info",
+    "`model_list[].model_info`",
+    "May hold anything else; one note for the file says that it is not read."
+  ],
+  [
+    "router_settings",
+    "`router_settings`",
+    "A key that LiteLLM does not have either is warned about, with the name that was probably meant."
+  ],
   ["routing_strategy_args", "`router_settings.routing_strategy_args`", ""],
-  ["litellm_settings", "`litellm_settings`", "Any other key is warned about, with the name that was probably meant."],
+  [
+    "litellm_settings",
+    "`litellm_settings`",
+    "A key that LiteLLM does not have either is warned about, with the name that was probably meant."
+  ],
   ["cache_params", "`litellm_settings.cache_params`", ""],
-  ["general_settings", "`general_settings`", "Any other key is warned about, with the name that was probably meant."],
+  [
+    "general_settings",
+    "`general_settings`",
+    "A key that LiteLLM does not have either is warned about, with the name that was probably meant."
+  ],
   ["request", "What a request may say", "In the body, or as a header `x-litellm-…`. None of it goes upstream."]
 ]
 
@@ -30,7 +47,9 @@ const row = ({ how, key, support }) => `| \`${key}\` | ${support} | ${cell(how)}
 const sectionText = ([section, title, more]) => {
   const rows = keys.filter((key) => key.section === section).map(row)
   const lead = more === "" ? "" : `${more}\n\n`
-  return `## ${title}\n\n${lead}| key | | |\n|---|---|---|\n${rows.join("\n")}\n`
+  const others = [...names(section)].map((name) => `\`${name}\``).join(", ")
+  const rest = others === "" ? "" : `\nKnown, and not done here, with a warning each: ${others}.\n`
+  return `## ${title}\n\n${lead}| key | | |\n|---|---|---|\n${rows.join("\n")}\n${rest}`
 }
 
 const text = `# LiteLLM's \`config.yaml\`

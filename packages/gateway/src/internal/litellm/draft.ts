@@ -2,6 +2,7 @@ import { showValue } from "@switchyard/core/ConfigError"
 import type { Finding } from "../../Problem.js"
 import type { Section } from "./key.js"
 import { find, suggestion } from "./keys.js"
+import { told } from "./theirKeys.js"
 import { below, type Given, isOff, isTree, isUnset, type Tree, type UnsetVariables } from "./values.js"
 
 /** Names that keep their capital inside a sentence. */
@@ -98,7 +99,8 @@ export class Draft {
   }
 
   private unknown(section: Section, key: string, given: Given): void {
-    this.warn(given.path, "No such key: not read.", suggestion(section, key))
+    if (isOff(given.value) && told(section, key) !== undefined) return
+    this.warn(given.path, told(section, key) ?? "No such key: not read.", suggestion(section, key))
   }
 }
 

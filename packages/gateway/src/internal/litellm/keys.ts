@@ -4,6 +4,7 @@ import type { Key, Section } from "./key.js"
 import { modelKeys } from "./modelKeys.js"
 import { proxyKeys } from "./proxyKeys.js"
 import { routerKeys } from "./routerKeys.js"
+import * as TheirKeys from "./theirKeys.js"
 
 /** Every key of LiteLLM's that routing knows, in the order of the documentation. */
 export const keys: ReadonlyArray<Key> = [...fileKeys, ...modelKeys, ...routerKeys, ...proxyKeys, ...requestKeys]
@@ -17,6 +18,8 @@ for (const key of keys) {
 /** What becomes of a key in a section; undefined when nobody knows it. */
 export const find = (section: Section, key: string): Key | undefined => bySection.get(section)?.get(key)
 
-/** The key of a section that a misspelt one was probably meant to be. */
-export const suggestion = (section: Section, key: string): string | undefined =>
-  closest(key, bySection.get(section)?.keys() ?? [])
+/** The key of a section that a misspelt one was probably meant to be; undefined for one that is right, but not done here. */
+export const suggestion = (section: Section, key: string): string | undefined => {
+  const theirs = TheirKeys.names(section)
+  return theirs.has(key) ? undefined : closest(key, [...(bySection.get(section)?.keys() ?? []), ...theirs])
+}
