@@ -6,6 +6,7 @@ import { Effect, Schema } from "effect"
 import type { Variables } from "./Environment.js"
 import type { GatewayConfig } from "./GatewayConfig.js"
 import { assemble, isLiteLlm } from "./internal/assemble.js"
+import { gathered } from "./internal/gathered.js"
 import { type FilesRead, readFiles } from "./internal/readFiles.js"
 import * as Problem from "./Problem.js"
 
@@ -54,7 +55,7 @@ export type Read = (path: string, options?: ReadOptions) => Effect.Effect<Loaded
 const conclude = (path: string, read: FilesRead, { env = process.env, unsetVariables = "error" }: ReadOptions) => {
   const { files, fingerprint, names, root } = read
   const assembled = root === undefined ? undefined : assemble(root, env, unsetVariables)
-  const problems = Problem.sorted([...read.problems, ...(assembled?.problems ?? [])], names)
+  const problems = gathered(Problem.sorted([...read.problems, ...(assembled?.problems ?? [])], names))
   const config = assembled?.config
   return assembled === undefined || config === undefined || problems.some(({ severity }) => severity === "error")
     ? Effect.fail(new ConfigFileError({ path, problems, files, fingerprint }))

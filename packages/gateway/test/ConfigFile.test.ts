@@ -363,7 +363,7 @@ masterKey: os.environ/M
     Effect.gen(function* () {
       const lines = yield* report(`${deployment(`    region: \${E:-eu}\n    provider: \${E}\n`)}`, { E: "" })
       assert.deepStrictEqual(lines.slice(1), [
-        `config.yaml:7:5 error deployments[0].provider: expected a string that is not empty, found "\${E}"`
+        `config.yaml:7:5 error deployments[0].provider: expected a string that is not empty, found "\${E}" (what the variable holds)`
       ])
     })
   )

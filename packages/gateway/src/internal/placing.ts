@@ -2,10 +2,12 @@
  * Gives what was found in the settings its place in the file, its suggestion, and a form without secrets.
  */
 import type { ConfigIssue } from "@switchyard/core/ConfigError"
+import * as Environment from "../Environment.js"
 import * as GatewayConfig from "../GatewayConfig.js"
 import type { Finding, Problem } from "../Problem.js"
 import { knownNames } from "./chainFindings.js"
 import { closest } from "./closest.js"
+import { inTheirUnits } from "./litellm/theirUnits.js"
 import { type Merged, trace } from "./mergedSettings.js"
 import { keysAt, splitPath } from "./schemaKeys.js"
 import { inProblem, looksSecret, maskPath, shown } from "./shownTree.js"
@@ -38,12 +40,13 @@ const suggestionFor = ({ expected, path }: ConfigIssue, settings: Merged["settin
 /** An issue of our settings as a finding in the file's words. */
 export const fromIssue = (issue: ConfigIssue, merged: Merged, root: MapNode): Finding => {
   const traced = trace(merged, issue.path)
+  const expected = traced.own ? issue.expected : inTheirUnits(issue.expected, traced.path)
   const isThere = traced.own || traced.path === traced.origin || locate(root, traced.path).exact
   const suggestion = suggestionFor(issue, merged.settings)
   return {
     severity: "error",
     path: isThere ? traced.path : traced.origin,
-    message: isThere ? sentence(issue.expected) : `${sentence(issue.expected)} in ${issue.path}`,
+    message: isThere ? sentence(expected) : `${sentence(expected)} in ${issue.path}`,
     value: issue.value,
     ...(suggestion === undefined ? {} : { suggestion })
   }
@@ -73,7 +76,14 @@ const nameOf = (path: string): string => path.replace(/(\[\d+\])+$/, "").replace
 const valueOf = ({ message, path, value }: Finding, found: Location, held: Held): string | undefined => {
   if (value === undefined || value === "nothing") return value
   if (message === unknownKey) return undefined
-  if (found.exact) return inProblem(shown(found.node, nameOf(path)))
+  if (found.exact) {
+    const { node } = found
+    const text = inProblem(shown(node, nameOf(path)))
+    const isReference =
+      node.kind === "scalar" && typeof node.value === "string" && Environment.parse(node.value) !== undefined
+    // The reference is right; what the variable holds is not.
+    return isReference ? `${text} (what the variable holds)` : text
+  }
   // A value may have been cut.
   const isHeld = [...held.referred, ...held.others].some((one) => one !== "" && value.includes(one.slice(0, 60)))
   return isHeld || looksSecret(value) ? undefined : value
