@@ -17,6 +17,7 @@ import { homeOf, misfit, misfitting } from "./misfits.js"
 import { fromIssue, place, sentence, unknownKey } from "./placing.js"
 import { prices } from "./priceFindings.js"
 import { maskPath, shown } from "./shownTree.js"
+import { wrapped } from "./wrapped.js"
 import { locate, type MapNode } from "./yamlTree.js"
 
 /** What a tree comes to. */
@@ -227,6 +228,8 @@ const variableProblem = ({ expected, path, value }: ConfigIssue): Problem => ({
 
 /** Everything about a tree. `unset` is how bad a variable that is not set is. */
 export const assemble = (root: MapNode, environment: Variables, unset: Severity): Assembled => {
+  const inside = wrapped(root)
+  if (inside !== undefined) return { config: undefined, problems: [inside], display: shown(root) }
   const variables = withFileVariables(root, environment)
   const pass = settle(root, variables, unset)
   const { dependents, held: referred } = pass.filled

@@ -1,6 +1,7 @@
 import * as Deployment from "@switchyard/core/Deployment"
 import * as PriceBook from "@switchyard/router/PriceBook"
 import { type Draft, firstOf, type Reader } from "./draft.js"
+import { tellOllama } from "./ollama.js"
 import { defaultsOf, type Params } from "./params.js"
 import {
   type Given,
@@ -155,6 +156,7 @@ export const fill = (
   made.put("contextWindow", entry.info.get("max_input_tokens"), toNumber)
   if (info !== undefined && isTree(info.value)) capabilities(made, info.value, info.path)
   dropping(made, params)
+  tellOllama(draft, made, params)
   const defaults = defaultsOf(params)
   if (Object.keys(defaults).length > 0) made.fields.defaults = defaults
 }

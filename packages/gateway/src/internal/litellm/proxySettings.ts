@@ -100,6 +100,8 @@ export const readProxySettings = (
   probes(draft, globals, general, deployments)
   for (const [key, ours, convert] of plain) {
     const given = general.get(key)
-    if (given !== undefined) draft.set(ours, convert(given.value), given.path)
+    if (key === "master_key" && given !== undefined && typeof given.value !== "string") {
+      draft.error(given, "a text: put it in quotes")
+    } else if (given !== undefined) draft.set(ours, convert(given.value), given.path)
   }
 }
