@@ -9,6 +9,7 @@ import { Globals } from "./internal/litellm/globals.js"
 import type { Key } from "./internal/litellm/key.js"
 import * as Keys from "./internal/litellm/keys.js"
 import { tellLimits } from "./internal/litellm/limits.js"
+import { tellLiterals } from "./internal/litellm/literals.js"
 import { type Made, type ModelList, readModelList } from "./internal/litellm/modelList.js"
 import { readNames, renamedModels } from "./internal/litellm/names.js"
 import { checkParams } from "./internal/litellm/params.js"
@@ -152,6 +153,7 @@ export const translate = (
   for (const key of topLevelKeys) {
     const given = { value: tree[key], path: key }
     if (draft.says(given)) draft.checkKnown("file", key, given)
+    tellLiterals(draft, given.value, key, key)
   }
   const section = (name: "router_settings" | "litellm_settings" | "general_settings") =>
     new Reader(draft.section(name, { value: tree[name], path: name }), name)

@@ -176,7 +176,11 @@ describe("where a deployment is", () => {
     const translation = translate(list({ ...params, api_key: "k" }))
     assert.deepStrictEqual(field(translation, "baseUrl"), [baseUrl])
     assert.deepStrictEqual(field(translation, "model"), [model])
-    assert.deepStrictEqual(problems(translation), [])
+    const isStar = (problem: string) => model === "*" && problem.includes("the star is sent as it is")
+    assert.deepStrictEqual(
+      problems(translation).filter((problem) => !isStar(problem)),
+      []
+    )
     assert.deepStrictEqual(decodeIssues(translation), [])
   })
 

@@ -106,8 +106,19 @@ describe("a LiteLLM file's parameters at the upstream", () => {
       additional_drop_params: [user]
       thinking: { type: enabled, budget_tokens: 1000 }
       max_tokens: 70
+  - model_name: local
+    litellm_params:
+      model: ollama_chat/qwen3:8b
+      api_base: ${up.url}
+      num_ctx: 16384
+      keep_alive: 30m
+    model_info:
+      note: for the blog team
+      owner: blog
 general_settings:
   master_key: sk-gate
+  proxy_batch_write_at: 60
+  enforce_user_param: true
 `)
         assert.deepStrictEqual(yield* sent(gateway, up, "writer", {}), {})
         for (const line of [6, 7, 8]) {
@@ -117,6 +128,22 @@ general_settings:
             said.join("\n")
           )
         }
+        const told = said.join("\n")
+        assert.match(told, /\n23 warning: Ollama's OpenAI-compatible API, which is asked, ignores it: prompts are cut/)
+        assert.match(told, /\n24 warning: Ollama's OpenAI-compatible API, which is asked, ignores it/)
+        assert.match(told, /\n21 note: ollama_chat is asked at its OpenAI-compatible API/)
+        assert.match(told, /\n26 note: fields of `model_info`/)
+        assert.notMatch(told, /\n27 /)
+        assert.match(told, /\n30 warning: not done here/)
+        assert.match(told, /\n31 warning: this rule is NOT ENFORCED here/)
+        yield* sent(gateway, up, "local", {})
+        assert.deepStrictEqual(Object.keys(up.journal().at(-1)?.body as Fields).sort(), [
+          "keep_alive",
+          "messages",
+          "model",
+          "num_ctx",
+          "stream"
+        ])
         assert.deepStrictEqual(yield* sent(gateway, up, "thinker", { user: "u" }), { max_completion_tokens: 70 })
       })
   )

@@ -9,7 +9,7 @@ import * as EnvironmentKeys from "../EnvironmentKeys.js"
 import * as GatewayConfig from "../GatewayConfig.js"
 import * as LiteLlmConfig from "../LiteLlmConfig.js"
 import type { Finding, Problem } from "../Problem.js"
-import { cycles, unknownNames } from "./chainFindings.js"
+import { cycles, cyclesAmong, unknownNames } from "./chainFindings.js"
 import { closest } from "./closest.js"
 import { type Filled, fill, type Unset } from "./filledTree.js"
 import { type Merged, merge, trace } from "./mergedSettings.js"
@@ -146,7 +146,8 @@ const readSettings = (
   const found = [...new Map(all.map((issue) => [`${issue.path}\n${issue.expected}`, issue])).values()]
   const complete = { ...merged, settings }
   const config = Either.getOrUndefined(decoded)
-  const warnings = config === undefined ? [] : [...cycles(config.router), ...prices(config.router, config.keys)]
+  const warnings =
+    config === undefined ? cyclesAmong(settings) : [...cycles(config.router), ...prices(config.router, config.keys)]
   return {
     merged: complete,
     config,

@@ -75,3 +75,14 @@ export const unknownNames = (settings: Readonly<Record<string, unknown>>): Reado
   )
   return [...issues, ...errors]
 }
+
+/** Cycles of chains whose configuration has other mistakes: those hide nothing of these. */
+export const cyclesAmong = (settings: Readonly<Record<string, unknown>>): ReadonlyArray<Finding> => {
+  const { fallback } = settings
+  const chains = (fallback as { readonly chains?: unknown } | null | undefined)?.chains
+  const deployments = namedOnly(settings["deployments"])
+  if (!isChains(chains) || deployments.length === 0) return []
+  const aliases = namedAliases(settings["aliases"])
+  const isSound = Either.isRight(DeploymentRegistry.decode({ deployments, aliases }))
+  return cycles({ deployments, ...(isSound ? { aliases } : {}), fallback: { chains } })
+}

@@ -14,6 +14,7 @@ import {
   type YAMLError
 } from "yaml"
 import type { Problem } from "../Problem.js"
+import * as Yaml11 from "./yaml11.js"
 
 /** Where something stands. Lines and columns count from 1. */
 interface Place {
@@ -78,6 +79,20 @@ const quoting: Readonly<Record<string, string>> = {
 
 const says = (error: Pick<YAMLError, "code" | "message">): string => quoting[error.code] ?? error.message
 
+/** Mistakes of their own, however many there are; any other may only follow from the first. */
+const independent: ReadonlySet<string> = new Set([
+  "TAB_AS_INDENT",
+  "BAD_DQ_ESCAPE",
+  "TAG_RESOLVE_FAILED",
+  "NON_STRING_KEY"
+])
+
+/** The first mistake of those that the parser finds while it looks for its footing again, and all that stand alone. */
+const withoutEchoes = (errors: ReadonlyArray<YAMLError>): ReadonlyArray<YAMLError> => {
+  const first = errors.find(({ code }) => !independent.has(code))
+  return errors.filter((error) => error === first || independent.has(error.code))
+}
+
 /** YAML 1.1, which LiteLLM reads, has more words for a boolean, and underscores in numbers. */
 const plainValue = (text: string): string | number | boolean => {
   if (/^(yes|Yes|YES|on|On|ON)$/.test(text)) return true
@@ -86,8 +101,9 @@ const plainValue = (text: string): string | number | boolean => {
   return text
 }
 
-const scalarValue = (node: Scalar): ScalarNode["value"] => {
-  const { value } = node
+const scalarValue = (node: Scalar, isPython: boolean): ScalarNode["value"] => {
+  const { source, value } = node
+  if (isPython && node.type === "PLAIN" && node.tag === undefined) return Yaml11.plainValue(source ?? "")
   if (typeof value === "string") return node.type === "PLAIN" && node.tag === undefined ? plainValue(value) : value
   if (typeof value === "number" || typeof value === "boolean" || value === null) return value
   return String(value)
@@ -120,12 +136,12 @@ const duplicateProblem = ({ isTop, key, lines: [first, last], place }: Duplicate
 
 /**
  * Parses a text; `file` is its name in problems. A key that stands in a map twice is an error, but for the files that
- * `takesLast` knows by their keys at the top.
+ * `isLiteLlm` knows by their keys at the top: they are read as PyYAML reads them.
  */
 export const parse = (
   text: string,
   file: string,
-  takesLast: (topKeys: ReadonlyArray<string>) => boolean = () => false
+  isLiteLlm: (topKeys: ReadonlyArray<string>) => boolean = () => false
 ): ParsedText => {
   const lines = new LineCounter()
   const problems: Array<Problem> = []
@@ -147,10 +163,12 @@ export const parse = (
       problems: [{ severity: "error", path: "", message: "not YAML", file, line: 1, column: 1 }]
     }
   }
-  for (const error of document.errors) report(placeAt(error.pos[0]), says(error))
+  for (const error of withoutEchoes(document.errors)) report(placeAt(error.pos[0]), says(error))
   for (const warning of document.warnings) report(placeAt(warning.pos[0]), says(warning), "warning")
   if (document.errors.length > 0) return { root: undefined, problems }
 
+  const isPython =
+    isMap(document.contents) && isLiteLlm(document.contents.items.flatMap(({ key }) => keyText(key) ?? []))
   const anchors = new Map<string, TreeNode | "open">()
   let tooLarge = false
   const nothing = (place: Place): ScalarNode => ({ kind: "scalar", place, size: 1, value: null })
@@ -202,7 +220,7 @@ export const parse = (
       const items = node.items.map((item) => build(item as ParsedNode, place))
       return { kind: "list", place, size: items.reduce((sum, item) => sum + item.size, 1), items }
     }
-    return isScalar(node) ? { kind: "scalar", place, size: 1, value: scalarValue(node) } : nothing(place)
+    return isScalar(node) ? { kind: "scalar", place, size: 1, value: scalarValue(node, isPython) } : nothing(place)
   }
 
   const build = (node: ParsedNode | null, parent: Place): TreeNode => {
@@ -225,7 +243,7 @@ export const parse = (
   }
 
   const root = document.contents === null ? undefined : build(document.contents, placeAt(0))
-  const isLenient = duplicates.length > 0 && root?.kind === "map" && takesLast([...root.entries.keys()])
+  const isLenient = duplicates.length > 0 && root?.kind === "map" && isLiteLlm([...root.entries.keys()])
   for (const duplicate of duplicates) problems.push(duplicateProblem(duplicate, isLenient))
   return { root: tooLarge ? undefined : root, problems }
 }

@@ -1,8 +1,9 @@
+import leven from "leven"
 import { closest } from "../closest.js"
 import { type Draft, Reader } from "./draft.js"
 import type { Env } from "./endpoint.js"
 import { find, suggestion } from "./keys.js"
-import { checkParams, Params } from "./params.js"
+import { checkParams, isParamsKey, Params } from "./params.js"
 import { notSet } from "./unset.js"
 import { below, type Given, isOn, isText, isTree, isUnset, type Tree, toList } from "./values.js"
 
@@ -26,14 +27,49 @@ export interface Source {
   readonly infoGiven: Given | undefined
 }
 
+/** One letter off a key that matters. Anything else may be meant: LiteLLM only gives `model_info` out. */
+const isSlip = (key: string, meant: string | undefined): meant is string =>
+  meant !== undefined && key.length > 3 && leven(key.toLowerCase(), meant, { maxDistance: 2 }) === 1
+
 const checkInfo = (draft: Draft, { path, value }: Given): void => {
   if (!isTree(value)) return draft.error({ path, value }, "a map of settings")
   for (const [key, inner] of Object.entries(value)) {
     const given = { value: inner, path: below(path, key) }
     if (!draft.says(given) || draft.checkKnown("model_info", key, given)) continue
     if (key.startsWith("supports_")) continue
-    draft.warn(given.path, "No such key: not read.", suggestion("model_info", key))
+    const meant = suggestion("model_info", key)
+    if (isSlip(key, meant)) draft.warn(given.path, "No such key: not read.", meant)
+    else draft.noteOnce(given.path, "Fields of `model_info` that mean nothing for routing are not read.")
   }
+}
+
+const listed = (keys: ReadonlyArray<string>): string => {
+  const quoted = keys.map((key) => `\`${key}\``)
+  return quoted.length === 1 ? String(quoted[0]) : `${quoted.slice(0, -1).join(", ")} and ${quoted[quoted.length - 1]}`
+}
+
+/** Checks the keys of an entry itself; what stands a step too far left is told as that. */
+const checkEntry = (draft: Draft, raw: Tree, path: string): void => {
+  const { litellm_params: own } = raw
+  const at = below(path, "litellm_params")
+  const foreign = Object.keys(raw).filter(
+    (key) => draft.says({ value: raw[key], path: below(path, key) }) && find("model_list", key) === undefined
+  )
+  const strays = foreign.filter((key) => isParamsKey(key))
+  const misnamed = isTree(own)
+    ? undefined
+    : foreign.find((key) => isTree(raw[key]) && suggestion("model_list", key) === "litellm_params")
+  for (const key of foreign) {
+    if (key === misnamed)
+      draft.error({ value: undefined, path: below(path, key) }, "`litellm_params`: this key has another name")
+    else if (!strays.includes(key))
+      draft.warn(below(path, key), "No such key: not read.", suggestion("model_list", key))
+    else if (isTree(own)) draft.warn(below(path, key), "Not read here: it belongs below `litellm_params`.")
+  }
+  if (isTree(own) || misnamed !== undefined) return
+  const belong = strays.length === 1 ? "belongs" : "belong"
+  const hint = strays.length === 0 ? "" : `: ${listed(strays)} beside it ${belong} below it, further to the right`
+  draft.error({ path: at, value: own }, `a map with at least \`model\`${hint}`)
 }
 
 /** Takes an entry apart and checks its keys; undefined where nothing can be made of it. */
@@ -41,10 +77,6 @@ export const readEntry = (draft: Draft, around: Surroundings, raw: unknown, path
   if (!isTree(raw)) {
     draft.error({ path, value: raw }, "a map with `model_name` and `litellm_params`")
     return undefined
-  }
-  for (const [key, value] of Object.entries(raw)) {
-    if (isUnset(value) || find("model_list", key) !== undefined) continue
-    draft.warn(below(path, key), "No such key: not read.", suggestion("model_list", key))
   }
   const { litellm_params: own, model_info: info, model_name: group } = raw
   const at = below(path, "litellm_params")
@@ -55,7 +87,7 @@ export const readEntry = (draft: Draft, around: Surroundings, raw: unknown, path
     return undefined
   }
   if (!isText(group)) draft.error({ path: below(path, "model_name"), value: group }, "the model group's name")
-  if (!isTree(own)) draft.error({ path: at, value: own }, "a map with at least `model`")
+  checkEntry(draft, raw, path)
   if (!isText(group) || !isTree(own)) return undefined
   checkParams(draft, { value: own, path: at })
   const infoGiven = isUnset(info) ? undefined : { value: info, path: below(path, "model_info") }

@@ -20,13 +20,10 @@ const tells: Readonly<Record<string, string>> = {
   keep_alive: "Ollama's OpenAI-compatible API, which is asked, ignores it. Set OLLAMA_KEEP_ALIVE on the server."
 }
 
-/** Says what an Ollama deployment loses by being asked at its OpenAI-compatible API. */
+/** Says what of its settings an Ollama deployment loses by being asked at its OpenAI-compatible API. */
 export const tellOllama = (draft: Draft, made: DeploymentDraft, params: Params): void => {
-  const { baseUrl, provider } = made.fields
+  const { provider } = made.fields
   if (provider !== "ollama" && provider !== "ollama_chat") return
-  const at = params.get("api_base") ?? params.get("base_url") ?? params.get("model")
-  if (at !== undefined)
-    draft.noteOnce(at.path, `${provider} is asked at its OpenAI-compatible API, ${String(baseUrl)}.`)
   for (const key of ignored) {
     const given = params.get(key)
     if (given === undefined) continue

@@ -75,6 +75,10 @@ export class Params {
 const isParameter = (key: string): boolean =>
   modelParameters.has(key) || (find("litellm_params", key) === undefined && !isOwnParameter(key) && !notSent.test(key))
 
+/** Whether a key can only have been meant for `litellm_params`. */
+export const isParamsKey = (key: string): boolean =>
+  modelParameters.has(key) || isOwnParameter(key) || find("litellm_params", key) !== undefined
+
 const misspelt = (key: string): string | undefined =>
   modelParameters.has(key) || isOwnParameter(key)
     ? undefined

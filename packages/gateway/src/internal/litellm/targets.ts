@@ -100,6 +100,12 @@ export const targets = ({ around, draft, leftOut }: Work, source: Source): Reado
     leftOut.other(path, given.path, sentence, name)
     return []
   }
+  if (model.includes("*") && !group.includes("*")) {
+    draft.warn(
+      given.path,
+      "The star is sent as it is, as a model's name: it stands for something only where `model_name` has one too."
+    )
+  }
   return [{ group, provider, model }]
 }
 
