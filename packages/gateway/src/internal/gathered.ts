@@ -22,12 +22,12 @@ const groupBy = (problems: ReadonlyArray<Problem>, keyOf: (problem: Problem) => 
 const same = ({ column, file, line, message, path, severity }: Problem): string =>
   JSON.stringify([file, line, column, path, severity, message])
 
-/** Errors are to be mended one by one. */
+/** What is to be mended is told place by place. */
 const alike = (problem: Problem): string => {
   const { file, message, path, severity, suggestion, value } = problem
-  return severity === "error"
-    ? same(problem)
-    : JSON.stringify([file, severity, message, nameOf(path), value, suggestion])
+  return severity === "note"
+    ? JSON.stringify([file, severity, message, nameOf(path), value, suggestion])
+    : same(problem)
 }
 
 /** `lines 4, 9, 14 and 12 more`. */
@@ -37,7 +37,7 @@ const placesOf = (others: ReadonlyArray<Problem>): string => {
   return lines.length <= few ? `lines ${shown}` : `lines ${shown} and ${lines.length - few} more`
 }
 
-/** Each finding once; of warnings and notes that say the same of more than three places, the first tells of the others. */
+/** Each finding once; of notes that say the same of more than three places, the first tells of the others. */
 export const gathered = (problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => {
   const each = groupBy(problems, same).map(([first]) => first)
   const told = new Map<Problem, Problem>()
