@@ -1,4 +1,3 @@
-import type { DeploymentDraft } from "./deployment.js"
 import type { Draft } from "./draft.js"
 import type { Params } from "./params.js"
 
@@ -21,8 +20,7 @@ const tells: Readonly<Record<string, string>> = {
 }
 
 /** Says what of its settings an Ollama deployment loses by being asked at its OpenAI-compatible API. */
-export const tellOllama = (draft: Draft, made: DeploymentDraft, params: Params): void => {
-  const { provider } = made.fields
+export const tellOllama = (draft: Draft, provider: unknown, params: Params): void => {
   if (provider !== "ollama" && provider !== "ollama_chat") return
   for (const key of ignored) {
     const given = params.get(key)
