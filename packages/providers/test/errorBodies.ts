@@ -91,6 +91,18 @@ export const errorBodies: Readonly<Partial<Record<Reason, ReadonlyArray<Case>>>>
     ],
     ["a proxy, in HTML", 429, "<html><head><title>429 Too Many Requests</title></head></html>"],
     ["nobody, with an empty body", 429, ""],
+    [
+      "OpenRouter, for a provider behind it",
+      429,
+      {
+        error: {
+          code: 429,
+          message: "Provider returned error",
+          metadata: { raw: "acme/one:free is temporarily rate-limited upstream.", provider_name: "Acme" }
+        },
+        user_id: "user_1"
+      }
+    ],
     ["OpenRouter, in a 200 answer", 200, { error: { code: 429, message: "Rate limit exceeded: free-models-per-min" } }]
   ],
   QuotaExhausted: [
@@ -266,6 +278,20 @@ export const errorBodies: Readonly<Partial<Record<Reason, ReadonlyArray<Case>>>>
     ],
     ["a server that does not know the path, in HTML", 404, "<html><head><title>404 Not Found</title></head></html>"],
     ["a server that says nothing", 404, ""],
+    ["Bedrock", 400, { message: "The provided model identifier is invalid." }, { provider: "bedrock" }],
+    ["Cohere", 404, { id: "x", message: "model 'nonexistent' not found, make sure the correct model ID was used" }],
+    [
+      "OpenAI, which says 400",
+      400,
+      {
+        error: {
+          code: "model_not_found",
+          message: "The requested model 'gpt-9' does not exist.",
+          param: "model",
+          type: "invalid_request_error"
+        }
+      }
+    ],
     ["FastAPI, an unknown path", 404, { detail: "Not Found" }],
     ["a method that is not allowed", 405, { detail: "Method Not Allowed" }],
     ["a server with plain text", 404, "404 page not found"]
@@ -509,6 +535,14 @@ export const errorBodies: Readonly<Partial<Record<Reason, ReadonlyArray<Case>>>>
     ],
     ["Zhipu, by number", 400, { error: { code: "1261", message: "输入过长" } }, { provider: "zhipu" }],
     [
+      "OpenRouter, in a stream, beside choices",
+      200,
+      {
+        error: { code: 400, message: "Token limit reached" },
+        choices: [{ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }]
+      }
+    ],
+    [
       "OpenAI, in a stream",
       200,
       openAi("Your input exceeds the context window of this model.", "context_length_exceeded")
@@ -641,6 +675,49 @@ export const errorBodies: Readonly<Partial<Record<Reason, ReadonlyArray<Case>>>>
       { type: "error", error: { type: "request_too_large", message: "Request exceeds the maximum size" } }
     ],
     ["Mistral", 422, { detail: [{ type: "missing", loc: ["body", "messages"], msg: "Field required", input: {} }] }],
+    [
+      "Groq, a tool call that the model got wrong",
+      400,
+      {
+        error: {
+          message: "Tool call validation failed: parameters did not match schema: missing properties: 'name'",
+          type: "invalid_request_error",
+          code: "tool_use_failed",
+          failed_generation: "{}"
+        }
+      }
+    ],
+    [
+      "OpenAI, a role that the model does not know",
+      400,
+      {
+        error: {
+          message: "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+          type: "invalid_request_error",
+          param: "messages[0].role",
+          code: "unsupported_value"
+        }
+      }
+    ],
+    ["OpenAI, a tool that the model does not know", 400, openAi("Web search options not supported with this model.")],
+    [
+      "OpenAI, an item out of its order",
+      400,
+      openAi("Item 'rs_68c4' of type 'reasoning' was provided without its required following item.")
+    ],
+    ["OpenAI, a kind of file", 400, openAi("The file type you uploaded is not supported.", "unsupported_file")],
+    ["Bedrock, a field that the model does not know", 400, { message: "This model doesn't support the s3Uri field." }],
+    [
+      "Vertex, an address that it cannot read",
+      400,
+      {
+        error: {
+          code: 400,
+          message: "Cannot fetch content from the provided URL. Status: URL_ROBOTED-ROBOTED_DENIED",
+          status: "INVALID_ARGUMENT"
+        }
+      }
+    ],
     [
       "OpenAI, an unknown response id",
       404,

@@ -204,6 +204,7 @@ export const textRows: ReadonlyArray<TextRow> = [
       /number of input tokens \d+ cannot exceed/i,
       /prompt token count of \d+ exceeds the limit/i,
       /context (?:the )?overflows/i,
+      /\btoken limit (?:was |has been )?(?:reached|exceeded)\b/i,
       /tokens to keep from the initial prompt is greater than the context length/i,
       /input (?:length|\(\d+ tokens\)).{0,60}(?:exceeds|is longer than) (?:the )?(?:model's |maximum )*context length/i
     ]
