@@ -24,6 +24,8 @@ export class Attempt implements JournalEntry {
   rejected = false
   /** Set by the Balancer when the request itself names the deployment, by its id or by what it is pinned to. */
   named = false
+  /** Whether anything was sent; a base service that knows says false first. Undefined where it does not know. */
+  sent: boolean | undefined
   /** Ms that the transport may take to connect; set by the Timeouts layer, undefined without one. */
   connectTimeout: number | undefined
   /**

@@ -2,9 +2,10 @@
  * The bottom of a tower over any client: give it a function that answers and one that streams, and it keeps the promises
  * that layers rely on (usage, timing, first content, one settled end, backpressure, abort).
  */
-import { type Clock, Effect, Stream } from "effect"
+import { Cause, type Clock, Effect, Stream } from "effect"
 import { type AnswerFailure, failureOf, promptBlocked } from "./AnswerFailure.js"
 import { completionText } from "./ChatChunk.js"
+import { poison } from "./Defect.js"
 import { EventStream } from "./EventStream.js"
 import type { JsonObject } from "./Json.js"
 import { LlmError } from "./LlmError.js"
@@ -42,7 +43,13 @@ const errorOfFailure = (failure: AnswerFailure): LlmError => {
 
 const complete = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock): Service.Call => {
   const startedAt = nowMs(clock)
-  return Effect.flatMap(handlers.complete(request), (body): Effect.Effect<CompleteResponse, LlmError> => {
+  let answer: Effect.Effect<JsonObject, LlmError>
+  try {
+    answer = handlers.complete(request)
+  } catch (defect) {
+    return Effect.zipRight(Effect.logError("a base service died", Cause.die(defect)), Effect.fail(poison()))
+  }
+  return Effect.flatMap(answer, (body): Effect.Effect<CompleteResponse, LlmError> => {
     const failure = failureOf(request.operation, body)
     if (failure !== undefined) return Effect.fail(errorOfFailure(failure))
     const duration = nowMs(clock) - startedAt
@@ -84,16 +91,44 @@ class Valve {
   )
 }
 
-const died = new LlmError({ reason: "Unavailable", description: "the stream died of a defect", code: "defect" })
+const died = new LlmError({
+  reason: "Unavailable",
+  description: "the stream died of a defect",
+  code: "defect",
+  elsewhere: true
+})
+
+/** A stream of which not even the source could be made. */
+class Unmade {
+  constructor(readonly defect: unknown) {}
+}
+
+const sourceOf = (handlers: Handlers, request: LlmRequest): Stream.Stream<JsonObject, LlmError> =>
+  Stream.suspend(() => {
+    try {
+      return handlers.stream(request)
+    } catch (defect) {
+      return Stream.die(new Unmade(defect))
+    }
+  })
 
 const pump = (source: Stream.Stream<JsonObject, LlmError>, events: EventStream, valve: Valve): Effect.Effect<void> =>
   Stream.runForEach(source, (json) => {
     events.push({ data: JSON.stringify(json), json })
     return valve.passed
   }).pipe(
-    Effect.matchCause({
-      onSuccess: () => events.end(true),
-      onFailure: (cause) => events.fail(cause._tag === "Fail" ? cause.error : died)
+    Effect.matchCauseEffect({
+      onSuccess: () => Effect.sync(() => events.end(true)),
+      onFailure: (cause) => {
+        if (cause._tag === "Fail" || Cause.isInterrupted(cause)) {
+          return Effect.sync(() => events.fail(cause._tag === "Fail" ? cause.error : died))
+        }
+        const unmade = cause._tag === "Die" && cause.defect instanceof Unmade ? cause.defect : undefined
+        return Effect.zipRight(
+          Effect.logError("a base service died", unmade === undefined ? cause : Cause.die(unmade.defect)),
+          Effect.sync(() => events.fail(unmade === undefined ? died : poison()))
+        )
+      }
     })
   )
 
@@ -111,7 +146,7 @@ const streaming = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock, 
         abort: () => stop()
       })
       adopt(events)
-      const source = Stream.suspend(() => handlers.stream(request))
+      const source = sourceOf(handlers, request)
       return Effect.map(
         Effect.forkDaemon(Effect.interruptible(pump(source, events, valve))),
         (fiber): StreamingResponse => {

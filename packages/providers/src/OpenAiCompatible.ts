@@ -100,6 +100,7 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
 
   const send = (attempt: Attempt, clock: Clock.Clock): Service.Call => {
     const { request } = attempt
+    attempt.sent = false
     const target = targetFor(attempt.target)
     if ("problem" in target) return Effect.fail(unusable(attempt, target))
     const outgoing = headersOf(target, request, attempt.trace)
@@ -130,6 +131,7 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
         : undefined
     const call = Effect.async<LlmResponse, LlmError>((resume) => {
       const exchange = new Exchange(settings, attempt, clock, outgoing.secrets, resume, plainer)
+      attempt.sent = true
       exchange.runsOn(post(body, exchange))
       return Effect.sync(() => exchange.abort())
     })

@@ -3,6 +3,7 @@
  * `attemptTier` and `requestTier` from the bottom up, as a call goes; to change the order, compose the layers yourself.
  */
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
+import * as Defect from "@switchyard/core/Defect"
 import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
@@ -150,7 +151,7 @@ const attemptTier = (
     const prices = yield* PriceBook.PriceBook
     const registry = yield* DeploymentRegistry.DeploymentRegistry
     const events = yield* RouterEvents
-    return base.pipe(
+    return Defect.caught(base).pipe(
       options.faultInjection === true ? FaultInjection.make() : keep,
       Timeouts.make(options.timeouts),
       kept.attemptMetrics ?? keep,
