@@ -8,7 +8,7 @@ import type { Deployment, DeploymentId } from "./Deployment.js"
 export interface SlotKey<A> {
   readonly name: string
   readonly index: number
-  readonly make: (deployment: Deployment) => A
+  readonly make: (deployment: Deployment, slot: Slot) => A
 }
 
 let keys = 0
@@ -17,7 +17,7 @@ let keys = 0
  * Makes a key. Each state service makes its own when it is built, so two stacks over one registry don't share state. A
  * key takes one array element per slot for the life of the process: make keys per layer, never per call.
  */
-export const key = <A>(name: string, make: (deployment: Deployment) => A): SlotKey<A> => ({
+export const key = <A>(name: string, make: (deployment: Deployment, slot: Slot) => A): SlotKey<A> => ({
   name,
   index: keys++,
   make
@@ -44,7 +44,7 @@ export class Slot {
   get<A>(key: SlotKey<A>): A {
     const cell = this.cells[key.index]
     if (cell !== undefined) return cell as A
-    const made = key.make(this.deployment)
+    const made = key.make(this.deployment, this)
     this.cells[key.index] = made
     return made
   }

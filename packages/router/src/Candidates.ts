@@ -7,6 +7,7 @@ import type { AttemptService } from "@switchyard/core/Service"
 import type { Slot } from "@switchyard/core/Slot"
 import type { Status } from "@switchyard/core/Status"
 import { substitute } from "./internal/resolve.js"
+import { slowStartOf } from "./internal/slowStart.js"
 
 /** A reason to leave a deployment out, by name, so that an emptied list can say which filter emptied it. */
 export interface Filter {
@@ -29,6 +30,9 @@ const isClosedByBreaker = (status: Status): boolean => status._tag !== "Open" &&
 
 /** The candidates of one selection. */
 export class Candidates {
+  private weighed: boolean | undefined
+  private recovering: Map<number, boolean> | undefined
+
   constructor(
     /** The name of the model group: round robin keeps one cycle per group. */
     readonly group: string,
@@ -71,13 +75,59 @@ export class Candidates {
     return true
   }
 
-  /** Whether the slot may be chosen: it passes the filters, and its status is open. The journal notes a closed breaker. */
+  /**
+   * Whether the slot may be chosen: it is ready, it does not drain (weight 0) while another one is ready, and a recovered
+   * one is in on this selection. Every strategy that asks honours weights of 0 and slow starts by that alone.
+   */
   isOpen(index: number): boolean {
+    const slot = this.at(index)
+    if (slot.deployment.weight === 0 && this.isReady(index) && this.othersReady()) return false
+    if (slowStartOf(slot).isRunning(this.now) && !this.isIn(index)) return false
+    return this.isReady(index)
+  }
+
+  /** A deployment's weight at this moment, slow start included; one that has none counts as 1. */
+  weightAt(index: number): number {
+    const slot = this.at(index)
+    return (slot.deployment.weight ?? 1) * slowStartOf(slot).factor(this.now)
+  }
+
+  /** Whether the slot passes the filters, and its status is open. The journal notes a closed breaker. */
+  isReady(index: number): boolean {
     if (!this.passes(index)) return false
     const slot = this.at(index)
     const status = this.status(slot, this.request, this.now)
     if (status._tag === "Open") return true
     if (isClosedByBreaker(status)) this.request.route.journal.noteClosed(slot.id)
+    return false
+  }
+
+  /** Whether a deployment with a weight is ready. */
+  private othersReady(): boolean {
+    if (this.weighed === undefined) {
+      this.weighed = false
+      for (let i = 0; i < this.size && !this.weighed; i++) {
+        this.weighed = this.at(i).deployment.weight !== 0 && this.isReady(i)
+      }
+    }
+    return this.weighed
+  }
+
+  /** Whether a recovered deployment is in on this selection; it always is where all others are out or recovering too. */
+  private isIn(index: number): boolean {
+    this.recovering ??= new Map()
+    const known = this.recovering.get(index)
+    if (known !== undefined) return known
+    const isIn = slowStartOf(this.at(index)).admits(this.now) || !this.fullyReady()
+    this.recovering.set(index, isIn)
+    return isIn
+  }
+
+  private fullyReady(): boolean {
+    for (let i = 0; i < this.size; i++) {
+      const slot = this.at(i)
+      if (slot.deployment.weight !== 0 && !slowStartOf(slot).isRunning(this.now) && this.isReady(i)) return true
+    }
     return false
   }
 }

@@ -62,7 +62,7 @@ export const Options = Schema.Struct({
   permits: Schema.optional(Field.positiveCount),
   /** Successes in a row that end the trial. Default 3. */
   successThreshold: Schema.optional(Field.positiveCount),
-  /** How long strategies that ask for it ramp a recovered deployment up. Default 0: not at all. */
+  /** How long a recovered deployment gets less than its usual traffic: a tenth at first, then ever more. Default 0. */
   slowStart: Schema.optional(Field.durationOrZero)
 })
 /** Options of the breaker. */

@@ -7,6 +7,7 @@ import { closed, type Status } from "@switchyard/core/Status"
 import { toMs, withNow } from "@switchyard/core/Time"
 import { Context, type Duration, Effect, Layer } from "effect"
 import { Breaker, type BreakerView } from "./internal/breaker.js"
+import { slowStartOf } from "./internal/slowStart.js"
 import { type Events, RouterEvents } from "./RouterEvents.js"
 import { type Uniform, uniform } from "./RoutingStrategy.js"
 
@@ -59,7 +60,10 @@ const idOf = (target: Slot | string): string => (typeof target === "string" ? ta
 /** A value of the service, for composing without Layers. */
 export const make = (deps: CooldownStateDeps): Context.Tag.Service<CooldownState> => {
   const { events, random } = deps
-  const cell = key("cooldown", (deployment) => new Breaker(deployment.id, random, events.publish))
+  const cell = key(
+    "cooldown",
+    (deployment, slot) => new Breaker(deployment.id, random, events.publish, slowStartOf(slot))
+  )
   const isolated = new Set<string>()
   const isIsolated = (slot: Slot): boolean => isolated.size > 0 && isolated.has(slot.id)
   const change = (f: (now: number) => void): Effect.Effect<void> => withNow((now) => Effect.sync(() => f(now)))

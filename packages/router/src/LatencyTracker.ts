@@ -9,6 +9,7 @@ import { toMs } from "@switchyard/core/Time"
 import { Context, Effect, Layer, Schema } from "effect"
 import {
   type Answers,
+  type Average,
   type DeploymentLatency,
   GroupCell,
   type GroupLatency,
@@ -17,7 +18,7 @@ import {
   type TrackedCall
 } from "./internal/latencyCell.js"
 
-export type { Answers, DeploymentLatency, GroupLatency, TrackedCall }
+export type { Answers, Average, DeploymentLatency, GroupLatency, TrackedCall }
 
 /** Options of the tracker. */
 export const Options = Schema.Struct({
@@ -29,7 +30,7 @@ export const Options = Schema.Struct({
   ),
   /**
    * Time after which an old average counts half against a new sample; after five of them without a sample it is unknown
-   * again. Default 2 minutes.
+   * again. Infinite: only samples count, and none gets old. Default 2 minutes.
    */
   halfLife: Schema.optional(Field.duration),
   /** Time after which a peak has faded to 1/e, and a failure is forgotten as far. Default 10 seconds. */

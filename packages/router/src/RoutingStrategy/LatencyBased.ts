@@ -1,8 +1,12 @@
 /**
- * Lowest average latency, LiteLLM's `latency-based-routing`: streams by time to first token, other calls by duration. A
- * deployment of which nothing is known, or nothing recent, is explored: it gets the next call while fewer than
- * `maxExploring` of its calls are unanswered, so it is neither starved nor flooded. One that failed while it was explored
- * rests for about half a minute. When nothing is known of any, calls go where the fewest are unanswered.
+ * Lowest average latency, LiteLLM's `latency-based-routing`: streams by time to first token, other calls by duration.
+ * Averages that differ by no more than chance would make them are equal, and share the calls: the lowest of them is that by
+ * luck, and would keep all traffic until its luck ends.
+ *
+ * A deployment of which nothing is known, or nothing recent, is explored: it gets the next call while fewer than
+ * `maxExploring` of its calls are unanswered, so it is neither starved nor flooded. One that lost is looked at in the same
+ * way each half minute, as far as there is traffic enough for that to be few of the calls. One that failed while it was
+ * explored rests for about half a minute. When nothing is known of any, calls go where the fewest are unanswered.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
@@ -12,12 +16,12 @@ import { type Context, Effect, Layer, Schema } from "effect"
 import type { Candidates } from "../Candidates.js"
 import { DeploymentStats } from "../DeploymentStats.js"
 import { LowestPick } from "../internal/lowestPick.js"
-import { type DeploymentLatency, LatencyTracker } from "../LatencyTracker.js"
+import { type Average, type DeploymentLatency, LatencyTracker } from "../LatencyTracker.js"
 import { RoutingStrategy, type Strategy, type Uniform, uniform } from "../RoutingStrategy.js"
 
 /** Options of the strategy. */
 export const Options = Schema.Struct({
-  /** Chooses at random among those within `lowest · (1 + buffer)`. Default 0: the lowest alone. */
+  /** Chooses at random among those within `lowest · (1 + buffer)`. Default 0: the lowest, and what chance alone makes slower. */
   buffer: Schema.optional(Field.nonNegative),
   /** Compares calls that are no streams by duration per output token. Default false: by duration. */
   perOutputToken: Schema.optional(Schema.Boolean),
@@ -34,6 +38,13 @@ export interface Deps {
   readonly random: Uniform
 }
 
+/** Differences below so many standard errors are chance: of equal deployments 95 % stay within. */
+const certainty = 2
+/** Ms after which what is known of a deployment that is not chosen is looked at again. */
+const lookAgainAfter = 30_000
+/** Of so many calls of a group at most one looks at a deployment that lost. */
+const callsPerLook = 8
+
 /** A failure penalty above this is a failure of the last half minute: not the moment to explore. */
 const restAbove = 1.25
 
@@ -44,10 +55,12 @@ export const make = ({ random, stats, tracker }: Deps, options: Options = {}): S
   const maxExploring = options.maxExploring ?? 1
   const warm = new LowestPick(random)
   const cold = new LowestPick(random)
+  const old = new LowestPick(random)
+  const sinceLook = new Map<string, number>()
 
-  const average = (latency: DeploymentLatency, request: LlmRequest, now: number): number | undefined => {
-    if (request.stream) return latency.timeToFirstToken(now)
-    return perOutputToken ? latency.durationPerToken(now) : latency.duration(now)
+  const averageOf = (latency: DeploymentLatency, request: LlmRequest): Average => {
+    if (request.stream) return latency.firsts
+    return perOutputToken ? latency.perToken : latency.wholes
   }
 
   /** Calls that were chosen and have no answer yet, including those that the tracker has not seen begin. */
@@ -59,17 +72,21 @@ export const make = ({ random, stats, tracker }: Deps, options: Options = {}): S
     return unanswered(slot, latency) < maxExploring && latency.failurePenalty(now) <= restAbove
   }
 
-  /** Finds the best of the known ones, and of the unknown ones that with the fewest unanswered calls. */
+  /** Finds the best of the known ones, the one known longest ago, and of the unknown ones that with the fewest unanswered calls. */
   const survey = (candidates: Candidates): void => {
     const { now, request, size } = candidates
     warm.clear()
     cold.clear()
+    old.clear()
     for (let i = 0; i < size; i++) {
       const slot = candidates.at(i)
       const latency = tracker.of(slot)
-      const known = average(latency, request, now)
+      const average = averageOf(latency, request)
+      const known = average.get(now)
       if (known !== undefined) {
         if (warm.admits(known) && candidates.isOpen(i)) warm.take(i, known)
+        const freshness = -average.age(now)
+        if (freshness <= -lookAgainAfter && old.admits(freshness) && candidates.isOpen(i)) old.take(i, freshness)
       } else {
         const rank = (unanswered(slot, latency) + 1) * latency.failurePenalty(now)
         if (cold.admits(rank) && candidates.isOpen(i)) cold.take(i, rank)
@@ -77,15 +94,34 @@ export const make = ({ random, stats, tracker }: Deps, options: Options = {}): S
     }
   }
 
-  /** Any of the known ones that are hardly slower than the best. */
-  const withinBuffer = (candidates: Candidates, limit: number): number => {
+  /** Any of the known ones that are hardly slower than the best, or slower by chance. */
+  const asGood = (candidates: Candidates): number => {
     const { now, request, size } = candidates
+    const best = averageOf(tracker.of(candidates.at(warm.index)), request)
+    const lowest = warm.score
+    const limit = lowest * (1 + buffer)
+    const { share, variance = 0 } = best
+    if (variance === 0 && buffer === 0) return warm.index
+    const noise = certainty * certainty * variance
     warm.clear()
     for (let i = 0; i < size; i++) {
-      const known = average(tracker.of(candidates.at(i)), request, now)
-      if (known !== undefined && known <= limit && candidates.isOpen(i)) warm.take(i, 0)
+      const average = averageOf(tracker.of(candidates.at(i)), request)
+      const known = average.get(now)
+      if (known === undefined) continue
+      const above = known - lowest
+      const isChance = above * above <= noise * (share + average.share)
+      if ((isChance || known <= limit) && candidates.isOpen(i)) warm.take(i, 0)
     }
     return warm.index
+  }
+
+  /** Whether the group has had calls enough since the last look at one that lost. */
+  const looksAgain = (candidates: Candidates): boolean => {
+    const { group, now } = candidates
+    const calls = (sinceLook.get(group) ?? 0) + 1
+    const isDue = calls >= callsPerLook && old.index !== -1 && mayExplore(candidates.at(old.index), now)
+    sinceLook.set(group, isDue ? 0 : calls)
+    return isDue
   }
 
   return {
@@ -94,7 +130,7 @@ export const make = ({ random, stats, tracker }: Deps, options: Options = {}): S
       survey(candidates)
       if (warm.index === -1) return cold.index
       if (cold.index !== -1 && mayExplore(candidates.at(cold.index), candidates.now)) return cold.index
-      return buffer === 0 ? warm.index : withinBuffer(candidates, warm.score * (1 + buffer))
+      return looksAgain(candidates) ? old.index : asGood(candidates)
     }
   }
 }

@@ -7,8 +7,11 @@
  * while nothing happens. A deployment that goes silent is left as soon as its oldest call has waited longer than others
  * take, long before a timeout. Failures are no samples, but a penalty that fades alike. A deployment of which nothing is
  * known counts as the group's median plus its own calls in flight. Expected time is constant, whatever the group's size.
+ *
+ * Scores alone would leave a deployment for ever that is unknown, or whose last call failed, where the others are steady:
+ * it gets a call also when it was only compared a few times, and then, while it goes on failing, ever more rarely.
  */
-import type { Slot } from "@switchyard/core/Slot"
+import * as Slot from "@switchyard/core/Slot"
 import { type Context, Effect, Layer } from "effect"
 import type { Candidates } from "../Candidates.js"
 import { DeploymentStats } from "../DeploymentStats.js"
@@ -30,9 +33,20 @@ const draws = 16
 /** Latencies below a millisecond are all the same, and none is 0. */
 const leastLatency = 1
 
+/** Comparisons that a deployment of which nothing good is known loses before it gets a call all the same. */
+const firstPatience = 4
+const mostPatience = 32
+
+/** How long a deployment waits for a look that its score does not earn it. */
+interface Wait {
+  lost: number
+  patience: number
+}
+
 /** The strategy, from the figures that it reads. */
 export const make = ({ random, stats, tracker }: Deps): Strategy => {
-  const score = (candidates: Candidates, slot: Slot, weighted: boolean): number => {
+  const waits = Slot.key<Wait>("peakEwmaWait", () => ({ lost: 0, patience: firstPatience }))
+  const score = (candidates: Candidates, slot: Slot.Slot, weighted: boolean): number => {
     const { group, now } = candidates
     const latency = tracker.of(slot)
     const { oldestUnanswered } = latency
@@ -42,12 +56,29 @@ export const make = ({ random, stats, tracker }: Deps): Strategy => {
     return weighted ? load / weightOf(slot) : load
   }
 
+  /** Whether one that lost a comparison is looked at all the same: one call at a time, and rarely while calls fail. */
+  const isDue = (slot: Slot.Slot, now: number): boolean => {
+    const latency = tracker.of(slot)
+    const wait = slot.get(waits)
+    if (!latency.isFailing) {
+      wait.patience = firstPatience
+      if (latency.peak(now) !== undefined) return false
+    }
+    if (stats.of(slot).inFlight > 0) return false
+    if (++wait.lost < wait.patience) return false
+    wait.lost = 0
+    wait.patience = Math.min(2 * wait.patience, mostPatience)
+    return true
+  }
+
   const better = (candidates: Candidates, a: number, b: number, weighted: boolean): number => {
     if (a === -1 || b === -1) return a
     const ofA = score(candidates, candidates.at(a), weighted)
     const ofB = score(candidates, candidates.at(b), weighted)
     if (ofA === ofB) return random() < 0.5 ? a : b
-    return ofA < ofB ? a : b
+    const winner = ofA < ofB ? a : b
+    const loser = winner === a ? b : a
+    return isDue(candidates.at(loser), candidates.now) ? loser : winner
   }
 
   const canServe = (candidates: Candidates, index: number, weighted: boolean): boolean =>

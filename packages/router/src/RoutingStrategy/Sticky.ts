@@ -15,7 +15,7 @@ import * as Slot from "@switchyard/core/Slot"
 import { Effect, Layer, Schema } from "effect"
 import type { Candidates } from "../Candidates.js"
 import { fmix32, fnv1a } from "../internal/hash.js"
-import { weightedOpen, weightOf } from "../internal/weighted.js"
+import { weightedOpen } from "../internal/weighted.js"
 import { RoutingStrategy, type Strategy, type Uniform, uniform } from "../RoutingStrategy.js"
 
 /** Options of the strategy. */
@@ -78,13 +78,13 @@ export const make = (deps: { readonly random: Uniform }, options: Options = {}):
     let bestScore = Number.POSITIVE_INFINITY
     for (let i = 0; i < candidates.size; i++) {
       const slot = candidates.at(i)
-      const weight = weighted ? weightOf(slot) : 1
+      const weight = weighted ? candidates.weightAt(i) : 1
       if (weight === 0) continue
       const id = slot.get(ids)
       const hash = fmix32(key ^ id.first)
       if (weight === bestWeight && hash < bestHash) continue
       const score = -Math.log((hash + 0.5) / 2 ** 32) / weight
-      if (score > bestScore || !candidates.isOpen(i)) continue
+      if (score > bestScore || !candidates.isReady(i)) continue
       if (score === bestScore && best !== -1) {
         if (fmix32(key ^ id.second) < fmix32(key ^ candidates.at(best).get(ids).second)) continue
       }

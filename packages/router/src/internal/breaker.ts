@@ -8,6 +8,7 @@ import { after, type HealthEvent, type HealthStatus } from "../HealthStatus.js"
 import type { RouterEvent } from "../RouterEvents.js"
 import { MissingModels } from "./missingModels.js"
 import { RateWindow } from "./rateWindow.js"
+import { SlowStart } from "./slowStart.js"
 
 /** When a breaker opens, for how long, and what closes it again. Times are ms. */
 export interface Policy {
@@ -81,7 +82,6 @@ export interface BreakerView {
   readonly rampFactor: number
 }
 
-const minRamp = 0.1
 const probing = busy("probing")
 const unhealthy = closed("unhealthy")
 
@@ -126,8 +126,6 @@ export class Breaker {
   private consecutiveSuccesses = 0
   private permits = 1
   private inUse = 0
-  private rampFrom = Number.NEGATIVE_INFINITY
-  private ramp = 0
   private calls: RateWindow | undefined
   private failures: RateWindow | undefined
   private byReason: Map<string, RateWindow> | undefined
@@ -138,7 +136,8 @@ export class Breaker {
     readonly deployment: string,
     /** Uniform in [0, 1). */
     private readonly random: () => number,
-    private readonly publish: (event: RouterEvent) => void
+    private readonly publish: (event: RouterEvent) => void,
+    private readonly slowStart = new SlowStart()
   ) {}
 
   /**
@@ -191,8 +190,7 @@ export class Breaker {
       this.permits = policy.permits + this.consecutiveSuccesses
       return
     }
-    this.ramp = policy.slowStart
-    this.rampFrom = now
+    this.slowStart.begin(policy.slowStart, now)
     this.close(now)
     this.note("Recovered")
   }
@@ -295,8 +293,7 @@ export class Breaker {
    * up to 1.
    */
   rampFactor(now: number): number {
-    const passed = now - this.rampFrom
-    return passed >= this.ramp ? 1 : Math.max(minRamp, passed / this.ramp)
+    return this.slowStart.factor(now)
   }
 
   /** Everything there is to know, read without changing anything. */

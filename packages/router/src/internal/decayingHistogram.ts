@@ -2,6 +2,8 @@ const bucketsPerOctave = 4
 const octaves = 21
 const buckets = bucketsPerOctave * octaves + 1
 const rescaleAt = 16
+/** Where nothing fades, counts are halved before a float can no longer tell one more from none. */
+const most = 2 ** 22
 
 const bucketOf = (value: number): number =>
   value < 1 ? 0 : Math.min(buckets - 1, 1 + Math.floor(Math.log2(value) * bucketsPerOctave))
@@ -33,6 +35,7 @@ export class DecayingHistogram {
     const bucket = bucketOf(value)
     this.counts[bucket] = (this.counts[bucket] ?? 0) + weight
     this.total += weight
+    if (this.total > most && !Number.isFinite(this.tau)) this.scale(this.counts, 0.5)
   }
 
   /** Samples, each counted by what is left of its weight. */
@@ -59,13 +62,16 @@ export class DecayingHistogram {
   }
 
   private rescale(counts: Float32Array, now: number): void {
-    const factor = Math.exp((this.landmark - now) / this.tau)
+    this.scale(counts, Math.exp((this.landmark - now) / this.tau))
+    this.landmark = now
+  }
+
+  private scale(counts: Float32Array, factor: number): void {
     this.total = 0
     for (let i = 0; i < buckets; i++) {
       const count = (counts[i] ?? 0) * factor
       counts[i] = count
       this.total += count
     }
-    this.landmark = now
   }
 }

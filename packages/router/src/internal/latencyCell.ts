@@ -25,6 +25,18 @@ export interface Answers {
   readonly samples: (stream: boolean, now: number) => number
 }
 
+/** One average of latencies, and how sure it is. */
+export interface Average {
+  /** ms; undefined when nobody knows. */
+  readonly get: (now: number) => number | undefined
+  /** Ms since the last sample; infinite before the first. */
+  readonly age: (now: number) => number
+  /** The variance of the samples, in ms²; undefined while there was only one. */
+  readonly variance: number | undefined
+  /** What the average's own variance is of that: 1 after the first sample, then less with each. */
+  readonly share: number
+}
+
 /** How fast one deployment is. Times are ms, `now` is monotonic ms; undefined means that nobody knows. */
 export interface DeploymentLatency extends Answers {
   /** Average time of whole answers. */
@@ -33,6 +45,10 @@ export interface DeploymentLatency extends Answers {
   readonly durationPerToken: (now: number) => number | undefined
   /** Average time of streams to their first content. */
   readonly timeToFirstToken: (now: number) => number | undefined
+  /** The averages behind these three: whole answers, the same per output token, first content of streams. */
+  readonly wholes: Average
+  readonly perToken: Average
+  readonly firsts: Average
   /**
    * Time to the first token (headers for a plain call), jumping to a peak at once and fading by e^(−Δt/τ), also while
    * nothing happens.
@@ -40,6 +56,8 @@ export interface DeploymentLatency extends Answers {
   readonly peak: (now: number) => number | undefined
   /** Tries that one success takes at the recent share of failures: 1 when there are none. */
   readonly failurePenalty: (now: number) => number
+  /** The latest outcome that said something was a failure. */
+  readonly isFailing: boolean
   /** Calls that have begun and not ended. */
   readonly running: number
   /** Calls that have begun and got no answer yet: no first content, for a plain call no headers. */
@@ -157,6 +175,10 @@ export class LatencyCell implements DeploymentLatency {
 
   failurePenalty(now: number): number {
     return this.peaks.penalty(now)
+  }
+
+  get isFailing(): boolean {
+    return this.peaks.isFailing
   }
 
   quantile(q: number, stream: boolean, now: number): number | undefined {

@@ -14,6 +14,7 @@ export class PeakFigure {
   private attempts = 0
   private failures = 0
   private countedAt = 0
+  private endedBadly = false
 
   constructor(private readonly tau: number) {}
 
@@ -39,13 +40,20 @@ export class PeakFigure {
     return (kept * this.attempts + prior) / (kept * (this.attempts - this.failures) + prior)
   }
 
+  /** Whether the latest outcome was a failure. */
+  get isFailing(): boolean {
+    return this.endedBadly
+  }
+
   succeeded(now: number): void {
+    this.endedBadly = false
     this.fade(now)
     this.attempts++
   }
 
   /** A failure is no sample, but neither is it idleness: the average stays where it is, instead of fading to a good one. */
   failed(now: number): void {
+    this.endedBadly = true
     this.fade(now)
     this.attempts++
     this.failures++

@@ -14,6 +14,8 @@ export interface Group {
     readonly capabilities: boolean
     readonly operations: boolean
     readonly contextWindow: boolean
+    /** Some drain (weight 0), but not all. */
+    readonly drained: boolean
   }
 }
 
@@ -55,7 +57,10 @@ const toGroup = (name: string, slots: ReadonlyArray<Slot>, isById = false): Grou
       defaultTag: slots.some(({ deployment }) => deployment.tags.includes("default")),
       capabilities: slots.some(({ deployment }) => deployment.capabilities !== undefined),
       operations: slots.some(({ deployment }) => deployment.operations !== undefined),
-      contextWindow: slots.some(({ deployment }) => deployment.contextWindow !== undefined)
+      contextWindow: slots.some(({ deployment }) => deployment.contextWindow !== undefined),
+      drained:
+        slots.some(({ deployment }) => deployment.weight === 0) &&
+        slots.some(({ deployment }) => deployment.weight !== 0)
     }
   }
 }

@@ -58,7 +58,7 @@ const choose = (strategy: Strategy, candidates: Candidates): Slot | undefined =>
   if (!Number.isInteger(index) || index < 0 || index >= candidates.size) {
     throw defect(`chose ${index} of ${candidates.size} candidates`)
   }
-  if (!candidates.isOpen(index)) throw defect(`chose ${candidates.at(index).id}, which is not open`)
+  if (!candidates.isReady(index)) throw defect(`chose ${candidates.at(index).id}, which is not open`)
   return candidates.at(index)
 }
 
@@ -69,6 +69,8 @@ const isClosedByFailures = (status: Status): boolean =>
 /** What the provider named, where that is why a deployment opens at `opensAt`. */
 const namedAt = (status: Status, opensAt: number): number =>
   status._tag === "Closed" && opensAt === (status.forcible ?? status.until) ? (status.named ?? opensAt) : opensAt
+
+const notDrained: Filter = { name: "drained", passes: ({ deployment }) => deployment.weight !== 0 }
 
 /** One selection: the candidates of a group for one request at one moment. */
 export class Selection {
@@ -90,7 +92,7 @@ export class Selection {
    */
   pick(strategy: Strategy): Choice | undefined {
     const first = withAvoided(this.request, this.filters)
-    let slot = this.pickWith(strategy, first)
+    let slot = this.pickUndrained(strategy, first) ?? this.pickWith(strategy, first)
     if (slot === undefined && first !== this.filters) slot = this.pickWith(strategy, this.filters)
     if (slot !== undefined) return { slot, forced: false }
     const only = this.forcible()
@@ -203,6 +205,13 @@ export class Selection {
   private opensAt(slot: Slot, status: Status, forced: Slot | undefined): number | undefined {
     if (status._tag === "Open" || (slot === forced && isClosedByFailures(status))) return this.now
     return (slot === forced && status._tag === "Closed" ? status.forcible : undefined) ?? status.until
+  }
+
+  /** Looks through all tiers for one that does not drain: those of weight 0 are for when nothing else is left. */
+  private pickUndrained(strategy: Strategy, filters: ReadonlyArray<Filter>): Slot | undefined {
+    return this.group.declares.drained && this.group.tiers.length > 1
+      ? this.pickWith(strategy, [...filters, notDrained])
+      : undefined
   }
 
   private pickWith(strategy: Strategy, filters: ReadonlyArray<Filter>): Slot | undefined {

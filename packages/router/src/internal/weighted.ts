@@ -2,6 +2,7 @@ import type { Deployment } from "@switchyard/core/Deployment"
 import type { Slot } from "@switchyard/core/Slot"
 import type { Candidates } from "../Candidates.js"
 import type { Uniform } from "../RoutingStrategy.js"
+import { slowStartOf } from "./slowStart.js"
 
 /** A deployment's weight; one that has none counts as 1. */
 export const weightOf = (slot: Slot): number => slot.deployment.weight ?? 1
@@ -60,8 +61,9 @@ export const weightedOpen = (candidates: Candidates, random: Uniform): number =>
   let worthless = 0
   let nextWorthless = 0
   for (let i = 0; i < size; i++) {
-    if (!candidates.isOpen(i)) continue
-    const share = shareOf(candidates.at(i).deployment, unit, unset) * scale
+    if (!candidates.isReady(i)) continue
+    const slot = candidates.at(i)
+    const share = shareOf(slot.deployment, unit, unset) * slowStartOf(slot).factor(candidates.now) * scale
     if (share > 0) {
       sum += share
       if (sum < next) continue

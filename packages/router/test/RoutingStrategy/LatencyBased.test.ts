@@ -181,6 +181,57 @@ describe("LatencyBased", () => {
     }
   })
 
+  it("does not herd: equal deployments share the calls, whichever was lucky last", () => {
+    for (const seed of ["one", "two", "three"]) {
+      for (const step of [20, 50, 100]) {
+        const dice = seeded(seed)
+        const { run } = simulate(plainSlots(4), (deps) => LatencyBased.make({ ...deps, random: seeded(seed) }))
+        const arrivals = every(step, 0, 60_000)
+        const ids = run(arrivals, () => ({ takes: 70 + 60 * dice() }))
+        const window = 10_000 / step
+        for (let from = 0; from + window <= ids.length; from += window / 4) {
+          const seen = ids.slice(from, from + window)
+          for (const id of ["d0", "d1", "d2", "d3"]) {
+            assert.isAtMost(shareOf(id, seen), 0.5, `${id} from ${from * step} ms, each ${step} ms, seed ${seed}`)
+          }
+        }
+      }
+    }
+  })
+
+  it("keeps to the fastest where the difference is no chance, and looks at the losers again within a minute", () => {
+    const latencies: Readonly<Record<string, number>> = { d0: 100, d1: 110, d2: 300 }
+    for (const noise of [0, 0.05]) {
+      const dice = seeded("losers")
+      const { run } = simulate(plainSlots(3), (deps) => LatencyBased.make({ ...deps, random: seeded("losers") }))
+      const arrivals = every(400, 0, 300_000)
+      const ids = run(arrivals, (id) => ({ takes: (latencies[id] ?? 0) * (1 + noise * (2 * dice() - 1)) }))
+      assert.isAbove(shareOf("d0", ids), 0.8, `noise ${noise}`)
+      for (const id of ["d1", "d2"]) {
+        const times = [0, ...arrivals.filter((_, index) => ids[index] === id), 300_000]
+        const longest = Math.max(...times.map((time, index) => time - (times[index - 1] ?? 0)))
+        assert.isAtMost(longest, 60_000, `${id}, noise ${noise}`)
+      }
+    }
+  })
+
+  it("spends few of the calls on losers where there are few calls", () => {
+    const { run } = simulate(plainSlots(2), (deps) => LatencyBased.make({ ...deps, random: seeded("rare") }))
+    const ids = run(every(60_000, 0, 6_000_000), (id) => ({ takes: id === "d0" ? 100 : 5000 }))
+    assert.isAbove(shareOf("d0", ids), 0.8)
+  })
+
+  it("goes by samples alone with an infinite half-life", () => {
+    const { slots, strategy, took, tracker, at } = setup(2, {}, { halfLife: Number.POSITIVE_INFINITY, alpha: 0.5 })
+    assert.isUndefined(tracker.of(at(0)).duration(0))
+    took(0, 100)
+    took(0, 200)
+    took(1, 120)
+    assert.strictEqual(tracker.of(at(0)).duration(1e9), 150)
+    assert.strictEqual(tracker.of(at(0)).quantile(1, false, 1e9) === undefined, false)
+    assert.strictEqual(choose(strategy, slots, { now: 1e9 }), "d1")
+  })
+
   it("sends little to a deployment that fails at once from the beginning", () => {
     const { run } = simulate(plainSlots(3), (deps) => LatencyBased.make({ ...deps, random: seeded("broken") }))
     const sent = run(every(100, 0, 120_000), (id) => (id === "d0" ? { takes: 1, fails: true } : { takes: 500 }))
