@@ -19,7 +19,7 @@ describe("the table", () => {
       inFlight: 3,
       requests: 12_345,
       failures: 1234,
-      lastMinute: { requests: 17, failures: 2 },
+      lastMinute: { requests: 17, failures: 2, tokens: 340 },
       headroom: 0.254,
       lastErrors: [{ at: 0, ageMs: 61_000, reason: "RateLimited", status: 429, message: "too many" }]
     })

@@ -16,7 +16,6 @@ import type { ErrorEntry, EventLog } from "./EventLog.js"
 import type { Generation, Generations } from "./Generations.js"
 import { type AnswerTimes, answerTimes } from "./internal/answerTimes.js"
 import { mask, secretsOf } from "./internal/masking.js"
-import type { Timeline } from "./Timeline.js"
 
 /** A deployment's state in one word. `unknown`: no call so far. `limited`: healthy, but a limit is used up. */
 export type State = "healthy" | "unknown" | "degraded" | "limited" | "cooldown" | "unhealthy" | "isolated"
@@ -49,11 +48,13 @@ export interface DeploymentView {
   readonly inFlight: number
   readonly requests: number
   readonly successes: number
+  /** By the deployment's fault; `blameless` are those by a mistake of the caller, or a bound of its own. */
   readonly failures: number
+  readonly blameless: number
   readonly abandoned: number
   readonly tokens: number
-  /** The last 60 seconds; null where the timeline does not record it. */
-  readonly lastMinute: { readonly requests: number; readonly failures: number } | null
+  /** The last 60 seconds; null where nobody knows. */
+  readonly lastMinute: { readonly requests: number; readonly failures: number; readonly tokens: number } | null
   readonly limits: {
     readonly rpm: number | null
     readonly tpm: number | null
@@ -72,7 +73,6 @@ export interface DeploymentView {
 
 /** Where the views come from. */
 export interface AdminDeps {
-  readonly timeline: Timeline
   readonly eventLog: EventLog
 }
 
@@ -132,9 +132,14 @@ const viewOf = (slot: Slot, generation: Generation, deps: AdminDeps, clock: Cloc
     requests: stats.requests,
     successes: stats.successes,
     failures: stats.failures,
+    blameless: stats.blameless,
     abandoned: stats.abandoned,
     tokens: stats.tokens,
-    lastMinute: deps.timeline.lastMinute(id) ?? null,
+    lastMinute: {
+      requests: stats.lastMinute.requests(now),
+      failures: stats.lastMinute.failures(now),
+      tokens: stats.lastMinute.tokens(now)
+    },
     limits: { rpm: rpm ?? null, tpm: tpm ?? null, maxParallel: maxParallel ?? null },
     // To ask for the usage of a deployment that nobody counts would begin to count it, and make its calls dearer.
     headroom: windows.counts(slot) ? Math.round(windows.usage(slot, now).headroom * 1000) / 1000 : null,

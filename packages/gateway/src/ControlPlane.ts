@@ -24,8 +24,8 @@ import type { TurnedAway } from "./RequestLog.js"
 
 /** What the control plane works with. */
 export interface ControlPlaneDeps extends LiveDeps {
-  /** What `/metrics` answers to a scrape with this `Accept` header. */
-  readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition>
+  /** What `/metrics` answers to a scrape with this `Accept` header; undefined where metrics are off. */
+  readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition | undefined>
   /** Whether a request may be served at all: keeps other sites' pages out of an open gateway. */
   readonly guard: (headers: Readonly<Record<string, string>>, method: string, path: string) => boolean
   /** Told of every request that is turned away. */
@@ -155,7 +155,11 @@ const metricsEndpoint = ({ metrics }: ControlPlaneDeps): Endpoint => ({
   access: ({ source }) => (source.config.server.metricsKey === true ? "master" : "anybody"),
   methods: {
     GET: ({ headers }) =>
-      Effect.map(metrics(headers.accept), ({ contentType, text }) => HttpServerResponse.text(text, { contentType }))
+      Effect.map(metrics(headers.accept), (exposed) =>
+        exposed === undefined
+          ? answers.refuse(answers.unknownPath("GET", "/metrics"))
+          : HttpServerResponse.text(exposed.text, { contentType: exposed.contentType })
+      )
   }
 })
 

@@ -84,9 +84,10 @@ const checkExposure = ({ keys, masterKey }: GatewayConfig, host: string): Effect
         })
       )
 
-const metricOptions = ({ source }: Generations.Generation): Metrics.Options => {
+/** Undefined where metrics are off. */
+const metricOptions = ({ source }: Generations.Generation): Metrics.Options | undefined => {
   const { metrics } = source.config.router
-  return metrics === false || metrics === undefined ? {} : metrics
+  return metrics === false ? undefined : (metrics ?? {})
 }
 
 /** The library is optional, and is not even read unless it is asked for. */
@@ -123,9 +124,10 @@ export const make = (
     const sink = settings.openMetrics === true ? yield* promClientSink : yield* MetricsSink
     const reporting = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       effect.pipe(Effect.provideService(RouterEvents.RouterEvents, events), Effect.provideService(MetricsSink, sink))
-    const gauges: Effect.Effect<ReadonlyArray<Metrics.Family>> = Effect.suspend(() =>
-      Metrics.collect(tower().state, metricOptions(generations.current()))
-    )
+    const gauges: Effect.Effect<ReadonlyArray<Metrics.Family>> = Effect.suspend(() => {
+      const options = metricOptions(generations.current())
+      return options === undefined ? Effect.succeed([]) : Metrics.collect(tower().state, options)
+    })
     const exporting = yield* Telemetry.start(telemetry, gauges)
     const transport = yield* Transport.makeUndici({
       connections: settings.maxConcurrent ?? defaultConcurrent,
@@ -171,9 +173,10 @@ export const make = (
         timeline: yield* Timeline.make(tower),
         eventLog,
         metrics: (accept) =>
-          Effect.suspend(() => Metrics.expose(tower().state, metricOptions(generations.current()), accept)).pipe(
-            Effect.provideService(MetricsSink, sink)
-          ),
+          Effect.suspend(() => {
+            const options = metricOptions(generations.current())
+            return options === undefined ? Effect.succeed(undefined) : Metrics.expose(tower().state, options, accept)
+          }).pipe(Effect.provideService(MetricsSink, sink)),
         guard: (headers, method, path) =>
           openGuard(headers, { method, isNamed: path.startsWith("/admin/") ? undefined : cors?.names }) === undefined,
         onRefusal

@@ -17,9 +17,6 @@ export const interval = 5000
 /** Samples that are kept: 15 minutes. */
 export const size = 180
 
-/** Samples that make a minute. */
-const minute = 60_000 / interval
-
 /** What happened to a deployment between two samples. Null: it was not there, or nobody knows. */
 export interface Point {
   readonly requests: number | null
@@ -59,8 +56,6 @@ export interface Latest {
 export interface Timeline {
   readonly recording: () => Recording
   readonly latest: () => Latest
-  /** What a deployment did in the last 60 seconds, as far as it was recorded; undefined when it was not. */
-  readonly lastMinute: (id: string) => { readonly requests: number; readonly failures: number } | undefined
 }
 
 /** How much is kept. */
@@ -193,18 +188,6 @@ class Recorder {
     }
   }
 
-  lastMinute(id: string): { readonly requests: number; readonly failures: number } | undefined {
-    const track = this.tracks.get(id)
-    if (track === undefined) return undefined
-    let requests = 0
-    let failures = 0
-    for (const place of this.places(minute)) {
-      requests += orNull(track.requests[place]) ?? 0
-      failures += orNull(track.failures[place]) ?? 0
-    }
-    return { requests, failures }
-  }
-
   /** Where the last `most` samples are, oldest first. */
   private places(most: number): ReadonlyArray<number> {
     const length = Math.min(this.count, most, size)
@@ -241,8 +224,7 @@ export const make = (
     )
     const timeline: Timeline = {
       recording: () => recorder.recording(),
-      latest: () => recorder.latest(),
-      lastMinute: (id) => recorder.lastMinute(id)
+      latest: () => recorder.latest()
     }
     return Effect.schedule(sample, Schedule.spaced(interval)).pipe(Effect.forkScoped, Effect.as(timeline))
   })

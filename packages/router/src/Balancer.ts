@@ -76,9 +76,9 @@ export const make =
       if (isLocalRejection(outcome, attempt)) {
         attempt.rejected = true
         attempt.request.route.journal.noteRejected()
-        DeploymentStats.rejected(figures)
+        DeploymentStats.rejected(figures, at)
       } else {
-        DeploymentStats.settled(figures, outcome)
+        DeploymentStats.settled(figures, outcome, at)
       }
     }
 

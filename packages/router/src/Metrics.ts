@@ -9,6 +9,8 @@ import * as Time from "@switchyard/core/Time"
 import { Context, Effect, Layer } from "effect"
 import { CooldownState } from "./CooldownState.js"
 import { DeploymentRegistry } from "./DeploymentRegistry.js"
+import { DeploymentStats } from "./DeploymentStats.js"
+import { HealthStatus } from "./HealthStatus.js"
 import { EventCounters } from "./internal/eventCounters.js"
 import type { Family, Sample } from "./internal/exposition.js"
 import { defaults, Options } from "./internal/metricOptions.js"
@@ -26,7 +28,7 @@ export { type Definition, defaults, type Family, type LabelName, Options, type T
 export const definitions: ReadonlyArray<Definition> = Object.values(metricTable)
 
 /** What `collect` reads. */
-export type Collected = DeploymentRegistry | CooldownState | LatencyTracker | UsageWindows
+export type Collected = DeploymentRegistry | DeploymentStats | CooldownState | LatencyTracker | UsageWindows
 
 /** Gathers one gauge; a value that nobody knows makes no series. */
 class Gauges {
@@ -63,13 +65,21 @@ const circuits = { closed: "closed", open: "open", halfOpen: "half_open" } as co
 const familiesAt = (state: Context.Context<Collected>, options: Options, now: number): ReadonlyArray<Family> => {
   const cooldowns = Context.get(state, CooldownState)
   const latencies = Context.get(state, LatencyTracker)
+  const stats = Context.get(state, DeploymentStats)
   const windows = Context.get(state, UsageWindows)
   const gauges = new Gauges(new SeriesMaker(options))
   for (const slot of Context.get(state, DeploymentRegistry).slots()) {
-    const { blockedBy, circuit } = cooldowns.inspect(slot, now)
+    const { blockedBy, circuit, health } = cooldowns.inspect(slot, now)
     for (const name of ["closed", "open", "halfOpen"] as const) {
       gauges.add(metricTable.state, slot, circuit === name ? 1 : 0, circuits[name])
     }
+    for (const name of HealthStatus.literals) {
+      gauges.add(metricTable.health, slot, health === name ? 1 : 0, name.toLowerCase())
+    }
+    const { lastMinute } = stats.of(slot)
+    gauges.add(metricTable.lastMinuteRequests, slot, lastMinute.requests(now))
+    gauges.add(metricTable.lastMinuteTokens, slot, lastMinute.tokens(now))
+    gauges.add(metricTable.lastMinuteFailures, slot, lastMinute.failures(now))
     gauges.add(metricTable.available, slot, blockedBy === undefined || blockedBy === "probing" ? 1 : 0)
     const latency = latencies.of(slot)
     gauges.add(metricTable.latencyEma, slot, seconds(latency.duration(now)))

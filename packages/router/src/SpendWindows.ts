@@ -47,10 +47,10 @@ export class SpendWindow {
     return this.spent + this.reserved
   }
 
-  /** When the window in force ends; undefined when none has begun. */
+  /** When the window in force ends; undefined when none has begun, or it never ends. */
   resetsAt(now: number): number | undefined {
     this.roll(now)
-    return this.endsAt > now ? this.endsAt : undefined
+    return this.endsAt > now && this.endsAt < Number.POSITIVE_INFINITY ? this.endsAt : undefined
   }
 
   /** Nothing is spent in a window in force, and no call is in flight. */

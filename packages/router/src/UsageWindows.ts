@@ -8,6 +8,7 @@ import * as RateLimitHeaders from "@switchyard/core/RateLimitHeaders"
 import * as Slot from "@switchyard/core/Slot"
 import type { Busy, Status } from "@switchyard/core/Status"
 import { Context, Effect, Layer } from "effect"
+import { lastMinuteOf } from "./internal/lastMinute.js"
 import { SlotUsage, type Taken } from "./internal/slotUsage.js"
 
 /** What a strategy sees of one deployment. */
@@ -40,8 +41,9 @@ export class UsageWindows extends Context.Tag("@switchyard/router/UsageWindows")
   UsageWindows,
   {
     /**
-     * What was used. The object belongs to the slot and is overwritten by the next call: read it, don't keep it. Calls on
-     * a deployment without any limit are counted from the first time on that this is asked.
+     * What was used. The object belongs to the slot and is overwritten by the next call: read it, don't keep it. Of a
+     * deployment without any limit it is what a Balancer counted, to the second; from the first time on that this is asked
+     * its calls in flight hold their estimates too, as those of the others do.
      */
     readonly usage: (slot: Slot.Slot, now: number) => WindowUsage
     /** What calls in flight hold right now: permits, and reserved tokens; both are 0 when nothing runs. */
@@ -138,6 +140,9 @@ class MemoryReservation implements Reservation {
   }
 }
 
+const hasLimit = ({ deployment: { maxParallel, rpm, tpm } }: Slot.Slot): boolean =>
+  rpm !== undefined || tpm !== undefined || maxParallel !== undefined
+
 /** A value of the service, for composing without Layers: exact windows in this process, in the cells of the slots. */
 export const make = (): Context.Tag.Service<UsageWindows> => {
   const key = Slot.key("usageWindows", () => new SlotUsage())
@@ -157,21 +162,16 @@ export const make = (): Context.Tag.Service<UsageWindows> => {
   return {
     usage: (slot, now) => {
       const usage = slot.get(key)
+      const view = usage.read(slot.deployment, now)
+      if (hasLimit(slot)) return view
       usage.isWatched = true
-      return usage.read(slot.deployment, now)
+      const seen = lastMinuteOf(slot)
+      view.tokens = Math.max(view.tokens, seen.tokens(now))
+      view.requests = Math.max(view.requests, seen.requests(now))
+      return view
     },
     holding: (slot) => slot.get(key).holding,
-    counts: (slot) => {
-      const { maxParallel, rpm, tpm } = slot.deployment
-      return (
-        rpm !== undefined ||
-        tpm !== undefined ||
-        maxParallel !== undefined ||
-        !released.isEmpty ||
-        !admitted.isEmpty ||
-        slot.get(key).isWatched
-      )
-    },
+    counts: (slot) => hasLimit(slot) || !released.isEmpty || !admitted.isEmpty || slot.get(key).isWatched,
     status: (slot, tokens, now) => slot.get(key).status(slot.deployment, tokens, now),
     reserve: (slot, tokens, now, journal) => Effect.sync(() => take(slot, tokens, now, journal)),
     learn: (slot, headers, now, wallNow) => {

@@ -221,6 +221,17 @@ describe("the metrics of a tower", () => {
       assert.strictEqual(before[`deployment_tpm_headroom{${ids}}`], 99_890)
       assert.strictEqual(before[`deployment_headroom_ratio{${ids}}`], 0.99)
       assert.strictEqual(before['deployment_headroom_ratio{deployment="b",model="spare",provider="pb"}'], undefined)
+      const other = 'deployment="b",model="spare",provider="pb"'
+      const seen = ["requests", "tokens", "failures"].map((name) => `deployment_last_minute_${name}`)
+      assert.deepStrictEqual(
+        [...seen.map((name) => before[`${name}{${ids}}`]), ...seen.map((name) => before[`${name}{${other}}`])],
+        [1, 110, 0, 0, 0, 0]
+      )
+      const health = (found: Readonly<Record<string, number>>) =>
+        ["unknown", "healthy", "degraded", "unhealthy", "cooldown"].filter(
+          (name) => found[`deployment_health{${ids},state="${name}"}`] === 1
+        )
+      assert.deepStrictEqual(health(before), ["healthy"])
       const circuit = (found: Readonly<Record<string, number>>) =>
         ["closed", "open", "half_open"].map((name) => found[`deployment_state{${ids},state="${name}"}`])
       assert.deepStrictEqual(circuit(before), [1, 0, 0])
@@ -231,6 +242,7 @@ describe("the metrics of a tower", () => {
       yield* cooldowns.cool(slot, "10 seconds")
       const cooling = yield* scrape
       assert.deepStrictEqual(circuit(cooling), [0, 1, 0])
+      assert.deepStrictEqual(health(cooling), ["cooldown"])
       assert.strictEqual(cooling[`deployment_available{${ids}}`], 0)
       assert.strictEqual(cooling[`cooldowns_total{${ids},reason="manual"}`], 1)
       yield* TestClock.adjust("10 seconds")

@@ -24,6 +24,7 @@ export const view = (given: Partial<DeploymentView> & { readonly id: string }): 
   requests: 0,
   successes: 0,
   failures: 0,
+  blameless: 0,
   abandoned: 0,
   tokens: 0,
   lastMinute: null,

@@ -151,6 +151,30 @@ export const metricTable = {
     [...deployment, "state"],
     "1 for the state of the deployment's breaker (closed, open, half_open), 0 for the others."
   ),
+  health: gauge(
+    "state",
+    "deployment_health",
+    [...deployment, "state"],
+    "1 for the deployment's health (unknown, healthy, degraded, unhealthy, cooldown), 0 for the others."
+  ),
+  lastMinuteRequests: gauge(
+    "state",
+    "deployment_last_minute_requests",
+    deployment,
+    "Attempts that began in the last 60 seconds; also without a limit."
+  ),
+  lastMinuteTokens: gauge(
+    "state",
+    "deployment_last_minute_tokens",
+    deployment,
+    "Input and output tokens of attempts that ended in the last 60 seconds; also without a limit."
+  ),
+  lastMinuteFailures: gauge(
+    "state",
+    "deployment_last_minute_failures",
+    deployment,
+    "Attempts of the last 60 seconds that failed by the deployment's fault; a caller's mistake is none."
+  ),
   available: gauge(
     "state",
     "deployment_available",

@@ -39,7 +39,7 @@ export class RateWindow {
     if (this.sum === 0) return made
     for (let index = Math.max(0, newest - length + 1); index <= newest; index++) {
       const count = counts[index % length] ?? 0
-      if (count > 0) made.addMany(index * width, count)
+      if (count > 0) made.addMany(index === 0 ? 0 : index * width, count)
     }
     return made
   }
@@ -50,7 +50,17 @@ export class RateWindow {
     this.sum = 0
   }
 
-  private addMany(now: number, count: number): void {
+  /** Takes back one of the things of this moment, where there is one. */
+  takeBack(now: number): void {
+    const at = this.advance(now)
+    const count = this.counts[at] ?? 0
+    if (count === 0) return
+    this.counts[at] = count - 1
+    this.sum--
+  }
+
+  /** Counts several things at once. */
+  addMany(now: number, count: number): void {
     const at = this.advance(now)
     this.counts[at] = (this.counts[at] ?? 0) + count
     this.sum += count
