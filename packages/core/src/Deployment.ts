@@ -70,7 +70,7 @@ export const DeploymentConfig = Schema.Struct({
   order: Schema.optional(Field.finite),
   tags: Schema.optional(Schema.Array(Field.text)),
   region: Schema.optional(Field.text),
-  /** Input tokens that fit; unset means unknown. */
+  /** Input tokens that fit. Unset: what is publicly known of the model, with some doubt; else unknown. */
   contextWindow: Schema.optional(Field.count),
   /** What the model can do, for example `tools`, `vision`, `json_schema`, `reasoning`. Unset means unknown. */
   capabilities: Schema.optional(Schema.Array(Field.text)),

@@ -2,6 +2,7 @@ import type { Deployment } from "@switchyard/core/Deployment"
 import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import { estimateInputTokens, type LlmRequest, responseFormat, tools } from "@switchyard/core/LlmRequest"
 import type { Filter } from "../Candidates.js"
+import { longestPrompt } from "./contextWindow.js"
 import type { Group } from "./resolve.js"
 
 const filter = (name: string, passes: (deployment: Deployment) => boolean): Filter => ({
@@ -91,13 +92,11 @@ export const requestFilters = (request: LlmRequest, group: Group): ReadonlyArray
     add(filter("operations", ({ operations }) => operations === undefined || operations.has(request.operation)))
   }
   if (group.declares.capabilities) add(capabilityFilter(request))
-  if (group.declares.contextWindow) {
-    add(
-      filter(
-        "contextWindow",
-        ({ contextWindow }) => contextWindow === undefined || estimateInputTokens(request) <= contextWindow
-      )
-    )
+  if (group.declares.longestPrompt < Number.POSITIVE_INFINITY) {
+    const tokens = estimateInputTokens(request)
+    if (tokens > group.declares.longestPrompt) {
+      add(filter("contextWindow", (candidate) => tokens <= longestPrompt(candidate)))
+    }
   }
   if (route.excluded.length > 0) add(filter("excluded", ({ id }) => !route.excluded.includes(id)))
   return filters

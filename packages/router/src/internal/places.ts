@@ -1,6 +1,7 @@
 import type { FallbackTarget } from "@switchyard/core/LlmRequest"
 import type { Context } from "effect"
 import type { DeploymentRegistry } from "../DeploymentRegistry.js"
+import * as contextWindow from "./contextWindow.js"
 
 /** The part of the registry that a walk over names needs. */
 export type Names = Pick<Context.Tag.Service<DeploymentRegistry>, "resolve" | "version">
@@ -41,8 +42,9 @@ export const windowOf = (names: Names, model: string): number | undefined => {
   let largest = 0
   for (const tier of resolved.group.tiers) {
     for (const { deployment } of tier) {
-      if (deployment.contextWindow === undefined) return undefined
-      largest = Math.max(largest, deployment.contextWindow)
+      const window = contextWindow.windowOf(deployment)
+      if (window === undefined) return undefined
+      largest = Math.max(largest, window)
     }
   }
   return largest

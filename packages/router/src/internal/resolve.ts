@@ -1,4 +1,5 @@
 import type { Slot } from "@switchyard/core/Slot"
+import { longestPrompt } from "./contextWindow.js"
 
 /** The deployments behind one name: tiers by `order`, lowest first, those without one last. */
 export interface Group {
@@ -13,7 +14,8 @@ export interface Group {
     readonly defaultTag: boolean
     readonly capabilities: boolean
     readonly operations: boolean
-    readonly contextWindow: boolean
+    /** Estimated input tokens up to which every member may be asked; infinite when nobody knows a window. */
+    readonly longestPrompt: number
     /** Some drain (weight 0), but not all. */
     readonly drained: boolean
   }
@@ -57,7 +59,10 @@ const toGroup = (name: string, slots: ReadonlyArray<Slot>, isById = false): Grou
       defaultTag: slots.some(({ deployment }) => deployment.tags.includes("default")),
       capabilities: slots.some(({ deployment }) => deployment.capabilities !== undefined),
       operations: slots.some(({ deployment }) => deployment.operations !== undefined),
-      contextWindow: slots.some(({ deployment }) => deployment.contextWindow !== undefined),
+      longestPrompt: slots.reduce(
+        (least, { deployment }) => Math.min(least, longestPrompt(deployment)),
+        Number.POSITIVE_INFINITY
+      ),
       drained:
         slots.some(({ deployment }) => deployment.weight === 0) &&
         slots.some(({ deployment }) => deployment.weight !== 0)
