@@ -107,6 +107,19 @@ describe("Gateway", () => {
     })
   )
 
+  it.live("with metrics off there are none: no figure is served, by whatever name", () =>
+    Effect.gen(function* () {
+      const silent = config({
+        metrics: false,
+        deployments: [{ id: "a", group: "m", model: "x", baseUrl: "http://127.0.0.1:1/v1" }]
+      })
+      const gateway = yield* Gateway.make({ config: silent }, { port: 0 })
+      const response = yield* Effect.promise(() => fetch(`${gateway.url}/metrics`))
+      expect(response.status).toBe(404)
+      expect(yield* Effect.promise(() => response.text())).not.toMatch(/^switchyard_/m)
+    }).pipe(Effect.scoped)
+  )
+
   it.scopedLive("without a key only this machine's own programs are served", () =>
     Effect.gen(function* () {
       const provider = yield* FakeProvider.make()

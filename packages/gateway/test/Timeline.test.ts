@@ -20,7 +20,7 @@ describe("Timeline", () => {
   it.scoped("counts what happened between two samples, and no more", () =>
     Effect.gen(function* () {
       const stub = StubLlm.make(({ request }) =>
-        request.model === "b" ? { fail: { reason: "InvalidRequest", description: "no" } } : {}
+        request.model === "b" ? { fail: { reason: "Unavailable", description: "no" } } : {}
       )
       const tower = yield* towerOf(["a", "b"], stub)
       const timeline = yield* Timeline.make(() => tower)
