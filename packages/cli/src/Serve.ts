@@ -130,7 +130,7 @@ export const run = (flags: Flags) =>
     yield* tellWarnings(warnings, log)
     return yield* Log.withLogger(log)(
       Effect.gen(function* () {
-        const gateway = yield* make(source, { ...overrides, telemetry }, log).pipe(
+        const gateway = yield* make(source, { ...overrides, telemetry, environment: process.env }, log).pipe(
           Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` }))
         )
         if (file !== undefined && loaded !== undefined) {

@@ -12,6 +12,16 @@ export type DeploymentId = string & Brand.Brand<"DeploymentId">
 /** Brands a string as a deployment id. */
 export const DeploymentId = (id: string): DeploymentId => id as DeploymentId
 
+/** How a provider's certificate is checked. */
+export const Tls = Schema.Struct({
+  /** Whether it is checked at all. False lets anybody on the way read what is sent, keys too. Default true. */
+  verify: Schema.optional(Schema.Boolean),
+  /** A file of CA certificates (PEM) that are trusted in place of Node's own list. */
+  ca: Schema.optional(Field.text)
+})
+/** How a provider's certificate is checked. */
+export type Tls = typeof Tls.Type
+
 /** What a deployment is made from. Every key but `id`, `group` and `model` may be left out. */
 export const DeploymentConfig = Schema.Struct({
   /** Stable and unique; state and metrics are kept under it. */
@@ -33,6 +43,8 @@ export const DeploymentConfig = Schema.Struct({
       jsonSchema: { type: "string" }
     })
   ),
+  /** How the provider's certificate is checked. Unset: as the transport does. */
+  tls: Schema.optional(Tls),
   /** Extra request headers. */
   headers: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
   /** Share of traffic for weighted strategies: any finite number of at least 0. Unset: by rpm, else tpm, else even. */
@@ -123,6 +135,7 @@ export interface Deployment {
   readonly protocol: string
   readonly baseUrl: string | undefined
   readonly apiKey: Redacted.Redacted<string> | undefined
+  readonly tls: Tls | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly weight: number | undefined
   readonly rpm: number | undefined
@@ -165,6 +178,14 @@ export interface Deployment {
 const ms = (value: Duration.DurationInput | undefined): number | undefined =>
   value === undefined ? undefined : Duration.toMillis(value)
 
+/** Without the white space that files of secrets end with. */
+const keyOf = (key: DeploymentConfig["apiKey"]): Redacted.Redacted<string> | undefined => {
+  if (key === undefined) return undefined
+  const text = typeof key === "string" ? key : Redacted.value(key)
+  const trimmed = text.trim()
+  return typeof key === "string" || trimmed !== text ? Redacted.make(trimmed) : key
+}
+
 const fromConfig = (config: DeploymentConfig): Deployment => ({
   id: DeploymentId(config.id),
   group: config.group,
@@ -172,7 +193,8 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   provider: config.provider ?? "openai",
   protocol: config.protocol ?? "openai",
   baseUrl: config.baseUrl,
-  apiKey: typeof config.apiKey === "string" ? Redacted.make(config.apiKey) : config.apiKey,
+  apiKey: keyOf(config.apiKey),
+  tls: config.tls,
   headers: config.headers ?? {},
   weight: config.weight,
   rpm: config.rpm,

@@ -58,7 +58,7 @@ const nameOf = (key: unknown): unknown => (key as { readonly name?: unknown } | 
 /** Lays the environment's keys over settings: a key replaces the one of its name, else it comes after the file's. */
 export const overlay = (settings: Readonly<Record<string, unknown>>, variables: Variables): WithKeys => {
   const { issues, keys } = parseKeys(variables[keysVariable])
-  const masterKey = variables[masterKeyVariable]
+  const masterKey = variables[masterKeyVariable]?.trim()
   const before: ReadonlyArray<unknown> = Array.isArray(settings["keys"]) ? settings["keys"] : []
   const kept = before.map((entry) => keys.find(({ name }) => name === nameOf(entry)) ?? entry)
   const added = keys.filter(({ name }) => !before.some((entry) => nameOf(entry) === name))

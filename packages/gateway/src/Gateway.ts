@@ -51,6 +51,8 @@ export interface Overrides {
   readonly port?: number
   /** Where traces and metrics are exported to. Default: nowhere. */
   readonly telemetry?: Telemetry.Settings | undefined
+  /** Where proxies and certificates are read that the configuration does not name. Default: nowhere. */
+  readonly environment?: Transport.Variables
 }
 
 /** Requests in progress at once, unless somebody says otherwise. */
@@ -114,7 +116,7 @@ export const make = (
   log: RequestLog.RequestLog = RequestLog.silent
 ): Effect.Effect<Gateway, ConfigError | Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { telemetry, ...listening } = overrides
+    const { environment = {}, telemetry, ...listening } = overrides
     const settings: Settings = { ...source.config.server, ...listening }
     const host = settings.host ?? "127.0.0.1"
     yield* checkExposure(source.config, host)
@@ -129,8 +131,11 @@ export const make = (
       return options === undefined ? Effect.succeed([]) : Metrics.collect(tower().state, options)
     })
     const exporting = yield* Telemetry.start(telemetry, gauges)
+    const connecting = Transport.fromEnvironment(environment)
+    for (const message of connecting.warnings) log.note("warn", "transport", { message })
     const transport = yield* Transport.makeUndici({
       connections: settings.maxConcurrent ?? defaultConcurrent,
+      ...connecting.options,
       ...source.config.transport
     })
     const base = Providers.make(Providers.protocols(transport))

@@ -3,9 +3,10 @@
  * requests. A LiteLLM file is translated to these.
  */
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
-import { DeploymentConfig } from "@switchyard/core/Deployment"
+import { DeploymentConfig, Tls } from "@switchyard/core/Deployment"
 import * as Field from "@switchyard/core/Field"
 import * as Providers from "@switchyard/providers/Providers"
+import * as Transport from "@switchyard/providers/Transport"
 import * as Router from "@switchyard/router/Router"
 import * as Strategies from "@switchyard/router/RoutingStrategy/Names"
 import { SpendLimit } from "@switchyard/router/SpendWindows"
@@ -73,7 +74,11 @@ export const Connections = Schema.Struct({
    */
   connections: Schema.optional(Field.positiveCount),
   /** How long an idle connection is kept when the provider does not say. Default 4 seconds. */
-  keepAlive: Schema.optional(Field.duration)
+  keepAlive: Schema.optional(Field.duration),
+  /** Proxies on the way to providers, in place of the environment's (`HTTP_PROXY` and its like). */
+  proxy: Schema.optional(Transport.Proxies),
+  /** How certificates are checked, where a deployment does not say. Default: as `SSL_CERT_FILE` says, else against Node's list. */
+  tls: Schema.optional(Tls)
 })
 /** Connections to providers. */
 export type Connections = typeof Connections.Type

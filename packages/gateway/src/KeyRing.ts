@@ -61,10 +61,10 @@ export const make = (config: Pick<GatewayConfig, "keys" | "masterKey">): KeyRing
   for (const key of keys) {
     if (key.hash !== undefined) add(key.hash.replace(/^sha256:/, "").toLowerCase(), callerOf(key))
     else if (key.key !== undefined) {
-      add(sha256(typeof key.key === "string" ? key.key : Redacted.value(key.key)), callerOf(key))
+      add(sha256((typeof key.key === "string" ? key.key : Redacted.value(key.key)).trim()), callerOf(key))
     }
   }
-  if (masterKey !== undefined) add(sha256(Redacted.value(masterKey)), master)
+  if (masterKey !== undefined) add(sha256(Redacted.value(masterKey).trim()), master)
   const isOpen = known.size === 0
   return {
     isOpen,

@@ -160,7 +160,10 @@ export const translate = (
   const globals = new Globals(draft, section("router_settings"), section("litellm_settings"))
   const general = section("general_settings")
   const renamed = renamedModels(draft, globals.settings.get("model_alias_map"))
+  const verify = globals.settings.get("ssl_verify")
   const list = readList(draft, tree, general, {
+    certificates:
+      verify === undefined ? undefined : { value: { ssl_verify: verify.value }, path: globals.settings.path },
     env: environment(draft, tree, env),
     credentials: credentials(draft, tree),
     defaults: defaultParams(draft, globals.router),

@@ -171,6 +171,9 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_params on_malformed_event": sample(oneModel({ on_malformed_event: "skip" }), {
     [`${first}.onMalformedEvent`]: "skip"
   }),
+  "litellm_params ssl_verify": sample(oneModel({ ssl_verify: "/etc/ca.pem" }), {
+    "deployments[0].tls": { ca: "/etc/ca.pem" }
+  }),
   "litellm_params extra_body": sample(oneModel({ extra_body: { guided_json: {} }, top_p: 0.5 }), {
     [`${first}.defaults`]: { guided_json: {}, top_p: 0.5 }
   }),
@@ -348,6 +351,10 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_settings service_callback": sample(litellm({ service_callback: ["prometheus_system"] }), {
     metrics: undefined
   }),
+  "litellm_settings ssl_verify": sample(
+    { ...oneModel({}), litellm_settings: { ssl_verify: "/etc/ca.pem" } },
+    { "deployments[0].tls": { ca: "/etc/ca.pem" } }
+  ),
   "litellm_settings model_alias_map": sample(
     { ...oneModel({ model: "smart" }), litellm_settings: { model_alias_map: { smart: "groq/llama", small: "gpt" } } },
     { [`${first}.model`]: "llama", [`${first}.provider`]: "groq", aliases: { small: "gpt" } }

@@ -225,10 +225,34 @@ const transportFields: Readonly<Record<TransportError["kind"], Pick<LlmErrorFiel
   protocol: { reason: "MalformedResponse", description: "the provider's answer is no valid HTTP" }
 }
 
+/** What is wrong with a certificate, by the code of OpenSSL or Node; of the others the code says most. */
+const tlsReasons: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed",
+  SELF_SIGNED_CERT_IN_CHAIN: "a certificate of its chain is self-signed and not trusted here",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the issuer of its certificate is not known here",
+  UNABLE_TO_GET_ISSUER_CERT: "the issuer of its certificate is not known here",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the issuer of its certificate is not known here",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  CERT_NOT_YET_VALID: "its certificate is not valid yet",
+  CERT_REVOKED: "its certificate was revoked",
+  CERT_UNTRUSTED: "its certificate is not trusted here",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host",
+  HOSTNAME_MISMATCH: "its certificate is for another host",
+  CA_FILE: "the file of CA certificates cannot be read"
+}
+
+const tlsDescription = ({ code }: TransportError): string => {
+  const { description } = transportFields.tls
+  if (code === undefined) return description
+  const reason = Object.hasOwn(tlsReasons, code) ? tlsReasons[code] : undefined
+  return reason === undefined ? `${description} (${code})` : `${description}: ${reason} (${code})`
+}
+
 /** The error that a failure of the network means. Pure. */
 export const fromTransport = (error: TransportError, upstream: Upstream): LlmError =>
   new LlmError({
     ...transportFields[error.kind],
+    ...(error.kind === "tls" ? { description: tlsDescription(error) } : {}),
     ...upstreamFields(upstream),
     ...(error.kind === "connectTimeout" ? { phase: "connect" as const, bound: "deployment" as const } : {}),
     ...(error.code === undefined ? {} : { code: error.code })

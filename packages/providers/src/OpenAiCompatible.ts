@@ -118,7 +118,8 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
           path: target.paths[request.operation],
           headers: outgoing.headers,
           body,
-          connectTimeout: attempt.connectTimeout ?? connectTimeout
+          connectTimeout: attempt.connectTimeout ?? connectTimeout,
+          tls: attempt.target.tls
         },
         handlers
       )

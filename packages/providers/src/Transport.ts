@@ -8,9 +8,11 @@ import * as Field from "@switchyard/core/Field"
 import { Context, Effect, Layer, type Scope } from "effect"
 import type { Dispatcher } from "undici"
 import { HttpClientTransport } from "./internal/httpClientTransport.js"
+import { fromEnvironment as proxiesFrom, type Variables } from "./internal/proxies.js"
 import type { TransportHandle, TransportHandlers, TransportRequest } from "./internal/transport.js"
 import { dispatchOn, UndiciOptions, UndiciTransport } from "./internal/undiciTransport.js"
 
+export { type EnvironmentProxies, Proxies, type Variables } from "./internal/proxies.js"
 export {
   TransportError,
   TransportErrorKind,
@@ -19,6 +21,26 @@ export {
   type TransportRequest
 } from "./internal/transport.js"
 export { UndiciOptions } from "./internal/undiciTransport.js"
+
+/** Options of the undici transport that the environment names, and what it says that makes no sense. */
+export interface FromEnvironment {
+  readonly options: UndiciOptions
+  readonly warnings: ReadonlyArray<string>
+}
+
+/**
+ * What other programs take from the environment: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` (in small letters
+ * too), and `SSL_CERT_FILE`, whose certificates are trusted in place of Node's own list. `NODE_EXTRA_CA_CERTS` adds to that
+ * list without being asked for here.
+ */
+export const fromEnvironment = (variables: Variables): FromEnvironment => {
+  const { proxies, warnings } = proxiesFrom(variables)
+  const ca = variables.SSL_CERT_FILE?.trim() ?? ""
+  return {
+    options: { ...(proxies === undefined ? {} : { proxy: proxies }), ...(ca === "" ? {} : { tls: { ca } }) },
+    warnings
+  }
+}
 
 /** Sends HTTP requests. */
 export class Transport extends Context.Tag("@switchyard/providers/Transport")<

@@ -12,6 +12,7 @@ import type { Finding, Problem } from "../Problem.js"
 import { cycles, cyclesAmong, unknownNames } from "./chainFindings.js"
 import { closest } from "./closest.js"
 import { type Filled, fill, type Unset } from "./filledTree.js"
+import { trimKeys } from "./keyFindings.js"
 import { type Merged, merge, trace } from "./mergedSettings.js"
 import { homeOf, misfit, misfitting } from "./misfits.js"
 import { fromIssue, place, sentence, unknownKey } from "./placing.js"
@@ -140,7 +141,8 @@ const readSettings = (
   variables: Variables
 ): ReadSettings => {
   const merged = merge(translation, own)
-  const { issues, settings } = EnvironmentKeys.overlay(merged.settings, variables)
+  const { issues, settings: laid } = EnvironmentKeys.overlay(merged.settings, variables)
+  const { findings: ofKeys, settings } = trimKeys(laid)
   const decoded = GatewayConfig.decode(settings)
   const all = Either.isRight(decoded) ? [] : [...decoded.left.issues, ...unknownNames(settings)]
   const found = [...new Map(all.map((issue) => [`${issue.path}\n${issue.expected}`, issue])).values()]
@@ -155,7 +157,7 @@ const readSettings = (
     own: found.filter(({ path }) => trace(complete, path).own).map((issue) => fromIssue(issue, complete, root)),
     findings: [
       ...found.map((issue) => fromIssue(issue, complete, root)),
-      ...warnings.map(({ message, path, severity }): Finding => {
+      ...[...ofKeys, ...warnings].map(({ message, path, severity }): Finding => {
         const { path: place } = fromIssue({ path, value: "", expected: message }, complete, root)
         return { severity, path: place, message }
       })

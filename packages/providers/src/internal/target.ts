@@ -63,6 +63,25 @@ const noteSecret = (secrets: Array<string>, name: string, value: string): void =
   if (token !== undefined) secrets.push(token)
 }
 
+const decoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** Names in a query that hold a key, beside those that sound like one. */
+const secretParameter = /^(?:code|sig|signature|auth)$|authorization|credential|key|password|secret|token/i
+
+/** A base URL may hold a password, or a key in its query. */
+const noteUrlSecrets = (secrets: Array<string>, url: URL): void => {
+  if (url.password !== "") secrets.push(url.password, decoded(url.password))
+  for (const [name, value] of url.searchParams) {
+    if (secretParameter.test(name) && value !== "") secrets.push(value, encodeURIComponent(value))
+  }
+}
+
 /** Works out a deployment's target. */
 export const targetOf = (
   deployment: Deployment,
@@ -84,12 +103,20 @@ export const targetOf = (
     headers.authorization = `Bearer ${key}`
     secrets.push(key)
   }
-  for (const [given, value] of Object.entries(deployment.headers)) {
+  for (const [given, text] of Object.entries(deployment.headers)) {
     const name = given.toLowerCase()
     if (reserved.has(name)) continue
+    const value = text.trim()
     if (!isSendable(name, value)) return { problem: `the header ${JSON.stringify(name)} cannot be sent` }
     headers[name] = value
     noteSecret(secrets, name, value)
+  }
+  noteUrlSecrets(secrets, url)
+  if (headers.authorization === undefined && (url.username !== "" || url.password !== "")) {
+    const pair = `${decoded(url.username)}:${decoded(url.password)}`
+    const basic = Buffer.from(pair).toString("base64")
+    headers.authorization = `Basic ${basic}`
+    secrets.push(basic)
   }
   const base = url.pathname.replace(/\/+$/, "")
   return {

@@ -1,6 +1,7 @@
 /**
  * The contract between base services and whatever sends their requests; public through `Transport`.
  */
+import type { Tls } from "@switchyard/core/Deployment"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { Schema } from "effect"
 
@@ -54,6 +55,8 @@ export interface TransportRequest {
   readonly body: string | Uint8Array
   /** Milliseconds that a new connection may take, TLS included. */
   readonly connectTimeout: number
+  /** How the server's certificate is checked, where that differs from the transport's own way. */
+  readonly tls?: Tls | undefined
 }
 
 /**

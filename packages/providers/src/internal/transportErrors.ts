@@ -55,6 +55,9 @@ const knownOf = (error: unknown): Known | undefined => {
   return undefined
 }
 
+/** What undici says of a proxy that refuses, in errors whose codes mean something else. */
+const ofProxy = /^Prox(?:y response|y Authentication)/
+
 const kindOf = (known: Known | undefined, connected: boolean): TransportErrorKind => {
   if (known === undefined) return connected ? "reset" : "connect"
   if (known.code === "ETIMEDOUT") return connected && known.syscall !== "connect" ? "reset" : "connectTimeout"
@@ -64,6 +67,9 @@ const kindOf = (known: Known | undefined, connected: boolean): TransportErrorKin
 
 /** What an error of the network means; `connected` says whether a connection stood when it came. */
 export const transportErrorOf = (error: unknown, connected: boolean): TransportError => {
+  if (error instanceof Error && ofProxy.test(error.message)) {
+    return new TransportError({ kind: "connect", code: "PROXY_REFUSED" })
+  }
   const known = knownOf(error)
   return new TransportError({ kind: kindOf(known, connected), ...(known === undefined ? {} : { code: known.code }) })
 }

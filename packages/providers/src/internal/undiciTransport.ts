@@ -1,15 +1,18 @@
 /**
  * The transport over undici's dispatcher: one object per request, no streams, no promises.
  */
+import { readFileSync } from "node:fs"
 import type { IncomingHttpHeaders } from "node:http"
 import type { Socket } from "node:net"
+import { Tls } from "@switchyard/core/Deployment"
 import * as Field from "@switchyard/core/Field"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { toMs } from "@switchyard/core/Time"
 import { type Clock, Schema } from "effect"
-import { Agent, buildConnector, type Dispatcher, errors } from "undici"
+import { Agent, buildConnector, type Dispatcher, errors, ProxyAgent } from "undici"
 import { ConnectionQueue } from "./connectionQueue.js"
-import type { TransportHandle, TransportHandlers, TransportRequest } from "./transport.js"
+import { Proxies, proxyFor } from "./proxies.js"
+import { TransportError, type TransportHandle, type TransportHandlers, type TransportRequest } from "./transport.js"
 import { closedError, transportErrorOf } from "./transportErrors.js"
 
 /** Options of the undici transport. */
@@ -20,7 +23,11 @@ export const UndiciOptions = Schema.Struct({
    * How long an idle connection is kept when the server does not say. Default 4 seconds: many servers close at 5 without
    * saying so, and a request that meets a closing connection fails.
    */
-  keepAlive: Schema.optional(Field.duration)
+  keepAlive: Schema.optional(Field.duration),
+  /** Proxies on the way to the providers. Default: none. */
+  proxy: Schema.optional(Proxies),
+  /** How certificates are checked, where a deployment does not say. Default: against Node's own list. */
+  tls: Schema.optional(Tls)
 })
 /** Options of the undici transport. */
 export type UndiciOptions = typeof UndiciOptions.Type
@@ -36,16 +43,29 @@ const flatten = (headers: IncomingHttpHeaders): Headers => {
   return headers as Headers
 }
 
+/** Sends the same request over a new connection, if that may be done after this error. */
+type Again = (error: Error, exchange: Dispatcher.DispatchHandler) => boolean
+
 class UndiciExchange implements Dispatcher.DispatchHandler, TransportHandle {
   private controller: Dispatcher.DispatchController | undefined
   private over = false
+  /** The first byte of an answer has come. */
+  private hasAnswer = false
 
-  constructor(private readonly handlers: TransportHandlers) {}
+  constructor(
+    private readonly handlers: TransportHandlers,
+    private again?: Again
+  ) {}
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // Aborted while it waited for a connection: to throw is how undici drops a request and keeps the connection.
     if (this.over) throw brokenOff
     this.controller = controller
+  }
+
+  /** undici tells this at the first byte, though its types do not. */
+  onResponseStarted(): void {
+    this.hasAnswer = true
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
@@ -66,6 +86,11 @@ class UndiciExchange implements Dispatcher.DispatchHandler, TransportHandle {
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     if (this.over) return
+    if (this.again !== undefined && this.controller !== undefined && !this.hasAnswer) {
+      const { again } = this
+      this.again = undefined
+      if (again(error, this)) return
+    }
     this.over = true
     this.handlers.onError(transportErrorOf(error, this.controller !== undefined))
   }
@@ -85,25 +110,25 @@ class UndiciExchange implements Dispatcher.DispatchHandler, TransportHandle {
   }
 }
 
+const optionsOf = (request: TransportRequest): Dispatcher.DispatchOptions => ({
+  origin: request.origin,
+  path: request.path,
+  method: request.method,
+  headers: request.headers as Record<string, string>,
+  body: request.body,
+  headersTimeout: 0,
+  bodyTimeout: 0
+})
+
 /** Sends a request through a dispatcher. Its timeouts are off: the layers above have their own. */
 export const dispatchOn = (
   dispatcher: Dispatcher,
   request: TransportRequest,
-  handlers: TransportHandlers
+  handlers: TransportHandlers,
+  again?: Again
 ): TransportHandle => {
-  const exchange = new UndiciExchange(handlers)
-  dispatcher.dispatch(
-    {
-      origin: request.origin,
-      path: request.path,
-      method: request.method,
-      headers: request.headers as Record<string, string>,
-      body: request.body,
-      headersTimeout: 0,
-      bodyTimeout: 0
-    },
-    exchange
-  )
+  const exchange = new UndiciExchange(handlers, again)
+  dispatcher.dispatch(optionsOf(request), exchange)
   return exchange
 }
 
@@ -111,14 +136,47 @@ const defaultConnections = 256
 
 const nothing: TransportHandle = { pause: () => {}, resume: () => {}, abort: () => {} }
 
-/** Connect timeouts in use at once; an agent, and so a pool, stands behind each. */
-const maxAgents = 8
+/** Ways to connect in use at once (timeout, certificates, proxy); an agent, and so a pool, stands behind each. */
+const maxAgents = 32
 
-/** undici's agents, one for each connect timeout, and every socket that they opened. */
+/** One way to connect. */
+interface Way {
+  /** ms */
+  readonly timeout: number
+  readonly tls: Tls | undefined
+  readonly proxy: string | undefined
+  /** Every request gets a connection of its own. */
+  readonly isFresh: boolean
+}
+
+const keyOf = ({ isFresh, proxy, timeout, tls }: Way): number | string =>
+  tls === undefined && proxy === undefined && !isFresh
+    ? timeout
+    : JSON.stringify([timeout, tls?.verify, tls?.ca, proxy, isFresh])
+
+/** What Node's TLS is told. */
+const secureOptions = (tls: Tls | undefined): { readonly rejectUnauthorized?: boolean; readonly ca?: Buffer } => ({
+  ...(tls?.verify === false ? { rejectUnauthorized: false } : {}),
+  ...(tls?.ca === undefined ? {} : { ca: readFileSync(tls.ca) })
+})
+
+/** A proxy's own credentials, from its URL. */
+const tokenOf = (proxy: string): { readonly token?: string } => {
+  const { password, username } = new URL(proxy)
+  if (username === "" && password === "") return {}
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return { token: `Basic ${Buffer.from(pair).toString("base64")}` }
+}
+
+/** undici's agents, one for each way to connect, and every socket that they opened. */
 export class UndiciTransport {
-  private readonly agents = new Map<number, Agent>()
+  private readonly agents = new Map<number | string, Dispatcher>()
   private readonly sockets = new Set<Socket>()
   private readonly queues = new Map<string, ConnectionQueue>()
+  /** Errors of sockets that had answered a request before. */
+  private readonly stale = new WeakSet<Error>()
+  /** The proxy of each origin. */
+  private readonly proxies = new Map<string, string | undefined>()
   private closed = false
 
   constructor(
@@ -151,7 +209,20 @@ export class UndiciTransport {
       handlers.onError(closedError())
       return nothing
     }
-    return dispatchOn(this.agentFor(request.connectTimeout), request, handlers)
+    const way: Way = {
+      timeout: Math.max(1, Math.ceil(request.connectTimeout)),
+      tls: request.tls ?? this.options.tls,
+      proxy: this.options.proxy === undefined ? undefined : this.proxyOf(this.options.proxy, request.origin),
+      isFresh: false
+    }
+    try {
+      const agent = this.agentFor(way)
+      return dispatchOn(agent, request, handlers, (error, exchange) => this.again(way, request, error, exchange))
+    } catch {
+      // undici refuses nothing that got this far: it is the file of certificates that cannot be used.
+      handlers.onError(new TransportError({ kind: "tls", code: "CA_FILE" }))
+      return nothing
+    }
   }
 
   /** Destroys every socket, also those that are still connecting; done when all are gone. */
@@ -172,41 +243,86 @@ export class UndiciTransport {
     )
   }
 
-  private agentFor(connectTimeout: number): Agent {
-    const timeout = Math.max(1, Math.ceil(connectTimeout))
-    const known = this.agents.get(timeout)
+  /**
+   * A server may close a connection in the moment in which a request is sent on it. Where not a byte of an answer has come
+   * and the connection had served before, nothing but its age has failed, and the request goes out once more on a new one.
+   */
+  private again(way: Way, request: TransportRequest, error: Error, exchange: Dispatcher.DispatchHandler): boolean {
+    if (this.closed || way.proxy !== undefined || !this.isStale(error)) return false
+    this.agentFor({ ...way, isFresh: true }).dispatch(optionsOf(request), exchange)
+    return true
+  }
+
+  private isStale(error: Error): boolean {
+    if (transportErrorOf(error, true).kind !== "reset") return false
+    return this.stale.has(error) || (error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0)
+  }
+
+  private proxyOf(proxies: Proxies, origin: string): string | undefined {
+    const known = this.proxies.get(origin)
+    if (known !== undefined || this.proxies.has(origin)) return known
+    const found = proxyFor(proxies, origin)
+    this.proxies.set(origin, found)
+    return found
+  }
+
+  private agentFor(way: Way): Dispatcher {
+    const key = keyOf(way)
+    const known = this.agents.get(key)
     if (known !== undefined) return known
+    const made = this.makeAgent(way)
     for (const [oldest, agent] of this.agents) {
       if (this.agents.size < maxAgents) break
       this.agents.delete(oldest)
       void agent.close()
     }
-    const { connections, keepAlive } = this.options
-    const made = new Agent({
-      connections: connections ?? defaultConnections,
-      pipelining: 1,
-      keepAliveTimeout: keepAlive === undefined ? 4000 : toMs(keepAlive),
-      connect: this.connector(timeout)
-    })
-    this.agents.set(timeout, made)
+    this.agents.set(key, made)
     return made
   }
 
+  private makeAgent({ isFresh, proxy, timeout, tls }: Way): Dispatcher {
+    const { connections, keepAlive } = this.options
+    const secure = secureOptions(tls)
+    const pool = {
+      connections: connections ?? defaultConnections,
+      pipelining: isFresh ? 0 : 1,
+      keepAliveTimeout: keepAlive === undefined ? 4000 : toMs(keepAlive)
+    }
+    if (proxy === undefined) return new Agent({ ...pool, connect: this.connector(timeout, secure) })
+    return new ProxyAgent({
+      ...pool,
+      ...tokenOf(proxy),
+      uri: proxy,
+      proxyTunnel: false,
+      requestTls: { timeout, ...secure },
+      // The proxy's own certificate is checked as usual: a deployment's rules are for the provider.
+      proxyTls: { timeout, ...secureOptions(this.options.tls) }
+    })
+  }
+
   /**
-   * undici's connector with two things more. Its sockets are remembered: an agent forgets those that are still
-   * connecting, and pools that it has replaced. And its timeout is exact: undici's own is off by up to a second.
+   * undici's connector with three things more. Its sockets are remembered: an agent forgets those that are still
+   * connecting, and pools that it has replaced. Its timeout is exact: undici's own is off by up to a second. And errors of
+   * sockets that had answered before are known as such.
    */
-  private connector(timeout: number): buildConnector.connector {
-    const connect = buildConnector({ timeout }) as (...args: Parameters<buildConnector.connector>) => Socket | undefined
+  private connector(timeout: number, secure: buildConnector.BuildOptions): buildConnector.connector {
+    const connect = buildConnector({ timeout, ...secure }) as (
+      ...args: Parameters<buildConnector.connector>
+    ) => Socket | undefined
     return (options, callback) => {
+      let bytesBefore = 0
       const socket = connect(options, (...result) => {
         socket?.setTimeout(0, giveUp)
+        bytesBefore = socket?.bytesRead ?? 0
         callback(...result)
       })
       const giveUp = () => void socket?.destroy(new errors.ConnectTimeoutError("connect timeout"))
       if (socket === undefined) return
       socket.setTimeout(timeout, giveUp)
       this.sockets.add(socket)
+      socket.on("error", (error) => {
+        if (socket.bytesRead > bytesBefore) this.stale.add(error)
+      })
       socket.once("close", () => this.sockets.delete(socket))
     }
   }

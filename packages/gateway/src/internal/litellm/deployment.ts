@@ -8,6 +8,7 @@ import {
   isAboveZero,
   isExpresslyOff,
   isOn,
+  isText,
   isTree,
   isUnset,
   perMillion,
@@ -137,6 +138,17 @@ const dropping = (made: DeploymentDraft, params: Params): void => {
   made.put("additionalDropParams", params.get("additional_drop_params"), toList)
 }
 
+/** `false`, or the file of the certificates to trust. */
+const certificates = (draft: Draft, made: DeploymentDraft, { params }: Entry): void => {
+  const given = params.get("ssl_verify")
+  if (given === undefined || isOn(given.value)) return
+  if (isExpresslyOff(given.value)) {
+    draft.warn(given.path, "The provider's certificate is not verified: better give the path of its CA's certificate.")
+    made.put("tls", { ...given, value: { verify: false } })
+  } else if (isText(given.value)) made.put("tls", { ...given, value: { ca: given.value } })
+  else draft.error(given, "true, false, or the path of a file of CA certificates")
+}
+
 /** Fills in everything but what says where the deployment is. `own` are the headers that its provider wants. */
 export const fill = (
   draft: Draft,
@@ -151,6 +163,7 @@ export const fill = (
   resilience(made, entry)
   prices(draft, made, entry)
   headers(made, params, organization, own)
+  certificates(draft, made, entry)
   made.put("tags", params.get("tags"))
   made.put("region", firstOf(params.get("region_name"), params.get("aws_region_name"), params.get("vertex_location")))
   made.put("contextWindow", entry.info.get("max_input_tokens"), toNumber)

@@ -13,6 +13,8 @@ export interface Surroundings {
   readonly credentials: ReadonlyMap<string, Given & { readonly value: Tree }>
   /** `default_litellm_params`. */
   readonly defaults: (Given & { readonly value: Tree }) | undefined
+  /** `litellm_settings.ssl_verify`, as `litellm_params` would say it. */
+  readonly certificates: (Given & { readonly value: Tree }) | undefined
   /** `model_alias_map`: other names of provider models. */
   readonly renamed: Tree
 }
@@ -101,6 +103,7 @@ export const readEntry = (draft: Draft, around: Surroundings, raw: unknown, path
     draft.warn(credential.path, "No entry of `credential_list` has this name.", meant)
   }
   if (around.defaults !== undefined) layers.push(around.defaults)
+  if (around.certificates !== undefined) layers.push(around.certificates)
   const params = new Params(layers)
   return {
     group,

@@ -83,6 +83,7 @@ export const modelKeys: ReadonlyArray<Key> = [
     "on_missing_finish",
     "Ours: `accept` takes a stream whose `[DONE]` comes without a finish reason for whole; `cut`, the default, for cut off."
   ),
+  params.honoured("ssl_verify", "`false`, or the path of the CA certificates to trust in place of Node's own list."),
   params.honoured("extra_body", "Its fields are sent as parameters of the model."),
   params.honoured("temperature", "As any parameter of the model: sent where the request does not set it."),
   params.honoured(

@@ -26,6 +26,8 @@ export const proxyKeys: ReadonlyArray<Key> = [
     "Parameters that a model's family is known to refuse are left out, for every model."
   ),
   settings.warned("modify_params", "Requests are never altered."),
+  settings.honoured("ssl_verify", "`litellm_params.ssl_verify` of every deployment that does not set it."),
+  settings.warned("ssl_certificate", "No certificate of the gateway's own is shown to providers."),
   settings.honoured("cache", "Keeps whole answers; each caller has its own, unless `cache.shared` is set."),
   settings.honoured("cache_params", "See below."),
   settings.honoured("callbacks", "`prometheus` is always on; others are warned about."),
