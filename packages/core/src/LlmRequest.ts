@@ -2,6 +2,8 @@
  * A request: the provider's payload kept whole, and beside it what routing needs to know.
  */
 import { Either } from "effect"
+import type { Members } from "./ExactJson.js"
+import { type PromptSize, sizeOf } from "./internal/promptSize.js"
 import { inBody } from "./internal/reasoningFields.js"
 import { arrayOf, isJsonObject, type JsonObject } from "./Json.js"
 import { LlmError, type Reason } from "./LlmError.js"
@@ -108,6 +110,8 @@ export interface LlmRequest {
   readonly stream: boolean
   /** The provider payload, whole, unknown fields included. `model` and `stream` in it are replaced on the way out. */
   readonly body: JsonObject
+  /** Members of the body whose numbers go out as they were written; undefined when parsing has changed none. */
+  readonly exact?: Members
   readonly tags: ReadonlyArray<string>
   readonly demands: Demands
   /** Requests of one session may be kept on one deployment. */
@@ -128,6 +132,8 @@ export interface RequestOptions {
   readonly caller?: string
   readonly overrides?: RequestOverrides
   readonly trace?: TraceContext
+  /** Numbers of the payload that parsing has changed, as `ExactJson.membersOf` finds them. */
+  readonly exact?: Members
 }
 
 /** The payload of a chat request: what routing reads, and anything else that the provider knows. */
@@ -156,6 +162,7 @@ const make = (
   model: body.model,
   stream: body.stream === true && operation !== "embeddings",
   body,
+  ...(options.exact === undefined ? {} : { exact: options.exact }),
   tags: options.tags ?? [],
   demands: options.demands ?? {},
   sessionKey: options.sessionKey,
@@ -288,35 +295,24 @@ export const responseFormat = (request: LlmRequest): string | undefined => {
 /** Whether the request asks the model to reason before it answers, in any provider's spelling. */
 export const asksForReasoning = (request: LlmRequest): boolean => inBody(request.body) === true
 
-/** What an inline image counts as: some 1,000 tokens, whatever the length of its encoding. */
-const mediaCharacters = 4_000
+const sizes = new WeakMap<JsonObject, PromptSize>()
 
-/** Characters of every string inside a value; walks iteratively, so that deep input cannot overflow the stack. */
-const characters = (value: unknown): number => {
-  let sum = 0
-  const stack: Array<unknown> = [value]
-  while (stack.length > 0) {
-    const top = stack.pop()
-    if (typeof top === "string") sum += top.startsWith("data:") ? Math.min(top.length, mediaCharacters) : top.length
-    else if (Array.isArray(top)) for (const item of top) stack.push(item)
-    else if (isJsonObject(top)) for (const key in top) stack.push(top[key])
-  }
-  return sum
+const sizeOfPrompt = ({ body, operation }: LlmRequest): PromptSize => {
+  const known = sizes.get(body)
+  if (known !== undefined) return known
+  const size = sizeOf(operation, body)
+  sizes.set(body, size)
+  return size
 }
-
-const estimates = new WeakMap<JsonObject, number>()
 
 /**
- * Estimated input tokens: characters of the prompt (and the tools) divided by four, an inline image (`data:` URL) as at
- * most 1,000 tokens; computed once per payload.
+ * Estimated input tokens of the whole request, as limits and prices count them: characters of the prompt (and the tools)
+ * divided by four, a token's id as one, an image, a sound or a file as at most 1,000; computed once per payload.
  */
-export const estimateInputTokens = (request: LlmRequest): number => {
-  const known = estimates.get(request.body)
-  if (known !== undefined) return known
-  const { body } = request
-  const prompt =
-    request.operation === "chat" ? body.messages : request.operation === "completion" ? body.prompt : body.input
-  const tokens = Math.ceil((characters(prompt) + characters(body.tools)) / 4)
-  estimates.set(body, tokens)
-  return tokens
-}
+export const estimateInputTokens = (request: LlmRequest): number => sizeOfPrompt(request).total
+
+/**
+ * Estimated tokens of the longest single input, which is what a model's window bounds: a batch of texts to embed, or of
+ * prompts to complete, is read one by one. For a chat the same as `estimateInputTokens`.
+ */
+export const longestInputTokens = (request: LlmRequest): number => sizeOfPrompt(request).longest

@@ -153,6 +153,53 @@ describe("what routing reads of a payload", () => {
     assert.isAtMost(image("data:image/png;base64,AAAA"), 20)
   })
 
+  it("media count as media, whatever their part is called; text in a document is text", () => {
+    const data = "A".repeat(1_000_000)
+    const size = (part: object) =>
+      LlmRequest.estimateInputTokens(chat({ messages: [{ role: "user", content: [part] }] }))
+    for (const part of [
+      { type: "input_audio", input_audio: { data, format: "wav" } },
+      { type: "file", file: { file_data: data, filename: "a.pdf" } },
+      { type: "input_file", file_data: data },
+      { type: "image", source: { type: "base64", media_type: "image/png", data } },
+      { type: "video_url", video_url: { url: `data:video/mp4;base64,${data}` } },
+      { inline_data: { mime_type: "image/png", data } }
+    ]) {
+      assert.isAtMost(size(part), 1100, JSON.stringify(part).slice(0, 40))
+    }
+    for (const part of [
+      { type: "text", text: data },
+      { type: "text", text: `data: ${data}` },
+      { type: "document", source: { type: "text", data } }
+    ]) {
+      assert.isAtLeast(size(part), 250_000)
+    }
+  })
+
+  it("the longest single input is what a window bounds; a token's id counts one", () => {
+    const both = (request: LlmRequest.LlmRequest) => [
+      LlmRequest.estimateInputTokens(request),
+      LlmRequest.longestInputTokens(request)
+    ]
+    const embeddings = (input: unknown) => both(LlmRequest.embeddings({ model: "m", input }))
+    const completion = (prompt: unknown) => both(LlmRequest.completion({ model: "m", prompt }))
+    const text = "x".repeat(400)
+    for (const of of [embeddings, completion]) {
+      assert.deepStrictEqual(of([text, text, "x".repeat(800)]), [400, 200])
+      assert.deepStrictEqual(of(text), [100, 100])
+      assert.deepStrictEqual(of([1, 2, 3]), [3, 3])
+      assert.deepStrictEqual(of([[1, 2, 3], [4]]), [4, 3])
+      assert.deepStrictEqual(of([text, [1, 2]]), [102, 100])
+      assert.deepStrictEqual(of([]), [0, 0])
+    }
+    const [total, longest] = both(chat())
+    assert.strictEqual(total, longest)
+    assert.isAtMost(
+      LlmRequest.estimateInputTokens(chat({ tools: [{ function: { parameters: { enum: [1, 2, 3] } } }] })),
+      30
+    )
+  })
+
   it("walks input that is nested deeper than any stack", () => {
     let deep: unknown = "abcd"
     for (let i = 0; i < 100_000; i++) deep = [deep]

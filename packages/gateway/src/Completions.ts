@@ -158,11 +158,12 @@ class Exchange implements Ended {
     if (Either.isLeft(body)) return this.refuse(body.left)
     const { source, tower } = this.lease.generation
     const { headers } = this.request
-    const payload = this.target.model === undefined ? body.right : { ...body.right, model: this.target.model }
+    const { exact, json } = body.right
+    const payload = this.target.model === undefined ? json : { ...json, model: this.target.model }
     const { model, stream } = payload
     if (typeof model === "string") this.model = model
     this.stream = stream === true
-    const controlled = Controls.read(this.operation, payload, headers, this.caller, source.config.requests)
+    const controlled = Controls.read(this.operation, payload, headers, this.caller, source.config.requests, exact)
     if (Either.isLeft(controlled)) {
       const problem = controlled.left
       return "_tag" in problem ? this.fail(problem) : this.refuse(problem)

@@ -3,6 +3,7 @@
  * the caller may do, and taken out of the body, so that none of it reaches a provider.
  */
 import type { IncomingHttpHeaders } from "node:http"
+import type { Members } from "@switchyard/core/ExactJson"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
@@ -11,6 +12,7 @@ import { Either } from "effect"
 import type { Refusal } from "./ErrorBody.js"
 import type { Requests } from "./GatewayConfig.js"
 import { type Control, ControlReader, type Problem, type Target } from "./internal/controlReader.js"
+import { isOwnParameter } from "./internal/litellm/ownParameters.js"
 import type { Caller } from "./KeyRing.js"
 
 /** Controls as body fields, with the header that says the same; `master` ones need the master key. */
@@ -85,19 +87,39 @@ const splitMetadata = (metadata: unknown): { readonly rest: JsonObject | undefin
   }
 }
 
+/** Names that a caller of LiteLLM might say where a request goes by, or with whose credentials: none of ours, and not dropped. */
+const elsewhere =
+  /^(api_base|base_url|api_key|api_version|headers|extra_headers|default_headers|user_config|model_list|organization|litellm_params|litellm_credential_name|custom_llm_provider|client_id|client_secret|tenant_id|ssl_verify|region_name|configurable_clientside_auth_params)$|^(anthropic|arize|aws|azure|gcs|langfuse|langsmith|milvus|s3|valkey)_/
+
+/** Names that were looked up already; callers may invent any, so only so many are kept. */
+const judged = new Map<string, boolean>()
+const mostJudged = 1000
+
+/** Whether LiteLLM keeps a field for itself, though it does nothing here: no provider would know it. */
+const isTheirs = (field: string): boolean => {
+  const known = judged.get(field)
+  if (known !== undefined) return known
+  const found = isOwnParameter(field) && !elsewhere.test(field)
+  if (judged.size < mostJudged) judged.set(field, found)
+  return found
+}
+
+const holdsControls = (field: string, value: unknown): boolean =>
+  field === "metadata" && isJsonObject(value) && (value.tags !== undefined || value.session_id !== undefined)
+
 /** The controls that a request holds, by field; undefined when it holds none, as most do. */
 const collect = (body: JsonObject, headers: IncomingHttpHeaders, reader: ControlReader): JsonObject => {
   let found = body
   let changed = false
   for (const field in body) {
     const control = byField.get(field)
+    const isDropped = control === undefined && isTheirs(field)
     if (control !== undefined) reader.take(control, field, body[field])
-    else if (field !== "metadata" || !isJsonObject(body.metadata)) continue
-    else if (body.metadata.tags === undefined && body.metadata.session_id === undefined) continue
+    else if (!isDropped && !holdsControls(field, body[field])) continue
     if (!changed) found = { ...body }
     changed = true
     const copy = found as Record<string, unknown>
-    if (control !== undefined) delete copy[field]
+    if (control !== undefined || isDropped) delete copy[field]
     else {
       const { own, rest } = splitMetadata(body.metadata)
       if (rest === undefined) delete copy.metadata
@@ -181,7 +203,8 @@ export const read = (
   body: JsonObject,
   headers: IncomingHttpHeaders,
   caller: Caller,
-  rules: Requests
+  rules: Requests,
+  exact?: Members
 ): Either.Either<Controlled, LlmError | Refusal> => {
   const reader = new ControlReader()
   let payload = collect(body, headers, reader)
@@ -214,7 +237,8 @@ export const read = (
     ...(session === undefined ? {} : { sessionKey: session }),
     ...(caller.name === undefined ? {} : { caller: caller.name }),
     ...(overrides === undefined ? {} : { overrides }),
-    ...(trace === undefined ? {} : { trace })
+    ...(trace === undefined ? {} : { trace }),
+    ...(exact === undefined ? {} : { exact })
   })
   if (Either.isLeft(decoded)) return refuse(decoded.left)
   const asked = isJsonObject(payload.stream_options) && payload.stream_options.include_usage === true

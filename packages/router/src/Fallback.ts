@@ -7,13 +7,7 @@ import * as Field from "@switchyard/core/Field"
 import type { FallbackHop, JournalEntry } from "@switchyard/core/Journal"
 import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import { type FallbackKind, LlmError, type Reason } from "@switchyard/core/LlmError"
-import {
-  estimateInputTokens,
-  type FallbackTarget,
-  inForce,
-  type LlmRequest,
-  overlay
-} from "@switchyard/core/LlmRequest"
+import { type FallbackTarget, inForce, type LlmRequest, longestInputTokens, overlay } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Route from "@switchyard/core/Route"
@@ -145,7 +139,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
     if (window === undefined) return false
     return (
       window <=
-      (changesPrompt(target) ? estimateInputTokens(requestFor(walk.request, target, walk.request.route)) : walk.needed)
+      (changesPrompt(target) ? longestInputTokens(requestFor(walk.request, target, walk.request.route)) : walk.needed)
     )
   }
 
@@ -155,7 +149,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
     if (error.reason === "ContextWindowExceeded" && !changesPrompt(target)) {
       const asked = error.deployment === undefined ? undefined : windowOf(registry, error.deployment)
       const refusing = asked ?? windowOf(registry, target.model) ?? 0
-      walk.needed = Math.max(walk.needed, refusing, estimateInputTokens(walk.request))
+      walk.needed = Math.max(walk.needed, refusing, longestInputTokens(walk.request))
     }
     const chain = plans.chain(walk.request, target.model, error)
     if (chain === undefined) return

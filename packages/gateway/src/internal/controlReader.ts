@@ -47,8 +47,17 @@ const text = (value: unknown): string | undefined =>
 
 const isText = (value: unknown): value is string => text(value) !== undefined
 
+/** One text stands for a list of itself: a value of OpenAI's `metadata` is always a text. An empty one says nothing. */
 const texts = (value: unknown): ReadonlyArray<string> | undefined =>
-  Array.isArray(value) && value.length <= maxTags && value.every(isText) ? value : undefined
+  typeof value === "string"
+    ? value === ""
+      ? []
+      : isText(value)
+        ? [value]
+        : undefined
+    : Array.isArray(value) && value.length <= maxTags && value.every(isText)
+      ? value
+      : undefined
 
 const listed = (value: string): ReadonlyArray<string> =>
   value
@@ -166,7 +175,7 @@ export class ControlReader {
       case "content_policy_fallbacks":
         return this.readChain(field, name, value)
       case "tags":
-        return need(texts(value), `a list of at most ${maxTags} strings`, (tags) => {
+        return need(texts(value), `a string, or a list of at most ${maxTags} strings`, (tags) => {
           this.tags = this.tags.length === 0 ? tags : [...this.tags, ...tags]
         })
       case "session_id":

@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer"
 import type { IncomingMessage } from "node:http"
+import { infinitePaths, type Members, membersOf } from "@switchyard/core/ExactJson"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import type { Refusal } from "../ErrorBody.js"
@@ -82,14 +83,25 @@ const isDeeper = (root: JsonObject, max: number): boolean => {
   return false
 }
 
+/** A body as a request takes it. */
+export interface ParsedBody {
+  readonly json: JsonObject
+  /** Members whose numbers go on as they were written. */
+  readonly exact: Members | undefined
+}
+
+const asRead = (members: Members): JsonObject =>
+  Object.fromEntries([...members].map(([name, { value }]) => [name, value]))
+
 /** The JSON object in a body, or what is wrong with it; never a quote from it. */
-export const parseBody = (sent: Buffer, maxDepth: number): Either.Either<JsonObject, Refusal> => {
+export const parseBody = (sent: Buffer, maxDepth: number): Either.Either<ParsedBody, Refusal> => {
   const bytes = withoutMark(sent)
   if (bytes.length === 0) return bad("empty_body", "the request has no body; a JSON object is expected")
   if (!isUtf8(bytes)) return bad("invalid_utf8", "the request's body is not valid UTF-8")
   let value: unknown
+  const text = bytes.toString("utf8")
   try {
-    value = JSON.parse(bytes.toString("utf8"))
+    value = JSON.parse(text)
   } catch (cause) {
     const position = /at position (\d+)/.exec(String(cause))?.[1]
     return bad(
@@ -99,5 +111,12 @@ export const parseBody = (sent: Buffer, maxDepth: number): Either.Either<JsonObj
   }
   if (!isJsonObject(value)) return bad("invalid_json", "the request's body is JSON, but not an object")
   if (isDeeper(value, maxDepth)) return bad("too_deep", `the request's body nests deeper than ${maxDepth} levels`)
-  return Either.right(value)
+  const exact = membersOf(text, value)
+  const infinite = exact === undefined ? [] : infinitePaths(asRead(exact))
+  return infinite.length === 0
+    ? Either.right({ json: value, exact })
+    : bad(
+        "invalid_number",
+        infinite.map((path) => `${path}: expected a number that fits, this one is too large`).join("; ")
+      )
 }

@@ -2,6 +2,7 @@
  * The request body that goes out, and what an answer's body says.
  */
 import type { Attempt } from "@switchyard/core/Attempt"
+import { stringify } from "@switchyard/core/ExactJson"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import { estimate, inBody, type Usage } from "@switchyard/core/Usage"
@@ -30,7 +31,7 @@ export const encode = (attempt: Attempt, parameters: Parameters, asksForUsage = 
     body.stream = request.operation === "embeddings" ? undefined : false
     body.stream_options = undefined
   }
-  return JSON.stringify(body)
+  return request.exact === undefined ? JSON.stringify(body) : stringify(body, request.exact)
 }
 
 /** Whether `encode` asks for usage where nobody else has: then the request can be sent without that, too. */

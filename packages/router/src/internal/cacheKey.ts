@@ -78,6 +78,15 @@ const sourcesOf = (overrides: RequestOverrides): JsonObject => ({
   fault: overrides.fault
 })
 
+/** Numbers that parsing has rounded, so that two seeds that differ in their last digit are two. */
+const exactTexts = ({ exact }: LlmRequest): ReadonlyArray<string> =>
+  exact === undefined
+    ? []
+    : [...exact]
+        .filter(([name, { text }]) => !leftOut.has(name) && /\d{16}/.test(text))
+        .map(([name, { text }]) => JSON.stringify([name, text]))
+        .sort()
+
 /** What a request says about how hard, and how long, to try. */
 const boundsOf = ({ overrides, route }: LlmRequest): JsonObject => ({
   deadline: overrides.deadline,
@@ -112,7 +121,8 @@ export const cacheKeys = (request: LlmRequest, shared: boolean): CacheKeys | und
     writer.write([...request.tags].sort(), 0),
     writer.write(request.demands, 0),
     writer.write(sourcesOf(request.overrides), 0),
-    writer.fields(request.body, 0, (name) => leftOut.has(name))
+    writer.fields(request.body, 0, (name) => leftOut.has(name)),
+    ...exactTexts(request)
   ]
   const answer = `[${parts.join(",")}]`
   const bounds = writer.write(boundsOf(request), 0)

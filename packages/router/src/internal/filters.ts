@@ -1,6 +1,6 @@
 import type { Deployment } from "@switchyard/core/Deployment"
 import { arrayOf, isJsonObject } from "@switchyard/core/Json"
-import { estimateInputTokens, type LlmRequest, responseFormat, tools } from "@switchyard/core/LlmRequest"
+import { type LlmRequest, longestInputTokens, responseFormat, tools } from "@switchyard/core/LlmRequest"
 import type { Filter } from "../Candidates.js"
 import { longestPrompt } from "./contextWindow.js"
 import type { Group } from "./resolve.js"
@@ -93,7 +93,7 @@ export const requestFilters = (request: LlmRequest, group: Group): ReadonlyArray
   }
   if (group.declares.capabilities) add(capabilityFilter(request))
   if (group.declares.longestPrompt < Number.POSITIVE_INFINITY) {
-    const tokens = estimateInputTokens(request)
+    const tokens = longestInputTokens(request)
     if (tokens > group.declares.longestPrompt) {
       add(filter("contextWindow", (candidate) => tokens <= longestPrompt(candidate)))
     }

@@ -1,0 +1,112 @@
+/**
+ * JSON objects whose numbers go on as they were written. `JSON.parse` rounds integers beyond 2^53 and forgets that `1.0` had a
+ * point; most payloads hold neither, and pay one look at their text.
+ */
+import type { JsonObject } from "./Json.js"
+
+/** A member of an object, and its value as it was written. */
+export interface Member {
+  /** What the text was parsed to: where that was replaced, the text is of no more use. */
+  readonly value: unknown
+  readonly text: string
+}
+
+/** The members of an object that hold a number which parsing changes, by name. */
+export type Members = ReadonlyMap<string, Member>
+
+/** Numbers that may change, and texts that only look like them. */
+const suspicious = /[\d.]{16}|\d\.\d*0(?!\d)|\d[eE][+-]?\d|-0(?![.\d])/
+
+const quote = 0x22
+const backslash = 0x5c
+const isOpening = (code: number): boolean => code === 0x7b || code === 0x5b
+const isClosing = (code: number): boolean => code === 0x7d || code === 0x5d
+const isNumberStart = (code: number): boolean => code === 0x2d || (code >= 0x30 && code <= 0x39)
+
+const numeral = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+
+/** The end of the string that begins at `from`. */
+const afterString = (text: string, from: number): number => {
+  let end = from
+  for (;;) {
+    end = text.indexOf('"', end + 1)
+    if (end === -1) return text.length
+    let slashes = 0
+    while (text.charCodeAt(end - 1 - slashes) === backslash) slashes++
+    if (slashes % 2 === 0) return end + 1
+  }
+}
+
+/** The members whose numbers change; undefined when there are none. `text` is valid JSON, and `parsed` what it parses to. */
+export const membersOf = (text: string, parsed: JsonObject): Members | undefined => {
+  if (!suspicious.test(text)) return undefined
+  const members = new Map<string, Member>()
+  let depth = 0
+  let name: string | undefined
+  let start = 0
+  let changes = false
+  const close = (end: number): void => {
+    if (name === undefined) return
+    // Of a name that stands twice the last one counts, as for `JSON.parse`.
+    if (changes) members.set(name, { value: parsed[name], text: text.slice(start, end).trim() })
+    else members.delete(name)
+    name = undefined
+    changes = false
+  }
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === quote) {
+      const end = afterString(text, at)
+      if (depth === 1 && name === undefined) {
+        name = JSON.parse(text.slice(at, end)) as string
+        start = text.indexOf(":", end) + 1
+        at = start - 1
+      } else at = end - 1
+    } else if (isOpening(code)) depth++
+    else if (isClosing(code)) {
+      if (depth === 1) close(at)
+      depth--
+    } else if (code === 0x2c && depth === 1) close(at)
+    else if (isNumberStart(code)) {
+      numeral.lastIndex = at
+      const found = numeral.exec(text)?.[0] ?? text.charAt(at)
+      if (String(Number(found)) !== found) changes = true
+      at += found.length - 1
+    }
+  }
+  return members.size === 0 ? undefined : members
+}
+
+/** The object as JSON, its members as they were written where they are what they were. */
+export const stringify = (object: JsonObject, members: Members): string => {
+  const parts: Array<string> = []
+  for (const name in object) {
+    const value = object[name]
+    const known = members.get(name)
+    const text = known !== undefined && Object.is(known.value, value) ? known.text : JSON.stringify(value)
+    if (text !== undefined) parts.push(`${JSON.stringify(name)}:${text}`)
+  }
+  return `{${parts.join(",")}}`
+}
+
+/** How many places a refusal names. */
+const maxNamed = 8
+
+/** The paths of numbers that are too large for any reader (`1e999`), which parsing makes infinite. */
+export const infinitePaths = (root: JsonObject): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  const stack: Array<readonly [string, unknown]> = [["", root]]
+  for (let top = stack.pop(); top !== undefined && found.length < maxNamed; top = stack.pop()) {
+    const [path, value] = top
+    if (typeof value === "number") {
+      if (!Number.isFinite(value)) found.push(path)
+    } else if (typeof value === "object" && value !== null) {
+      const entries = Object.entries(value).reverse()
+      for (const [name, child] of entries) {
+        if (typeof child === "number" || typeof child === "object")
+          stack.push([path === "" ? name : `${path}.${name}`, child])
+      }
+    }
+  }
+  return found
+}
