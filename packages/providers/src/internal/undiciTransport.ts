@@ -154,10 +154,23 @@ const keyOf = ({ isFresh, proxy, timeout, tls }: Way): number | string =>
     ? timeout
     : JSON.stringify([timeout, tls?.verify, tls?.ca, proxy, isFresh])
 
+/** What `NODE_EXTRA_CA_CERTS` names: Node adds it to its own list, but not to a list that it is given. */
+const extraCertificates = (): ReadonlyArray<Buffer> => {
+  const file = process.env.NODE_EXTRA_CA_CERTS
+  try {
+    return file === undefined || file === "" ? [] : [readFileSync(file)]
+  } catch {
+    // Node itself has warned about it.
+    return []
+  }
+}
+
 /** What Node's TLS is told. */
-const secureOptions = (tls: Tls | undefined): { readonly rejectUnauthorized?: boolean; readonly ca?: Buffer } => ({
+const secureOptions = (
+  tls: Tls | undefined
+): { readonly rejectUnauthorized?: boolean; readonly ca?: Array<Buffer> } => ({
   ...(tls?.verify === false ? { rejectUnauthorized: false } : {}),
-  ...(tls?.ca === undefined ? {} : { ca: readFileSync(tls.ca) })
+  ...(tls?.ca === undefined ? {} : { ca: [readFileSync(tls.ca), ...extraCertificates()] })
 })
 
 /** A proxy's own credentials, from its URL. */
