@@ -136,8 +136,10 @@ const defaultConnections = 256
 
 const nothing: TransportHandle = { pause: () => {}, resume: () => {}, abort: () => {} }
 
-/** Ways to connect in use at once (timeout, certificates, proxy); an agent, and so a pool, stands behind each. */
-const maxAgents = 32
+/** Connect timeouts in use at once, for each way to connect; an agent, and so a pool, stands behind each. */
+const maxAgents = 8
+/** Ways to connect (certificates, proxy) in use at once; reloads may name ever new ones. */
+const maxWays = 64
 
 /** One way to connect. */
 interface Way {
@@ -149,10 +151,17 @@ interface Way {
   readonly isFresh: boolean
 }
 
-const keyOf = ({ isFresh, proxy, timeout, tls }: Way): number | string =>
-  tls === undefined && proxy === undefined && !isFresh
-    ? timeout
-    : JSON.stringify([timeout, tls?.verify, tls?.ca, proxy, isFresh])
+const keyOf = ({ isFresh, proxy, tls }: Way): string =>
+  tls === undefined && proxy === undefined && !isFresh ? "" : JSON.stringify([tls?.verify, tls?.ca, proxy, isFresh])
+
+/** Makes room for one more; what goes finishes what it has begun. */
+const makeRoom = <K, A>(map: Map<K, A>, most: number, close: (value: A) => void): void => {
+  for (const [oldest, value] of map) {
+    if (map.size < most) return
+    map.delete(oldest)
+    close(value)
+  }
+}
 
 /** What `NODE_EXTRA_CA_CERTS` names: Node adds it to its own list, but not to a list that it is given. */
 const extraCertificates = (): ReadonlyArray<Buffer> => {
@@ -183,7 +192,8 @@ const tokenOf = (proxy: string): { readonly token?: string } => {
 
 /** undici's agents, one for each way to connect, and every socket that they opened. */
 export class UndiciTransport {
-  private readonly agents = new Map<number | string, Dispatcher>()
+  /** Agents by the way to connect, then by the connect timeout. */
+  private readonly agents = new Map<string, Map<number, Dispatcher>>()
   private readonly sockets = new Set<Socket>()
   private readonly queues = new Map<string, ConnectionQueue>()
   /** Errors of sockets that had answered a request before. */
@@ -242,7 +252,7 @@ export class UndiciTransport {
   async close(): Promise<void> {
     this.closed = true
     for (const queue of this.queues.values()) queue.close()
-    const agents = [...this.agents.values()]
+    const agents = [...this.agents.values()].flatMap((byTimeout) => [...byTimeout.values()])
     this.agents.clear()
     await Promise.all(agents.map((agent) => agent.destroy()))
     await Promise.all(
@@ -281,15 +291,19 @@ export class UndiciTransport {
 
   private agentFor(way: Way): Dispatcher {
     const key = keyOf(way)
-    const known = this.agents.get(key)
+    let byTimeout = this.agents.get(key)
+    const known = byTimeout?.get(way.timeout)
     if (known !== undefined) return known
     const made = this.makeAgent(way)
-    for (const [oldest, agent] of this.agents) {
-      if (this.agents.size < maxAgents) break
-      this.agents.delete(oldest)
-      void agent.close()
+    if (byTimeout === undefined) {
+      makeRoom(this.agents, maxWays, (agents) => {
+        for (const agent of agents.values()) void agent.close()
+      })
+      byTimeout = new Map()
+      this.agents.set(key, byTimeout)
     }
-    this.agents.set(key, made)
+    makeRoom(byTimeout, maxAgents, (agent) => void agent.close())
+    byTimeout.set(way.timeout, made)
     return made
   }
 
