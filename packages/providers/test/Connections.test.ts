@@ -175,6 +175,47 @@ describe("a proxy", () => {
   )
 })
 
+describe("a base URL", () => {
+  const echo = (config: Partial<DeploymentConfig>, userinfo: string, query = "") =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const server = createServer((request, response) => {
+        seen.push(request.headers.authorization ?? "none")
+        request.resume()
+        request.on("end", () => {
+          response.writeHead(400, { "content-type": "application/json" })
+          response.end(JSON.stringify({ error: { message: `no ${request.url} for ${request.headers.authorization}` } }))
+        })
+      })
+      const port = yield* Effect.promise(() => listening(server))
+      const error = yield* Effect.flip(
+        ask({ baseUrl: `http://${userinfo}127.0.0.1:${port}/v1${query}`, apiKey: undefined, ...config })
+      )
+      return { seen, said: `${error.message} ${error.providerMessage ?? ""}` }
+    })
+
+  it.scopedLive("with a name and a password sends them, unless there is a key", () =>
+    Effect.gen(function* () {
+      const basic = Buffer.from("joe:p@ss").toString("base64")
+      const { said, seen } = yield* echo({}, "joe:p%40ss@")
+      assert.deepStrictEqual(seen, [`Basic ${basic}`])
+      assert.notInclude(said, basic)
+      assert.deepStrictEqual((yield* echo({ apiKey: S.key }, "joe:geheim@")).seen, [`Bearer ${S.key}`])
+      assert.deepStrictEqual((yield* echo({ headers: { Authorization: "Token abcdef" } }, "joe:geheim@")).seen, [
+        "Token abcdef"
+      ])
+    })
+  )
+
+  it.scopedLive("with a key in its query shows it in no error", () =>
+    Effect.gen(function* () {
+      const { said } = yield* echo({}, "", "?api-version=2024-10-21&api-key=geheim%2Bgeheim&sig=ab12cd34")
+      assert.include(said, "api-version=2024-10-21")
+      for (const secret of ["geheim", "ab12cd34"]) assert.notInclude(said, secret)
+    })
+  )
+})
+
 describe("a certificate", () => {
   it.scopedLive("that is not trusted is refused, and the error says why", () =>
     Effect.gen(function* () {
