@@ -19,7 +19,9 @@ const upstream = Effect.map(
           bodies.push(Buffer.concat(parts).toString())
           const choices = [{ index: 0, message: { role: "assistant", content: "Hi" }, finish_reason: "stop" }]
           response.setHeader("content-type", "application/json")
-          response.end(JSON.stringify({ id: `c${bodies.length}`, choices, data: [], usage: { prompt_tokens: 1 } }))
+          const data = [{ index: 0, embedding: [0.5] }]
+          const answer = request.url?.endsWith("/embeddings") === true ? { data } : { choices }
+          response.end(JSON.stringify({ id: `c${bodies.length}`, ...answer, usage: { prompt_tokens: 1 } }))
         })
       })
       server.listen(0, "127.0.0.1", () => {
