@@ -30,6 +30,11 @@ export const DeploymentConfig = Schema.Struct({
   group: Field.text,
   /** The provider's own model name, sent upstream. */
   model: Field.text,
+  /**
+   * The model's public name, where `model` is a name of one's own, as Azure's are: for example `gpt-5`, or `azure/gpt-5`. It
+   * tells which parameters the model takes, whether it reasons, its list price and its context window. Unset: by `model`.
+   */
+  baseModel: Schema.optional(Field.text),
   /** A label for metrics and reports, for example `openai`. Default: `openai`. */
   provider: Schema.optional(Field.text),
   /** Which base service speaks to it. Default: `openai` (OpenAI-compatible). */
@@ -131,6 +136,8 @@ export interface Deployment {
   readonly id: DeploymentId
   readonly group: string
   readonly model: string
+  /** What the model is publicly known as, where `model` does not say. */
+  readonly baseModel: string | undefined
   readonly provider: string
   readonly protocol: string
   readonly baseUrl: string | undefined
@@ -190,6 +197,7 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   id: DeploymentId(config.id),
   group: config.group,
   model: config.model,
+  baseModel: config.baseModel,
   provider: config.provider ?? "openai",
   protocol: config.protocol ?? "openai",
   baseUrl: config.baseUrl,

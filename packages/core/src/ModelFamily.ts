@@ -321,6 +321,8 @@ export interface Named {
   readonly provider: string
   /** The provider's name of the model; dated, prefixed (`openai/gpt-5`) and Azure's own names (`team-gpt-5`) are known too. */
   readonly model: string
+  /** The public name of the model, where it goes by another one; beats it. */
+  readonly baseModel?: string | undefined
   /** Tells the provider where its label does not. */
   readonly baseUrl?: string | undefined
 }
@@ -336,8 +338,8 @@ export interface Named {
  * console.log(family.reasons, family.outputBound) // true max_completion_tokens
  * ```
  */
-export const of = ({ baseUrl, model, provider }: Named): ModelFamily => {
-  const name = model.toLowerCase()
+export const of = ({ baseModel, baseUrl, model, provider }: Named): ModelFamily => {
+  const name = (baseModel ?? model).toLowerCase()
   const label = providerOf(provider, baseUrl)
   const found = rows.find((one) => one.providers.has(label) && one.model.test(name))
   return { ...(found?.family ?? unknown), reasons: isThinking(name) }

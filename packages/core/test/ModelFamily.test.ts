@@ -45,6 +45,15 @@ describe("ModelFamily", () => {
     assert.strictEqual(at("nonsense").name, "unknown")
   })
 
+  it("a name of one's own is told by the public name beside it", () => {
+    const at = (baseModel: string, provider = "azure") => ModelFamily.of({ provider, model: "gpt-4o-prod", baseModel })
+    for (const name of ["gpt-5", "azure/gpt-5-mini", "azure/eu/gpt-5-2025-08-07", "o3"]) {
+      assert.deepInclude(at(name), { outputBound: "max_completion_tokens", reasons: true }, name)
+    }
+    assert.deepInclude(at("mistral-small", "mistral"), { name: "mistral", reasons: false })
+    assert.strictEqual(at("azure/gpt-4o").outputBound, undefined)
+  })
+
   it("knows which parameters a family refuses", () => {
     const body = {
       temperature: 0.2,

@@ -66,7 +66,7 @@ const can = ({ capabilities }: Deployment, ...names: ReadonlyArray<string>): boo
   capabilities === undefined ? null : names.some((name) => capabilities.has(name))
 
 const figuresOf = (deployment: Deployment, prices: Context.Tag.Service<PriceBook.PriceBook>) => {
-  const { contextWindow, model, rpm, tpm } = deployment
+  const { baseModel, contextWindow, model, rpm, tpm } = deployment
   const known = ModelCatalogue.find(model, deployment)
   const price = prices.price(deployment)
   const family = ModelFamily.of(deployment)
@@ -80,7 +80,7 @@ const figuresOf = (deployment: Deployment, prices: Context.Tag.Service<PriceBook
     output_cost_per_token: perToken(price?.output),
     cache_read_input_token_cost: perToken(price?.cachedInput),
     cache_creation_input_token_cost: perToken(price?.cacheWrite),
-    mode: /embed/i.test(model) ? "embedding" : "chat",
+    mode: /embed/i.test(baseModel ?? model) ? "embedding" : "chat",
     tpm: tpm ?? null,
     rpm: rpm ?? null,
     supports_function_calling: tools,
@@ -117,6 +117,7 @@ export const models = (caller: Caller, generation: Generation, id: string | null
             db_model: false,
             key: told ? deployment.model : name,
             litellm_provider: told ? deployment.provider : null,
+            ...(told && deployment.baseModel !== undefined ? { base_model: deployment.baseModel } : {}),
             ...figuresOf(deployment, prices)
           }
         }

@@ -161,9 +161,7 @@ const honoured: Readonly<Record<string, Sample>> = {
     [`${first}.cachedInputPrice`]: 0.075
   }),
   "litellm_params base_model": sample(azure({ base_model: "azure/gpt-4o-mini" }), {
-    [`${first}.inputPrice`]: 0.15,
-    [`${first}.cachedInputPrice`]: 0.075,
-    [`${first}.outputPrice`]: 0.6
+    [`${first}.baseModel`]: "azure/gpt-4o-mini"
   }),
   "litellm_params extra_headers": sample(oneModel({ extra_headers: { "x-team": "a" } }), {
     [`${first}.headers`]: { "x-team": "a" }
@@ -183,7 +181,7 @@ const honoured: Readonly<Record<string, Sample>> = {
   }),
 
   "model_info id": sample(info({ id: 7 }), { [`${first}.id`]: "7" }),
-  "model_info base_model": sample(info({ base_model: "gpt-4o" }), { [`${first}.inputPrice`]: 2.5 }),
+  "model_info base_model": sample(info({ base_model: "gpt-4o" }), { [`${first}.baseModel`]: "gpt-4o" }),
   "model_info mode": sample(
     {
       model_list: [

@@ -49,6 +49,13 @@ describe("the bound of the output", () => {
     assert.deepStrictEqual(sent({ provider: "openrouter", model: "openai/gpt-5" }, bound), bound)
   })
 
+  it("a deployment that goes by a name of its own is known by its base model", () => {
+    const prod = { provider: "azure", model: "prod", baseModel: "azure/gpt-5" }
+    assert.deepStrictEqual(sent(prod, bound), completion)
+    assert.deepStrictEqual(sent({ ...prod, dropParams: true }, { temperature: 0.2, ...bound }), completion)
+    assert.deepStrictEqual(sent({ ...prod, baseModel: "azure/gpt-4o" }, bound), bound)
+  })
+
   it("a wildcard's models are told apart by the name that is asked for", () => {
     const every = { model: "*" }
     assert.deepStrictEqual(sent(every, bound, {}, "gpt-5"), completion)

@@ -27,6 +27,8 @@ export interface Place {
   readonly provider?: string | undefined
   /** An address that belongs to a known provider says more than a label. */
   readonly baseUrl?: string | undefined
+  /** The public name of the model that is asked there, where it goes by a name of its owner's; beats that. */
+  readonly baseModel?: string | undefined
 }
 
 /** `[input, output, cached, written, tiers]`, null where unknown; a tier is `[above, input, output, cached, written]`. */
@@ -201,7 +203,7 @@ const longestName = 256
 
 const remembered = new Map<string, Known | undefined>()
 
-const find_ = (model: string, place: Place): Known | undefined => {
+const findNamed = (model: string, place: Place): Known | undefined => {
   if (model.length > longestName || model.includes("*")) return undefined
   const key = `${place.provider ?? ""}\n${place.baseUrl ?? ""}\n${model}`
   const known = remembered.get(key)
@@ -210,6 +212,12 @@ const find_ = (model: string, place: Place): Known | undefined => {
   if (remembered.size >= capacity) remembered.clear()
   remembered.set(key, found)
   return found
+}
+
+/** A public name may bear another provider's prefix than the one where the model is asked. */
+const find_ = (model: string, { baseModel, baseUrl, provider }: Place): Known | undefined => {
+  const place = { baseUrl, provider }
+  return baseModel === undefined ? findNamed(model, place) : (findNamed(baseModel, place) ?? findNamed(baseModel, {}))
 }
 
 /** What is known of a model at a place; undefined when nothing is. A name with a star in it is no model. */

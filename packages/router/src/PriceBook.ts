@@ -83,10 +83,11 @@ export const make = (
   const byName = new Map(Object.entries(prices))
   const standIn = assumed === undefined ? undefined : { ...assumed, cachedInput: assumed.input }
   const remembered = new WeakMap<Deployment, Map<string, Price | undefined>>()
+  const named = (model: string): Price | undefined => byName.get(model) ?? byName.get(plainName(model))
   const find = (deployment: Deployment, model: string): Price | undefined =>
     completed(
       deployment,
-      () => byName.get(model) ?? byName.get(plainName(model)) ?? ModelCatalogue.priceOf(model, deployment, at)
+      () => named(model) ?? named(deployment.baseModel ?? model) ?? ModelCatalogue.priceOf(model, deployment, at)
     ) ?? standIn
   return {
     price: (deployment, model = deployment.model) => {

@@ -171,7 +171,9 @@ describe("what the key is made of", () => {
     ["no caller", chat()],
     ["fallbacks", chat({ caller: "alice", overrides: { fallbacks: ["other"] } })],
     ["no fallbacks", chat({ caller: "alice", overrides: { disableFallbacks: true } })],
-    ["a credential", chat({ caller: "alice", overrides: { headers: { authorization: "Bearer own" } } })]
+    ["a credential", chat({ caller: "alice", overrides: { headers: { authorization: "Bearer own" } } })],
+    ["dropping what a model refuses", chat({ caller: "alice", overrides: { dropParams: true } })],
+    ["naming what to leave out", chat({ caller: "alice", overrides: { additionalDropParams: ["user"] } })]
   ]
   for (const [what, request] of others) {
     it.scoped(`${what} makes another request`, () =>

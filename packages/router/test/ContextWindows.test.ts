@@ -30,6 +30,7 @@ describe("a context window", () => {
       assert.strictEqual(yield* answerer({ contextWindow: 100_000 }, 20_000), "a")
       assert.strictEqual(yield* answerer({ contextWindow: 1000 }, 2000), "long")
       assert.strictEqual(yield* answerer({ model: "my-model" }, 2_000_000), "a")
+      assert.strictEqual(yield* answerer({ model: "my-model", baseModel: "openai/gpt-4" }, 20_000), "long")
     })
   )
 })

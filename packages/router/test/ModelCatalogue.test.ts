@@ -102,6 +102,19 @@ describe("PriceBook", () => {
     assert.deepInclude(priceOf({ model: "my-model", inputPrice: 0, outputPrice: 0 }), { input: 0, output: 0 })
   })
 
+  it("takes the price of the base model, whoever's prefix it bears, unless the name itself has one", () => {
+    const azure = { provider: "azure", model: "prod", baseUrl: "https://acme.openai.azure.com/openai/v1" }
+    for (const baseModel of ["gpt-4o", "azure/gpt-4o", "azure/eu/gpt-4o-2024-08-06", "openai/gpt-4o"]) {
+      assert.deepInclude(priceOf({ ...azure, baseModel }), { input: 2.5, output: 10 }, baseModel)
+    }
+    assert.deepInclude(priceOf({ model: "prod", baseModel: "azure/gpt-4o", inputPrice: 1 }), { input: 1, output: 10 })
+    assert.isUndefined(priceOf({ ...azure, model: "gpt-4o", baseModel: "unheard-of" }))
+    const own = { input: 7, cachedInput: 7, output: 7 }
+    const deployment = StubLlm.deployment("a", { ...azure, baseModel: "azure/gpt-4o" })
+    assert.strictEqual(PriceBook.make({ prod: own }).price(deployment), own)
+    assert.strictEqual(PriceBook.make({ "gpt-4o": own }).price(deployment), own)
+  })
+
   it("prices each model behind a wildcard by its own name", () => {
     const wildcard = StubLlm.deployment("a", { model: "*" })
     assert.isUndefined(book.price(wildcard))

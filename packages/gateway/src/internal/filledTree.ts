@@ -7,7 +7,7 @@ import { isSecretName } from "./shownTree.js"
 import type { MapNode, TreeNode } from "./yamlTree.js"
 
 /** A string that refers to variables. */
-export interface Dependent {
+interface Dependent {
   readonly path: string
   /** The names of variables that are unset; empty when the string could be resolved. */
   readonly unset: ReadonlyArray<string>

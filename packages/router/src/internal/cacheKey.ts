@@ -67,7 +67,7 @@ const headersOf = ({ headers }: RequestOverrides): JsonObject | undefined => {
   return Object.fromEntries(named.filter(([name]) => !callHeaders.has(name)))
 }
 
-/** What a request says about who may answer it, and with which credentials; a drill's answer is nobody else's. */
+/** What a request says about who may answer it, with which credentials, and asked what; a drill's answer is nobody else's. */
 const sourcesOf = (overrides: RequestOverrides): JsonObject => ({
   fallbacks: overrides.fallbacks,
   contextWindowFallbacks: overrides.contextWindowFallbacks,
@@ -75,6 +75,8 @@ const sourcesOf = (overrides: RequestOverrides): JsonObject => ({
   disableFallbacks: overrides.disableFallbacks,
   maxFallbacks: overrides.maxFallbacks,
   headers: headersOf(overrides),
+  dropParams: overrides.dropParams,
+  additionalDropParams: overrides.additionalDropParams && [...overrides.additionalDropParams].sort(),
   fault: overrides.fault
 })
 

@@ -108,7 +108,7 @@ export const upstream = (script: Script, pace: Effect.Effect<void>) => {
   return { service, attempts, aborted, flow, playing: () => playing }
 }
 
-export const usageOf = (outputTokens: number) => ({
+const usageOf = (outputTokens: number) => ({
   inputTokens: 10,
   outputTokens,
   cachedInputTokens: 0,
@@ -211,7 +211,7 @@ export const setup = (script: Script, options: Setup = {}) => {
 export const chat = (body: object = {}) =>
   LlmRequest.chat({ model: "m", stream: true, messages: [{ role: "user", content: "Hi" }], ...body })
 
-export const summary = (events: ReadonlyArray<ChatChunk.StreamEvent>, exit: Exit.Exit<void, LlmError>) => ({
+const summary = (events: ReadonlyArray<ChatChunk.StreamEvent>, exit: Exit.Exit<void, LlmError>) => ({
   events,
   text: events.map((item) => ChatChunk.text(item.json)).join(""),
   error: Exit.isFailure(exit) && exit.cause._tag === "Fail" ? exit.cause.error : undefined,

@@ -1,5 +1,4 @@
-import * as Deployment from "@switchyard/core/Deployment"
-import * as PriceBook from "@switchyard/router/PriceBook"
+import * as ModelCatalogue from "@switchyard/router/ModelCatalogue"
 import { type Draft, firstOf, type Reader } from "./draft.js"
 import { tellOllama } from "./ollama.js"
 import { defaultsOf, type Params } from "./params.js"
@@ -40,8 +39,6 @@ export interface Entry {
   readonly info: Reader
 }
 
-const publicPrices = PriceBook.make()
-
 const limits = (made: DeploymentDraft, { entry, info, params }: Entry): void => {
   made.put("rpm", firstOf(params.get("rpm"), entry.get("rpm")), toNumber)
   made.put("tpm", firstOf(params.get("tpm"), entry.get("tpm")), toNumber)
@@ -65,7 +62,7 @@ const resilience = (made: DeploymentDraft, { info, params }: Entry): void => {
   made.put("onMissingFinish", firstOf(params.get("on_missing_finish"), info.get("on_missing_finish")))
 }
 
-const prices = (draft: Draft, made: DeploymentDraft, { info, params }: Entry): void => {
+const prices = (made: DeploymentDraft, { info, params }: Entry): void => {
   const of = (key: string) => firstOf(params.get(key), info.get(key))
   made.put("inputPrice", of("input_cost_per_token"), perMillion)
   made.put("outputPrice", of("output_cost_per_token"), perMillion)
@@ -76,19 +73,22 @@ const prices = (draft: Draft, made: DeploymentDraft, { info, params }: Entry): v
     const input = of("input_cost_per_token")
     made.put("outputPrice", input === undefined ? undefined : { ...input, value: 0 })
   }
-  const base = of("base_model")
-  if (base === undefined || (made.fields.inputPrice !== undefined && made.fields.outputPrice !== undefined)) return
-  const model = String(base.value)
-  const known = publicPrices.price(
-    Deployment.make({ id: "price", group: "price", model: model === "" ? "none" : model })
-  )
+}
+
+/** The model behind a name of one's own. */
+const baseModel = (draft: Draft, made: DeploymentDraft, { info, params }: Entry): void => {
+  const base = firstOf(params.get("base_model"), info.get("base_model"))
+  if (base === undefined || base.value === "") return
+  made.put("baseModel", base, String)
+  const { inputPrice, outputPrice, provider } = made.fields
+  if (inputPrice !== undefined && outputPrice !== undefined) return
+  const known = ModelCatalogue.priceOf(String(base.value), {
+    baseModel: String(base.value),
+    provider: String(provider)
+  })
   if (known === undefined) {
     draft.note(base.path, "No public price of this model is known; calls count as free until prices are set.")
-    return
   }
-  if (made.fields.inputPrice === undefined) made.put("cachedInputPrice", { ...base, value: known.cachedInput })
-  made.put("inputPrice", { ...base, value: known.input })
-  made.put("outputPrice", { ...base, value: known.output })
 }
 
 /** LiteLLM's words for what requests show by themselves. */
@@ -161,7 +161,8 @@ export const fill = (
   const { params } = entry
   limits(made, entry)
   resilience(made, entry)
-  prices(draft, made, entry)
+  prices(made, entry)
+  baseModel(draft, made, entry)
   headers(made, params, organization, own)
   certificates(draft, made, entry)
   made.put("tags", params.get("tags"))

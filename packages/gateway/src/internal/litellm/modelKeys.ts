@@ -65,7 +65,10 @@ export const modelKeys: ReadonlyArray<Key> = [
   params.warned("input_cost_per_character", elsewherePriced),
   params.warned("output_cost_per_character", elsewherePriced),
   params.warned("output_cost_per_image", elsewherePriced),
-  params.honoured("base_model", "Gives the public price where the deployment has none of its own."),
+  params.honoured(
+    "base_model",
+    "The model behind a name of one's own: its parameters, list price and window count, and whether it reasons."
+  ),
   params.warned("mock_response", "The provider is asked; only a request may ask for a mock, with the master key."),
   params.warned("silent_model", "Requests are not mirrored."),
   params.honoured("drop_params", "Parameters that the model's family is known to refuse are left out."),

@@ -8,7 +8,7 @@ export interface Given {
 }
 
 /** A reference to variables that are not set. */
-export interface UnsetReference {
+interface UnsetReference {
   readonly names: ReadonlyArray<string>
   /** Whether a value stands in, for a check elsewhere; without one it is null. */
   readonly hasStandIn: boolean
