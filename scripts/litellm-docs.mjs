@@ -13,7 +13,7 @@ const sections = [
   [
     "litellm_params",
     "`model_list[].litellm_params`",
-    "Any other key is a parameter of the model and is sent where the request does not set it. One that looks like a\nmisspelt setting, belongs to another dialect (`aws_…`, `vertex_…`), or that LiteLLM keeps to itself (`prompt_id`,\n`allowed_openai_params`, 140 more prices), is warned about and not sent."
+    "Any other key is a parameter of the model and is sent where the request does not set it. One that looks like a\nmisspelt setting, belongs to another dialect (`aws_…`, `vertex_…`), or that LiteLLM keeps to itself (`prompt_id`,\n`allowed_openai_params`, 140 more prices), is warned about and not sent. One that only looks like a setting\n(`rpm_limit`, `context_window`) is sent, as LiteLLM does, and noted."
   ],
   [
     "model_info",
@@ -84,6 +84,8 @@ Rules for the whole file:
   Words of ours alone (\`deployments\`, \`masterKey\`, keys with a name) must be right.
 - \`text-completion-openai/…\` serves \`/v1/completions\` alone.
 - A file without \`master_key\` takes the one of \`LITELLM_MASTER_KEY\`, where that is set.
+- \`LITELLM_CORS_ORIGINS\` (separated by commas) is taken for \`server.cors\`, where the file has none. LiteLLM lets pages of any
+  origin call where that is not set either; here none may.
 - Keys and base URLs that the file does not give come from the provider's own environment variables (\`OPENAI_API_KEY\`).
 
 What differs from LiteLLM on purpose:

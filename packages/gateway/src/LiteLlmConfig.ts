@@ -26,6 +26,7 @@ import {
   type Tree,
   type UnsetVariables
 } from "./internal/litellm/values.js"
+import { readVariables } from "./internal/litellm/variables.js"
 import type { Finding } from "./Problem.js"
 
 export type { Env, Key, UnsetVariables }
@@ -129,14 +130,6 @@ const readList = (draft: Draft, tree: Tree, general: Reader, around: Surrounding
   return list
 }
 
-/** Where a file names no master key, LiteLLM's own variable holds it. */
-const readMasterKey = (draft: Draft, general: Reader, tree: Tree, { LITELLM_MASTER_KEY: key }: Env): void => {
-  const path = below(general.path, "master_key")
-  if (!isText(key) || general.get("master_key") !== undefined || draft.unset.has(path) || "masterKey" in tree) return
-  draft.set(["masterKey"], key, path)
-  draft.note(path, "Not in the file, so it is that of LITELLM_MASTER_KEY.")
-}
-
 /**
  * Translates the LiteLLM part of a file; keys of ours in it are left alone. References to the environment are resolved
  * already; `env` is where keys and base URLs are looked up that the file does not give, as LiteLLM does (`OPENAI_API_KEY`).
@@ -175,7 +168,7 @@ export const translate = (
   if (Object.keys(list.leftOut.refused).length > 0) draft.set(["unserved"], list.leftOut.refused, "model_list")
   tellLimits(draft, globals, deployments)
   readProxySettings(draft, globals, general, deployments)
-  readMasterKey(draft, general, tree, env)
+  readVariables(draft, general, tree, env)
   if (deployments.length > 0) putDeployments(draft, deployments)
   tellUnset(draft, env)
   return { settings, origins, findings }

@@ -59,6 +59,9 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_params additional_drop_params": sample(oneModel({ additional_drop_params: ["user", "tools[*].strict"] }), {
     [`${first}.additionalDropParams`]: ["user", "tools[*].strict"]
   }),
+  "litellm_settings return_response_headers": sample(litellm({ return_response_headers: true }), {
+    "answers.providerHeaders": true
+  }),
   "litellm_settings drop_params": sample(litellm({ drop_params: true }), { "requests.dropParams": true }),
   "model_list model_name": sample(oneModel({}), { [`${first}.group`]: "gpt" }),
   "model_list litellm_params": sample(oneModel({}), { [`${first}.model`]: "gpt-4o", [`${first}.provider`]: "openai" }),

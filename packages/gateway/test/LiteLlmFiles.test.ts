@@ -120,6 +120,24 @@ router_settings:
     })
   )
 
+  it.effect("origins of pages are LiteLLM's own variable, where the file has none", () =>
+    Effect.gen(function* () {
+      const of = (more: string, origins: string) =>
+        Effect.map(readText(writer + more, { LITELLM_CORS_ORIGINS: origins }), (read) => ({
+          cors: read.config?.server.cors,
+          said: read.said.filter((one) => one.includes("CORS")).length
+        }))
+      const two = ["https://a.example", "http://b.example:8080"]
+      assert.deepStrictEqual(yield* of("", " https://a.example, http://b.example:8080 ,"), { cors: two, said: 1 })
+      assert.deepStrictEqual(yield* of("server: { port: 1 }\n", "*"), { cors: ["*"], said: 1 })
+      assert.deepStrictEqual(yield* of("", "a.example,https://a.example"), { cors: ["https://a.example"], said: 2 })
+      assert.deepStrictEqual(yield* of("", "a.example"), { cors: undefined, said: 1 })
+      assert.deepStrictEqual(yield* of("", ""), { cors: undefined, said: 0 })
+      const own = "server: { cors: 'https://own.example' }\n"
+      assert.deepStrictEqual(yield* of(own, "*"), { cors: "https://own.example", said: 0 })
+    })
+  )
+
   it.effect("none left is one error that names them", () =>
     Effect.gen(function* () {
       const { errors } = yield* readText(file(), { GATE_KEY: "sk-gate" })

@@ -47,7 +47,7 @@ general_settings:
   default_model: writer
 litellm_settings:
   max_internal_user_budget: 5
-  return_response_headers: true
+  network_mock: true
   request_timout: 5
   cache: true
   cache_params:
@@ -57,7 +57,7 @@ router_settings:
   enable_pre_call_check: true
 `)
         const notDone = ["proxy_batch_write_at", "disable_error_logs", "max_internal_user_budget", "tag_routing_prefix"]
-        for (const key of [...notDone, "return_response_headers", "s3_region_name"]) {
+        for (const key of [...notDone, "network_mock", "s3_region_name"]) {
           some(lines, ` warning `, `${key}: not done here`)
           assert.isFalse(
             lines.some((line) => line.includes(`.${key}: `) && line.includes("did you mean")),
@@ -220,6 +220,63 @@ router_settings:
       const lines = settled(yield* said(`model_list:\n${many}`))
       assert.isBelow(lines.length, 6, lines.slice(0, 9).join("\n"))
       some(lines, "and 96 more")
+    })
+  )
+
+  it.effect("says once for a deployment which of its own parameters are dropped", () =>
+    Effect.gen(function* () {
+      const prod = (rest: string) => `model_list:
+  - model_name: prod
+    litellm_params: { model: azure/prod, base_model: azure/gpt-5, api_base: "https://x.openai.azure.com", api_key: k, ${rest} }
+`
+      const given = "temperature: 0.2, extra_body: { stop: x }, max_tokens: 5, seed: 7"
+      const dropped = (lines: ReadonlyArray<string>) => lines.filter((line) => line.includes("the model refuses"))
+      assert.lengthOf(dropped(yield* said(prod(given))), 0)
+      for (const on of [
+        prod(`${given}, drop_params: true`),
+        `${prod(given)}litellm_settings: { drop_params: true }\n`
+      ]) {
+        const lines = dropped(yield* said(on))
+        assert.lengthOf(lines, 1)
+        some(lines, "3 note model_list[0].litellm_params.extra_body: the model refuses stop, temperature: left out")
+      }
+      const own = (dropParams: boolean) =>
+        said(
+          `deployments: [{ id: a, group: g, model: prod, baseModel: o3, dropParams: ${dropParams}, defaults: { top_p: 1, n: 1 } }]\n`
+        )
+      some(yield* own(true), "1 note deployments[0].defaults.top_p: the model refuses top_p: left out")
+      assert.lengthOf(dropped(yield* own(false)), 0)
+    })
+  )
+
+  it.effect("notes what is sent as a parameter though it looks like a setting, and nothing that providers know", () =>
+    Effect.gen(function* () {
+      const misplaced = {
+        context_window: "model_info.max_input_tokens",
+        rpm_limit: "rpm",
+        tpm_limit: "tpm",
+        requests_per_minute: "rpm",
+        timeout_seconds: "timeout",
+        cooldown: "cooldown_time",
+        region: "region_name",
+        input_price: "input_cost_per_token",
+        weight_factor: "weight",
+        allowed_fails: "model_info.allowed_fails"
+      }
+      const known = "min_tokens models reasoning_format top_k num_ctx provider transforms guided_json thinking_budget"
+      const names = [...Object.keys(misplaced), ...known.split(" ")]
+      const text = model + names.map((name) => `      ${name}: 5\n`).join("")
+      const notes = settled(yield* said(text))
+      assert.deepStrictEqual(
+        notes,
+        Object.entries(misplaced).map(
+          ([name, meant], index) =>
+            `${6 + index} note model_list[0].litellm_params.${name}: sent to the provider as a parameter of the model, as LiteLLM does; it sets nothing here (did you mean ${meant}?)`
+        )
+      )
+      const loaded = yield* loadFiles({ "config.yaml": text })
+      const { config } = Either.getOrThrowWith(loaded, ({ error }) => error)
+      assert.hasAllKeys(config.router.deployments[0]?.defaults, names)
     })
   )
 

@@ -15,6 +15,7 @@ import { type Filled, fill, type Unset } from "./filledTree.js"
 import { trimKeys } from "./keyFindings.js"
 import { type Merged, merge, trace } from "./mergedSettings.js"
 import { homeOf, misfit, misfitting } from "./misfits.js"
+import { parameters } from "./parameterFindings.js"
 import { fromIssue, place, sentence, unknownKey } from "./placing.js"
 import { prices } from "./priceFindings.js"
 import { maskPath, shown } from "./shownTree.js"
@@ -149,7 +150,9 @@ const readSettings = (
   const complete = { ...merged, settings }
   const config = Either.getOrUndefined(decoded)
   const warnings =
-    config === undefined ? cyclesAmong(settings) : [...cycles(config.router), ...prices(config.router, config.keys)]
+    config === undefined
+      ? cyclesAmong(settings)
+      : [...cycles(config.router), ...prices(config.router, config.keys), ...parameters(config.router.deployments)]
   return {
     merged: complete,
     config,

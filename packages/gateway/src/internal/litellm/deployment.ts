@@ -172,5 +172,10 @@ export const fill = (
   dropping(made, params)
   tellOllama(draft, made.fields.provider, params)
   const defaults = defaultsOf(params)
-  if (Object.keys(defaults).length > 0) made.fields.defaults = defaults
+  if (Object.keys(defaults).length === 0) return
+  made.fields.defaults = defaults
+  for (const key of Object.keys(defaults)) {
+    const origin = firstOf(params.get(key), params.get("extra_body"))
+    if (origin !== undefined) made.origins.set(`defaults.${key}`, origin.path)
+  }
 }

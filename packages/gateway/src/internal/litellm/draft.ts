@@ -61,8 +61,9 @@ export class Draft {
   }
 
   /** A setting is honoured, but not as one might think. */
-  note(path: string, sentence: string): void {
-    this.findings.push({ severity: "note", path, message: clause(sentence) })
+  note(path: string, sentence: string, meant?: string): void {
+    const suggestion = meant === undefined ? {} : { suggestion: meant }
+    this.findings.push({ severity: "note", path, message: clause(sentence), ...suggestion })
   }
 
   /** A note that is worth making once in a file. */

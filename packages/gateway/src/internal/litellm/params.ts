@@ -1,6 +1,7 @@
 import { closest } from "../closest.js"
 import type { Draft } from "./draft.js"
 import { find, suggestion } from "./keys.js"
+import { looksMisplaced, meantBy } from "./misplaced.js"
 import { isOwnParameter, isPrice } from "./ownParameters.js"
 import { below, type Given, isTree, isUnset, type Tree } from "./values.js"
 
@@ -19,13 +20,16 @@ const modelParameters: ReadonlySet<string> = new Set([
   "max_completion_tokens",
   "max_tokens",
   "min_p",
+  "min_tokens",
   "modalities",
+  "models",
   "n",
   "parallel_tool_calls",
   "prediction",
   "presence_penalty",
   "prompt_cache_key",
   "reasoning_effort",
+  "reasoning_format",
   "repetition_penalty",
   "response_format",
   "safety_identifier",
@@ -79,10 +83,11 @@ const isParameter = (key: string): boolean =>
 export const isParamsKey = (key: string): boolean =>
   modelParameters.has(key) || isOwnParameter(key) || find("litellm_params", key) !== undefined
 
-const misspelt = (key: string): string | undefined =>
-  modelParameters.has(key) || isOwnParameter(key)
-    ? undefined
-    : (suggestion("litellm_params", key) ?? closest(key, modelParameters))
+const misspelt = (key: string): string | undefined => {
+  if (modelParameters.has(key) || isOwnParameter(key)) return undefined
+  const near = suggestion("litellm_params", key) ?? closest(key, modelParameters)
+  return near !== undefined && find("model_info", key) !== undefined ? `model_info.${key}` : near
+}
 
 /** Warns about what of a map of `litellm_params` is not honoured. */
 export const checkParams = (draft: Draft, { path, value }: Given & { readonly value: Tree }): void => {
@@ -96,6 +101,12 @@ export const checkParams = (draft: Draft, { path, value }: Given & { readonly va
       draft.warn(given.path, "Not done here. LiteLLM keeps it to itself, and it is not sent.")
     else if (!isParameter(key)) {
       draft.warn(given.path, "Means nothing in OpenAI's dialect, and is not sent.")
+    } else if (!modelParameters.has(key) && looksMisplaced(key)) {
+      draft.note(
+        given.path,
+        "Sent to the provider as a parameter of the model, as LiteLLM does; it sets nothing here.",
+        meantBy(key)
+      )
     }
   }
 }

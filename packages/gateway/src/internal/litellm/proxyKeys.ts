@@ -25,6 +25,10 @@ export const proxyKeys: ReadonlyArray<Key> = [
     "drop_params",
     "Parameters that a model's family is known to refuse are left out, for every model."
   ),
+  settings.honoured(
+    "return_response_headers",
+    "The provider's request id and rate limits are passed on, as `answers.providerHeaders` does."
+  ),
   settings.warned("modify_params", "Requests are never altered."),
   settings.honoured("ssl_verify", "`litellm_params.ssl_verify` of every deployment that does not set it."),
   settings.warned("ssl_certificate", "No certificate of the gateway's own is shown to providers."),

@@ -96,6 +96,8 @@ export const readProxySettings = (
   callbacks(draft, globals)
   const drop = globals.settings.get("drop_params")
   if (isOn(drop?.value)) draft.set(["requests", "dropParams"], true, drop?.path ?? "")
+  const headers = globals.settings.get("return_response_headers")
+  if (isOn(headers?.value)) draft.set(["answers", "providerHeaders"], true, headers?.path ?? "")
   cache(draft, globals)
   probes(draft, globals, general, deployments)
   for (const [key, ours, convert] of plain) {

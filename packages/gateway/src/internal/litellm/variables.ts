@@ -1,0 +1,34 @@
+/**
+ * What LiteLLM reads from variables of its own where the file says nothing.
+ */
+import { originOf } from "../origin.js"
+import type { Draft, Reader } from "./draft.js"
+import type { Env } from "./endpoint.js"
+import { below, isText, isTree, type Tree } from "./values.js"
+
+const readMasterKey = (draft: Draft, general: Reader, tree: Tree, { LITELLM_MASTER_KEY: key }: Env): void => {
+  const path = below(general.path, "master_key")
+  if (!isText(key) || general.get("master_key") !== undefined || draft.unset.has(path) || "masterKey" in tree) return
+  draft.set(["masterKey"], key, path)
+  draft.note(path, "Not in the file, so it is that of LITELLM_MASTER_KEY.")
+}
+
+/** Unset, LiteLLM lets pages of every origin call; here that has to be said. */
+const readOrigins = (draft: Draft, { server }: Tree, { LITELLM_CORS_ORIGINS: text }: Env): void => {
+  const path = "server.cors"
+  if (!isText(text) || (isTree(server) && "cors" in server)) return
+  const named = text.split(",").flatMap((part) => (part.trim() === "" ? [] : [part.trim()]))
+  const origins = named.filter((part) => part === "*" || originOf(part) !== undefined)
+  if (origins.length < named.length) {
+    draft.warn(path, "What is no origin like https://app.example.com is left out of LITELLM_CORS_ORIGINS.")
+  }
+  if (origins.length === 0) return
+  draft.set(["server", "cors"], origins, path)
+  draft.note(path, "Not in the file, so it is that of LITELLM_CORS_ORIGINS.")
+}
+
+/** Takes from the environment what the file, `tree` as a whole, does not say. */
+export const readVariables = (draft: Draft, general: Reader, tree: Tree, env: Env): void => {
+  readMasterKey(draft, general, tree, env)
+  readOrigins(draft, tree, env)
+}
