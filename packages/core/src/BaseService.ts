@@ -2,10 +2,10 @@
  * The bottom of a tower over any client: give it a function that answers and one that streams, and it keeps the promises
  * that layers rely on (usage, timing, first content, one settled end, backpressure, abort).
  */
-import { Cause, type Clock, Effect, Stream } from "effect"
+import { Cause, type Clock, Effect, Option, Stream } from "effect"
 import { type AnswerFailure, failureOf, promptBlocked } from "./AnswerFailure.js"
 import { completionText } from "./ChatChunk.js"
-import { poison } from "./Defect.js"
+import * as Defect from "./Defect.js"
 import { EventStream } from "./EventStream.js"
 import type { JsonObject } from "./Json.js"
 import { LlmError } from "./LlmError.js"
@@ -41,13 +41,13 @@ const errorOfFailure = (failure: AnswerFailure): LlmError => {
   }
 }
 
-const complete = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock): Service.Call => {
+const complete = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock, dead: Defect.Dead): Service.Call => {
   const startedAt = nowMs(clock)
   let answer: Effect.Effect<JsonObject, LlmError>
   try {
     answer = handlers.complete(request)
   } catch (defect) {
-    return Effect.zipRight(Effect.logError("a base service died", Cause.die(defect)), Effect.fail(poison()))
+    return Defect.failed(dead, Cause.die(defect), false)
   }
   return Effect.flatMap(answer, (body): Effect.Effect<CompleteResponse, LlmError> => {
     const failure = failureOf(request.operation, body)
@@ -91,13 +91,6 @@ class Valve {
   )
 }
 
-const died = new LlmError({
-  reason: "Unavailable",
-  description: "the stream died of a defect",
-  code: "defect",
-  elsewhere: true
-})
-
 /** A stream of which not even the source could be made. */
 class Unmade {
   constructor(readonly defect: unknown) {}
@@ -112,7 +105,14 @@ const sourceOf = (handlers: Handlers, request: LlmRequest): Stream.Stream<JsonOb
     }
   })
 
-const pump = (source: Stream.Stream<JsonObject, LlmError>, events: EventStream, valve: Valve): Effect.Effect<void> =>
+const interrupted = new LlmError({ reason: "Unavailable", description: "the stream was interrupted", elsewhere: true })
+
+const pump = (
+  source: Stream.Stream<JsonObject, LlmError>,
+  events: EventStream,
+  valve: Valve,
+  dead: Defect.Dead
+): Effect.Effect<void> =>
   Stream.runForEach(source, (json) => {
     events.push({ data: JSON.stringify(json), json })
     return valve.passed
@@ -120,19 +120,23 @@ const pump = (source: Stream.Stream<JsonObject, LlmError>, events: EventStream, 
     Effect.matchCauseEffect({
       onSuccess: () => Effect.sync(() => events.end(true)),
       onFailure: (cause) => {
-        if (cause._tag === "Fail" || Cause.isInterrupted(cause)) {
-          return Effect.sync(() => events.fail(cause._tag === "Fail" ? cause.error : died))
-        }
-        const unmade = cause._tag === "Die" && cause.defect instanceof Unmade ? cause.defect : undefined
-        return Effect.zipRight(
-          Effect.logError("a base service died", unmade === undefined ? cause : Cause.die(unmade.defect)),
-          Effect.sync(() => events.fail(unmade === undefined ? died : poison()))
-        )
+        const failure = Cause.failureOption(cause)
+        if (Option.isSome(failure)) return Effect.sync(() => events.fail(failure.value))
+        if (Cause.isInterruptedOnly(cause)) return Effect.sync(() => events.fail(interrupted))
+        if (cause._tag !== "Die" || !(cause.defect instanceof Unmade)) return Effect.sync(() => events.died(cause))
+        const { error, log } = Defect.deathOf(dead, Cause.die(cause.defect.defect), false)
+        return Effect.zipRight(log, Effect.sync(() => events.fail(error)))
       }
     })
   )
 
-const streaming = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock, adopt: Adopt): Service.Call =>
+const streaming = (
+  handlers: Handlers,
+  request: LlmRequest,
+  clock: Clock.Clock,
+  adopt: Adopt,
+  dead: Defect.Dead
+): Service.Call =>
   Effect.uninterruptible(
     Effect.suspend(() => {
       const valve = new Valve()
@@ -143,12 +147,13 @@ const streaming = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock, 
         estimateInputTokens: () => estimateInputTokens(request),
         pause: () => valve.close(),
         resume: () => valve.open(),
-        abort: () => stop()
+        abort: () => stop(),
+        onDefect: (cause) => Defect.deathOf(dead, cause, true)
       })
       adopt(events)
       const source = sourceOf(handlers, request)
       return Effect.map(
-        Effect.forkDaemon(Effect.interruptible(pump(source, events, valve))),
+        Effect.forkDaemon(Effect.interruptible(pump(source, events, valve, dead))),
         (fiber): StreamingResponse => {
           stop = () => fiber.unsafeInterruptAsFork(fiber.id())
           return { _tag: "Streaming", status: 200, headers: {}, events, journal: request.route.journal }
@@ -157,9 +162,9 @@ const streaming = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock, 
     })
   )
 
-const call = (handlers: Handlers, request: LlmRequest, adopt: Adopt): Service.Call =>
+const call = (handlers: Handlers, request: LlmRequest, adopt: Adopt, dead: Defect.Dead = { request }): Service.Call =>
   Effect.clockWith((clock) =>
-    request.stream ? streaming(handlers, request, clock, adopt) : complete(handlers, request, clock)
+    request.stream ? streaming(handlers, request, clock, adopt, dead) : complete(handlers, request, clock, dead)
   )
 
 /**
@@ -178,7 +183,7 @@ const call = (handlers: Handlers, request: LlmRequest, adopt: Adopt): Service.Ca
  */
 export const make = (handlers: Handlers): Service.AttemptService =>
   Service.attempt((attempt) =>
-    call(handlers, { ...attempt.request, model: attempt.model }, (events) => attempt.adopt(events))
+    call(handlers, { ...attempt.request, model: attempt.model }, (events) => attempt.adopt(events), attempt)
   )
 
 /** The same for the request tier: what `Router.fromServices` routes over. */

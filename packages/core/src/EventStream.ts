@@ -2,7 +2,7 @@
  * The body of a streaming response: a bounded queue between the base service that pushes events and the one reader that
  * pulls them. It knows when the first content came and when an answer is whole, and settles its call exactly once.
  */
-import { Chunk, type Clock, Effect, Option, Stream } from "effect"
+import { Cause, Chunk, type Clock, Effect, Option, Stream } from "effect"
 import { errorOf, promptBlocked } from "./AnswerFailure.js"
 import { type StreamEvent, StreamFacts } from "./ChatChunk.js"
 import type { JsonObject } from "./Json.js"
@@ -11,6 +11,12 @@ import * as Outcome from "./Outcome.js"
 import { Settlement } from "./Settlement.js"
 import { nowMs } from "./Time.js"
 import { estimate, type Usage } from "./Usage.js"
+
+/** A defect as a failure, and what writes its cause into the log. */
+export interface Death {
+  readonly error: LlmError
+  readonly log: Effect.Effect<void>
+}
 
 /** How a base service is told about its stream. All are called synchronously, at most once between opposite calls. */
 export interface EventStreamOptions {
@@ -35,6 +41,8 @@ export interface EventStreamOptions {
    * the answer for cut off, `accept` for whole, and adds the finish reasons.
    */
   readonly onMissingFinish?: "cut" | "accept"
+  /** What a defect in the stream means; left out: `Unavailable`, and the cause in the log. */
+  readonly onDefect?: (cause: Cause.Cause<unknown>) => Death
 }
 
 const highWater = 64
@@ -45,7 +53,10 @@ const end: ReadonlyArray<StreamEvent> = []
 
 type Waiter = (exit: Effect.Effect<ReadonlyArray<StreamEvent>, LlmError>) => void
 
-/** Takes a batch of events; gives what to wait for before the next one, or nothing. Synchronous, and must not throw. */
+/**
+ * Takes a batch of events; gives what to wait for before the next one, or nothing. Synchronous. What it throws ends the
+ * stream, and blames no deployment.
+ */
 export type Take = (batch: ReadonlyArray<StreamEvent>) => Effect.Effect<void> | undefined
 
 /**
@@ -72,6 +83,8 @@ export class EventStream {
   private isForwardDue = false
   private contentWaiter: ((exit: Effect.Effect<void, LlmError>) => void) | undefined
   private over: { readonly error: LlmError | undefined } | undefined
+  /** What the reader has still to write into the log. */
+  private log: Effect.Effect<void> | undefined
   private paused = false
   private firstContentAt = 0
 
@@ -80,9 +93,25 @@ export class EventStream {
 
   constructor(private readonly options: EventStreamOptions) {}
 
-  /** Takes one parsed event from the upstream. An in-band error event fails the stream. */
+  /** Takes one parsed event from the upstream. An in-band error event fails the stream, and so does what throws on it. */
   push(event: StreamEvent): void {
     if (this.over !== undefined) return
+    try {
+      this.add(event)
+    } catch (defect) {
+      this.died(Cause.die(defect))
+    }
+  }
+
+  /** Its producer died: the stream fails, and who reads it writes the cause into the log. Harmless after the end. */
+  died(cause: Cause.Cause<unknown>): void {
+    if (this.over !== undefined) return
+    const { error, log } = this.deathOf(cause)
+    this.log = log
+    this.fail(error)
+  }
+
+  private add(event: StreamEvent): void {
     const error = errorOf(event.json)
     if (error !== undefined) return this.fail(this.errorEvent(error))
     this.heard++
@@ -125,7 +154,7 @@ export class EventStream {
   }
 
   /** Takes an event that is no JSON object: it may have held text, so by default the stream is cut here. */
-  malformed(data: string): void {
+  malformed(data: string, why = "is not a JSON object"): void {
     if (this.over !== undefined) return
     if (this.options.onMalformed === "skip") {
       this.skipped++
@@ -134,7 +163,7 @@ export class EventStream {
     this.fail(
       this.error({
         reason: "MalformedResponse",
-        description: `a stream event is not a JSON object (${data.length} characters)`
+        description: `a stream event ${why} (${data.length} characters)`
       })
     )
   }
@@ -172,8 +201,7 @@ export class EventStream {
     this.over = { error: final }
     this.paused = false
     if (!upstreamGone) this.abort()
-    this.settlement.settle(Outcome.failed(final, this.settlement.hasContent ? this.usage() : this.facts.usage))
-    this.wake()
+    this.settle(Outcome.failed(final, this.settlement.hasContent ? this.usage() : this.facts.usage))
   }
 
   /** The caller leaves: the upstream is aborted and the call settles as `Abandoned`. Harmless after the end. */
@@ -187,8 +215,7 @@ export class EventStream {
     }
     this.over = { error: this.closedError() }
     this.abort()
-    this.settlement.settle({ _tag: "Abandoned", usage: this.usage() })
-    this.wake()
+    this.settle({ _tag: "Abandoned", usage: this.usage() })
   }
 
   /** The next batch of events; an empty one means the clean end. One reader only. */
@@ -264,14 +291,47 @@ export class EventStream {
     return this.facts.usage ?? estimate(this.options.estimateInputTokens(), Math.ceil(this.facts.characters / 4))
   }
 
+  /**
+   * Gives a batch to a reader; belongs to `forward`, and to streams around this one. What the reader throws ends the stream,
+   * and to begin again elsewhere would help nobody.
+   */
+  give(take: Take, batch: ReadonlyArray<StreamEvent>): Effect.Effect<void, LlmError> | undefined {
+    try {
+      return take(batch)
+    } catch (defect) {
+      const { error, log } = this.deathOf(Cause.die(defect))
+      const { deployment, provider } = error
+      const final = new LlmError({
+        reason: "InvalidRequest",
+        description: "what reads the stream died of it",
+        code: "defect",
+        blames: "request",
+        ...(provider === undefined ? {} : { provider }),
+        ...(deployment === undefined ? {} : { deployment })
+      })
+      return Effect.zipRight(log, Effect.fail(this.breakOff(final)))
+    }
+  }
+
+  /** Ends the stream because of its reader; gives the error as the reader is told of it. */
+  private breakOff(error: LlmError): LlmError {
+    const final = this.finalError(error)
+    const wasOver = this.over !== undefined
+    this.queue = []
+    this.over = { error: final }
+    if (wasOver) return final
+    this.abort()
+    this.settle(Outcome.failed(final, this.usage()))
+    return final
+  }
+
   /** Hands over what is queued. Nothing is returned while there is more to come and nothing to wait for. */
   private forwardReady(take: Take, next: Effect.Effect<void, LlmError>): Effect.Effect<void, LlmError> | undefined {
     while (this.queue.length > 0) {
-      const wait = take(this.takeQueue())
+      const wait = this.give(take, this.takeQueue())
       if (wait !== undefined) return Effect.zipRight(wait, next)
     }
-    if (this.over === undefined) return undefined
-    return this.over.error === undefined ? Effect.void : Effect.fail(this.over.error)
+    return this.over === undefined ? undefined : this.ending(this.over.error)
   }
 
   private readonly forwardNow = (): void => {
@@ -294,12 +354,12 @@ export class EventStream {
 
   private readyContent(): Effect.Effect<void, LlmError> | undefined {
     if (this.settlement.hasContent) return Effect.void
-    if (this.over === undefined) return undefined
-    return this.over.error === undefined ? Effect.void : Effect.fail(this.over.error)
+    return this.over === undefined ? undefined : this.ending(this.over.error)
   }
 
   private finalBatch(error: LlmError | undefined): Effect.Effect<ReadonlyArray<StreamEvent>, LlmError> {
-    return error === undefined ? Effect.succeed(end) : Effect.fail(error)
+    if (error === undefined && this.log === undefined) return Effect.succeed(end)
+    return Effect.as(this.ending(error), end)
   }
 
   private finalError(error: LlmError): LlmError {
@@ -332,13 +392,40 @@ export class EventStream {
     // The upstream may still hold its goodbye back; nothing is left that backpressure could protect from.
     this.resumeUpstream()
     const now = nowMs(this.options.clock)
-    this.settlement.settle({
+    this.settle({
       _tag: "Completed",
       usage: this.usage(),
       timeToFirstToken: (this.settlement.hasContent ? this.firstContentAt : now) - this.options.startedAt,
       duration: now - this.options.startedAt
     })
+  }
+
+  /** Whoever is told of the end may die of it: the reader learns of the end all the same. */
+  private settle(outcome: Outcome.Outcome): void {
+    try {
+      this.settlement.settle(outcome)
+    } catch (defect) {
+      this.log ??= this.deathOf(Cause.die(defect)).log
+    }
     this.wake()
+  }
+
+  private deathOf(cause: Cause.Cause<unknown>): Death {
+    return (
+      this.options.onDefect?.(cause) ?? {
+        error: this.error({ reason: "Unavailable", description: "the stream died", code: "defect" }),
+        log: Effect.logError("a stream died", cause)
+      }
+    )
+  }
+
+  /** What a reader is told at the end. */
+  private ending(error: LlmError | undefined): Effect.Effect<void, LlmError> {
+    const { log } = this
+    const told = error === undefined ? Effect.void : Effect.fail(error)
+    if (log === undefined) return told
+    this.log = undefined
+    return Effect.zipRight(log, told)
   }
 
   private contentArrived(): void {
@@ -375,9 +462,9 @@ export class EventStream {
 
   private wake(): void {
     if (this.over === undefined) return
-    const { error } = this.over
-    this.contentWaiter?.(error === undefined ? Effect.void : Effect.fail(error))
+    const { contentWaiter } = this
     this.contentWaiter = undefined
+    contentWaiter?.(this.ending(this.over.error))
     if (this.waiter !== undefined) this.wakeReader(this.waiter)
     if (this.forwarder !== undefined) this.forwardSoon()
   }

@@ -4,6 +4,19 @@
  */
 import type { Outcome } from "./Outcome.js"
 
+/** Calls all, also after one that throws: each gives back what its layer holds. The first defect is thrown at the end. */
+const callAll = <A>(callbacks: ReadonlyArray<(value: A) => void>, value: A): void => {
+  let thrown: { readonly defect: unknown } | undefined
+  for (const callback of callbacks) {
+    try {
+      callback(value)
+    } catch (defect) {
+      thrown ??= { defect }
+    }
+  }
+  if (thrown !== undefined) throw thrown.defect
+}
+
 /** Completed by the base service of a stream; read by every layer. Callbacks are synchronous and must not throw. */
 export class Settlement {
   private outcomeCallbacks: Array<(outcome: Outcome) => void> = []
@@ -39,7 +52,7 @@ export class Settlement {
     this.seenContent = true
     const callbacks = this.contentCallbacks
     this.contentCallbacks = []
-    for (const callback of callbacks) callback()
+    callAll(callbacks, undefined)
   }
 
   /** The base service saw the end. Only the first call counts; returns whether this was it. */
@@ -49,7 +62,7 @@ export class Settlement {
     const callbacks = this.outcomeCallbacks
     this.outcomeCallbacks = []
     this.contentCallbacks = []
-    for (const callback of callbacks) callback(outcome)
+    callAll(callbacks, outcome)
     return true
   }
 }

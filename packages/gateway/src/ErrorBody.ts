@@ -51,6 +51,12 @@ const maxMessage = 2_000
 const isCallersFault = ({ reason }: LlmError): boolean =>
   reason === "InvalidRequest" || reason === "ContextWindowExceeded" || reason === "ContentPolicyViolation"
 
+/** A stream that its own request broke tells what is wrong with that. */
+const toldOf = (error: LlmError): LlmError => {
+  const cause = error.beforeDelivery
+  return isCallersFault(cause) ? cause : error
+}
+
 /** What the caller reads: the provider's own words where the request is at fault, ours before them elsewhere. */
 const messageOf = (error: LlmError): string => {
   const { description, providerMessage } = error
@@ -88,17 +94,22 @@ const attemptOf = ({ deployment, duration, group, outcome, reason, status }: Att
 })
 
 /** The error object of a failed request: the body of an answer, or the data of an in-band event. */
-export const ofError = (error: LlmError): { readonly error: Readonly<Record<string, unknown>> } => ({
-  error: {
-    message: messageOf(error),
-    type: typeOf(error.httpStatus),
-    param: null,
-    code: codeOf(error),
-    ...providerFields(error),
-    reason: error.reason,
-    ...(error.attempts === undefined || error.attempts.length === 0 ? {} : { attempts: error.attempts.map(attemptOf) })
+export const ofError = (error: LlmError): { readonly error: Readonly<Record<string, unknown>> } => {
+  const told = toldOf(error)
+  return {
+    error: {
+      message: messageOf(told),
+      type: typeOf(told.httpStatus),
+      param: null,
+      code: codeOf(told),
+      ...providerFields(told),
+      reason: error.reason,
+      ...(error.attempts === undefined || error.attempts.length === 0
+        ? {}
+        : { attempts: error.attempts.map(attemptOf) })
+    }
   }
-})
+}
 
 const noSpread = (): number => 0
 

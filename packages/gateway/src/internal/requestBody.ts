@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer"
 import type { IncomingMessage } from "node:http"
 import { infinitePaths, type Members, membersOf } from "@switchyard/core/ExactJson"
-import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { isDeeper, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import type { Refusal } from "../ErrorBody.js"
 import { unpack, unpackerOf } from "./unpacking.js"
@@ -61,27 +61,6 @@ export const readBody = (
 
 const bad = (code: string, message: string): Either.Either<never, Refusal> =>
   Either.left({ status: 400, code, message })
-
-/** Whether objects and lists nest deeper than `max`; walks without recursion, and stops at the first that does. */
-const isDeeper = (root: JsonObject, max: number): boolean => {
-  let level: Array<object> = [root]
-  for (let depth = 1; level.length > 0; depth++) {
-    if (depth > max) return true
-    const next: Array<object> = []
-    for (const parent of level) {
-      if (Array.isArray(parent)) {
-        for (const child of parent) if (typeof child === "object" && child !== null) next.push(child)
-      } else {
-        for (const key in parent) {
-          const child = (parent as JsonObject)[key]
-          if (typeof child === "object" && child !== null) next.push(child)
-        }
-      }
-    }
-    level = next
-  }
-  return false
-}
 
 /** A body as a request takes it. */
 export interface ParsedBody {

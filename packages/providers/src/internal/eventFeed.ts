@@ -7,12 +7,13 @@ import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
 import { createParser, type EventSourceMessage, type EventSourceParser } from "eventsource-parser"
 import { startOfText } from "./eventText.js"
+import { isTooDeep, tooDeep } from "./nesting.js"
 
 /** Where the events go: a stream's queue, or the whole answer that they are folded into. */
 export interface EventSink {
   readonly isOver: boolean
   readonly push: (event: StreamEvent) => void
-  readonly malformed: (data: string) => void
+  readonly malformed: (data: string, why?: string) => void
   /** The answer is over by itself; `saidDone`: the provider says so. */
   readonly end: (saidDone?: boolean) => void
   /** `upstreamGone`: there is no connection left to break off. */
@@ -37,7 +38,7 @@ export const streamSink = (events: EventStream): EventSink => ({
     return events.settlement.outcome !== undefined
   },
   push: (event) => events.push(event),
-  malformed: (data) => events.malformed(data),
+  malformed: (data, why) => events.malformed(data, why),
   end: (saidDone) => events.end(saidDone),
   fail: (error, upstreamGone) => events.fail(error, upstreamGone)
 })
@@ -121,6 +122,7 @@ export class EventFeed {
   private endWhole(data: string): void {
     const json = parse(data)
     if (!isJsonObject(json)) this.options.sink.malformed(data)
+    else if (isTooDeep(data, json)) this.options.sink.malformed(data, tooDeep)
     else if (Array.isArray(json.choices) && errorOf(json) === undefined) {
       const chunk = fromCompletion(json)
       this.options.sink.push({ data: JSON.stringify(chunk), json: chunk })
@@ -140,6 +142,7 @@ export class EventFeed {
       return
     }
     if (errorOf(json) !== undefined) return this.fail(this.options.classify(data, json))
+    if (isTooDeep(data, json)) return this.options.sink.malformed(data, tooDeep)
     // The lines of one event are one JSON text, in which a line's end is only space.
     this.options.sink.push({ data: data.includes("\n") ? data.replaceAll("\n", " ") : data, json })
   }

@@ -3,19 +3,21 @@
  */
 import { type AnswerFailure, errorOf, failureOf, promptBlocked } from "@switchyard/core/AnswerFailure"
 import type { Attempt } from "@switchyard/core/Attempt"
+import * as Defect from "@switchyard/core/Defect"
 import { EventStream } from "@switchyard/core/EventStream"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
 import { estimateInputTokens } from "@switchyard/core/LlmRequest"
 import type { Headers, LlmResponse } from "@switchyard/core/LlmResponse"
 import { nowMs } from "@switchyard/core/Time"
-import { type Clock, Effect } from "effect"
+import { Cause, type Clock, Effect } from "effect"
 import { classify, fromTransport, malformed, type Upstream } from "../ErrorClassifier.js"
 import { BodyBuffer } from "./bodyBuffer.js"
 import { EventFeed, type EventSink, streamSink } from "./eventFeed.js"
 import { firstData, startOf, startOfText } from "./eventText.js"
 import { FoldedAnswer } from "./foldedAnswer.js"
 import type { Lingering } from "./lingering.js"
+import { isTooDeep, tooDeep } from "./nesting.js"
 import { refusesUsage, usageOf } from "./payload.js"
 import { scrub } from "./scrub.js"
 import type { TransportError, TransportHandle, TransportHandlers } from "./transport.js"
@@ -122,6 +124,55 @@ export class Exchange implements TransportHandlers {
   }
 
   onHeaders(status: number, headers: Headers): void {
+    try {
+      this.begin(status, headers)
+    } catch (defect) {
+      this.died(defect)
+    }
+  }
+
+  onData(chunk: Uint8Array): void {
+    try {
+      this.data(chunk)
+    } catch (defect) {
+      this.died(defect)
+    }
+  }
+
+  onEnd(): void {
+    this.safely(() => {
+      if (this.unpacker !== undefined && this.bytesAfterDone < 0) this.unpacker.end()
+      else this.ended()
+    })
+  }
+
+  onError(error: TransportError): void {
+    this.safely(() => {
+      this.broken = error
+      // What has come already is unpacked first.
+      if (this.unpacker !== undefined && this.bytesAfterDone < 0) this.unpacker.end()
+      else this.failed(error)
+    })
+  }
+
+  /** Who calls is a socket or an unpacker: what is thrown at them would end the process. */
+  private safely(f: () => void): void {
+    try {
+      f()
+    } catch (defect) {
+      this.died(defect)
+    }
+  }
+
+  /** What dies of an answer is that answer's failure. */
+  private died(defect: unknown): void {
+    this.settings.lingering.delete(this)
+    this.abort()
+    if (this.events === undefined) this.resume(Effect.die(defect))
+    else this.events.died(Cause.die(defect))
+  }
+
+  private begin(status: number, headers: Headers): void {
     this.status = status
     this.headers = headers
     this.headersAt = nowMs(this.clock)
@@ -133,7 +184,7 @@ export class Exchange implements TransportHandlers {
     } else this.body = new BodyBuffer(maxErrorBody)
   }
 
-  onData(chunk: Uint8Array): void {
+  private data(chunk: Uint8Array): void {
     if (this.aborted) return
     if (this.bytesAfterDone >= 0) return this.countAfterDone(chunk.length)
     const heard = this.events?.heard
@@ -143,25 +194,13 @@ export class Exchange implements TransportHandlers {
     if (this.events !== undefined && this.events.heard === heard) this.events.life()
   }
 
-  onEnd(): void {
-    if (this.unpacker !== undefined && this.bytesAfterDone < 0) this.unpacker.end()
-    else this.ended()
-  }
-
-  onError(error: TransportError): void {
-    this.broken = error
-    // What has come already is unpacked first.
-    if (this.unpacker !== undefined && this.bytesAfterDone < 0) this.unpacker.end()
-    else this.failed(error)
-  }
-
   private unpackFrom(codings: ReadonlyArray<string>, first: Uint8Array): void {
     this.codings = undefined
     if (!isPacked(codings[0], first)) return this.take(first)
     const unpacker = Unpacker.make(codings, first, {
-      onData: (bytes) => this.take(bytes),
-      onEnd: () => (this.broken === undefined ? this.ended() : this.failed(this.broken)),
-      onBad: (why) => this.badlyPacked(why),
+      onData: (bytes) => this.safely(() => this.take(bytes)),
+      onEnd: () => this.safely(() => (this.broken === undefined ? this.ended() : this.failed(this.broken))),
+      onBad: (why) => this.safely(() => this.badlyPacked(why)),
       onDrain: () => {
         this.choked = false
         if (!this.paused) this.handle?.resume()
@@ -265,7 +304,8 @@ export class Exchange implements TransportHandlers {
       resume: () => this.resumeReading(),
       abort: () => this.abort(),
       onMalformed: attempt.target.onMalformedEvent ?? settings.onMalformed,
-      onMissingFinish: this.onMissingFinish
+      onMissingFinish: this.onMissingFinish,
+      onDefect: (cause) => Defect.deathOf(attempt, cause, true)
     })
     attempt.adopt(events)
     this.events = events
@@ -297,7 +337,8 @@ export class Exchange implements TransportHandlers {
         answered: (body) => this.answered(JSON.stringify(body), body),
         cut: () => refuse(this.malformed("the stream ended before the answer was finished", "cut")),
         blocked: (why) => refuse(this.blocked(why)),
-        malformed: (data) => refuse(this.malformed(`a stream event is not a JSON object (${data.length} characters)`)),
+        malformed: (data, why = "is not a JSON object") =>
+          refuse(this.malformed(`a stream event ${why} (${data.length} characters)`)),
         failed: refuse
       })
     )
@@ -393,7 +434,11 @@ export class Exchange implements TransportHandlers {
   private parse(raw: string): JsonObject | undefined {
     try {
       const body: unknown = JSON.parse(raw)
-      if (isJsonObject(body)) return body
+      if (isJsonObject(body)) {
+        if (!isTooDeep(raw, body)) return body
+        this.fail(this.malformed(`the answer ${tooDeep} (${raw.length} characters)`))
+        return undefined
+      }
       const first: unknown = Array.isArray(body) ? body[0] : undefined
       if (isJsonObject(first) && errorOf(first) !== undefined) {
         this.refused(raw, body)

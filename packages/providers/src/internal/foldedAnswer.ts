@@ -99,7 +99,7 @@ export class FoldedAnswer implements EventSink {
       readonly cut: () => void
       /** The provider blocked the prompt, and said nothing else. */
       readonly blocked: (why: string) => void
-      readonly malformed: (data: string) => void
+      readonly malformed: (data: string, why?: string) => void
       readonly failed: (error: LlmError) => void
     }
   ) {}
@@ -112,8 +112,8 @@ export class FoldedAnswer implements EventSink {
     for (const choice of arrayOf(choices)) if (isJsonObject(choice)) this.add(choice)
   }
 
-  malformed(data: string): void {
-    this.settle(() => this.settled.malformed(data))
+  malformed(data: string, why?: string): void {
+    this.settle(() => this.settled.malformed(data, why))
   }
 
   end(saidDone = false): void {

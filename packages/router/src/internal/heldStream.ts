@@ -97,7 +97,7 @@ export class HeldStream extends EventStream {
     const next: Effect.Effect<void, LlmError> = Effect.suspend(() =>
       this.#isReading || this.#ready.length > 0
         ? Effect.flatMap(this.pull, (batch) =>
-            batch.length === 0 ? Effect.void : Effect.zipRight(take(batch) ?? Effect.void, next)
+            batch.length === 0 ? Effect.void : Effect.zipRight(this.#inner.give(take, batch) ?? Effect.void, next)
           )
         : this.#inner.forward(take)
     )

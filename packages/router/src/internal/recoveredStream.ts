@@ -99,7 +99,7 @@ export class RecoveredStream extends EventStream {
         return take(batch)
       })
       const rest = (batch: Batch): Effect.Effect<void, LlmError> =>
-        batch.length === 0 ? Effect.void : Effect.zipRight(take(batch) ?? Effect.void, this.#forwardPulled(take))
+        batch.length === 0 ? Effect.void : Effect.zipRight(this.#give(take, batch), this.#forwardPulled(take))
       return Effect.matchEffect(whole, {
         onFailure: (error) => Effect.flatMap(this.#onFailure(error), rest),
         onSuccess: () => Effect.asVoid(this.#onEnd())
@@ -127,10 +127,15 @@ export class RecoveredStream extends EventStream {
   #forwardPulled(take: Take): Effect.Effect<void, LlmError> {
     const next: Effect.Effect<void, LlmError> = Effect.suspend(() =>
       Effect.flatMap(this.pull, (batch) =>
-        batch.length === 0 ? Effect.void : Effect.zipRight(take(batch) ?? Effect.void, next)
+        batch.length === 0 ? Effect.void : Effect.zipRight(this.#give(take, batch), next)
       )
     )
     return next
+  }
+
+  #give(take: Take, batch: Batch): Effect.Effect<void, LlmError> {
+    const wait = this.#inner.give(take, batch)
+    return wait === undefined ? Effect.void : Effect.catchAll(wait, (error) => Effect.asVoid(this.#stop(error)))
   }
 
   /** The caller has nothing that the present stream has still to repeat. */
