@@ -125,7 +125,10 @@ const pump = (
         if (Cause.isInterruptedOnly(cause)) return Effect.sync(() => events.fail(interrupted))
         if (cause._tag !== "Die" || !(cause.defect instanceof Unmade)) return Effect.sync(() => events.died(cause))
         const { error, log } = Defect.deathOf(dead, Cause.die(cause.defect.defect), false)
-        return Effect.zipRight(log, Effect.sync(() => events.fail(error)))
+        return Effect.zipRight(
+          log,
+          Effect.sync(() => events.fail(error))
+        )
       }
     })
   )

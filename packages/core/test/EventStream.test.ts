@@ -4,7 +4,7 @@ import { EventStream, type EventStreamOptions, toStream } from "@switchyard/core
 import type { JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { Outcome } from "@switchyard/core/Outcome"
-import { Chunk, Effect, Exit, Fiber, FastCheck as fc, Option, Stream, TestClock } from "effect"
+import { Cause, Chunk, Effect, Either, Exit, Fiber, FastCheck as fc, Logger, Option, Stream, TestClock } from "effect"
 
 const event = (json: JsonObject): StreamEvent => ({ data: JSON.stringify(json), json })
 const delta = (fields: JsonObject, finish: string | null = null, index = 0): StreamEvent =>
@@ -852,4 +852,114 @@ describe("EventStream", () => {
       { seed: 20_261, numRuns: 3000 }
     )
   })
+})
+
+describe("what throws at a stream", () => {
+  const logging = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.suspend(() => {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ cause }) => logged.push(Cause.pretty(cause)))
+      return Effect.map(Effect.either(effect), (end) => ({ end, logged })).pipe(
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+    })
+  const bug = (): never => {
+    throw new Error("bug 4711")
+  }
+  const errorIn = (end: Either.Either<unknown, LlmError>): LlmError =>
+    Either.isLeft(end) ? end.left : assert.fail("it ended well")
+
+  it.effect("is its reader's: the stream fails in the reader's fiber, blames nobody, and is broken off", () =>
+    Effect.gen(function* () {
+      for (const push of ["before", "after"] as const) {
+        const { events, outcomes, told } = yield* rig()
+        if (push === "before") events.push(text("Hi"))
+        const fiber = yield* Effect.fork(logging(events.forward(bug)))
+        yield* Effect.yieldNow()
+        if (push === "after") events.push(text("Hi"))
+        const { end, logged } = yield* Fiber.join(fiber)
+        const error = errorIn(end)
+        const { breaker, code, interruptedBy, reason } = error
+        assert.deepStrictEqual(
+          { breaker, code, interruptedBy, reason },
+          { breaker: "neutral", code: "defect", interruptedBy: "InvalidRequest", reason: "StreamInterrupted" }
+        )
+        assert.include(logged.join(), "bug 4711")
+        assert.deepStrictEqual(told, ["abort"])
+        assert.deepInclude(only(outcomes), { _tag: "Failed", error })
+        events.push(text("more"))
+        events.end()
+        assert.strictEqual(outcomes.length, 1)
+      }
+    })
+  )
+
+  it.effect("is its reader's after the end: the reader fails, the answer stays a success", () =>
+    Effect.gen(function* () {
+      const { events, outcomes } = yield* rig()
+      events.push(text("Hi"))
+      events.push(finish())
+      events.end(true)
+      const { end } = yield* logging(events.forward(bug))
+      assert.strictEqual(errorIn(end).code, "defect")
+      assert.strictEqual(only(outcomes)._tag, "Completed")
+    })
+  )
+
+  it.effect("in a push is the stream's failure, with the cause in its reader's log, once", () =>
+    Effect.gen(function* () {
+      for (const read of ["pull", "forward", "awaitContent"] as const) {
+        const { events, outcomes, told } = yield* rig()
+        events.settlement.onFirstContent(bug)
+        const reading = (): Effect.Effect<unknown, LlmError> =>
+          read === "pull"
+            ? Effect.forever(events.pull)
+            : read === "forward"
+              ? events.forward(() => undefined)
+              : events.awaitContent
+        const fiber = yield* Effect.fork(logging(reading()))
+        yield* Effect.yieldNow()
+        events.push(role)
+        events.push(text("Hi"))
+        const { end, logged } = yield* Fiber.join(fiber)
+        assert.strictEqual(errorIn(end).code, "defect", read)
+        assert.strictEqual(errorIn(end).breaker, "counts", read)
+        assert.include(only(logged), "bug 4711", read)
+        assert.deepStrictEqual(told, ["abort"])
+        assert.strictEqual(only(outcomes)._tag, "Failed")
+        assert.deepStrictEqual((yield* logging(reading())).logged, [])
+      }
+    })
+  )
+
+  it.effect("in who is told of its end keeps the end from nobody", () =>
+    Effect.gen(function* () {
+      const { events, outcomes } = yield* rig()
+      const later: Array<string> = []
+      events.settlement.onSettled(bug)
+      events.settlement.onSettled(({ _tag }) => later.push(_tag))
+      const fiber = yield* Effect.fork(logging(events.forward(() => undefined)))
+      yield* Effect.yieldNow()
+      events.push(text("Hi"))
+      events.push(finish())
+      events.end(true)
+      const { end, logged } = yield* Fiber.join(fiber)
+      assert.isTrue(Either.isRight(end))
+      assert.include(only(logged), "bug 4711")
+      assert.deepStrictEqual([only(outcomes)._tag, ...later], ["Completed", "Completed"])
+    })
+  )
+
+  it.effect("in its producer ends it with what that means", () =>
+    Effect.gen(function* () {
+      const error = new LlmError({ reason: "Unavailable", description: "ours", code: "defect" })
+      const { events } = yield* rig({
+        onDefect: () => ({ error, log: Effect.logError("ours", Cause.die("bug 4711")) })
+      })
+      events.died(Cause.die("bug 4711"))
+      const { end, logged } = yield* logging(events.pull)
+      assert.strictEqual(errorIn(end), error)
+      assert.include(only(logged), "bug 4711")
+    })
+  )
 })

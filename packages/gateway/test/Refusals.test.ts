@@ -30,7 +30,7 @@ const inspect = ({ generations }: Gateway.Gateway, id: string) =>
     return { circuit, consecutiveFailures }
   })
 
-const sound = { circuit: "closed", consecutiveFailures: 0 }
+const sound = { circuit: "closed", consecutiveFailures: 0 } as const
 
 const answeredBy = ({ headers, status, text }: Answer): string | undefined => {
   assert.strictEqual(status, 200, text)

@@ -28,7 +28,7 @@ const textsOf = (body: JsonObject): ReadonlyArray<string> | undefined => {
 }
 
 /** What V8 quotes of a text that is no JSON. */
-const quotes = /(?:\.\.\.)?"[^]*?"(?:\.\.\.)?(?= is not valid JSON)/g
+const quotes = /(?:\.\.\.)?"[\s\S]*?"(?:\.\.\.)?(?= is not valid JSON)/g
 
 /** A defect as text, and as an error again. */
 class Told extends Error {
@@ -46,7 +46,11 @@ export const withoutPrompt = (cause: Cause.Cause<unknown>, body: JsonObject): Ca
   const said = Cause.pretty(cause, { renderErrorCause: true })
   const texts = textsOf(body)
   let clean = said.replace(quotes, mask)
-  if (texts === undefined) clean = said.split("\n").filter((line) => /^\s+at /.test(line)).join("\n")
+  if (texts === undefined)
+    clean = said
+      .split("\n")
+      .filter((line) => /^\s+at /.test(line))
+      .join("\n")
   else {
     for (const text of texts) {
       clean = clean.replaceAll(text, mask).replaceAll(JSON.stringify(text).slice(1, -1), mask)

@@ -12,7 +12,8 @@ export const tooDeep = `nests deeper than ${maxDepth} levels`
 const opensOften = (text: string): boolean => {
   let count = 0
   for (const bracket of ["[", "{"]) {
-    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) if (++count > maxDepth) return true
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1))
+      if (++count > maxDepth) return true
   }
   return false
 }
