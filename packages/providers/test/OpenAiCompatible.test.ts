@@ -231,7 +231,7 @@ describe.each([S.undici, S.httpClient])("OpenAiCompatible over $name: whole answ
         const { service, up } = yield* scene()
         for (const config of [
           { baseUrl: up.url, headers: { "x-bad": "a\nb" } },
-          { baseUrl: up.url, apiKey: `${S.key}\n` },
+          { baseUrl: up.url, apiKey: `${S.key}\n${S.key}` },
           { provider: "acme" }
         ]) {
           const error = yield* Effect.flip(S.call(service, S.chat(), config))
