@@ -14,7 +14,8 @@ import { type Status, worst } from "@switchyard/core/Status"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, type Layer, Schema } from "effect"
 import { type Breaker, CooldownState } from "./CooldownState.js"
-import type { Overrides, Policy, Ticket } from "./internal/breaker.js"
+import type { Ticket } from "./internal/breaker.js"
+import type { Overrides, Policy } from "./internal/breakerPolicy.js"
 
 const ruleOrOff = (rule: Schema.Schema<number>, expected: string) =>
   Schema.optional(

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as HealthStatus from "@switchyard/router/HealthStatus"
 import type { RouterEvent } from "@switchyard/router/RouterEvents"
 import { FastCheck } from "effect"
-import { Breaker, type Overrides, type Policy, type Ticket } from "../src/internal/breaker.js"
+import { Breaker, type Ticket } from "../src/internal/breaker.js"
+import type { Overrides, Policy } from "../src/internal/breakerPolicy.js"
 import { RateWindow } from "../src/internal/rateWindow.js"
 
 const policy: Policy = {

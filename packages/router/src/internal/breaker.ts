@@ -6,48 +6,11 @@
 import { busy, type Closed, closed, open, type Status } from "@switchyard/core/Status"
 import { after, type HealthEvent, type HealthStatus } from "../HealthStatus.js"
 import type { RouterEvent } from "../RouterEvents.js"
+import type { Overrides, Policy } from "./breakerPolicy.js"
+import { FailureCounts } from "./failureCounts.js"
+import { Holds } from "./holds.js"
 import { MissingModels } from "./missingModels.js"
-import { RateWindow } from "./rateWindow.js"
 import { SlowStart } from "./slowStart.js"
-
-/** When a breaker opens, for how long, and what closes it again. Times are ms. */
-export interface Policy {
-  /** Consecutive failures that open it; `Infinity` switches the rule off. */
-  readonly failures: number
-  /** The failure rate that opens it when exceeded; `Infinity` switches the rule off. */
-  readonly failureRate: number
-  /** Failures within the window that open it; `Infinity` switches the rule off. */
-  readonly windowFailures: number
-  /** Calls in the window below which `failureRate` and `windowFailures` say nothing. */
-  readonly minimumCalls: number
-  readonly window: number
-  /** Failures in the window that are borne, by reason: one more opens it, and no other rule looks at them. */
-  readonly allowedFails: Readonly<Record<string, number | undefined>>
-  /** The first cooldown; 0 means never. */
-  readonly duration: number
-  readonly maxDuration: number
-  /** The cooldown after a failure that opens it at once. */
-  readonly tripDuration: number
-  /** The most that chance takes off a cooldown, as a share. */
-  readonly jitter: number
-  readonly maxRetryAfter: number
-  /** The most that chance adds to a Retry-After, as a share. */
-  readonly retryAfterJitter: number
-  /** Calls at once while half-open, before the first success. */
-  readonly permits: number
-  /** Successes in a row that close it, and that make a degraded deployment healthy. */
-  readonly successThreshold: number
-  /** How long a recovered deployment ramps up; 0 means not at all. */
-  readonly slowStart: number
-}
-
-/** What a deployment sets for itself, or a request for its own failure. */
-export interface Overrides {
-  /** ms; takes the place of `duration`. 0 means that it never cools. */
-  readonly cooldown: number | undefined
-  /** Failures in the window that are borne; takes the place of the counting rules. */
-  readonly allowedFails: number | undefined
-}
 
 /** Says which epoch a call began in, and whether it holds a half-open permit. */
 export interface Ticket {
@@ -92,43 +55,21 @@ const ticket = (epoch: number, onTrial: boolean, permit: boolean, decided = fals
   decided
 })
 
-/** A provider's wish to be left alone: until when, in its own words and with what chance added. Monotonic ms. */
-interface Hold {
-  readonly named: number
-  readonly until: number
-}
-
-const none: Hold = { named: Number.NEGATIVE_INFINITY, until: Number.NEGATIVE_INFINITY }
-
-const later = (a: Hold, b: Hold): Hold => (b.until > a.until ? b : a)
-
-/** The counts so far, over the length that the policy says now. */
-const windowOf = (known: RateWindow | undefined, { window }: Policy): RateWindow =>
-  known === undefined ? new RateWindow(window) : known.resized(window)
-
 /** One deployment's breaker. Every `now` is monotonic ms. */
 export class Breaker {
   private circuit: "closed" | "open" | "halfOpen" = "closed"
   private health: HealthStatus = "Unknown"
   private ordinary = ticket(0, false, false)
   private openUntil = Number.NEGATIVE_INFINITY
-  private limit: Hold = none
-  private outage: Hold = none
-  /** The end of both. */
-  private notBefore = none.until
   private cooling: Closed = closed("cooldown")
-  private waiting: Closed = closed("retryAfter")
-  private out: Closed = closed("outage")
+  private readonly holds = new Holds()
   private unhealthyBy: string | undefined
   private openedBy: string | undefined
   private trips = 0
-  private consecutiveFailures = 0
   private consecutiveSuccesses = 0
   private permits = 1
   private inUse = 0
-  private calls: RateWindow | undefined
-  private failures: RateWindow | undefined
-  private byReason: Map<string, RateWindow> | undefined
+  private readonly counts = new FailureCounts()
   private lastSuccess = Number.NEGATIVE_INFINITY
   private missing: MissingModels | undefined
 
@@ -148,7 +89,7 @@ export class Breaker {
     if (this.unhealthyBy !== undefined) return unhealthy
     const lacking = model === undefined ? undefined : this.missing?.status(model, now)
     if (lacking !== undefined) return lacking
-    if (now < this.notBefore) return now < this.outage.until ? this.out : this.waiting
+    if (now < this.holds.until) return this.holds.status(now)
     if (this.circuit === "closed") return open
     if (this.circuit === "open") return now < this.openUntil ? this.cooling : open
     return this.inUse < this.permits ? open : probing
@@ -160,7 +101,7 @@ export class Breaker {
    * to others. Who is let in hands the ticket to `succeeded`, `failed` or `undecided` when the call is over.
    */
   admit(policy: Policy, now: number, forced: boolean, named = false): Ticket | undefined {
-    if (this.unhealthyBy !== undefined || now < this.notBefore) return undefined
+    if (this.unhealthyBy !== undefined || now < this.holds.until) return undefined
     if (this.circuit === "closed") return this.ordinary
     if (this.circuit === "open") {
       if (now < this.openUntil) return forced ? ticket(this.epoch, true, false, named) : undefined
@@ -177,10 +118,10 @@ export class Breaker {
     this.lastSuccess = now
     if (by.decided || !this.concludes(by)) return
     if (by.onTrial) by.decided = true
-    this.consecutiveFailures = 0
+    this.counts.consecutive = 0
     this.consecutiveSuccesses++
     if (this.circuit === "closed") {
-      this.callsOf(policy).add(now)
+      this.counts.called(policy, now)
       this.note("Succeeded")
       if (this.consecutiveSuccesses >= policy.successThreshold) this.note("Recovered")
       return
@@ -203,10 +144,11 @@ export class Breaker {
     this.note("Failed")
     const base = own.cooldown ?? policy.duration
     if (this.circuit === "closed") {
-      if (this.isTooMuch(reason, atOnce, own, policy, now) && base > 0) this.trip(reason, atOnce, base, policy, now)
+      if (this.counts.isTooMuch(reason, atOnce, own, policy, now) && base > 0)
+        this.trip(reason, atOnce, base, policy, now)
       return
     }
-    this.consecutiveFailures++
+    this.counts.consecutive++
     if (base === 0) this.close(now)
     else if (this.circuit === "halfOpen") this.trip(reason, atOnce, base, policy, now)
     else if (atOnce) this.openFor(reason, this.jittered(policy.tripDuration, policy), now)
@@ -242,10 +184,7 @@ export class Breaker {
   retryAfter(wait: number, policy: Policy, now: number, kind: "limit" | "outage" = "limit"): void {
     if (!(wait > 0)) return
     const asked = Math.min(wait, policy.maxRetryAfter)
-    const hold = { named: now + asked, until: now + asked * (1 + policy.retryAfterJitter * this.random()) }
-    if (kind === "limit") this.limit = later(this.limit, hold)
-    else this.outage = later(this.outage, hold)
-    this.notBefore = later(this.limit, this.outage).until
+    this.holds.add(kind, now + asked, now + asked * (1 + policy.retryAfterJitter * this.random()))
     this.makeStatuses()
   }
 
@@ -257,12 +196,10 @@ export class Breaker {
 
   /** Closes it by hand, with a clean record: cooldown and Retry-After are forgotten, a failed health probe is not. */
   reset(now: number): void {
-    this.limit = none
-    this.outage = none
-    this.notBefore = none.until
-    this.consecutiveFailures = 0
+    this.holds.clear()
+    this.counts.consecutive = 0
     this.missing = undefined
-    this.forgetCounts()
+    this.counts.forget()
     if (this.circuit !== "closed") this.close(now)
   }
 
@@ -308,7 +245,7 @@ export class Breaker {
       until: status._tag === "Open" ? undefined : status.until,
       reason: this.unhealthyBy ?? this.openedBy,
       epoch: this.epoch,
-      consecutiveFailures: this.consecutiveFailures,
+      consecutiveFailures: this.counts.consecutive,
       consecutiveSuccesses: this.consecutiveSuccesses,
       trips: this.trips,
       permits: due || this.circuit === "halfOpen" ? this.permits - this.inUse : 0,
@@ -340,36 +277,6 @@ export class Breaker {
     return true
   }
 
-  private callsOf(policy: Policy): RateWindow {
-    this.calls = windowOf(this.calls, policy)
-    return this.calls
-  }
-
-  private countReason(reason: string, policy: Policy, now: number): number {
-    this.byReason ??= new Map()
-    const window = windowOf(this.byReason.get(reason), policy)
-    this.byReason.set(reason, window)
-    window.add(now)
-    return window.total(now)
-  }
-
-  /** Counts a failure of a closed breaker by the rule that is in charge of it, and asks that rule. */
-  private isTooMuch(reason: string, atOnce: boolean, own: Overrides, policy: Policy, now: number): boolean {
-    const calls = this.callsOf(policy)
-    calls.add(now)
-    const borne = atOnce || own.allowedFails === undefined ? policy.allowedFails[reason] : undefined
-    if (borne !== undefined) return this.countReason(reason, policy, now) > borne
-    this.consecutiveFailures++
-    if (atOnce) return true
-    this.failures = windowOf(this.failures, policy)
-    this.failures.add(now)
-    const failures = this.failures.total(now)
-    if (own.allowedFails !== undefined) return failures > own.allowedFails
-    if (this.consecutiveFailures >= policy.failures) return true
-    const total = calls.total(now)
-    return total >= policy.minimumCalls && (failures / total > policy.failureRate || failures >= policy.windowFailures)
-  }
-
   private jittered(duration: number, policy: Policy): number {
     return duration * (1 - policy.jitter * this.random())
   }
@@ -384,7 +291,7 @@ export class Breaker {
   private opens(reason: string, duration: number, now: number): void {
     if (this.circuit !== "open" || now >= this.openUntil) this.openUntil = Number.NEGATIVE_INFINITY
     this.circuit = "open"
-    this.forgetCounts()
+    this.counts.forget()
     this.newEpoch()
     if (this.unhealthyBy === undefined) this.note("Tripped")
     this.openFor(reason, duration, now)
@@ -395,12 +302,6 @@ export class Breaker {
     this.openedBy = reason
     this.makeStatuses()
     this.publish({ _tag: "CooldownOpened", at: now, deployment: this.deployment, reason, until: this.openUntil })
-  }
-
-  private forgetCounts(): void {
-    this.calls?.clear()
-    this.failures?.clear()
-    this.byReason = undefined
   }
 
   private enterHalfOpen(policy: Policy, now: number): void {
@@ -415,23 +316,14 @@ export class Breaker {
     this.circuit = "closed"
     this.newEpoch()
     this.trips = 0
-    this.consecutiveFailures = 0
+    this.counts.consecutive = 0
     this.openedBy = undefined
     this.makeStatuses()
     this.publish({ _tag: "CooldownClosed", at: now, deployment: this.deployment })
   }
 
-  /** A Retry-After that stands beside a longer cooldown reads as closed until both are over, but for the last resort. */
   private makeStatuses(): void {
-    const { named, until } = later(this.limit, this.outage)
-    const isLonger = this.circuit === "open" && this.openUntil > until
     this.cooling = closed("cooldown", this.openUntil)
-    const held = (reason: string): Closed => ({
-      ...closed(reason, isLonger ? this.openUntil : until),
-      named,
-      ...(isLonger ? { forcible: until } : {})
-    })
-    this.waiting = held("retryAfter")
-    this.out = held("outage")
+    this.holds.beside(this.circuit === "open" ? this.openUntil : undefined)
   }
 }
