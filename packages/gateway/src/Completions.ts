@@ -17,6 +17,7 @@ import { answerError, answerRefusal, type ErrorAnswer, ofError, type Refusal } f
 import type { Answers } from "./GatewayConfig.js"
 import type { Generations, Lease } from "./Generations.js"
 import type { Heartbeat } from "./internal/heartbeat.js"
+import { onceOver } from "./internal/onceOver.js"
 import { declaredLength, parseBody, readBody, tooLarge } from "./internal/requestBody.js"
 import { requestIdOf } from "./internal/requestId.js"
 import type { PathTarget } from "./internal/requestPath.js"
@@ -297,26 +298,6 @@ export const send = (response: ServerResponse, { body, headers, status }: ErrorA
   }
   response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) })
   response.end(body)
-}
-
-/**
- * Calls `f` once when the response is over, however it ends. A pipelined one that still waits for its turn has no socket
- * yet, and is not told when that socket closes.
- */
-const onceOver = ({ socket }: IncomingMessage, response: ServerResponse, f: () => void): void => {
-  if (response.socket !== null) {
-    response.once("close", f)
-    return
-  }
-  const end = (): void => {
-    response.off("close", end)
-    socket.off("close", end)
-    f()
-  }
-  // As many as a client likes to send at once.
-  socket.setMaxListeners(0)
-  response.once("close", end)
-  socket.once("close", end)
 }
 
 /** The endpoints. */
