@@ -9,7 +9,7 @@ import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import * as Recovery from "@switchyard/router/Recovery"
 import * as Contract from "@switchyard/testing/Contract"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Effect, Fiber, FastCheck as fc, Layer, Option, Stream, TestClock } from "effect"
+import { Effect, Fiber, FastCheck as fc, Layer, Logger, Option, Stream, TestClock } from "effect"
 import { Splice } from "../src/internal/splice.js"
 import {
   bodies,
@@ -114,6 +114,31 @@ describe("splice", () => {
         assert.strictEqual(text, "ab")
         assert.strictEqual(error?.reason, "StreamInterrupted")
         assert.notInclude(JSON.stringify(events), '"finish_reason":"stop"')
+      }
+    })
+  )
+  it.effect("what its reader throws, before a restart or after one, ends it and begins nothing again", () =>
+    Effect.gen(function* () {
+      for (const restarts of [0, 1]) {
+        const test = setup((_, nth) =>
+          nth < restarts ? dying("one", ["a"]) : { events: [says("two", "ab"), says("two", "c")] }
+        )
+        const reading = LlmService.using(test.service, chat(), (response) =>
+          response._tag === "Complete"
+            ? Effect.void
+            : response.events.forward((batch) => {
+                if (batch.some(({ json }) => ChatChunk.text(json).includes("b"))) throw new Error("bug")
+                return undefined
+              })
+        )
+        const fiber = yield* Effect.fork(Effect.provide(Effect.flip(reading), Logger.remove(Logger.defaultLogger)))
+        yield* TestClock.adjust("1 minute")
+        const error = yield* Fiber.join(fiber)
+        const { code, interruptedBy, reason } = error
+        assert.deepStrictEqual([code, interruptedBy], ["defect", "InvalidRequest"])
+        assert.strictEqual(reason, "StreamInterrupted")
+        assert.lengthOf(test.used(), restarts + 1)
+        assert.strictEqual(test.inFlight(), 0)
       }
     })
   )
