@@ -5,8 +5,9 @@
 import { Cause, Chunk, type Clock, Effect, Option, Stream } from "effect"
 import { errorOf, promptBlocked } from "./AnswerFailure.js"
 import { type StreamEvent, StreamFacts } from "./ChatChunk.js"
-import type { JsonObject } from "./Json.js"
-import { LlmError } from "./LlmError.js"
+import { addedFinish } from "./internal/addedFinish.js"
+import * as StreamErrors from "./internal/streamErrors.js"
+import type { LlmError } from "./LlmError.js"
 import * as Outcome from "./Outcome.js"
 import { Settlement } from "./Settlement.js"
 import { nowMs } from "./Time.js"
@@ -113,7 +114,7 @@ export class EventStream {
 
   private add(event: StreamEvent): void {
     const error = errorOf(event.json)
-    if (error !== undefined) return this.fail(this.errorEvent(error))
+    if (error !== undefined) return this.fail(StreamErrors.ofEvent(this.options, error))
     this.heard++
     const { steps } = this.facts
     this.facts.read(event.json)
@@ -210,10 +211,10 @@ export class EventStream {
     this.queue = []
     if (this.over !== undefined) {
       // Who reads on although events were dropped must not take the rest for a clean end.
-      if (unread && this.over.error === undefined) this.over = { error: this.closedError() }
+      if (unread && this.over.error === undefined) this.over = { error: StreamErrors.closed(this.options) }
       return
     }
-    this.over = { error: this.closedError() }
+    this.over = { error: StreamErrors.closed(this.options) }
     this.abort()
     this.settle({ _tag: "Abandoned", usage: this.usage() })
   }
@@ -300,16 +301,7 @@ export class EventStream {
       return take(batch)
     } catch (defect) {
       const { error, log } = this.deathOf(Cause.die(defect))
-      const { deployment, provider } = error
-      const final = new LlmError({
-        reason: "InvalidRequest",
-        description: "what reads the stream died of it",
-        code: "defect",
-        blames: "request",
-        ...(provider === undefined ? {} : { provider }),
-        ...(deployment === undefined ? {} : { deployment })
-      })
-      return Effect.zipRight(log, Effect.fail(this.breakOff(final)))
+      return Effect.zipRight(log, Effect.fail(this.breakOff(StreamErrors.ofReader(error))))
     }
   }
 
@@ -375,16 +367,7 @@ export class EventStream {
   private addFinish(): void {
     const { facts, last } = this
     if (last === undefined) return
-    const { usage: _, ...pattern } = last.json
-    const finish_reason = facts.hasTools ? "tool_calls" : "stop"
-    const isText = pattern.object === "text_completion"
-    const choices = facts.openChoices.map((index) => ({
-      index,
-      ...(isText ? { text: "" } : { delta: {} }),
-      finish_reason
-    }))
-    const json = { ...pattern, choices }
-    this.push({ data: JSON.stringify(json), json })
+    this.push(addedFinish(last, facts))
   }
 
   private complete(): void {
@@ -469,29 +452,8 @@ export class EventStream {
     if (this.forwarder !== undefined) this.forwardSoon()
   }
 
-  private closedError(): LlmError {
-    return this.error({ reason: "Unavailable", description: "the stream was closed", code: "closed" })
-  }
-
-  private errorEvent(error: JsonObject): LlmError {
-    const { code, message, param, type } = error
-    return this.error({
-      reason: "Unavailable",
-      description: "the provider sent an error event",
-      ...(typeof message === "string" ? { providerMessage: message } : {}),
-      ...(typeof code === "string" ? { code } : typeof type === "string" ? { code: type } : {}),
-      ...(typeof type === "string" ? { type } : {}),
-      ...(typeof param === "string" ? { param } : {})
-    })
-  }
-
   private error(fields: ConstructorParameters<typeof LlmError>[0]): LlmError {
-    const { deployment, provider } = this.options
-    return new LlmError({
-      ...fields,
-      ...(provider === undefined ? {} : { provider }),
-      ...(deployment === undefined ? {} : { deployment })
-    })
+    return StreamErrors.make(this.options, fields)
   }
 }
 
