@@ -132,7 +132,14 @@ export const fromOpenAi = (usage: unknown): Usage | undefined => {
   ) {
     outputTokens += reasoningTokens
   }
-  return { inputTokens, outputTokens, cachedInputTokens, reasoningTokens, estimated: false }
+  return {
+    inputTokens,
+    outputTokens,
+    cachedInputTokens,
+    ...(written > 0 ? { cacheWriteTokens: written } : {}),
+    reasoningTokens,
+    estimated: false
+  }
 }
 
 /** The usage in a whole answer or in a chunk, wherever its provider puts it: on top, at Groq's `x_groq`, at the first choice. */

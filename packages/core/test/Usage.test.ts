@@ -49,7 +49,7 @@ describe("Usage.fromOpenAi", () => {
     })
   })
 
-  const spellings: ReadonlyArray<readonly [string, object, readonly [number, number, number, number]]> = [
+  const spellings: ReadonlyArray<readonly [string, object, readonly [number, number, number, number, number?]]> = [
     ["strings", { prompt_tokens: "1000", completion_tokens: "5" }, [1000, 5, 0, 0]],
     [
       "DeepSeek's cache",
@@ -69,19 +69,28 @@ describe("Usage.fromOpenAi", () => {
       [1000, 5, 900, 0]
     ],
     [
+      "tokens written into a cache, as OpenRouter tells them",
+      {
+        prompt_tokens: 1000,
+        completion_tokens: 5,
+        prompt_tokens_details: { cached_tokens: 0, cache_write_tokens: 300 }
+      },
+      [1000, 5, 0, 0, 300]
+    ],
+    [
       "LiteLLM's for Anthropic",
       { prompt_tokens: 1000, completion_tokens: 5, cache_read_input_tokens: 700, cache_creation_input_tokens: 200 },
-      [1000, 5, 700, 0]
+      [1000, 5, 700, 0, 200]
     ],
     [
       "a cache on top of the prompt",
       { prompt_tokens: 10, completion_tokens: 5, cache_read_input_tokens: 700, cache_creation_input_tokens: 200 },
-      [910, 5, 700, 0]
+      [910, 5, 700, 0, 200]
     ],
     [
       "Anthropic's own",
       { input_tokens: 100, output_tokens: 5, cache_read_input_tokens: 50, cache_creation_input_tokens: 20 },
-      [170, 5, 50, 0]
+      [170, 5, 50, 0, 20]
     ],
     [
       "the Responses API's",
@@ -114,11 +123,13 @@ describe("Usage.fromOpenAi", () => {
       [10, 25, 0, 20]
     ]
   ]
-  it.each(spellings)("reads %s", (_, usage, [inputTokens, outputTokens, cachedInputTokens, reasoningTokens]) => {
+  it.each(spellings)("reads %s", (_, usage, counts) => {
+    const [inputTokens, outputTokens, cachedInputTokens, reasoningTokens, cacheWriteTokens] = counts
     assert.deepStrictEqual(Usage.fromOpenAi(usage), {
       inputTokens,
       outputTokens,
       cachedInputTokens,
+      ...(cacheWriteTokens === undefined ? {} : { cacheWriteTokens }),
       reasoningTokens,
       estimated: false
     })
