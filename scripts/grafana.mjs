@@ -137,6 +137,49 @@ const rows = [
           [2, "open", "red"]
         ]
       },
+      {
+        type: "state-timeline",
+        title: "Health",
+        unit: "short",
+        // One series for each deployment: 0 unknown, 1 healthy, 2 degraded, 3 unhealthy, 4 in cooldown.
+        lines: [
+          [
+            "{{deployment}} ({{instance}})",
+            ["healthy", "degraded", "unhealthy", "cooldown"]
+              .map((state, i) => {
+                const one = `sum by (deployment, instance) (switchyard_deployment_health{${deployment},state="${state}"})`
+                return i === 0 ? one : `${i + 1} * ${one}`
+              })
+              .join(" + ")
+          ]
+        ],
+        width: 12,
+        states: [
+          [0, "unknown", "blue"],
+          [1, "healthy", "green"],
+          [2, "degraded", "yellow"],
+          [3, "unhealthy", "orange"],
+          [4, "cooldown", "red"]
+        ]
+      },
+      series(
+        "The last minute",
+        "short",
+        [
+          [
+            "{{deployment}} attempts",
+            `sum by (deployment) (switchyard_deployment_last_minute_requests{${deployment}})`
+          ],
+          ["{{deployment}} failed", `sum by (deployment) (switchyard_deployment_last_minute_failures{${deployment}})`]
+        ],
+        { width: 6 }
+      ),
+      series(
+        "Tokens of the last minute",
+        "short",
+        [["{{deployment}}", `sum by (deployment) (switchyard_deployment_last_minute_tokens{${deployment}})`]],
+        { width: 6 }
+      ),
       series("Attempts", "reqps", [
         ["{{deployment}} {{outcome}}", rate("attempts_total", deployment, "deployment, outcome")]
       ]),

@@ -29,7 +29,7 @@ const options = {
   },
   check: {
     strict: flag("strict", "Warnings fail too"),
-    env: flag("env", "Environment variables that the file names must be set (else they are only noted)"),
+    env: flag("env", "Take the environment as it is, as serve does (else variables that are not set are only noted)"),
     json
   },
   top: {

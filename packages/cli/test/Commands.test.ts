@@ -25,9 +25,9 @@ router_settings:
 `
 
 const bad = `
-model_list:
-  - model_name: smart
-    litellm_params: { model: openai/gpt-4o, api_key: sk-test-secret-1234 }
+deployments:
+  - { id: a, group: smart, model: gpt-4o, apiKey: sk-test-secret-1234 }
+
 server:
   prot: 4000
   maxBodyBytes: -1
@@ -76,17 +76,32 @@ describe.concurrent("a command that works", { timeout: 120_000 }, () => {
       assert.match(stdout, /good\.yaml: ok, 2 deployments in 2 groups \(/)
     })
   )
-  it.scopedLive("check --env: an unset variable is an error; --json: nothing but JSON, and no secret", () =>
+  it.scopedLive(
+    "check --env: as serve would start, without what has no key; --json: nothing but JSON, and no secret",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* file("good.yaml", good)
+        for (const [flags, expected] of [
+          [[], [0, true, 1]],
+          [["--strict"], [1, false, 1]]
+        ] as const) {
+          const { code, stdout } = yield* run(["check", path, "--env", "--json", ...flags])
+          const report = JSON.parse(stdout)
+          assert.deepStrictEqual([code, report.ok, report.deployments], expected)
+          assert.match(stdout, /"warning"[^}]*SWITCHYARD_TEST_UNSET is not set/)
+          assert.notInclude(stdout, "sk-test-secret")
+        }
+      })
+  )
+  it.scopedLive("check --env: an unset master key is an error", () =>
     Effect.gen(function* () {
-      const path = yield* file("good.yaml", good)
-      const { code, stdout } = yield* run(["check", path, "--env", "--json"])
-      const report = JSON.parse(stdout)
-      assert.deepStrictEqual([code, report.ok], [1, false])
-      assert.include(
-        report.problems.map((problem: { readonly severity: string }) => problem.severity),
-        "error"
+      const path = yield* file(
+        "locked.yaml",
+        `${good}general_settings: { master_key: os.environ/SWITCHYARD_TEST_UNSET }\n`
       )
-      assert.notInclude(stdout, "sk-test-secret")
+      const { code, stdout } = yield* run(["check", path, "--env"])
+      assert.strictEqual(code, 1)
+      assert.match(stdout, /error general_settings\.master_key: .*SWITCHYARD_TEST_UNSET/)
     })
   )
   it.scopedLive("check of a bad file: every problem at once, exit code 1, no secret", () =>

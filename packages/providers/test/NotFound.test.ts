@@ -102,7 +102,7 @@ const rows: ReadonlyArray<Row> = [
     "a bad request of type timeout",
     400,
     { error: { type: "timeout", message: "slow" } },
-    ["Timeout", "other", "counts"]
+    ["Timeout", "same", "counts"]
   ],
   [
     "a bad request of type rate_limit_error",
