@@ -87,7 +87,7 @@ describe.concurrent("a command that works", { timeout: 120_000 }, () => {
         ] as const) {
           const { code, stdout } = yield* run(["check", path, "--env", "--json", ...flags])
           const report = JSON.parse(stdout)
-          assert.deepStrictEqual([code, report.ok, report.deployments], expected)
+          assert.deepStrictEqual<ReadonlyArray<unknown>>([code, report.ok, report.deployments], expected)
           assert.match(stdout, /"warning"[^}]*SWITCHYARD_TEST_UNSET is not set/)
           assert.notInclude(stdout, "sk-test-secret")
         }
