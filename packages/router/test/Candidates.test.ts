@@ -90,7 +90,7 @@ describe("a recovered deployment with slow start", () => {
         const { share, tower } = yield* setup(strategy, members, {
           cooldown: { successThreshold: 1, slowStart: "10 minutes" }
         })
-        const usual = yield* share("b", 60)
+        const usual = yield* share("b", 30)
         const slot = Context.get(tower.state, DeploymentRegistry.DeploymentRegistry).slot("b")
         if (slot === undefined) return assert.fail("no such slot")
         yield* recover(slot, tower)
@@ -99,7 +99,7 @@ describe("a recovered deployment with slow start", () => {
         assert.isBelow(slow, 0.25, `usually ${usual}`)
         assert.isAbove(slow, 0)
         yield* TestClock.adjust("10 minutes")
-        const later = yield* share("b", 100)
+        const later = yield* share("b", 50)
         assert.isAbove(later, Math.min(0.3, usual / 2), `usually ${usual}`)
       }).pipe(Effect.scoped)
     )
