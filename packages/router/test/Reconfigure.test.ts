@@ -489,7 +489,7 @@ describe("many reloads under traffic", () => {
     let refusals = 0
     let waited = 0
     let current = install()
-    for (let round = 0; round < 1000; round++) {
+    for (let round = 0; round < 400; round++) {
       for (let i = dice.int(0, 4); i > 0; i--) fibers.push(send(current.tower))
       time.advance(time.now + dice.int(0, 400))
       if (dice.chance(0.2)) for (const fiber of fibers.slice(-dice.int(1, 3))) time.interrupt(fiber)
@@ -513,11 +513,11 @@ describe("many reloads under traffic", () => {
     for (const close of draining) close()
     current.close()
     time.advance(time.now + 60_000)
-    assert.isAbove(refusals, 50)
+    assert.isAbove(refusals, 20)
     assert.isAbove(waited, 3)
     const ends = fibers.map((fiber) => fiber.unsafePoll())
     assert.isTrue(ends.every((exit) => exit !== null))
-    assert.isAbove(ends.filter((exit) => exit !== null && Exit.isSuccess(exit)).length, 500)
+    assert.isAbove(ends.filter((exit) => exit !== null && Exit.isSuccess(exit)).length, 200)
     const { kept } = current.tower
     assert.isTrue(nobodyListens(current.tower))
     assert.deepStrictEqual([stub.inFlight(), stub.openStreams()], [0, 0])
