@@ -14,7 +14,7 @@ export interface Member {
 /** The members of an object that hold a number which parsing changes, by name. */
 export type Members = ReadonlyMap<string, Member>
 
-/** Numbers that may change, and texts that only look like them. */
+/** Numbers that may change, and some that only look like them. */
 const suspicious = /[\d.]{16}|\d\.\d*0(?!\d)|\d[eE][+-]?\d|-0(?![.\d])/
 
 const quote = 0x22
@@ -37,9 +37,24 @@ const afterString = (text: string, from: number): number => {
   }
 }
 
+/** The shortest text between two strings that holds such a number: `:-0,`. */
+const shortest = 4
+
+/** Whether a number may change. Strings are hopped over: a long prompt costs a search for its end. */
+const maySuffer = (text: string): boolean => {
+  let from = 0
+  for (;;) {
+    const open = text.indexOf('"', from)
+    const end = open === -1 ? text.length : open
+    if (end - from >= shortest && suspicious.test(text.slice(from, end))) return true
+    if (open === -1) return false
+    from = afterString(text, open)
+  }
+}
+
 /** The members whose numbers change; undefined when there are none. `text` is valid JSON, and `parsed` what it parses to. */
 export const membersOf = (text: string, parsed: JsonObject): Members | undefined => {
-  if (!suspicious.test(text)) return undefined
+  if (!maySuffer(text)) return undefined
   const members = new Map<string, Member>()
   let depth = 0
   let name: string | undefined
