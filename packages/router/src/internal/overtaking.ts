@@ -12,7 +12,6 @@ import {
   Exit,
   type Fiber,
   FiberId,
-  type FiberRefs,
   Option,
   Runtime
 } from "effect"
@@ -57,27 +56,26 @@ export class Overtaking extends Timer {
 
   /** Attempts of the whole request before this call. */
   readonly spent: number
-  private readonly context: Context.Context<never>
-  private readonly fiberRefs: FiberRefs.FiberRefs
 
   constructor(
     private readonly rules: OvertakingRules,
     private readonly next: RequestService,
     readonly request: LlmRequest,
     private readonly clock: Clock.Clock,
-    /** The caller's: what is asked beside its call inherits what is local to it. */
-    caller: Fiber.RuntimeFiber<unknown, unknown>
+    /** The caller's: what is asked beside its call inherits what is local to it. Read then only, since reading copies. */
+    private readonly caller: Fiber.RuntimeFiber<unknown, unknown>
   ) {
     super()
     this.spent = request.route.journal.spent
-    this.context = caller.currentContext
-    this.fiberRefs = caller.getFiberRefs()
     this.timers = knownTimers(clock) ?? timersOf(clock, this.runtime)
   }
 
   private get runtime(): Runtime.Runtime<never> {
-    const { context, fiberRefs } = this
-    return Runtime.make({ context, fiberRefs, runtimeFlags: Runtime.defaultRuntimeFlags })
+    return Runtime.make({
+      context: this.caller.currentContext as Context.Context<never>,
+      fiberRefs: this.caller.getFiberRefs(),
+      runtimeFlags: Runtime.defaultRuntimeFlags
+    })
   }
 
   /** The call; `due` is when it is looked for slow attempts first (monotonic ms). */
