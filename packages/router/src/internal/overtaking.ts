@@ -4,17 +4,7 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import type { Call, RequestService } from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
-import {
-  Cause,
-  type Clock,
-  type Context,
-  Effect,
-  Exit,
-  type Fiber,
-  FiberId,
-  Option,
-  Runtime
-} from "effect"
+import { Cause, type Clock, type Context, Effect, Exit, type Fiber, FiberId, Option, Runtime } from "effect"
 import { slowOnes } from "./overtaken.js"
 import { isDue, knownTimers, Timer, type Timers, timersOf } from "./timers.js"
 
