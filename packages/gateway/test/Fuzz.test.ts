@@ -32,7 +32,7 @@ const heap = (): number => {
   return process.memoryUsage().heapUsed
 }
 
-const statuses = new Set([400, 401, 403, 404, 405, 408, 413, 415, 417, 429, 431, 502, 503, 504])
+const statuses = new Set([400, 401, 403, 404, 405, 408, 413, 415, 417, 429, 431, 501, 502, 503, 504])
 
 /** Throws when an answer makes no sense. */
 const judge = ({ headers, status, text }: Answer): void => {
