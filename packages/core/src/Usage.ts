@@ -75,9 +75,8 @@ const largest = (...values: ReadonlyArray<unknown>): number => {
 const nothing: JsonObject = {}
 const objectIn = (value: unknown): JsonObject => (isJsonObject(value) ? value : nothing)
 
-const cachedIn = (usage: JsonObject): number => {
-  const details = objectIn(usage.prompt_tokens_details ?? usage.input_tokens_details)
-  return largest(
+const cachedIn = (usage: JsonObject, details: JsonObject): number =>
+  largest(
     details.cached_tokens,
     details.cache_read_tokens,
     details.cache_read_input_tokens,
@@ -86,18 +85,15 @@ const cachedIn = (usage: JsonObject): number => {
     usage.cache_read_input_tokens,
     usage.num_cached_tokens
   )
-}
 
-const writtenIn = (usage: JsonObject): number => {
-  const details = objectIn(usage.prompt_tokens_details ?? usage.input_tokens_details)
-  return largest(
+const writtenIn = (usage: JsonObject, details: JsonObject): number =>
+  largest(
     usage.cache_creation_input_tokens,
     usage.cache_write_input_tokens,
     details.cache_creation_tokens,
     details.cache_creation_input_tokens,
     details.cache_write_tokens
   )
-}
 
 const reasoningIn = (usage: JsonObject): number =>
   largest(
@@ -119,8 +115,9 @@ export const fromOpenAi = (usage: unknown): Usage | undefined => {
   let inputTokens = count(input ?? 0)
   let outputTokens = count(output ?? 0)
   if (inputTokens === undefined || outputTokens === undefined) return undefined
-  const cachedInputTokens = cachedIn(usage)
-  const written = writtenIn(usage)
+  const details = objectIn(usage.prompt_tokens_details ?? usage.input_tokens_details)
+  const cachedInputTokens = cachedIn(usage, details)
+  const written = writtenIn(usage, details)
   // `input_tokens` beside figures of a cache is Anthropic's way: the cache's tokens come on top.
   const isOnTop = usage.prompt_tokens === undefined && usage.input_tokens_details === undefined
   if (isOnTop || cachedInputTokens + written > inputTokens) inputTokens += cachedInputTokens + written
