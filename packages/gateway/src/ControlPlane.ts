@@ -10,7 +10,7 @@ import type { Exposition } from "@switchyard/router/MetricsSink"
 import { Effect, Stream } from "effect"
 import * as Admin from "./Admin.js"
 import * as Dashboard from "./Dashboard.js"
-import type { Refusal } from "./ErrorBody.js"
+import type { Refusal, TurnedAway } from "./ErrorBody.js"
 import type { Generation } from "./Generations.js"
 import * as Health from "./Health.js"
 import * as answers from "./internal/controlAnswers.js"
@@ -20,7 +20,6 @@ import { decodePart, pathOf, prefixes, queryOf, targetOf } from "./internal/requ
 import * as KeyRing from "./KeyRing.js"
 import * as ModelInfo from "./ModelInfo.js"
 import * as ModelList from "./ModelList.js"
-import type { TurnedAway } from "./RequestLog.js"
 
 /** What the control plane works with. */
 export interface ControlPlaneDeps extends LiveDeps {

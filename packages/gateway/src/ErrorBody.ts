@@ -26,6 +26,15 @@ export interface Refusal {
   readonly retryAfter?: number
 }
 
+/** A request that was turned away before anybody knew what it asks of a model. */
+export interface TurnedAway {
+  readonly id: string
+  readonly method: string
+  /** Without the query, which may hold a key. */
+  readonly path: string
+  readonly refusal: Refusal
+}
+
 const types: Readonly<Record<number, string>> = {
   400: "invalid_request_error",
   401: "authentication_error",

@@ -4,18 +4,18 @@
 import type { IncomingMessage } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
+import { uniform } from "@switchyard/core/Dice"
 import * as Time from "@switchyard/core/Time"
 import * as Providers from "@switchyard/providers/Providers"
 import * as Transport from "@switchyard/providers/Transport"
 import * as Metrics from "@switchyard/router/Metrics"
 import { MetricsSink, type Sink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
-import { uniform } from "@switchyard/router/RoutingStrategy"
 import { Clock, Context, Effect, Layer, type Scope } from "effect"
 import * as Completions from "./Completions.js"
 import * as ControlPlane from "./ControlPlane.js"
 import * as Cors from "./Cors.js"
-import type { Refusal } from "./ErrorBody.js"
+import type { Refusal, TurnedAway } from "./ErrorBody.js"
 import * as EventLog from "./EventLog.js"
 import { defaultBodyBytes, type GatewayConfig, type Server as Settings } from "./GatewayConfig.js"
 import * as Generations from "./Generations.js"
@@ -167,7 +167,7 @@ export const make = (
       }
     })
     const tower = () => generations.current().tower
-    const onRefusal = (turnedAway: RequestLog.TurnedAway): void => {
+    const onRefusal = (turnedAway: TurnedAway): void => {
       countRefusal(turnedAway.refusal.code)
       log.turnedAway(turnedAway)
     }

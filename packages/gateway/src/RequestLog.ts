@@ -2,13 +2,14 @@
  * The gateway's log: one line for each request that is over, and lines for changes of state, all in one format. Lines are
  * gathered and written in batches, so that no request ever waits for the log, and a flood of requests has a bound.
  */
+
+import { uniform } from "@switchyard/core/Dice"
 import { LlmError } from "@switchyard/core/LlmError"
 import { nowMs } from "@switchyard/core/Time"
 import type { Events, RouterEvent } from "@switchyard/router/RouterEvents"
-import { uniform } from "@switchyard/router/RoutingStrategy"
 import { Cause, type Clock, Effect, FiberRef, HashSet, Inspectable, Logger, LogLevel, Option, type Scope } from "effect"
 import type { Ended } from "./Completions.js"
-import type { Refusal } from "./ErrorBody.js"
+import type { TurnedAway } from "./ErrorBody.js"
 import type { GatewayConfig } from "./GatewayConfig.js"
 import { LineGate, LogBuffer, type LogOutput } from "./internal/logBuffer.js"
 import { lineOf } from "./internal/logEvent.js"
@@ -20,15 +21,6 @@ export type { Level, LogOutput }
 
 /** What the log needs to know of a configuration: its settings, and the secrets that must not appear. */
 export type Source = Pick<GatewayConfig, "log"> & Parameters<typeof secretsOf>[0]
-
-/** A request that was turned away before anybody knew what it asks of a model. */
-export interface TurnedAway {
-  readonly id: string
-  readonly method: string
-  /** Without the query, which may hold a key. */
-  readonly path: string
-  readonly refusal: Refusal
-}
 
 /** Writes lines. Nothing here blocks or fails. */
 export interface RequestLog {

@@ -15,13 +15,12 @@ import { toMs } from "@switchyard/core/Time"
 import { Effect, Fiber, Schema, type Scope } from "effect"
 import { type Completions, send } from "./Completions.js"
 import type { Cors } from "./Cors.js"
-import { answerRefusal, type Refusal } from "./ErrorBody.js"
+import { answerRefusal, type Refusal, type TurnedAway } from "./ErrorBody.js"
 import { defaultBodyBytes, type Server as Settings } from "./GatewayConfig.js"
 import { framingRefusal, unknownExpectation } from "./internal/framing.js"
 import { answerHalfClosed } from "./internal/halfClosed.js"
 import { requestIdOf } from "./internal/requestId.js"
 import { pathOf, targetOf, toOrigin } from "./internal/requestPath.js"
-import type { TurnedAway } from "./RequestLog.js"
 
 /** The server could not listen. */
 export class ListenError extends Schema.TaggedError<ListenError>("@switchyard/gateway/ListenError")("ListenError", {

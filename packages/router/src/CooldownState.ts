@@ -2,6 +2,8 @@
  * The breaker of each deployment, kept in its slot, and what an operator may do to it by hand. The Cooldown layer and the
  * health probes write it; dashboards and strategies read it.
  */
+
+import { type Uniform, uniform } from "@switchyard/core/Dice"
 import { key, type Slot } from "@switchyard/core/Slot"
 import { closed, type Status } from "@switchyard/core/Status"
 import { toMs, withNow } from "@switchyard/core/Time"
@@ -9,7 +11,6 @@ import { Context, type Duration, Effect, Layer } from "effect"
 import { Breaker, type BreakerView } from "./internal/breaker.js"
 import { slowStartOf } from "./internal/slowStart.js"
 import { type Events, RouterEvents } from "./RouterEvents.js"
-import { type Uniform, uniform } from "./RoutingStrategy.js"
 
 export type { Breaker, BreakerView }
 

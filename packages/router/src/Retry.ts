@@ -4,6 +4,7 @@
  * their own here: below, they are primed, so a failure before the first content is an ordinary one.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
+import { type Uniform, uniform } from "@switchyard/core/Dice"
 import * as Field from "@switchyard/core/Field"
 import { type LlmError, Reason } from "@switchyard/core/LlmError"
 import { inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
@@ -17,7 +18,6 @@ import { Failures } from "./internal/failures.js"
 import { isOvertaken } from "./internal/overtaken.js"
 import { RetryBudget } from "./RetryBudget.js"
 import { type Events, RouterEvents } from "./RouterEvents.js"
-import { type Uniform, uniform } from "./RoutingStrategy.js"
 
 /** Retries by the reason of the latest error, for example `{ RateLimited: 5, Timeout: 0 }`; 0 means none. */
 export const RetryPolicy = Schema.partial(Schema.Record({ key: Reason, value: Field.retries }))

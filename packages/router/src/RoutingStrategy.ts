@@ -2,8 +2,8 @@
  * How one deployment is chosen among those that could take the call. One tag, one layer per strategy: each names the
  * state that it reads in its own requirements.
  */
-import { Context, Effect, Layer, Random } from "effect"
-import { PCGRandom } from "effect/Utils"
+import { type Uniform, uniform } from "@switchyard/core/Dice"
+import { Context, Effect, Layer } from "effect"
 import type { Candidates } from "./Candidates.js"
 import { LowestPick } from "./internal/lowestPick.js"
 
@@ -20,17 +20,8 @@ export interface Strategy {
 /** Chooses a deployment. A custom strategy is any layer that provides this tag. */
 export class RoutingStrategy extends Context.Tag("@switchyard/router/RoutingStrategy")<RoutingStrategy, Strategy>() {}
 
-/** A source of uniform numbers in [0, 1), seeded once from Effect's `Random`. */
-export type Uniform = () => number
-
-/**
- * Seeds a generator from Effect's `Random`: choices are synchronous, and still the same for the same seed (in tests and
- * in the simulator: `Effect.withRandom(Random.make("seed"))` around the layer).
- */
-export const uniform: Effect.Effect<Uniform> = Effect.map(Random.nextIntBetween(0, 0x7fff_ffff), (seed) => {
-  const generator = new PCGRandom(seed)
-  return () => generator.number()
-})
+/** Random numbers for strategies: the same dice as everywhere. */
+export { type Uniform, uniform }
 
 /** A strategy layer from a function that is given random numbers. */
 export const layerWith = (make: (random: Uniform) => Strategy): Layer.Layer<RoutingStrategy> =>

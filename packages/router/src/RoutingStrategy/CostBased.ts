@@ -5,6 +5,7 @@
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import type { Deployment } from "@switchyard/core/Deployment"
+import { type Uniform, uniform } from "@switchyard/core/Dice"
 import * as Field from "@switchyard/core/Field"
 import { estimateInputTokens, type LlmRequest, maxOutputTokens } from "@switchyard/core/LlmRequest"
 import * as Slot from "@switchyard/core/Slot"
@@ -13,7 +14,7 @@ import type { Candidates } from "../Candidates.js"
 import { LowestPick } from "../internal/lowestPick.js"
 import { ratesFor } from "../internal/price.js"
 import { type Price, PriceBook } from "../PriceBook.js"
-import { RoutingStrategy, type Strategy, type Uniform, uniform } from "../RoutingStrategy.js"
+import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 
 /** Options of the strategy. */
 export const Options = Schema.Struct({

@@ -9,6 +9,7 @@
  * explored rests for about half a minute. When nothing is known of any, calls go where the fewest are unanswered.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
+import { type Uniform, uniform } from "@switchyard/core/Dice"
 import * as Field from "@switchyard/core/Field"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { Slot } from "@switchyard/core/Slot"
@@ -17,7 +18,7 @@ import type { Candidates } from "../Candidates.js"
 import { DeploymentStats } from "../DeploymentStats.js"
 import { LowestPick } from "../internal/lowestPick.js"
 import { type Average, type DeploymentLatency, LatencyTracker } from "../LatencyTracker.js"
-import { RoutingStrategy, type Strategy, type Uniform, uniform } from "../RoutingStrategy.js"
+import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 
 /** Options of the strategy. */
 export const Options = Schema.Struct({

@@ -3,12 +3,14 @@
  * when nothing else is open. The Balancer counts a call in the same step in which it is chosen, so concurrent selections
  * see each other.
  */
+
+import { type Uniform, uniform } from "@switchyard/core/Dice"
 import { type Context, Effect, Layer } from "effect"
 import type { Candidates } from "../Candidates.js"
 import { DeploymentStats } from "../DeploymentStats.js"
 import { LowestPick } from "../internal/lowestPick.js"
 import { weightOf } from "../internal/weighted.js"
-import { RoutingStrategy, type Strategy, type Uniform, uniform } from "../RoutingStrategy.js"
+import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 
 /** What the strategy works with. */
 export interface Deps {

@@ -11,13 +11,15 @@
  * Scores alone would leave a deployment for ever that is unknown, or whose last call failed, where the others are steady:
  * it gets a call also when it was only compared a few times, and then, while it goes on failing, ever more rarely.
  */
+
+import { type Uniform, uniform } from "@switchyard/core/Dice"
 import * as Slot from "@switchyard/core/Slot"
 import { type Context, Effect, Layer } from "effect"
 import type { Candidates } from "../Candidates.js"
 import { DeploymentStats } from "../DeploymentStats.js"
 import { weightOf } from "../internal/weighted.js"
 import { LatencyTracker } from "../LatencyTracker.js"
-import { RoutingStrategy, type Strategy, type Uniform, uniform } from "../RoutingStrategy.js"
+import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 
 /** What the strategy works with. */
 export interface Deps {

@@ -2,9 +2,11 @@
  * The open deployments of the lowest `priority` value, each equally likely; those without one come last. Those of a higher value get traffic only while
  * all lower ones are closed, or have failed in the same request.
  */
+
+import type { Uniform } from "@switchyard/core/Dice"
 import type { Layer } from "effect"
 import type { Candidates } from "../Candidates.js"
-import { layerWith, lowest, type RoutingStrategy, type Strategy, type Uniform } from "../RoutingStrategy.js"
+import { layerWith, lowest, type RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 
 const priority = (candidates: Candidates, index: number): number | undefined => candidates.at(index).deployment.priority
 

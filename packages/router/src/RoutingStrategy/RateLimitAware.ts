@@ -2,9 +2,11 @@
  * The deployment that is furthest from its rate limits: the largest smaller one of what is left of its tokens and of its
  * requests per minute, as shares. What providers' own headers teach about the room left is included.
  */
+
+import { type Uniform, uniform } from "@switchyard/core/Dice"
 import { type Context, Effect, Layer } from "effect"
 import { LowestPick } from "../internal/lowestPick.js"
-import { RoutingStrategy, type Strategy, type Uniform, uniform } from "../RoutingStrategy.js"
+import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 import { UsageWindows } from "../UsageWindows.js"
 
 /** What the strategy works with. */

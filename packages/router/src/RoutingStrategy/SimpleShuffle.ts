@@ -3,9 +3,11 @@
  * others count as 1), else their rpm, else their tpm, else all equal; a deployment without a limit counts as the largest.
  * When all shares are 0 the choice is even.
  */
+
+import type { Uniform } from "@switchyard/core/Dice"
 import type { Layer } from "effect"
 import { weightedOpen } from "../internal/weighted.js"
-import { layerWith, type RoutingStrategy, type Strategy, type Uniform } from "../RoutingStrategy.js"
+import { layerWith, type RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 
 /** The strategy, from its source of random numbers. */
 export const make = (deps: { readonly random: Uniform }): Strategy => ({

@@ -8,6 +8,7 @@
  * same system prompt still spread. A request with neither is spread at random.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
+import { type Uniform, uniform } from "@switchyard/core/Dice"
 import * as Field from "@switchyard/core/Field"
 import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
@@ -16,7 +17,7 @@ import { Effect, Layer, Schema } from "effect"
 import type { Candidates } from "../Candidates.js"
 import { fmix32, fnv1a } from "../internal/hash.js"
 import { weightedOpen } from "../internal/weighted.js"
-import { RoutingStrategy, type Strategy, type Uniform, uniform } from "../RoutingStrategy.js"
+import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 
 /** Options of the strategy. */
 export const Options = Schema.Struct({

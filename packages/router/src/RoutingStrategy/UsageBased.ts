@@ -3,10 +3,12 @@
  * A deployment without a limit has no share of its own: its tokens are measured against the largest limit of the tier, and
  * where nobody has a limit, tokens are compared. So it gets as much as the largest, and does not win for ever.
  */
+
+import { type Uniform, uniform } from "@switchyard/core/Dice"
 import { type Context, Effect, Layer } from "effect"
 import type { Candidates } from "../Candidates.js"
 import { LowestPick } from "../internal/lowestPick.js"
-import { RoutingStrategy, type Strategy, type Uniform, uniform } from "../RoutingStrategy.js"
+import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 import { UsageWindows } from "../UsageWindows.js"
 
 /** What the strategy works with. */
