@@ -25,8 +25,8 @@ import * as ModelList from "./ModelList.js"
 export interface ControlPlaneDeps extends LiveDeps {
   /** What `/metrics` answers to a scrape with this `Accept` header; undefined where metrics are off. */
   readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition | undefined>
-  /** Whether a request may be served at all: keeps other sites' pages out of an open gateway. */
-  readonly guard: (headers: Readonly<Record<string, string>>, method: string, path: string) => boolean
+  /** Why a request must not be served at all: keeps other sites' pages, and what proxies pass on, out of an open gateway. */
+  readonly guard: (headers: Readonly<Record<string, string>>, method: string, path: string) => Refusal | undefined
   /** Told of every request that is turned away. */
   readonly onRefusal?: (turnedAway: TurnedAway) => void
 }
@@ -285,7 +285,8 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
   /** The answer, or why there is none. */
   const answer = (method: string, url: string, headers: Call["headers"]): Effect.Effect<Answer> | TurningAway => {
     const path = pathOf(url)
-    if (!deps.guard(headers, method, path)) return { refusal: answers.notHere }
+    const barred = deps.guard(headers, method, path)
+    if (barred !== undefined) return { refusal: barred }
     const found = find(path)
     // Gemini's clients post to a model's name with a verb behind it.
     if (found === undefined || (method === "POST" && found.endpoint === oneModel && /:[a-z]+$/i.test(path))) {

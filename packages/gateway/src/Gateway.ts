@@ -19,8 +19,10 @@ import type { Refusal, TurnedAway } from "./ErrorBody.js"
 import * as EventLog from "./EventLog.js"
 import { defaultBodyBytes, type GatewayConfig, type Server as Settings } from "./GatewayConfig.js"
 import * as Generations from "./Generations.js"
+import * as Health from "./Health.js"
 import { Heartbeat } from "./internal/heartbeat.js"
 import { refusalCounter } from "./internal/refusalCounter.js"
+import * as KeyRing from "./KeyRing.js"
 import * as OpenAccess from "./OpenAccess.js"
 import * as Problem from "./Problem.js"
 import * as RequestLog from "./RequestLog.js"
@@ -77,8 +79,8 @@ const draining: Refusal = {
 }
 
 /** Without a key anybody who reaches the port may spend money, so nobody but this machine may reach it. */
-const checkExposure = ({ keys, masterKey }: GatewayConfig, host: string): Effect.Effect<void, ConfigError> =>
-  masterKey !== undefined || keys.length > 0 || OpenAccess.isLoopback(host)
+const checkExposure = (config: GatewayConfig, host: string): Effect.Effect<void, ConfigError> =>
+  KeyRing.isLocked(config) || OpenAccess.isLoopback(host)
     ? Effect.void
     : Effect.fail(
         new ConfigError({
@@ -183,7 +185,11 @@ export const make = (
             return options === undefined ? Effect.succeed(undefined) : Metrics.expose(tower().state, options, accept)
           }).pipe(Effect.provideService(MetricsSink, sink)),
         guard: (headers, method, path) =>
-          openGuard(headers, { method, isNamed: path.startsWith("/admin/") ? undefined : cors?.names }) === undefined,
+          openGuard(headers, {
+            method,
+            isNamed: path.startsWith("/admin/") ? undefined : cors?.names,
+            mayBeRelayed: Health.probePaths.has(path)
+          }),
         onRefusal
       })
     )

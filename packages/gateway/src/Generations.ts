@@ -2,7 +2,7 @@
  * Configurations in force, one after the other: each is a tower with its keys, and a reload makes the next. A request stays
  * with the generation that it came to; a generation that was replaced ends when its last request has ended.
  */
-import type { ConfigError } from "@switchyard/core/ConfigError"
+import { ConfigError, issue } from "@switchyard/core/ConfigError"
 import type * as Service from "@switchyard/core/Service"
 import * as Router from "@switchyard/router/Router"
 import { Context, Effect, Exit, Runtime, Scope } from "effect"
@@ -39,7 +39,10 @@ export class Generations extends Context.Tag("@switchyard/gateway/Generations")<
     readonly current: () => Generation
     /** Holds the generation in force for one request. */
     readonly enter: () => Lease
-    /** Puts a configuration in force; a bad one changes nothing. Replacements come one after the other. */
+    /**
+     * Puts a configuration in force; a bad one changes nothing, and one without keys is bad where there were any.
+     * Replacements come one after the other.
+     */
     readonly install: (source: Source) => Effect.Effect<Generation, ConfigError>
     /** Notes why a configuration was refused; forgotten with the next that comes into force. */
     readonly refuse: (why: string) => void
@@ -92,6 +95,22 @@ export const routerOptions = ({ keys, router }: GatewayConfig, isExported = fals
   }
 }
 
+/** Whoever reads the file while it is being written, or without its secret, must not take the lock off a running gateway. */
+const staysLocked = (config: GatewayConfig, previous: Generation | undefined): Effect.Effect<void, ConfigError> =>
+  previous === undefined || previous.keys.isOpen || KeyRing.isLocked(config)
+    ? Effect.void
+    : Effect.fail(
+        new ConfigError({
+          issues: [
+            issue(
+              "masterKey",
+              undefined,
+              "a key, here or under keys: this gateway runs with one, and no reload opens it (restart to open it)"
+            )
+          ]
+        })
+      )
+
 /** A generation with what keeps it alive. */
 interface Held {
   readonly generation: Generation
@@ -122,6 +141,7 @@ export const make = (
     const build = (source: Source, previous: Held | undefined): Effect.Effect<Held, ConfigError> =>
       Effect.uninterruptible(
         Effect.gen(function* () {
+          yield* staysLocked(source.config, previous?.generation)
           const scope = yield* Scope.make()
           const options = routerOptions(source.config, isExported)
           const tower = yield* Router.make(options, base, previous?.generation.tower).pipe(

@@ -11,6 +11,15 @@ import { Context } from "effect"
 /** Where in its life the gateway is. It takes requests while it is `ready`. */
 export type Phase = "starting" | "ready" | "draining"
 
+/** Where probes ask: open to everybody, also through a proxy. */
+export const probePaths: ReadonlySet<string> = new Set([
+  "/health/live",
+  "/health/liveliness",
+  "/health/liveness",
+  "/health/ready",
+  "/health/readiness"
+])
+
 /** A model group of which no deployment can be called now. */
 export interface ClosedGroup {
   readonly group: string

@@ -40,6 +40,10 @@ const callerOf = ({ groups, name, tags }: VirtualKey): Caller => ({
   tags: tags ?? []
 })
 
+/** Whether a configuration has a key at all; without one everybody may come in. */
+export const isLocked = ({ keys, masterKey }: Pick<GatewayConfig, "keys" | "masterKey">): boolean =>
+  masterKey !== undefined || keys.length > 0
+
 /** SHA-256 in hex, in one step where Node has it (20.12): no object to make and to clean up for each request. */
 const sha256: (text: string) => string =
   typeof crypto.hash === "function"
@@ -65,7 +69,7 @@ export const make = (config: Pick<GatewayConfig, "keys" | "masterKey">): KeyRing
     }
   }
   if (masterKey !== undefined) add(sha256(Redacted.value(masterKey).trim()), master)
-  const isOpen = known.size === 0
+  const isOpen = !isLocked(config)
   return {
     isOpen,
     identify: (key) => {

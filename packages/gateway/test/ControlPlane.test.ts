@@ -141,7 +141,7 @@ describe("ControlPlane: paths", () => {
       assert.strictEqual((yield* get(`${url}/admin/deployments`)).status, 200)
       for (const path of ["/admin/deployments", "/v1/models", "/health/ready", "/"]) {
         const { json, status } = yield* get(`${url}${path}`, { headers: { origin: "http://evil.example" } })
-        assert.deepStrictEqual([status, json.error.code], [403, "host_not_allowed"])
+        assert.deepStrictEqual([status, json.error.code], [403, "loopback_only"])
       }
     })
   )

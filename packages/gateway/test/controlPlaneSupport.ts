@@ -60,7 +60,8 @@ export const parts = (options: Options) =>
       timeline,
       eventLog,
       metrics: () => Effect.succeed({ contentType: "text/plain; version=0.0.4", text: "up 1\n" }),
-      guard: (headers) => now.isAllowed(headers)
+      guard: (headers) =>
+        now.isAllowed(headers) ? undefined : { status: 403, code: "loopback_only", message: "not from here" }
     }
     return { deps, eventLog, generation, now, timeline, tower }
   })

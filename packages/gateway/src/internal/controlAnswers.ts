@@ -50,10 +50,3 @@ export const notMaster = (hasMaster: boolean): Refusal => ({
     ? "This needs the master key."
     : "This needs the master key, and the configuration has none: set `masterKey`."
 })
-
-/** A request that comes from a page, or to a name, that is not ours. */
-export const notHere: Refusal = {
-  status: 403,
-  code: "host_not_allowed",
-  message: "Without a key only requests to localhost are served, and none that other sites' pages send."
-}

@@ -8,7 +8,11 @@ import { below, isText, isTree, type Tree } from "./values.js"
 
 const readMasterKey = (draft: Draft, general: Reader, tree: Tree, { LITELLM_MASTER_KEY: key }: Env): void => {
   const path = below(general.path, "master_key")
-  if (!isText(key) || general.get("master_key") !== undefined || draft.unset.has(path) || "masterKey" in tree) return
+  if (key === undefined || general.get("master_key") !== undefined || draft.unset.has(path) || "masterKey" in tree)
+    return
+  // An empty variable is a secret that did not arrive: it must not leave the door open.
+  if (key.trim() === "")
+    return draft.error({ path, value: undefined }, "a key in LITELLM_MASTER_KEY, which is set but empty")
   draft.set(["masterKey"], key, path)
   draft.note(path, "Not in the file, so it is that of LITELLM_MASTER_KEY.")
 }
