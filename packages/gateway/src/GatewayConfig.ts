@@ -11,6 +11,7 @@ import * as Router from "@switchyard/router/Router"
 import * as Strategies from "@switchyard/router/RoutingStrategy/Names"
 import { SpendLimit } from "@switchyard/router/SpendWindows"
 import { Either, Layer, Redacted, Schema } from "effect"
+import { secretIssues } from "./internal/callerSecrets.js"
 import { originOf } from "./internal/origin.js"
 import { refusedKeys } from "./internal/priceFindings.js"
 
@@ -306,7 +307,9 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
     ...groupIssues,
     ...Router.check(router),
     ...(Either.isLeft(protocols) ? protocols.left.issues : []),
-    ...(Either.isLeft(decoded) ? decoded.left.issues : keyIssues(decoded.right.keys ?? []))
+    ...(Either.isLeft(decoded)
+      ? decoded.left.issues
+      : [...keyIssues(decoded.right.keys ?? []), ...secretIssues(decoded.right.keys ?? [], decoded.right.masterKey)])
   ]
   if (issues.length > 0 || Either.isLeft(decoded)) return Either.left(new ConfigError({ issues }))
   const unpriced = refusedKeys(router, decoded.right.keys ?? [])

@@ -8,6 +8,7 @@ import * as Router from "@switchyard/router/Router"
 import { Context, Effect, Exit, Runtime, Scope } from "effect"
 import type { LoadedConfig } from "./ConfigFile.js"
 import type { GatewayConfig, VirtualKey } from "./GatewayConfig.js"
+import { secretIssues } from "./internal/callerSecrets.js"
 import * as KeyRing from "./KeyRing.js"
 
 /** What a generation is made of: a configuration that was read from a file, or one made in code. */
@@ -111,6 +112,12 @@ const staysLocked = (config: GatewayConfig, previous: Generation | undefined): E
         })
       )
 
+/** The decoder says it of files; a configuration may also be put together without it. */
+const haveTheirOwn = ({ keys, masterKey }: GatewayConfig): Effect.Effect<void, ConfigError> => {
+  const issues = secretIssues(keys, masterKey)
+  return issues.length === 0 ? Effect.void : Effect.fail(new ConfigError({ issues }))
+}
+
 /** A generation with what keeps it alive. */
 interface Held {
   readonly generation: Generation
@@ -142,6 +149,7 @@ export const make = (
       Effect.uninterruptible(
         Effect.gen(function* () {
           yield* staysLocked(source.config, previous?.generation)
+          yield* haveTheirOwn(source.config)
           const scope = yield* Scope.make()
           const options = routerOptions(source.config, isExported)
           const tower = yield* Router.make(options, base, previous?.generation.tower).pipe(

@@ -2,9 +2,9 @@
  * Who may do what: the master key and the virtual keys, held as hashes and compared in constant time.
  */
 import * as crypto from "node:crypto"
-import { Redacted } from "effect"
 import type { Refusal } from "./ErrorBody.js"
 import type { GatewayConfig, VirtualKey } from "./GatewayConfig.js"
+import { hashOfKey, hashOfSecret, sha256 } from "./internal/callerSecrets.js"
 import { matchesName } from "./internal/namePattern.js"
 
 /** Whoever a request comes from. */
@@ -44,12 +44,6 @@ const callerOf = ({ groups, name, tags }: VirtualKey): Caller => ({
 export const isLocked = ({ keys, masterKey }: Pick<GatewayConfig, "keys" | "masterKey">): boolean =>
   masterKey !== undefined || keys.length > 0
 
-/** SHA-256 in hex, in one step where Node has it (20.12): no object to make and to clean up for each request. */
-const sha256: (text: string) => string =
-  typeof crypto.hash === "function"
-    ? (text) => crypto.hash("sha256", text, "hex")
-    : (text) => crypto.createHash("sha256").update(text).digest("hex")
-
 const areEqual = (a: string, b: string): boolean => crypto.timingSafeEqual(Buffer.from(a, "hex"), Buffer.from(b, "hex"))
 
 /**
@@ -63,12 +57,10 @@ export const make = (config: Pick<GatewayConfig, "keys" | "masterKey">): KeyRing
   const place = (hash: string) => sha256(salt + hash)
   const add = (hash: string, caller: Caller) => known.set(place(hash), { hash, caller })
   for (const key of keys) {
-    if (key.hash !== undefined) add(key.hash.replace(/^sha256:/, "").toLowerCase(), callerOf(key))
-    else if (key.key !== undefined) {
-      add(sha256((typeof key.key === "string" ? key.key : Redacted.value(key.key)).trim()), callerOf(key))
-    }
+    const hash = hashOfKey(key)
+    if (hash !== undefined) add(hash, callerOf(key))
   }
-  if (masterKey !== undefined) add(sha256(Redacted.value(masterKey).trim()), master)
+  if (masterKey !== undefined) add(hashOfSecret(masterKey), master)
   const isOpen = !isLocked(config)
   return {
     isOpen,

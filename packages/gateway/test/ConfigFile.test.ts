@@ -266,7 +266,7 @@ prices: {m: https://user:hush-8@x.example}
   it.effect("are masked in what is displayed, by name and by look, and references stay", () =>
     Effect.gen(function* () {
       const { display } = yield* loaded(
-        `${deployment(`    apiKey: os.environ/KEY\n    headers: {x-team: hush, x-env: '\${KEY}'}\n    defaults: {note: sk-hush, n: 1}\n`)}masterKey: \${M:-hush}\nkeys: [{name: x, key: hush, groups: [g]}]\nx-cache: {url: "redis://:hush@host:1/0?token=hush&a=b", password: 1234}\n`,
+        `${deployment(`    apiKey: os.environ/KEY\n    headers: {x-team: hush, x-env: '\${KEY}'}\n    defaults: {note: sk-hush, n: 1}\n`)}masterKey: \${M:-hush}\nkeys: [{name: x, key: hush-too, groups: [g]}]\nx-cache: {url: "redis://:hush@host:1/0?token=hush&a=b", password: 1234}\n`,
         { KEY: "very hush" }
       )
       assert.notInclude(JSON.stringify(display), "hush")
@@ -292,7 +292,7 @@ prices: {m: https://user:hush-8@x.example}
   it.effect("come out redacted", () =>
     Effect.gen(function* () {
       const { config } = yield* loaded(
-        `${deployment("    apiKey: hush\n")}masterKey: hush\nkeys: [{name: x, key: hush}]\n`
+        `${deployment("    apiKey: hush\n")}masterKey: hush\nkeys: [{name: x, key: hush-too}]\n`
       )
       assert.notInclude(JSON.stringify(config), "hush")
       const { apiKey } = config.router.deployments[0] ?? {}

@@ -574,7 +574,7 @@ describe("what LiteLLM starts with", () => {
   num_retries: 1
 
 general_settings:
-  master_key: sk-gate
+  master_key: sk-gate-0001
 litellm_settings:
   num_retries: 3
   request_timeout: 45

@@ -3,6 +3,7 @@
  * instead, the next candidate is tried, so that texts of digits stay texts wherever texts are wanted.
  */
 import * as Environment from "../Environment.js"
+import { sha256 } from "./callerSecrets.js"
 import { isSecretName } from "./shownTree.js"
 import type { MapNode, TreeNode } from "./yamlTree.js"
 
@@ -30,6 +31,12 @@ const nothing = Symbol("nothing")
 const namesOf = (parts: Environment.Parts): ReadonlyArray<string> =>
   parts.flatMap((part) => (typeof part === "string" ? [] : [part.name]))
 
+/** Equal texts have equal stand-ins, and others have others. It is long enough for a key; what should be a hash looks like one. */
+const standInOf = (parts: Environment.Parts, name: string): string => {
+  const text = parts.map((part) => (typeof part === "string" ? part : `unset-variable-${part.name}`)).join("")
+  return name === "hash" ? sha256(text) : text
+}
+
 /** What stands for a reference to a variable that is unset. */
 export type Unset =
   /** Values of several kinds, one of which fits, so that everything else can be checked without the environment. */
@@ -39,7 +46,7 @@ export type Unset =
 
 const candidatesOf = (parts: Environment.Parts, name: string, { text, unset }: Environment.Resolved, how: Unset) => {
   if (how === "nothing" && unset.length > 0) return [null]
-  if (text === undefined) return [`unset-${unset.join("-")}`, 1, true, "http://unset.invalid", nothing]
+  if (text === undefined) return [standInOf(parts, name), 1, true, "http://unset.invalid", nothing]
   const plain = Environment.isWhole(parts) ? Environment.plain(text) : undefined
   // A key of digits is a text, whatever else is said of it.
   return plain === undefined || (typeof plain === "number" && isSecretName(name)) ? [text] : [text, plain]

@@ -1,6 +1,6 @@
 /**
  * Keys with white space around them, as secrets made by `echo` have: it is left out, and said at the key's line. Inside a key
- * nothing may stand that no header can hold.
+ * nothing may stand that no header can hold. Short keys of callers are warned about.
  */
 import type { Finding } from "../Problem.js"
 
@@ -14,7 +14,20 @@ export interface TrimmedKeys {
 
 const badInside = /[^\t\x20-\x7e\x80-\xff]/
 
+/** The least characters of a caller's key that does not look like a word to guess. */
+const leastCharacters = 8
+
 const isTree = (value: unknown): value is Tree => typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** A short key works, since LiteLLM's examples have one (`sk-1234`), but is not much of a lock. */
+const judgeLength = (value: unknown, path: string, findings: Array<Finding>): void => {
+  if (typeof value !== "string" || value.trim() === "" || value.trim().length >= leastCharacters) return
+  findings.push({
+    severity: "warning",
+    path,
+    message: `a key of fewer than ${leastCharacters} characters is easily guessed (switchyard key makes a good one)`
+  })
+}
 
 /** Trims one text; what is empty after that stays as it is, for the decoder to refuse. */
 const trimmed = (value: unknown, path: string, findings: Array<Finding>): unknown => {
@@ -55,7 +68,12 @@ export const trimKeys = (settings: Tree): TrimmedKeys => {
     const path = `deployments[${index}]`
     return isTree(entry) ? headersOf(field(entry, "apiKey", path), path) : entry
   })
-  const keys = mapped(settings.keys, (entry, index) => (isTree(entry) ? field(entry, "key", `keys[${index}]`) : entry))
+  const keys = mapped(settings.keys, (entry, index) => {
+    if (!isTree(entry)) return entry
+    judgeLength(entry.key, `keys[${index}].key`, findings)
+    return field(entry, "key", `keys[${index}]`)
+  })
+  judgeLength(settings.masterKey, "masterKey", findings)
   return {
     settings: {
       ...settings,
