@@ -83,7 +83,7 @@ Rules for the whole file:
 - A key at the top that LiteLLM does not know is one of our own settings where it fits, else it is warned about and not read.
   Words of ours alone (\`deployments\`, \`masterKey\`, keys with a name) must be right.
 - \`text-completion-openai/…\` serves \`/v1/completions\` alone.
-- A file without \`master_key\` takes the one of \`LITELLM_MASTER_KEY\`, where that is set.
+- A file without \`master_key\` takes the one of \`LITELLM_MASTER_KEY\`, where that is set; set but empty, it is an error.
 - \`LITELLM_CORS_ORIGINS\` (separated by commas) is taken for \`server.cors\`, where the file has none. LiteLLM lets pages of any
   origin call where that is not set either; here none may.
 - Keys and base URLs that the file does not give come from the provider's own environment variables (\`OPENAI_API_KEY\`).

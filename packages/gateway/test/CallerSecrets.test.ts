@@ -125,7 +125,9 @@ describe("a caller's key", () => {
           issuesOf({ keys: [{ name: "joe", key: empty }] }).map(({ path }) => path),
           ["keys[0].key"]
         )
-        const report = reportOf(yield* loadFiles({ "config.yaml": yaml("masterKey: os.environ/ONE\n") }, { ONE: empty }))
+        const report = reportOf(
+          yield* loadFiles({ "config.yaml": yaml("masterKey: os.environ/ONE\n") }, { ONE: empty })
+        )
         assert.match(report.join("\n"), /config\.yaml:3:\d+ error masterKey: expected a key, found only white space/)
       }
     })
