@@ -5,6 +5,7 @@ import { writeOrCheck } from "./generated.mjs"
 
 const document = "docs/litellm-config.md"
 const { keys } = await tsImport("../packages/gateway/src/internal/litellm/keys.ts", import.meta.url)
+const foreign = await tsImport("../packages/gateway/src/internal/foreignFields.ts", import.meta.url)
 const { names } = await tsImport("../packages/gateway/src/internal/litellm/theirKeys.ts", import.meta.url)
 
 const sections = [
@@ -51,6 +52,23 @@ const sectionText = ([section, title, more]) => {
   const rest = others === "" ? "" : `\nKnown, and not done here, with a warning each: ${others}.\n`
   return `## ${title}\n\n${lead}| key | | |\n|---|---|---|\n${rows.join("\n")}\n${rest}`
 }
+
+const listed = (all, after = "") => all.map((name) => `\`${name}${after}\``).join(", ")
+
+const mayNotSay = `## What a request may not say
+
+Where it goes, with whose credentials, and who is told of it. LiteLLM refuses most of these; here none is ever obeyed, and no
+setting lets them in (\`configurable_clientside_auth_params\` and \`allow_client_side_credentials\` are warned about). They are
+looked for in the body, in its ${listed(foreign.containers)}, and in targets of fallbacks. null says nothing.
+
+Refused, with 400 \`field_not_allowed\`, all of a request named at once: ${listed(foreign.refusedNames)}.
+
+Refused too, but in \`metadata\` and \`litellm_metadata\` anybody's labels: ${listed(foreign.refusedOutsideMetadata)}, and whatever
+begins with ${listed(foreign.refusedFamilies, "…")}.
+
+Left out, and named in the header \`x-switchyard-left-out\` and once in the log: ${listed(foreign.droppedNames)}. (\`organization\` in metadata
+is a label.)
+`
 
 const text = `# LiteLLM's \`config.yaml\`
 
@@ -103,7 +121,8 @@ What differs from LiteLLM on purpose:
 - Bad requests are never retried, and never count against a deployment, whatever a policy says.
 - Cached answers belong to the caller that asked; limits, budgets and the cache belong to this process.
 
-${sections.map(sectionText).join("\n")}`
+${sections.map(sectionText).join("\n")}
+${mayNotSay}`
 
 writeOrCheck(document, text, {
   content: `${keys.length} keys`,

@@ -76,6 +76,8 @@ export interface CompletionsDeps {
   readonly bounds: Bounds
   /** Told of every request once it is over, those that were turned away at the door included. */
   readonly onEnd: (ended: Ended) => void
+  /** Told of fields that were left out of a request although its caller meant something by them. */
+  readonly onLeftOut?: (fields: ReadonlyArray<string>) => void
   /** A request that must not be served at all: from a foreign origin, or while the gateway drains. */
   readonly guard: (request: IncomingMessage) => Refusal | undefined
 }
@@ -118,6 +120,7 @@ class Exchange implements Ended {
   journal: Journal | undefined
   error: LlmError | undefined
   refusal: Refusal | undefined
+  private leftOut: ReadonlyArray<string> | undefined
 
   constructor(
     private readonly deps: CompletionsDeps,
@@ -169,7 +172,11 @@ class Exchange implements Ended {
       const problem = controlled.left
       return "_tag" in problem ? this.fail(problem) : this.refuse(problem)
     }
-    const { request, streamUsage } = controlled.right
+    const { leftOut, request, streamUsage } = controlled.right
+    if (leftOut.length > 0) {
+      this.leftOut = leftOut
+      this.deps.onLeftOut?.(leftOut)
+    }
     return request.stream
       ? this.forward(tower.service, request, streamUsage)
       : Effect.matchEffect(LlmService.complete(tower.service, request, this.begun), {
@@ -184,8 +191,13 @@ class Exchange implements Ended {
 
   private headers(journal: Journal, now: number, provider: Headers): Record<string, string | number> {
     const { shown } = this
-    const headers = RoutingHeaders.make(this.id, journal, this.receivedAt, now, shown)
+    const headers = this.withLeftOut(RoutingHeaders.make(this.id, journal, this.receivedAt, now, shown))
     return RoutingHeaders.addProvider(headers, provider, journal, shown)
+  }
+
+  private withLeftOut(headers: Record<string, string | number>): Record<string, string | number> {
+    if (this.leftOut !== undefined) RoutingHeaders.addLeftOut(headers, this.leftOut)
+    return headers
   }
 
   private readonly begun = (journal: Journal): void => {
@@ -212,7 +224,7 @@ class Exchange implements Ended {
       this.response,
       heartbeat,
       bounds.stream,
-      { "x-request-id": this.id },
+      this.withLeftOut({ "x-request-id": this.id }),
       this.receivedAt
     )
     const use = (answer: LlmResponse): Effect.Effect<void, LlmError> => {
@@ -256,11 +268,11 @@ class Exchange implements Ended {
       const now = nowMs(this.deps.clock)
       this.error = error
       this.answeredAt = now
-      const headers =
+      const headers: Record<string, string | number> =
         journal === undefined
           ? { "x-request-id": this.id }
           : RoutingHeaders.make(this.id, journal, this.receivedAt, now, this.shown)
-      const answer = answerError(error, headers, journal, this.deps.random)
+      const answer = answerError(error, this.withLeftOut(headers), journal, this.deps.random)
       send(this.response, shownAnswer(answer, error, this.shown))
     })
   }

@@ -11,8 +11,8 @@ import * as TraceContext from "@switchyard/core/TraceContext"
 import { Either } from "effect"
 import type { Refusal } from "./ErrorBody.js"
 import type { Requests } from "./GatewayConfig.js"
-import { type Control, ControlReader, type Problem, type Target } from "./internal/controlReader.js"
-import { isOwnParameter } from "./internal/litellm/ownParameters.js"
+import { type Control, ControlReader, maxTargets, type Problem, type Target } from "./internal/controlReader.js"
+import { ForeignFields, fateOf } from "./internal/foreignFields.js"
 import type { Caller } from "./KeyRing.js"
 
 /** Controls as body fields, with the header that says the same; `master` ones need the master key. */
@@ -87,44 +87,63 @@ const splitMetadata = (metadata: unknown): { readonly rest: JsonObject | undefin
   }
 }
 
-/** Names that a caller of LiteLLM might say where a request goes by, or with whose credentials: none of ours, and not dropped. */
-const elsewhere =
-  /^(api_base|base_url|api_key|api_version|headers|extra_headers|default_headers|user_config|model_list|organization|litellm_params|litellm_credential_name|custom_llm_provider|client_id|client_secret|tenant_id|ssl_verify|region_name|configurable_clientside_auth_params)$|^(anthropic|arize|aws|azure|gcs|langfuse|langsmith|milvus|s3|valkey)_/
-
-/** Names that were looked up already; callers may invent any, so only so many are kept. */
-const judged = new Map<string, boolean>()
-const mostJudged = 1000
-
-/** Whether LiteLLM keeps a field for itself, though it does nothing here: no provider would know it. */
-const isTheirs = (field: string): boolean => {
-  const known = judged.get(field)
-  if (known !== undefined) return known
-  const found = isOwnParameter(field) && !elsewhere.test(field)
-  if (judged.size < mostJudged) judged.set(field, found)
-  return found
-}
-
 const holdsControls = (field: string, value: unknown): boolean =>
   field === "metadata" && isJsonObject(value) && (value.tags !== undefined || value.session_id !== undefined)
 
-/** The controls that a request holds, by field; undefined when it holds none, as most do. */
-const collect = (body: JsonObject, headers: IncomingHttpHeaders, reader: ControlReader): JsonObject => {
-  let found = body
+/** Fields whose entries may be targets with payload fields of their own. */
+const chains: ReadonlySet<string> = new Set(["fallbacks", "context_window_fallbacks", "content_policy_fallbacks"])
+
+/** A chain with what is left of its targets; the same value where nothing was taken out. */
+const cleanedChain = (value: unknown, path: string, foreign: ForeignFields): unknown => {
+  if (!Array.isArray(value) || value.length > maxTargets) return value
   let changed = false
+  const left = value.map((entry: unknown, index): unknown => {
+    if (!isJsonObject(entry)) return entry
+    const at = `${path}[${index}]`
+    const cleaned =
+      typeof entry.model === "string"
+        ? foreign.ofTarget(entry, at)
+        : Object.fromEntries(
+            Object.entries(entry).map(([name, list]) => [
+              name,
+              cleanedChain(list, `${at}.${name.slice(0, 100)}`, foreign)
+            ])
+          )
+    changed ||= cleaned !== entry
+    return cleaned
+  })
+  return changed ? left : value
+}
+
+/** Takes the controls out of a request, and what no caller may say; the same body when it holds none, as most do. */
+const collect = (
+  body: JsonObject,
+  headers: IncomingHttpHeaders,
+  reader: ControlReader,
+  foreign: ForeignFields
+): JsonObject => {
+  let left: Record<string, unknown> | undefined
   for (const field in body) {
     const control = byField.get(field)
-    const isDropped = control === undefined && isTheirs(field)
-    if (control !== undefined) reader.take(control, field, body[field])
-    else if (!isDropped && !holdsControls(field, body[field])) continue
-    if (!changed) found = { ...body }
-    changed = true
-    const copy = found as Record<string, unknown>
-    if (control !== undefined || isDropped) delete copy[field]
-    else {
-      const { own, rest } = splitMetadata(body.metadata)
-      if (rest === undefined) delete copy.metadata
-      else copy.metadata = rest
+    const fate = control === undefined || field === "litellm_metadata" ? fateOf(field) : "leftOut"
+    if (fate === "sent") continue
+    const value = body[field]
+    const kept = fate === "container" ? foreign.within(field, value) : undefined
+    if (kept !== undefined && kept === value && control === undefined && !holdsControls(field, kept)) continue
+    left ??= { ...body }
+    if (control !== undefined) {
+      delete left[field]
+      reader.take(control, field, chains.has(field) ? cleanedChain(value, field, foreign) : (kept ?? value))
+    } else if (kept === undefined) {
+      delete left[field]
+      foreign.note(fate, field.slice(0, 100), value)
+    } else if (holdsControls(field, kept)) {
+      const { own, rest } = splitMetadata(kept)
+      if (rest === undefined) delete left.metadata
+      else left.metadata = rest
       for (const name in own) reader.take({ field: name }, `metadata.${name}`, own[name])
+    } else {
+      left[field] = kept
     }
   }
   for (const name in headers) {
@@ -135,7 +154,7 @@ const collect = (body: JsonObject, headers: IncomingHttpHeaders, reader: Control
     else if (isOurs)
       reader.problem(name, `one of the headers ${[...byHeader.keys()].map((known) => ours + known).join(", ")}`)
   }
-  return found
+  return left ?? body
 }
 
 const notAllowed = (targets: ReadonlyArray<Target> | undefined, caller: Caller): string | undefined =>
@@ -175,6 +194,8 @@ export interface Controlled {
   readonly request: LlmRequest.LlmRequest
   /** The caller asked for usage at the end of the stream, or the configuration does. */
   readonly streamUsage: boolean
+  /** Fields that were left out although the caller meant something by them: its own credentials and headers. */
+  readonly leftOut: ReadonlyArray<string>
 }
 
 const refuse = (problem: LlmError | Refusal): Either.Either<never, LlmError | Refusal> => Either.left(problem)
@@ -186,6 +207,13 @@ const forbidden = (model: string): Refusal => ({
   message: `this key may not use the model ${JSON.stringify(model.slice(0, 100))}`
 })
 
+const notTheCallers = (fields: ReadonlyArray<string>): Refusal => ({
+  status: 400,
+  code: "field_not_allowed",
+  param: fields[0] ?? "",
+  message: `where a request goes, with whose credentials, and who is told of it is not its own to say; leave out ${fields.join(", ")}`
+})
+
 const needsMaster = (name: string): Refusal => ({
   status: 403,
   code: "master_key_required",
@@ -194,7 +222,8 @@ const needsMaster = (name: string): Refusal => ({
 })
 
 /**
- * Makes the request of a body and its headers. Refuses (403) controls that the caller may not use, code
+ * Makes the request of a body and its headers. Refuses (400) fields that say where it goes or with whose credentials, code
+ * `field_not_allowed` (all named at once); (403) controls that the caller may not use, code
  * `master_key_required`, and models that its key does not cover, `model_not_allowed`. Fails with `InvalidRequest`, code
  * `invalid_control` for values that make no sense (all named at once), `invalid_request` for a body that is none.
  */
@@ -207,7 +236,9 @@ export const read = (
   exact?: Members
 ): Either.Either<Controlled, LlmError | Refusal> => {
   const reader = new ControlReader()
-  let payload = collect(body, headers, reader)
+  const foreign = new ForeignFields()
+  let payload = collect(body, headers, reader, foreign)
+  if (foreign.refused.length > 0) return refuse(notTheCallers(foreign.refused))
   if (rules.model !== undefined) payload = { ...payload, model: rules.model }
   const beyond = caller.isMaster ? undefined : reader.masterOnly
   if (beyond !== undefined) return refuse(needsMaster(beyond))
@@ -242,7 +273,11 @@ export const read = (
   })
   if (Either.isLeft(decoded)) return refuse(decoded.left)
   const asked = isJsonObject(payload.stream_options) && payload.stream_options.include_usage === true
-  return Either.right({ request: decoded.right, streamUsage: asked || rules.streamUsage === true })
+  return Either.right({
+    request: decoded.right,
+    streamUsage: asked || rules.streamUsage === true,
+    leftOut: foreign.told
+  })
 }
 
 /** Names that never go upstream, for documentation. */

@@ -88,6 +88,17 @@ const checkExposure = (config: GatewayConfig, host: string): Effect.Effect<void,
         })
       )
 
+/** Tells of a field once, wherever in a request it stands. */
+const onceEach = (tell: (fields: ReadonlyArray<string>) => void): ((paths: ReadonlyArray<string>) => void) => {
+  const known = new Set<string>()
+  return (paths) => {
+    const fields = paths.map((path) => path.slice(path.lastIndexOf(".") + 1)).filter((field) => !known.has(field))
+    if (fields.length === 0) return
+    for (const field of fields) known.add(field)
+    tell([...new Set(fields)])
+  }
+}
+
 /** Undefined where metrics are off. */
 const metricOptions = ({ source }: Generations.Generation): Metrics.Options | undefined => {
   const { metrics } = source.config.router
@@ -162,6 +173,11 @@ export const make = (
         : Effect.withTracer(Effect.runtime<never>(), exporting.tracer),
       bounds: boundsOf(settings),
       guard,
+      onLeftOut: onceEach((fields) =>
+        log.note("warn", "fields_left_out", {
+          message: `left out of a request, here and wherever it comes again: ${fields.join(", ")}; callers bring neither credentials nor headers for a provider`
+        })
+      ),
       onEnd: (ended) => {
         if (ended.refusal !== undefined) countRefusal(ended.refusal.code)
         if (ended.journal !== undefined) eventLog.noteFailures(ended.journal)

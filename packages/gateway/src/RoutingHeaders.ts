@@ -68,6 +68,15 @@ export const make = (
   return headers
 }
 
+/** Fields that one header names at most. */
+const mostLeftOut = 10
+
+/** Adds the names of fields of the request that were left out: they were not obeyed. */
+export const addLeftOut = (headers: Record<string, string | number>, fields: ReadonlyArray<string>): void => {
+  const more = fields.length > mostLeftOut ? ", ..." : ""
+  headers["x-switchyard-left-out"] = `${fields.slice(0, mostLeftOut).map(safe).join(", ")}${more}`
+}
+
 /** Where providers write the id of a request, the first that is there. */
 const idHeaders = ["x-request-id", "request-id", "apim-request-id", "x-ms-request-id", "x-amzn-requestid"] as const
 
@@ -108,6 +117,7 @@ export const exposed = [
     (name) => `x-switchyard-${name}`
   ),
   "x-switchyard-provider-request-id",
+  "x-switchyard-left-out",
   ...["call-id", "response-cost", "model-id", "model-group", "attempted-retries", "attempted-fallbacks"].map(
     (name) => `x-litellm-${name}`
   ),

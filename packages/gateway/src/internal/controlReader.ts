@@ -22,7 +22,8 @@ type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
 const maxSeconds = 86_400
 const maxTags = 64
-const maxTargets = 32
+/** Targets of one chain that a request may bring. */
+export const maxTargets = 32
 
 const seconds = (value: unknown): number | undefined => {
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value
