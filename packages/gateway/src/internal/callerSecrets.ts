@@ -1,9 +1,15 @@
 import * as crypto from "node:crypto"
 import { type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import { Redacted } from "effect"
-import type { VirtualKey } from "../GatewayConfig.js"
 
 type Secret = string | Redacted.Redacted<string>
+
+/** A virtual key, as far as its secret goes. */
+interface Bearer {
+  readonly name: string
+  readonly key?: Secret | undefined
+  readonly hash?: string | undefined
+}
 
 const textOf = (secret: Secret): string => (typeof secret === "string" ? secret : Redacted.value(secret)).trim()
 
@@ -17,12 +23,12 @@ export const sha256: (text: string) => string =
 export const hashOfSecret = (secret: Secret): string => sha256(textOf(secret))
 
 /** The same of a virtual key, which may hold the hash alone; undefined where it has neither. */
-export const hashOfKey = ({ hash, key }: Pick<VirtualKey, "hash" | "key">): string | undefined =>
+export const hashOfKey = ({ hash, key }: Omit<Bearer, "name">): string | undefined =>
   hash !== undefined ? hash.replace(/^sha256:/i, "").toLowerCase() : key === undefined ? undefined : hashOfSecret(key)
 
 /** A master key that nobody can send, and secrets that two bear: whose rights a request had would be anybody's guess. */
 export const secretIssues = (
-  keys: ReadonlyArray<VirtualKey>,
+  keys: ReadonlyArray<Bearer>,
   masterKey: Secret | undefined
 ): ReadonlyArray<ConfigIssue> => {
   const issues: Array<ConfigIssue> = []
