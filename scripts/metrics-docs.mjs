@@ -4,7 +4,7 @@ import { writeOrCheck } from "./generated.mjs"
 
 const document = "docs/metrics.md"
 const { defaults, definitions } = await tsImport("../packages/router/src/Metrics.ts", import.meta.url)
-const { refusals } = await tsImport("../packages/gateway/src/internal/refusalCounter.ts", import.meta.url)
+const { lostLines, refusals } = await tsImport("../packages/gateway/src/internal/ownCounters.ts", import.meta.url)
 
 const sections = [
   [
@@ -56,11 +56,11 @@ watch.
 ${sections.map(sectionText).join("\n")}
 ## The gateway
 
-What never reached the router, and so is in none of its metrics.
+What the router knows nothing of, and so is in none of its metrics.
 
 | metric | type | labels | |
 |---|---|---|---|
-${row({ ...refusals, type: "counter", labels: ["code"] })}
+${[refusals, lostLines].map((one) => row({ ...one, type: "counter" })).join("\n")}
 
 ## Buckets
 

@@ -7,8 +7,9 @@ import type { Gateway, Overrides } from "@switchyard/gateway/Gateway"
 import type { Source } from "@switchyard/gateway/Generations"
 import * as Problems from "@switchyard/gateway/Problem"
 import type { LogOutput, RequestLog } from "@switchyard/gateway/RequestLog"
-import { Effect, Either } from "effect"
+import { Effect, Either, type Scope } from "effect"
 import { requireFile, size } from "./internal/configuration.js"
+import { catchFaults, exitCodes, type Fault, outlivePipes } from "./internal/lifetime.js"
 import { CommandError, fail, hasColours, plain, print, printError } from "./internal/output.js"
 
 /** What `serve` is asked. */
@@ -57,8 +58,29 @@ const demoSource = Effect.gen(function* () {
 const stderr = (): LogOutput => ({
   isTerminal: process.stderr.isTTY === true,
   hasColours: hasColours(process.stderr),
-  write: (text, done) => void process.stderr.write(text, () => done())
+  write: (text, done) => void process.stderr.write(text, done)
 })
+
+/** Without a log, which knows the secrets, no word is told that somebody else chose. */
+const tellFault =
+  (log: Pick<RequestLog, "flush" | "isOff" | "note">) =>
+  ({ action, cause, kind, message }: Fault): void => {
+    if (log.isOff()) process.stderr.write(`switchyard: ${kind}, a fault of its own; ${action}\n`)
+    log.note("error", "fault", { kind, message, action, cause })
+    log.flush()
+  }
+
+/** Reload signals mean nothing before there is something to reload and while the gateway drains, but must not end it. */
+const ignoreReloads: Effect.Effect<void, never, Scope.Scope> = Effect.asVoid(
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const ignore = () => {}
+      process.on("SIGHUP", ignore)
+      return ignore
+    }),
+    (ignore) => Effect.sync(() => process.off("SIGHUP", ignore))
+  )
+)
 
 /**
  * Puts a file that was read again in force, or says why the old configuration stays: the log has a line for it. Without a
@@ -115,6 +137,8 @@ export const run = (flags: Flags) =>
   Effect.gen(function* () {
     const overrides = yield* overridesOf(flags)
     const { config: file } = flags
+    yield* outlivePipes
+    if (file !== undefined) yield* ignoreReloads
     const loaded = file === undefined ? undefined : yield* requireFile("serve", file)
     const source: Source = loaded ?? (yield* demoSource)
     const [{ make }, Log, Telemetry] = yield* Effect.promise(() =>
@@ -125,14 +149,23 @@ export const run = (flags: Flags) =>
       ])
     )
     const log = yield* Log.make(source.config, stderr())
+    const { happened } = yield* catchFaults(tellFault(log))
     if (loaded !== undefined) yield* tellProblems(loaded.problems, log)
     const { settings: telemetry, warnings } = Telemetry.fromEnvironment(process.env)
     yield* tellWarnings(warnings, log)
-    return yield* Log.withLogger(log)(
+    const serving = Log.withLogger(log)(
       Effect.gen(function* () {
+        // Looked at once the gateway has ended.
+        let cutCalls = (): number => 0
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            if (cutCalls() > 0) process.exitCode ??= exitCodes.cut
+          })
+        )
         const gateway = yield* make(source, { ...overrides, telemetry, environment: process.env }, log).pipe(
           Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` }))
         )
+        cutCalls = gateway.cutCalls
         if (file !== undefined && loaded !== undefined) {
           const { watch } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigWatch"))
           yield* watch(file, loaded, onChange(gateway, file, log))
@@ -142,4 +175,5 @@ export const run = (flags: Flags) =>
         return yield* Effect.never
       })
     )
+    return yield* Effect.raceFirst(serving, Effect.zipRight(happened, Effect.interrupt))
   }).pipe(Effect.scoped)

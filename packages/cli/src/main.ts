@@ -13,6 +13,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Console, Effect, Either, Layer, Logger } from "effect"
 import { command, known } from "./Cli.js"
 import { tidied } from "./internal/help.js"
+import { teardown, watchPipes } from "./internal/lifetime.js"
 import { fail, failed, hasColours, printError } from "./internal/output.js"
 import { arrange } from "./internal/words.js"
 
@@ -55,15 +56,9 @@ const program = Effect.suspend(() => {
 /** What the gateway logs goes to stderr, a line each. */
 const logging = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
 
-/** A reader that has seen enough, like `head`, is no error. */
-const onPipe = (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0)
-  throw error
-}
-process.stdout.on("error", onPipe)
-process.stderr.on("error", onPipe)
+watchPipes()
 
 program.pipe(
   Effect.provide(Layer.mergeAll(NodeContext.layer, CliConfig.layer({ showBuiltIns: false }), logging)),
-  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true })
+  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown })
 )

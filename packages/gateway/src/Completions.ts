@@ -86,6 +86,8 @@ export interface CompletionsDeps {
 export interface Completions {
   readonly handle: (target: PathTarget, request: IncomingMessage, response: ServerResponse) => void
   readonly inProgress: () => number
+  /** Ends what is in progress: streams in-band, and what has not begun with a refusal. Gives how many it were. */
+  readonly cut: () => number
 }
 
 const shed = (max: number): Refusal => ({
@@ -94,6 +96,13 @@ const shed = (max: number): Refusal => ({
   message: `the gateway has ${max} requests in progress and takes no more for the moment`,
   retryAfter: 1000
 })
+
+const shuttingDown: Refusal = {
+  status: 503,
+  code: "shutting_down",
+  message: "the gateway is shutting down, and the call took longer than it could wait for",
+  retryAfter: 1000
+}
 
 const internal: Refusal = { status: 500, code: "internal_error", message: "the gateway failed; its log says how" }
 
@@ -121,6 +130,7 @@ class Exchange implements Ended {
   error: LlmError | undefined
   refusal: Refusal | undefined
   private leftOut: ReadonlyArray<string> | undefined
+  private writer: StreamWriter | undefined
 
   constructor(
     private readonly deps: CompletionsDeps,
@@ -155,6 +165,15 @@ class Exchange implements Ended {
               this.refuse(internal)
             )
     )
+  }
+
+  /** Ends the answer, from outside and at once. The end of the response ends the fiber. */
+  cut(refusal: Refusal): void {
+    const { response, writer } = this
+    if (response.writableEnded || response.destroyed) return
+    if (!response.headersSent) return this.turnAway(refusal)
+    this.refusal = refusal
+    writer?.finish(`data: ${answerRefusal(refusal).body}\n\n`)
   }
 
   private answer(bytes: Buffer): Effect.Effect<void> {
@@ -206,6 +225,7 @@ class Exchange implements Ended {
 
   private whole(request: LlmRequest, answer: CompleteResponse): Effect.Effect<void> {
     return Effect.sync(() => {
+      if (this.response.headersSent) return
       const { body, journal, raw } = answer
       const encoded = this.operation === "embeddings" ? Embeddings.encodeAs(request.body, body) : body
       const text = encoded === body ? raw : JSON.stringify(encoded)
@@ -227,6 +247,7 @@ class Exchange implements Ended {
       this.withLeftOut({ "x-request-id": this.id }),
       this.receivedAt
     )
+    this.writer = writer
     const use = (answer: LlmResponse): Effect.Effect<void, LlmError> => {
       const begin = (): void => {
         this.answeredAt = this.firstContentAt = nowMs(clock)
@@ -278,10 +299,12 @@ class Exchange implements Ended {
   }
 
   private refuse(refusal: Refusal): Effect.Effect<void> {
-    return Effect.sync(() => {
-      this.refusal = refusal
-      send(this.response, answerRefusal(refusal, { "x-request-id": this.id }, this.deps.random))
-    })
+    return Effect.sync(() => this.turnAway(refusal))
+  }
+
+  private turnAway(refusal: Refusal): void {
+    this.refusal = refusal
+    send(this.response, answerRefusal(refusal, { "x-request-id": this.id }, this.deps.random))
   }
 }
 
@@ -316,12 +339,12 @@ export const send = (response: ServerResponse, { body, headers, status }: ErrorA
 export const make = (deps: CompletionsDeps): Completions => {
   const { bounds, clock, generations, guard, onEnd, random, runtime } = deps
   const fork = Runtime.runFork(runtime)
-  let inProgress = 0
+  const live = new Set<Exchange>()
 
   const admit = (request: IncomingMessage): Refusal | undefined => {
     const refusal = guard(request) ?? notJson(request)
     if (refusal !== undefined) return refusal
-    if (inProgress >= bounds.maxConcurrent) return shed(bounds.maxConcurrent)
+    if (live.size >= bounds.maxConcurrent) return shed(bounds.maxConcurrent)
     const length = declaredLength(request)
     return length !== undefined && length > bounds.maxBody ? tooLarge(bounds.maxBody) : undefined
   }
@@ -341,8 +364,8 @@ export const make = (deps: CompletionsDeps): Completions => {
       lease.leave()
       return refuse(unknownKey(key))
     }
-    inProgress++
     const exchange = new Exchange(deps, target, request, response, lease, caller)
+    live.add(exchange)
     let fiber: Fiber.RuntimeFiber<void> | undefined
     let isOver = false
     readBody(request, bounds.maxBody, (body) => {
@@ -350,7 +373,7 @@ export const make = (deps: CompletionsDeps): Completions => {
     })
     onceOver(request, response, () => {
       isOver = true
-      inProgress--
+      live.delete(exchange)
       fiber?.unsafeInterruptAsFork(FiberId.none)
       lease.leave()
       // What an interrupted request used and cost is known once its layers have let go.
@@ -359,5 +382,11 @@ export const make = (deps: CompletionsDeps): Completions => {
     })
   }
 
-  return { handle, inProgress: () => inProgress }
+  const cut = (): number => {
+    const { size } = live
+    for (const exchange of live) exchange.cut(shuttingDown)
+    return size
+  }
+
+  return { handle, inProgress: () => live.size, cut }
 }

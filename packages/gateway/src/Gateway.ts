@@ -11,17 +11,17 @@ import * as Transport from "@switchyard/providers/Transport"
 import * as Metrics from "@switchyard/router/Metrics"
 import { MetricsSink, type Sink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
-import { Clock, Context, Effect, Layer, type Scope } from "effect"
+import { type Clock, Context, Effect, Layer, type Scope } from "effect"
 import * as Completions from "./Completions.js"
 import * as ControlPlane from "./ControlPlane.js"
 import * as Cors from "./Cors.js"
 import type { Refusal, TurnedAway } from "./ErrorBody.js"
 import * as EventLog from "./EventLog.js"
-import { defaultBodyBytes, type GatewayConfig, type Server as Settings } from "./GatewayConfig.js"
+import { defaultBodyBytes, defaultConcurrent, type GatewayConfig, type Server as Settings } from "./GatewayConfig.js"
 import * as Generations from "./Generations.js"
 import * as Health from "./Health.js"
 import { Heartbeat } from "./internal/heartbeat.js"
-import { refusalCounter } from "./internal/refusalCounter.js"
+import { lostLines, ownCounter, refusals } from "./internal/ownCounters.js"
 import * as KeyRing from "./KeyRing.js"
 import * as OpenAccess from "./OpenAccess.js"
 import * as Problem from "./Problem.js"
@@ -45,6 +45,8 @@ export interface Gateway {
   readonly generations: Context.Tag.Service<Generations.Generations>
   /** What the router and the gateway do, as they do it. */
   readonly events: RouterEvents.Events
+  /** Calls that had to be cut when the gateway ended, because they outlasted `drainTimeout`. */
+  readonly cutCalls: () => number
 }
 
 /** What beats the configuration, from a command line. */
@@ -57,17 +59,13 @@ export interface Overrides {
   readonly environment?: Transport.Variables
 }
 
-/** Requests in progress at once, unless somebody says otherwise. */
-const defaultConcurrent = 4096
-
 const boundsOf = (settings: Settings): Completions.Bounds => ({
   maxBody: settings.maxBodyBytes ?? defaultBodyBytes,
   maxDepth: settings.maxJsonDepth ?? 100,
   maxConcurrent: settings.maxConcurrent ?? defaultConcurrent,
   stream: {
     headerWait: Time.toMs(settings.streamHeaderWait ?? "15 seconds"),
-    keepAlive: Time.toMs(settings.keepAlive ?? "15 seconds"),
-    stall: Time.toMs(settings.stallTimeout ?? "2 minutes")
+    keepAlive: Time.toMs(settings.keepAlive ?? "15 seconds")
   }
 })
 
@@ -114,13 +112,24 @@ const promClientSink: Effect.Effect<Sink, ConfigError> = Effect.tryPromise({
     })
 })
 
+/** Calls `f` at most once in `ms`; what comes between is left out. */
+const onceEvery = <A>(ms: number, clock: Clock.Clock, f: (value: A) => void): ((value: A) => void) => {
+  let last = Number.NEGATIVE_INFINITY
+  return (value) => {
+    const now = Time.nowMs(clock)
+    if (now - last < ms) return
+    last = now
+    f(value)
+  }
+}
+
 const sentence = ({ expected, path, value }: ConfigIssue): string => `${path}: expected ${expected}, found ${value}`
 
 const urlOf = (host: string, port: number): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`
 
 /**
- * Starts a gateway. When the scope closes it stops accepting, lets calls in flight finish for at most `drainTimeout`, and
- * then ends. Fails with everything that is wrong with the configuration, or with a `ListenError`. Without a `log` nothing
+ * Starts a gateway. When the scope closes it serves on for `drainDelay` while it says that it is not ready, stops accepting,
+ * lets calls in flight finish for at most `drainTimeout`, and then ends. Fails with everything that is wrong with the configuration, or with a `ListenError`. Without a `log` nothing
  * is logged but what goes to Effect's own loggers.
  */
 export const make = (
@@ -139,10 +148,19 @@ export const make = (
     const sink = settings.openMetrics === true ? yield* promClientSink : yield* MetricsSink
     const reporting = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       effect.pipe(Effect.provideService(RouterEvents.RouterEvents, events), Effect.provideService(MetricsSink, sink))
+    const counting = () => generations.current().source.config.router.metrics
     const gauges: Effect.Effect<ReadonlyArray<Metrics.Family>> = Effect.suspend(() => {
+      countLostLines()
       const options = metricOptions(generations.current())
       return options === undefined ? Effect.succeed([]) : Metrics.collect(tower().state, options)
     })
+    const countLost = ownCounter(lostLines, sink, counting)
+    let countedLost = 0
+    const countLostLines = (): void => {
+      const lost = log.lostLines()
+      if (lost > countedLost) countLost("", lost - countedLost)
+      countedLost = lost
+    }
     const exporting = yield* Telemetry.start(telemetry, gauges)
     const connecting = Transport.fromEnvironment(environment)
     for (const message of connecting.warnings) log.note("warn", "transport", { message })
@@ -153,19 +171,22 @@ export const make = (
     })
     const base = Providers.make(Providers.protocols(transport))
     const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined))
+    const clock = yield* Effect.clock
     const heartbeat = new Heartbeat()
     yield* heartbeat.run
     let phase: Server.Phase = "starting"
+    let isClosing = false
+    let cutCalls = 0
     const cors = Cors.make(settings.cors)
     const openGuard = (headers: IncomingMessage["headers"], asked: OpenAccess.Asked): Refusal | undefined =>
       generations.current().keys.isOpen ? OpenAccess.check(headers, asked) : undefined
     const guard = ({ headers, method }: IncomingMessage): Refusal | undefined =>
-      phase === "draining" ? draining : openGuard(headers, { method, isNamed: cors?.names })
-    const countRefusal = refusalCounter(sink, () => generations.current().source.config.router.metrics)
+      isClosing ? draining : openGuard(headers, { method, isNamed: cors?.names })
+    const countRefusal = ownCounter(refusals, sink, counting)
     const completions = Completions.make({
       generations,
       heartbeat,
-      clock: yield* Clock.clockWith(Effect.succeed),
+      clock,
       random: yield* uniform,
       // Of all that is served only completions are traced.
       runtime: yield* exporting.tracer === undefined
@@ -197,6 +218,7 @@ export const make = (
         eventLog,
         metrics: (accept) =>
           Effect.suspend(() => {
+            countLostLines()
             const options = metricOptions(generations.current())
             return options === undefined ? Effect.succeed(undefined) : Metrics.expose(tower().state, options, accept)
           }).pipe(Effect.provideService(MetricsSink, sink)),
@@ -234,14 +256,36 @@ export const make = (
           })
         )
       )
-    const server = yield* Server.make(settings, { completions, other, cors, onRefusal })
+    const noteAcceptError = onceEvery(60_000, clock, (code: string) => log.note("error", "accept_failed", { code }))
+    const server = yield* Server.make(settings, {
+      completions,
+      other,
+      cors,
+      onRefusal,
+      heartbeat,
+      onFull: (full) => log.note("warn", "connections_full", { ...full }),
+      onTurnedAway: countRefusal,
+      onAcceptError: noteAcceptError
+    })
     phase = "ready"
-    yield* Effect.addFinalizer(() =>
-      Effect.suspend(() => {
-        phase = "draining"
-        return server.drain(Time.toMs(settings.drainTimeout ?? "30 seconds"))
+    const drainDelay = Time.toMs(settings.drainDelay ?? 0)
+    const drainTimeout = Time.toMs(settings.drainTimeout ?? "30 seconds")
+    const drain = Effect.gen(function* () {
+      phase = "draining"
+      log.note("info", "draining", {
+        in_flight: completions.inProgress(),
+        delay_ms: drainDelay,
+        timeout_ms: drainTimeout
       })
-    )
+      server.leave()
+      if (drainDelay > 0) yield* Effect.sleep(drainDelay)
+      isClosing = true
+      yield* server.drain(drainTimeout, () => {
+        cutCalls = completions.cut()
+      })
+      if (cutCalls > 0) log.note("warn", "drain_cut", { count: cutCalls })
+    })
+    yield* Effect.addFinalizer(() => drain)
     return {
       url: urlOf(host, server.port),
       host,
@@ -250,6 +294,7 @@ export const make = (
       reload: (next: Generations.Source) => reporting(reload(next)),
       refuse,
       generations,
-      events
+      events,
+      cutCalls: () => cutCalls
     }
   }).pipe(RequestLog.withLogger(log))

@@ -28,6 +28,9 @@ const origin = Schema.String.pipe(Schema.filter((text) => text === "*" || origin
   message: () => ({ message: "an origin like https://app.example.com, or *", override: true })
 })
 
+/** Requests in progress at once when nobody says otherwise. */
+export const defaultConcurrent = 4096
+
 /** How the server listens, and what it puts up with. */
 export const Server = Schema.Struct({
   /** Where to listen. Default `127.0.0.1`. */
@@ -50,9 +53,19 @@ export const Server = Schema.Struct({
   streamHeaderWait: Schema.optional(Field.duration),
   /** Time between the comments that keep a silent stream's connection open. Default 15 seconds. */
   keepAlive: Schema.optional(Field.duration),
-  /** How long a client may leave a full socket unread before it is given up. Default 2 minutes. */
+  /** How long a client may leave an answer unread, streamed or whole, before it is given up. Default 2 minutes. */
   stallTimeout: Schema.optional(Field.duration),
-  /** How long calls in flight may go on after SIGTERM. Default 30 seconds. */
+  /**
+   * Connections of clients at once; a new one takes the place of the one that has been idle longest, or is turned away.
+   * Default 4 times `maxConcurrent` and at least 256, in half of the file descriptors that the process may have.
+   */
+  maxConnections: Schema.optional(Field.positiveCount),
+  /**
+   * How long after SIGTERM everything is still served while `/health/ready` says 503, for load balancers that have yet to
+   * notice. Default 0: nothing new is accepted at once.
+   */
+  drainDelay: Schema.optional(Field.durationOrZero),
+  /** How long calls in flight may go on after SIGTERM and `drainDelay`. Default 30 seconds. */
   drainTimeout: Schema.optional(Field.durationOrZero),
   /**
    * Origins whose pages may call the gateway from a browser, as one or a list: `https://app.example.com`, or `*` for any.

@@ -38,6 +38,10 @@ export interface RequestLog {
   readonly configure: (config: Source) => void
   /** For `Effect.log` and its like. */
   readonly logger: Logger.Logger<unknown, void>
+  /** Writes what waits at once: for a process that is about to end. */
+  readonly flush: () => void
+  /** Lines that were lost since the start: the output was too slow for them, or nobody read it. */
+  readonly lostLines: () => number
 }
 
 /** Ms between two writings. */
@@ -150,8 +154,12 @@ class StreamLog implements RequestLog {
     this.note(level, "log", fields)
   })
 
+  readonly lostLines = (): number => this.buffer.lostLines
+
+  readonly flush = (): void => void this.write(true)
+
   /** Writes what waits, and every second what was left out. True when there is more to do later. */
-  readonly flush = (isLast: boolean): boolean => {
+  readonly write = (isLast: boolean): boolean => {
     const left = this.gate.summary(nowMs(this.clock), isLast)
     if (left !== undefined) this.note("warn", "requests_left_out", { count: left.count, seconds: left.seconds })
     this.buffer.flush((count) => this.line("warn", "lines_lost", { count }))
@@ -274,7 +282,9 @@ export const silent: RequestLog = {
   tap: (events) => events,
   note: () => {},
   configure: () => {},
-  logger: Logger.none
+  logger: Logger.none,
+  flush: () => {},
+  lostLines: () => 0
 }
 
 /** How long the end of the scope waits for an output that is slow. */
@@ -291,7 +301,7 @@ export const make = (config: Source, output: LogOutput): Effect.Effect<RequestLo
     const buffer = new LogBuffer(output, wake)
     const log = new StreamLog(config, output, buffer, wake, yield* Effect.clock, yield* uniform)
     const step = Effect.sync(() => {
-      if (!log.flush(false)) due.unsafeClose()
+      if (!log.write(false)) due.unsafeClose()
     })
     const written = Effect.async<void>((resume) => {
       const stop = buffer.whenWritten(() => resume(Effect.void))
@@ -300,7 +310,7 @@ export const make = (config: Source, output: LogOutput): Effect.Effect<RequestLo
     const last = Effect.zipRight(
       written,
       Effect.suspend(() => {
-        log.flush(true)
+        log.flush()
         return written
       })
     )

@@ -12,13 +12,15 @@ import {
 } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { toMs } from "@switchyard/core/Time"
-import { Effect, Fiber, Schema, type Scope } from "effect"
+import { Effect, Fiber, Option, Schema, type Scope } from "effect"
 import { type Completions, send } from "./Completions.js"
 import type { Cors } from "./Cors.js"
 import { answerRefusal, type Refusal, type TurnedAway } from "./ErrorBody.js"
-import { defaultBodyBytes, type Server as Settings } from "./GatewayConfig.js"
+import { defaultBodyBytes, defaultConcurrent, type Server as Settings } from "./GatewayConfig.js"
+import { Connections, defaultConnections, descriptorLimit, type Full } from "./internal/connections.js"
 import { framingRefusal, unknownExpectation } from "./internal/framing.js"
 import { answerHalfClosed } from "./internal/halfClosed.js"
+import type { Heartbeat } from "./internal/heartbeat.js"
 import { requestIdOf } from "./internal/requestId.js"
 import { pathOf, targetOf, toOrigin } from "./internal/requestPath.js"
 
@@ -55,14 +57,27 @@ export interface Handlers {
   readonly cors?: Cors | undefined
   /** Told of requests that are turned away because they are no sound HTTP. */
   readonly onRefusal: (turnedAway: TurnedAway) => void
+  /** When connections are looked at. */
+  readonly heartbeat: Heartbeat
+  /** Told, once for each burst, that there is no room for connections. */
+  readonly onFull: (full: Full) => void
+  /** Told that a connection was turned away. */
+  readonly onTurnedAway: (code: string) => void
+  /** Told that the system would not hand over a connection. */
+  readonly onAcceptError: (code: string) => void
 }
 
 /** A server that listens. */
 export interface Listening {
   readonly host: string
   readonly port: number
-  /** Stops accepting, and waits until calls in flight have ended or `deadline` ms have passed. Then all sockets close. */
-  readonly drain: (deadline: number) => Effect.Effect<void>
+  /** From now on every answer asks its client to come back by another connection. */
+  readonly leave: () => void
+  /**
+   * Stops accepting, and waits until calls in flight have ended or `deadline` ms have passed. Then `cut` may have its last
+   * words with those that are left, and all sockets close.
+   */
+  readonly drain: (deadline: number, cut: () => void) => Effect.Effect<void>
 }
 
 const defaultHeaderBytes = 16 * 1024
@@ -79,8 +94,18 @@ const clientErrors: Readonly<Record<string, Refusal>> = {
 
 const malformed: Refusal = { status: 400, code: "bad_request", message: "the request is not valid HTTP" }
 
+const noRoom: Refusal = {
+  status: 503,
+  code: "too_many_connections",
+  message: "the gateway has too many connections and takes no more for the moment",
+  retryAfter: 1000
+}
+
 /** Ms that a client has to close its side after such an answer. */
 const linger = 1_000
+
+/** Connections that are told at once why they are turned away; more are just closed. */
+const maxTold = 64
 
 /** Answers on the bare socket, whose parser gave up. */
 const answerSocket = (socket: Socket, refusal: Refusal): void => {
@@ -109,11 +134,30 @@ const answerClientError = (error: NodeJS.ErrnoException, socket: Socket, latest:
   }
 }
 
-const nodeServer = (settings: Settings, handlers: Handlers): NodeServer => {
+/** Tells new connections that there is no room. */
+const doorkeeper = ({ onTurnedAway }: Handlers): ((socket: Socket) => void) => {
+  let told = 0
+  return (socket) => {
+    onTurnedAway(noRoom.code)
+    // Whoever is turned away may have reset the connection already.
+    socket.on("error", () => {})
+    if (told >= maxTold) return void socket.destroy()
+    told++
+    socket.once("close", () => told--)
+    answerSocket(socket, noRoom)
+  }
+}
+
+/** Node's server, with what is known of its life. */
+interface Running {
+  readonly server: NodeServer
+  isLeaving: boolean
+}
+
+const nodeServer = (settings: Settings, handlers: Handlers, connections: Connections): Running => {
   const { completions, cors, onRefusal, other } = handlers
   const headersTimeout = toMs(settings.headersTimeout ?? "15 seconds")
   const requestTimeout = toMs(settings.requestTimeout ?? "60 seconds")
-  const latest = new WeakMap<Socket, ServerResponse>()
   const turnAway = (request: IncomingMessage, response: ServerResponse, refusal: Refusal): void => {
     const { headers, method = "GET", url = "/" } = request
     const id = requestIdOf(headers)
@@ -122,7 +166,8 @@ const nodeServer = (settings: Settings, handlers: Handlers): NodeServer => {
     onRefusal({ id, method, path: pathOf(url), refusal })
   }
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    latest.set(request.socket, response)
+    if (!connections.use(request.socket, response)) return void request.socket.destroy()
+    if (running.isLeaving) response.shouldKeepAlive = false
     const refusal = framingRefusal(request)
     if (refusal !== undefined) return turnAway(request, response, refusal)
     if (request.url?.startsWith("/") === false) toOrigin(request)
@@ -144,7 +189,14 @@ const nodeServer = (settings: Settings, handlers: Handlers): NodeServer => {
     },
     handle
   )
-  server.on("clientError", (error, socket) => answerClientError(error, socket as Socket, latest.get(socket as Socket)))
+  const running: Running = { server, isLeaving: false }
+  const turnSocketAway = doorkeeper(handlers)
+  server.on("connection", (socket: Socket) => {
+    if (!connections.add(socket)) turnSocketAway(socket)
+  })
+  server.on("clientError", (error, socket) =>
+    answerClientError(error, socket as Socket, connections.latest(socket as Socket))
+  )
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     const length = Number(request.headers["content-length"] ?? 0)
     if (length <= (settings.maxBodyBytes ?? defaultBodyBytes)) response.writeContinue()
@@ -153,11 +205,11 @@ const nodeServer = (settings: Settings, handlers: Handlers): NodeServer => {
     handle(request, response)
   })
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
-    latest.set(request.socket, response)
+    if (!connections.use(request.socket, response)) return void request.socket.destroy()
     turnAway(request, response, unknownExpectation)
   })
   answerHalfClosed(server)
-  return server
+  return running
 }
 
 const listen = (server: NodeServer, host: string, port: number): Effect.Effect<AddressInfo, ListenError> =>
@@ -187,27 +239,59 @@ const closeWhenIdle = (server: NodeServer): Effect.Effect<never> =>
     )
   )
 
-const drainServer = (server: NodeServer, deadline: number): Effect.Effect<void> =>
+/** Ms for which last words may take to reach their clients. */
+const lastWords = 1_000
+
+const drainServer = (server: NodeServer, deadline: number, cut: () => void): Effect.Effect<void> =>
   Effect.gen(function* () {
     const closing = yield* Effect.fork(Effect.interruptible(closed(server)))
     const idle = yield* Effect.fork(Effect.interruptible(closeWhenIdle(server)))
-    yield* Effect.timeoutOption(Effect.interruptible(Fiber.join(closing)), deadline)
+    const within = (ms: number) => Effect.timeoutOption(Effect.interruptible(Fiber.join(closing)), ms)
+    if (Option.isNone(yield* within(deadline))) {
+      cut()
+      yield* within(lastWords)
+    }
     yield* Fiber.interrupt(idle)
     server.closeAllConnections()
   })
+
+const connectionsOf = (settings: Settings, handlers: Handlers): Connections => {
+  const descriptors = descriptorLimit()
+  return new Connections({
+    max: settings.maxConnections ?? defaultConnections(settings.maxConcurrent ?? defaultConcurrent, descriptors),
+    stall: toMs(settings.stallTimeout ?? "2 minutes"),
+    descriptors,
+    onFull: handlers.onFull
+  })
+}
 
 /** Listens until the scope closes; drain first, or calls in flight are cut. Fails when the address can't be had. */
 export const make = (settings: Settings, handlers: Handlers): Effect.Effect<Listening, ListenError, Scope.Scope> =>
   Effect.gen(function* () {
     const host = settings.host ?? "127.0.0.1"
-    const server = yield* Effect.acquireRelease(
-      Effect.sync(() => nodeServer(settings, handlers)),
-      (server) =>
+    const connections = connectionsOf(settings, handlers)
+    const { heartbeat, onAcceptError } = handlers
+    yield* Effect.acquireRelease(
+      Effect.sync(() => heartbeat.add(connections)),
+      () => Effect.sync(() => heartbeat.delete(connections))
+    )
+    const running = yield* Effect.acquireRelease(
+      Effect.sync(() => nodeServer(settings, handlers, connections)),
+      ({ server }) =>
         Effect.sync(() => {
           server.close()
           server.closeAllConnections()
         })
     )
+    const { server } = running
     const address = yield* listen(server, host, settings.port ?? 4000)
-    return { host, port: address.port, drain: (deadline) => drainServer(server, deadline) }
+    server.on("error", (error: NodeJS.ErrnoException) => onAcceptError(error.code ?? "unknown"))
+    return {
+      host,
+      port: address.port,
+      leave: () => {
+        running.isLeaving = true
+      },
+      drain: (deadline, cut) => drainServer(server, deadline, cut)
+    }
   })

@@ -12,8 +12,6 @@ export interface StreamTimes {
   readonly headerWait: number
   /** Silence after which a comment is sent. */
   readonly keepAlive: number
-  /** How long a client may leave a full socket unread. */
-  readonly stall: number
 }
 
 const streamHeaders = {
@@ -26,7 +24,6 @@ const streamHeaders = {
 export class StreamWriter implements Pulse {
   private wrote = true
   private lastWriteAt: number
-  private blockedSince: number | undefined
   private isBlocked = false
 
   constructor(
@@ -52,8 +49,9 @@ export class StreamWriter implements Pulse {
     if (!this.response.headersSent) this.response.writeHead(200, { ...headers, ...streamHeaders })
   }
 
-  /** Writes whole events; false when the client should be waited for. */
+  /** Writes whole events; false when the client should be waited for. After `finish` they are dropped. */
   write(events: string): boolean {
+    if (this.response.writableEnded) return true
     this.wrote = true
     this.isBlocked = !this.response.write(events)
     return !this.isBlocked
@@ -71,14 +69,15 @@ export class StreamWriter implements Pulse {
     return Effect.sync(() => response.off("drain", onDrain))
   })
 
+  /** Writes the last events, whoever still has more. */
+  finish(events: string): void {
+    this.write(events)
+    this.response.end()
+  }
+
   beat(now: number): void {
-    const { keepAlive, headerWait, stall } = this.times
-    if (this.isBlocked) {
-      this.blockedSince ??= now
-      if (now - this.blockedSince >= stall) this.response.destroy()
-      return
-    }
-    this.blockedSince = undefined
+    if (this.isBlocked) return
+    const { keepAlive, headerWait } = this.times
     if (this.wrote) {
       this.wrote = false
       this.lastWriteAt = Math.max(this.lastWriteAt, now)

@@ -4,8 +4,8 @@ export interface LogOutput {
   readonly isTerminal: boolean
   /** Whether pretty lines are coloured. */
   readonly hasColours: boolean
-  /** Writes whole lines without waiting. `done` is called once when they are out, or could not be. */
-  readonly write: (text: string, done: () => void) => void
+  /** Writes whole lines without waiting. `done` is called once: when they are out, or with what they were lost to. */
+  readonly write: (text: string, done: (error?: unknown) => void) => void
 }
 
 /** Characters that wait at most. */
@@ -13,14 +13,18 @@ const maxWaiting = 4 * 1024 * 1024
 
 /**
  * Lines that wait for their output, which gets them in one piece and never two pieces at a time. Memory has a bound: what
- * the output is too slow for is lost, oldest first, `loose` lines before all others.
+ * the output is too slow for is lost, oldest first, `loose` lines before all others. So is what is handed over in vain,
+ * where nobody reads the output any more.
  */
 export class LogBuffer {
   private lines: Array<string> = []
   private loose: Array<boolean> = []
   private size = 0
   private lost = 0
+  private lostInAll = 0
   private isWriting = false
+  /** Nobody took the last piece: the next attempt waits for the next line. */
+  private isBroken = false
   private onIdle: (() => void) | undefined
 
   constructor(
@@ -31,7 +35,12 @@ export class LogBuffer {
   ) {}
 
   get hasWaiting(): boolean {
-    return this.lines.length > 0 || this.lost > 0
+    return this.lines.length > 0 || (this.lost > 0 && !this.isBroken)
+  }
+
+  /** Lines that were lost since the start. */
+  get lostLines(): number {
+    return this.lostInAll
   }
 
   add(line: string, isLoose: boolean): void {
@@ -53,8 +62,13 @@ export class LogBuffer {
     this.isWriting = true
     const head = lost === 0 ? "" : `${lostLine(lost)}\n`
     const tail = lines.length === 0 ? "" : `${lines.join("\n")}\n`
-    this.output.write(head + tail, () => {
+    this.output.write(head + tail, (error) => {
       this.isWriting = false
+      this.isBroken = error !== undefined && error !== null
+      if (this.isBroken) {
+        this.lost += lost + lines.length
+        this.lostInAll += lines.length
+      }
       const { onIdle } = this
       this.onIdle = undefined
       onIdle?.()
@@ -87,6 +101,7 @@ export class LogBuffer {
       if (this.size > this.max / 2 && mayGo(isLoose)) {
         this.size -= line.length + 1
         this.lost++
+        this.lostInAll++
       } else {
         lines.push(line)
         loose.push(isLoose)
