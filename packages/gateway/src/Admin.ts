@@ -180,7 +180,7 @@ export const act = (
   })
 
 /** The configuration in force, as `/admin/config` shows it: no secret, wherever it stands. */
-export const config = (generations: Context.Tag.Service<Generations>): unknown => {
+export const config = (generations: Context.Tag.Service<Generations>, lostLogLines = 0): unknown => {
   const { installedAt, number, source } = generations.current()
   const shown = {
     generation: number,
@@ -188,6 +188,7 @@ export const config = (generations: Context.Tag.Service<Generations>): unknown =
     files: source.files ?? [],
     problems: source.problems ?? [],
     lastRefusal: generations.lastRefusal() ?? null,
+    lostLogLines,
     config: source.display ?? source.config
   }
   return mask(shown, secretsOf(source.config))

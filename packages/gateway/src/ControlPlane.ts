@@ -27,6 +27,8 @@ export interface ControlPlaneDeps extends LiveDeps {
   readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition | undefined>
   /** Why a request must not be served at all: keeps other sites' pages, and what proxies pass on, out of an open gateway. */
   readonly guard: (headers: Readonly<Record<string, string>>, method: string, path: string) => Refusal | undefined
+  /** Lines that the log has lost since the start. */
+  readonly lostLines?: () => number
   /** Told of every request that is turned away. */
   readonly onRefusal?: (turnedAway: TurnedAway) => void
 }
@@ -202,7 +204,10 @@ const adminEndpoints = (deps: ControlPlaneDeps): ReadonlyMap<string, Endpoint> =
         )
       )
     ],
-    ["/admin/config", onlyGet("master", () => Effect.sync(() => answers.json(Admin.config(deps.generations))))],
+    [
+      "/admin/config",
+      onlyGet("master", () => Effect.sync(() => answers.json(Admin.config(deps.generations, deps.lostLines?.()))))
+    ],
     ["/admin/timeline", onlyGet("master", () => Effect.sync(() => answers.json(deps.timeline.recording())))],
     ["/admin/events", eventsEndpoint(deps)]
   ])

@@ -215,6 +215,7 @@ export const make = (
         generations,
         phase: () => phase,
         timeline: yield* Timeline.make(tower),
+        lostLines: log.lostLines,
         eventLog,
         metrics: (accept) =>
           Effect.suspend(() => {

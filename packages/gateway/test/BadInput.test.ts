@@ -582,6 +582,23 @@ describe("sockets", () => {
     )
   )
 
+  it.scopedLive("a reader that never reads a whole answer is given up, and its place is free again", () =>
+    against({ server: { stallTimeout: "300 millis", maxConcurrent: 1 } }, ({ gateway, upstream }) =>
+      Effect.gen(function* () {
+        yield* upstream.next({ reply: "x".repeat(12 * 1024 * 1024) })
+        const client = yield* connectTo(gateway)
+        client.socket.pause()
+        client.send(wholeRequest(good))
+        yield* upstream.awaitEntry(({ end }) => end !== undefined, "20 seconds")
+        const answered = yield* Effect.repeat(chat(gateway), { until: ({ status }) => status === 200 }).pipe(
+          Effect.timeout("20 seconds"),
+          Effect.orDie
+        )
+        assert.strictEqual(answered.status, 200)
+      })
+    )
+  )
+
   it.scopedLive("a reader that is slow but reads gets all of a long stream", () =>
     against({ server: { stallTimeout: "5 seconds" } }, ({ gateway, upstream }) =>
       Effect.gen(function* () {

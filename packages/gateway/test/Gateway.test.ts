@@ -196,26 +196,57 @@ describe("Gateway", () => {
     })
   )
 
-  it.scopedLive("an ending gateway cuts calls that outlast the drain time, and aborts their upstream", () =>
-    Effect.gen(function* () {
-      const provider = yield* FakeProvider.make()
-      yield* provider.behave({ hang: true })
-      const scope = yield* Scope.make()
-      const gateway = yield* Gateway.make({
-        config: config({ deployments: [deployment(provider)], server: { port: 0, drainTimeout: 100 } })
-      }).pipe(Scope.extend(scope))
-      const inFlight = yield* Effect.fork(
-        Effect.exit(
-          Effect.tryPromise(() =>
-            fetch(`${gateway.url}/v1/chat/completions`, { method: "POST", body: JSON.stringify(chat) })
-          )
-        )
-      )
-      yield* provider.awaitEntry(() => true)
-      yield* Scope.close(scope, Exit.void)
-      expect(Exit.isFailure(yield* Fiber.join(inFlight))).toBe(true)
-      const entry = yield* provider.awaitEntry(({ end }) => end === "clientAborted")
-      expect(entry.end).toBe("clientAborted")
-    })
+  it.scopedLive(
+    "an ending gateway tells the calls that outlast the drain time, aborts their upstream, and counts them",
+    () =>
+      Effect.gen(function* () {
+        const provider = yield* FakeProvider.make()
+        yield* provider.next({ stallAfterChunks: 2 }, { hang: true })
+        const scope = yield* Scope.make()
+        const gateway = yield* Gateway.make({
+          config: config({ deployments: [deployment(provider)], server: { port: 0, drainTimeout: 100 } })
+        }).pipe(Scope.extend(scope))
+        const url = `${gateway.url}/v1/chat/completions`
+        const stream = yield* Effect.fork(post(url, { ...chat, stream: true }))
+        yield* provider.awaitEntry(({ chunksSent }) => chunksSent === 2)
+        const plain = yield* Effect.fork(post(url, chat))
+        yield* provider.awaitEntry(() => provider.journal().length === 2)
+        yield* Scope.close(scope, Exit.void)
+        const cut = yield* Fiber.join(stream)
+        expect(cut.status).toBe(200)
+        expect(cut.text).not.toContain("[DONE]")
+        const last = cut.text.trim().split("\n\n").at(-1) ?? ""
+        expect(JSON.parse(last.slice("data: ".length))).toMatchObject({
+          error: { code: "shutting_down", type: "service_unavailable_error" }
+        })
+        const refused = yield* Fiber.join(plain)
+        expect([refused.status, JSON.parse(refused.text).error.code]).toEqual([503, "shutting_down"])
+        expect(refused.headers.get("retry-after")).not.toBeNull()
+        expect(gateway.cutCalls()).toBe(2)
+        yield* provider.awaitEntry(() => provider.journal().every(({ end }) => end === "clientAborted"))
+      })
+  )
+
+  it.scopedLive(
+    "an ending gateway serves on for the drain delay, over new connections too, and says that it is not ready",
+    () =>
+      Effect.gen(function* () {
+        const provider = yield* FakeProvider.make()
+        const scope = yield* Scope.make()
+        const gateway = yield* Gateway.make({
+          config: config({ deployments: [deployment(provider)], server: { port: 0, drainDelay: 700 } })
+        }).pipe(Scope.extend(scope))
+        const get = (path: string) => Effect.promise(() => fetch(`${gateway.url}${path}`).then(({ status }) => status))
+        expect(yield* get("/health/ready")).toBe(200)
+        const ending = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* Effect.yieldNow()
+        expect([yield* get("/health/ready"), yield* get("/health/live")]).toEqual([503, 200])
+        const served = yield* post(`${gateway.url}/v1/chat/completions`, chat)
+        expect([served.status, served.headers.get("connection")]).toEqual([200, "close"])
+        yield* Fiber.join(ending)
+        const refused = yield* Effect.exit(Effect.tryPromise(() => fetch(`${gateway.url}/health/live`)))
+        expect(Exit.isFailure(refused)).toBe(true)
+        expect(gateway.cutCalls()).toBe(0)
+      })
   )
 })

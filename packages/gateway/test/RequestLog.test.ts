@@ -346,6 +346,37 @@ describe("RequestLog", () => {
   )
 
   it.scoped(
+    "an output that nobody takes costs the lines, which are counted and told of once one is taken; no line, no attempt",
+    () =>
+      Effect.gen(function* () {
+        let isGone = true
+        const pieces: Array<string> = []
+        const log = yield* RequestLog.make(config(), {
+          isTerminal: false,
+          hasColours: false,
+          write: (text, done) => {
+            pieces.push(text)
+            done(isGone ? new Error("EPIPE") : undefined)
+          }
+        })
+        log.ended(ended())
+        log.note("info", "hello", {})
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(log.lostLines(), 2)
+        const attempts = pieces.length
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(pieces.length, attempts)
+        isGone = false
+        log.note("info", "hello", {})
+        yield* TestClock.adjust("1 second")
+        const [lost, hello] = (pieces.at(-1) ?? "").split("\n")
+        assert.deepInclude(parse(lost ?? ""), { event: "lines_lost", count: 2 })
+        assert.include(hello, '"event":"hello"')
+        assert.strictEqual(log.lostLines(), 2)
+      })
+  )
+
+  it.scoped(
     "an output that is stuck gets one piece at a time; the oldest requests are lost, and how many is told",
     () =>
       Effect.gen(function* () {
