@@ -1,6 +1,7 @@
 /**
  * Shows the deployments of a running gateway: once, or again and again in place until it is stopped.
  */
+import { showValue } from "@switchyard/core/ConfigError"
 import type { DeploymentView } from "@switchyard/gateway/Admin"
 import { Effect, Either, Ref } from "effect"
 import { CommandError, fail, hasColours, type Paint, painter, print } from "./internal/output.js"
@@ -147,7 +148,7 @@ export const run = (flags: Flags) =>
     const url = parseUrl(flags.url)
     if (url === undefined) {
       return yield* fail(
-        `top: expected the gateway's address, like http://127.0.0.1:4000, found ${JSON.stringify(flags.url)}`
+        `top: expected the gateway's address, like http://127.0.0.1:4000, found ${showValue("url", flags.url)}`
       )
     }
     const key = flags.key ?? (process.env.SWITCHYARD_MASTER_KEY || undefined)

@@ -2,6 +2,7 @@
  * What is wrong with a configuration: all problems at once, each with its path, the value found and what was expected.
  */
 import { ParseResult, Schema } from "effect"
+import * as Secret from "./Secret.js"
 
 /** One problem in a configuration. */
 export interface ConfigIssue {
@@ -22,30 +23,32 @@ export class ConfigError extends Schema.TaggedError<ConfigError>("@switchyard/co
   }
 }
 
-/** Not every `token`: `firstTokenTimeout` and `maxTokens` are no secrets. */
-const secret = /key|secret|token$|^tokens$|password|authorization|credential/i
-
-/** A key pasted at a wrong place, or under a misspelt name. */
-const looksSecret = (value: unknown): boolean =>
-  typeof value === "string" && /^(?:(?:sk|pk|rk|gsk|xai|csk|pplx|hf)[-_]|bearer |basic |AIza|eyJ)/i.test(value)
-
 const holdsSecret = (value: unknown): boolean =>
   typeof value === "object" ? value !== null && Object.keys(value).length > 0 : value !== ""
+
+const shownInner = (key: string, inner: unknown): unknown =>
+  typeof inner === "string"
+    ? Secret.shownText(key, inner)
+    : Secret.isSecretName(key) && holdsSecret(inner)
+      ? Secret.masked
+      : inner
 
 /** Shows a value found at a path: JSON, at most 80 characters, and never a secret. */
 export const showValue = (path: string, value: unknown): string => {
   if (value === undefined) return "nothing"
   const field = path.replace(/(\[\d+\])+$/, "")
-  if (secret.test(field.slice(field.lastIndexOf(".") + 1)) && holdsSecret(value)) return "<secret>"
-  if (looksSecret(value)) return "<secret>"
+  const name = field.slice(field.lastIndexOf(".") + 1)
+  if (Secret.isSecretName(name) && holdsSecret(value)) return Secret.masked
   if (typeof value === "number" || typeof value === "bigint") return String(value)
+  const found = typeof value === "string" ? Secret.shownText(name, value) : value
+  if (found === Secret.masked) return found
   let text: string | undefined
   try {
-    text = JSON.stringify(value, (key, inner: unknown) => (secret.test(key) || looksSecret(inner) ? "<secret>" : inner))
+    text = JSON.stringify(found, (key, inner: unknown) => (key === "" ? inner : shownInner(key, inner)))
   } catch {
     text = undefined
   }
-  const shown = text ?? String(value)
+  const shown = text ?? String(found)
   return shown.length > 80 ? `${shown.slice(0, 77)}...` : shown
 }
 

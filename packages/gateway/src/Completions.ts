@@ -205,7 +205,7 @@ class Exchange implements Ended {
   }
 
   private get shown(): Answers {
-    return this.lease.generation.source.config.answers
+    return RoutingHeaders.shownTo(this.caller, this.lease.generation.source.config.answers)
   }
 
   private headers(journal: Journal, now: number, provider: Headers): Record<string, string | number> {

@@ -3,7 +3,8 @@
  * trying again, so that a client neither multiplies attempts that were made already nor gives up where waiting helps.
  */
 import type { Journal } from "@switchyard/core/Journal"
-import type { AttemptReport, LlmError } from "@switchyard/core/LlmError"
+import type { AttemptReport, LlmError, Reason } from "@switchyard/core/LlmError"
+import { withoutAccounts, withoutKeys } from "@switchyard/core/Secret"
 import * as RetryAdvice from "./internal/retryAdvice.js"
 
 /** An answer that is no success. */
@@ -66,11 +67,20 @@ const toldOf = (error: LlmError): LlmError => {
   return isCallersFault(cause) ? cause : error
 }
 
+/** What is between the operator and the provider, whose words quote the operator's key or account. */
+const operatorsMatters: Readonly<Partial<Record<Reason, string>>> = {
+  Authentication: "the provider refuses the gateway's own credentials, not yours",
+  QuotaExhausted: "the gateway's own quota there is used up"
+}
+
 /** What the caller reads: the provider's own words where the request is at fault, ours before them elsewhere. */
 const messageOf = (error: LlmError): string => {
   const { description, providerMessage } = error
+  const matter = operatorsMatters[error.beforeDelivery.reason]
+  if (matter !== undefined) return `${description}: ${matter}`
   if (providerMessage === undefined) return description.slice(0, maxMessage)
-  return (isCallersFault(error) ? providerMessage : `${description}: ${providerMessage}`).slice(0, maxMessage)
+  const said = isCallersFault(error) ? providerMessage : `${description}: ${providerMessage}`
+  return withoutAccounts(withoutKeys(said)).slice(0, maxMessage)
 }
 
 /** The provider's code, where it is more than its type once more. */

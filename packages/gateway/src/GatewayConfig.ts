@@ -122,8 +122,9 @@ export type Requests = typeof Requests.Type
 /** What callers are told beside the answers. */
 export const Answers = Schema.Struct({
   /**
-   * What headers and errors tell of a request's way. `all` (default): deployments by id, attempts, fallbacks, cost.
-   * `summary`: cost, cache and time, and no deployment. `none`: the request's id alone.
+   * What headers and errors tell of a request's way. `all`: deployments by id, attempts, fallbacks, cost. `summary`: the group,
+   * how many attempts, cost, cache and time, and no deployment. `none`: the request's id alone. Default `all` for the master
+   * key and where no key is configured, `summary` for other keys.
    */
   routing: Schema.optional(Schema.Literal("all", "summary", "none")),
   /** Whether the answering provider's request id and rate limit headers are passed on. Default false. */

@@ -14,6 +14,7 @@ import { Context } from "effect"
 import type { Generation } from "./Generations.js"
 import type { Caller } from "./KeyRing.js"
 import * as ModelList from "./ModelList.js"
+import { shownTo } from "./RoutingHeaders.js"
 
 type Figures = Readonly<Record<string, unknown>>
 
@@ -33,7 +34,7 @@ const namedOf = (caller: Caller, generation: Generation): ReadonlyArray<Named> =
 
 /** Whether a caller is told of deployments by their ids. */
 const isTold = (caller: Caller, { source }: Generation): boolean =>
-  caller.isMaster || (source.config.answers.routing ?? "all") === "all"
+  caller.isMaster || (shownTo(caller, source.config.answers).routing ?? "all") === "all"
 
 const perToken = (perMillion: number | undefined): number | null =>
   perMillion === undefined ? null : Number((perMillion / 1e6).toPrecision(12))

@@ -5,6 +5,7 @@
 
 import { uniform } from "@switchyard/core/Dice"
 import { LlmError } from "@switchyard/core/LlmError"
+import { Scrubber } from "@switchyard/core/Secret"
 import { nowMs } from "@switchyard/core/Time"
 import type { Events, RouterEvent } from "@switchyard/router/RouterEvents"
 import { Cause, type Clock, Effect, FiberRef, HashSet, Inspectable, Logger, LogLevel, Option, type Scope } from "effect"
@@ -13,7 +14,7 @@ import type { TurnedAway } from "./ErrorBody.js"
 import type { GatewayConfig } from "./GatewayConfig.js"
 import { LineGate, LogBuffer, type LogOutput } from "./internal/logBuffer.js"
 import { lineOf } from "./internal/logEvent.js"
-import { type FieldValue, isoTime, type Level, levels, quote, Scrubber, word } from "./internal/logText.js"
+import { type FieldValue, isoTime, type Level, levels, quote, word } from "./internal/logText.js"
 import { secretsOf } from "./internal/masking.js"
 import { type Ending, endingOf, RequestLines } from "./internal/requestLine.js"
 

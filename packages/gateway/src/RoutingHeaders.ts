@@ -4,6 +4,7 @@
 import type { Journal, JournalEntry } from "@switchyard/core/Journal"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import type { Answers } from "./GatewayConfig.js"
+import type { Caller } from "./KeyRing.js"
 
 /** A header value: headers carry Latin-1 at most, and ids come from configurations in any language. */
 export const safe = (value: string): string => (/^[\x20-\x7e]*$/.test(value) ? value : encodeURIComponent(value))
@@ -24,11 +25,16 @@ export const busyTime = (entries: ReadonlyArray<JournalEntry>, now: number): num
 /** What callers are told; see `answers` in the configuration. */
 export type Shown = Answers
 
+/** What a caller is told: what the file says, else everything with the master key or without keys, a summary with another key. */
+export const shownTo = ({ name }: Pick<Caller, "name">, answers: Answers): Shown =>
+  answers.routing !== undefined || name === undefined ? answers : { ...answers, routing: "summary" }
+
 /**
  * The headers of an answer: `x-switchyard-deployment`, `-group`, `-attempts`, `-fallback` (its kind), `-cooldowns` (closed
  * deployments that were met on the way), `-cost-usd`, `-cache`, and `-overhead-ms`: the time since `receivedAt` in which no
  * attempt was under way. Times are monotonic ms. A stream's cost is not known when its headers go out. LiteLLM's names stand
- * beside ours for what both know: its SDK reads the cost from there.
+ * beside ours for what both know: its SDK reads the cost from there. A summary leaves out the deployment, the kind of the
+ * fallback and the cooldowns.
  */
 export const make = (
   requestId: string,
@@ -50,20 +56,14 @@ export const make = (
     headers["x-switchyard-cost-usd"] = usd
     headers["x-litellm-response-cost"] = usd
   }
-  if (routing === "summary") return headers
   headers["x-switchyard-attempts"] = spent
-  headers["x-switchyard-cooldowns"] = journal.cooldownsMet
   headers["x-litellm-attempted-retries"] = Math.max(0, spent - 1 - fallbacks.length)
   headers["x-litellm-attempted-fallbacks"] = fallbacks.length
   const from = answered ?? journal.last
-  if (from !== undefined) {
-    const deployment = safe(from.deployment)
-    const group = safe(from.group)
-    headers["x-switchyard-deployment"] = deployment
-    headers["x-switchyard-group"] = group
-    headers["x-litellm-model-id"] = deployment
-    headers["x-litellm-model-group"] = group
-  }
+  if (from !== undefined) headers["x-litellm-model-group"] = headers["x-switchyard-group"] = safe(from.group)
+  if (routing === "summary") return headers
+  headers["x-switchyard-cooldowns"] = journal.cooldownsMet
+  if (from !== undefined) headers["x-litellm-model-id"] = headers["x-switchyard-deployment"] = safe(from.deployment)
   if (usedHop !== undefined) headers["x-switchyard-fallback"] = usedHop.kind
   return headers
 }

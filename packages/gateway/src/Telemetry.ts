@@ -2,6 +2,7 @@
  * Export of traces and metrics by OTLP over HTTP, set up by OpenTelemetry's own variables. Off unless an endpoint is named,
  * and then it costs no memory either: the exporters are loaded when they are needed.
  */
+import * as Secret from "@switchyard/core/Secret"
 import type * as Metrics from "@switchyard/router/Metrics"
 import { Effect, Redacted, type Scope } from "effect"
 import type { Variables } from "./Environment.js"
@@ -87,6 +88,16 @@ class Reader {
   }
 }
 
+/** `fetch` takes no URL with a user and a password, and its error quotes them: they are sent as Basic authorization. */
+const withoutUser = (text: string): { readonly authorization: string | undefined; readonly bare: string } => {
+  const url = new URL(text)
+  if (url.username === "" && url.password === "") return { authorization: undefined, bare: text }
+  const authorization = Secret.basic(url)
+  url.username = ""
+  url.password = ""
+  return { authorization, bare: url.href }
+}
+
 const isExported = (reader: Reader, kind: string): boolean => {
   const name = `OTEL_${kind}_EXPORTER`
   const exporters = (reader.text(name) ?? "otlp").split(",").map((exporter) => exporter.trim())
@@ -100,10 +111,11 @@ const targetOf = (reader: Reader, kind: "TRACES" | "METRICS"): Target | undefine
     reader.url(`OTEL_EXPORTER_OTLP_${kind}_ENDPOINT`, "") ??
     reader.url("OTEL_EXPORTER_OTLP_ENDPOINT", `/v1/${kind.toLowerCase()}`)
   if (url === undefined || !isExported(reader, kind)) return undefined
-  return {
-    url,
-    headers: Redacted.make(reader.pairs("OTEL_EXPORTER_OTLP_HEADERS", `OTEL_EXPORTER_OTLP_${kind}_HEADERS`))
-  }
+  const given = reader.pairs("OTEL_EXPORTER_OTLP_HEADERS", `OTEL_EXPORTER_OTLP_${kind}_HEADERS`)
+  const { authorization, bare } = withoutUser(url)
+  const isGiven = Object.keys(given).some((name) => name.toLowerCase() === "authorization")
+  const headers = authorization === undefined || isGiven ? given : { ...given, authorization }
+  return { url: bare, headers: Redacted.make(headers) }
 }
 
 const protocolOf = (reader: Reader): Settings["protocol"] | undefined => {

@@ -60,12 +60,20 @@ describe("an answer's headers", () => {
       for (const headers of yield* both) {
         assert.include(headers, { "x-request-id": "mine", "x-litellm-call-id": "mine" })
         assert.notInclude(JSON.stringify(headers), "east-1")
-        assert.isEmpty(Object.keys(headers).filter((name) => /attempt|fallback|cooldowns|group|model-id/.test(name)))
+        assert.include(headers, {
+          "x-switchyard-group": "smart",
+          "x-switchyard-attempts": "1",
+          "x-litellm-model-group": "smart"
+        })
+        assert.isEmpty(
+          Object.keys(headers).filter((name) => /deployment|switchyard-fallback|cooldowns|model-id/.test(name))
+        )
       }
       assert.strictEqual((yield* both)[0]["x-litellm-response-cost"], cost)
       const hidden = yield* failure
       assert.strictEqual(hidden.status >= 500, true)
       assert.isUndefined(errorIn(hidden.text).attempts)
+      assert.include(errorIn(hidden.text), { group: "smart", attempt_count: 1 })
       assert.notInclude(hidden.text + JSON.stringify(hidden.headers), "east-1")
 
       yield* use({ routing: "none" })

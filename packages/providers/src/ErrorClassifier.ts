@@ -5,6 +5,7 @@
 import { LlmError, type LlmErrorFields, type Reason } from "@switchyard/core/LlmError"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { parse } from "@switchyard/core/RateLimitHeaders"
+import { Scrubber } from "@switchyard/core/Secret"
 import { detailOf, type ErrorDetail } from "./internal/errorDetail.js"
 import {
   type CodeRow,
@@ -16,7 +17,6 @@ import {
   textRows
 } from "./internal/errorTables.js"
 import { type Asked, missing, saysModelIsGone } from "./internal/notFound.js"
-import { scrub } from "./internal/scrub.js"
 import type { TransportError } from "./internal/transport.js"
 
 /** Who answered, and what must not show in an error. */
@@ -189,7 +189,8 @@ export const classify = (answer: ErrorAnswer): LlmError => {
     json !== undefined
   )
   const message = detail.message ?? (json === undefined ? plainMessage(body) : undefined)
-  const kept = (word: string): string => scrub(word, secrets).slice(0, maxCode)
+  const scrubber = new Scrubber(secrets)
+  const kept = (word: string): string => scrubber.clean(word).slice(0, maxCode)
   const retryAfter = parse(headers, wallNowMs).retryAfter ?? detail.retryAfter
   const fields: LlmErrorFields = {
     ...verdict,
@@ -209,7 +210,7 @@ export const classify = (answer: ErrorAnswer): LlmError => {
     ...(detail.param === undefined ? {} : { param: kept(detail.param) }),
     ...(message === undefined
       ? {}
-      : { providerMessage: scrub(message.slice(0, maxText), secrets).slice(0, maxMessage) })
+      : { providerMessage: scrubber.clean(message.slice(0, maxText)).slice(0, maxMessage) })
   }
   return new LlmError(fields)
 }

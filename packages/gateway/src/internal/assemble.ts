@@ -19,6 +19,7 @@ import { parameters } from "./parameterFindings.js"
 import { fromIssue, place, sentence, unknownKey } from "./placing.js"
 import { prices } from "./priceFindings.js"
 import { maskPath, shown } from "./shownTree.js"
+import { users } from "./urlFindings.js"
 import { wrapped } from "./wrapped.js"
 import { locate, type MapNode } from "./yamlTree.js"
 
@@ -152,7 +153,12 @@ const readSettings = (
   const warnings =
     config === undefined
       ? cyclesAmong(settings)
-      : [...cycles(config.router), ...prices(config.router, config.keys), ...parameters(config.router.deployments)]
+      : [
+          ...cycles(config.router),
+          ...prices(config.router, config.keys),
+          ...parameters(config.router.deployments),
+          ...users(config.router.deployments)
+        ]
   return {
     merged: complete,
     config,

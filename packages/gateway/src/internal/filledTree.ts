@@ -2,9 +2,9 @@
  * A file's tree with the environment put in. What a variable holds is text; where a number, a boolean or a URL is needed
  * instead, the next candidate is tried, so that texts of digits stay texts wherever texts are wanted.
  */
+import { isSecretName } from "@switchyard/core/Secret"
 import * as Environment from "../Environment.js"
 import { sha256 } from "./callerSecrets.js"
-import { isSecretName } from "./shownTree.js"
 import type { MapNode, TreeNode } from "./yamlTree.js"
 
 /** A string that refers to variables. */

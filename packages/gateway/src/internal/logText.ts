@@ -31,41 +31,6 @@ export const quote = (text: string): string =>
 /** A string for people: as it is where it is one plain word, else quoted. */
 export const word = (text: string): string => (/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text) ? text : quote(text))
 
-/** Shapes of keys, wherever they stand. */
-const keyShapes =
-  /(?<![A-Za-z0-9])(?:(?:sk|pk|rk|gsk|xai|csk|pplx)[-_][\w-]{12,}|hf_\w{20,}|AIza[\w-]{20,}|eyJ[\w-]{20,}[\w.-]*|(?:bearer|basic) +[\w.~+/=-]{8,})/gi
-
-/** What stands in place of a secret. */
-const masked = "<secret>"
-
-/** Takes secrets out of text: those that it knows, and whatever has the shape of a key. */
-export class Scrubber {
-  private readonly known: ReadonlySet<string>
-  private readonly longestFirst: ReadonlyArray<string>
-
-  constructor(secrets: Iterable<string>) {
-    this.known = new Set(secrets)
-    // One may be part of another.
-    this.longestFirst = [...this.known].sort((a, b) => b.length - a.length)
-  }
-
-  /** At most `max` characters of any text. */
-  text(text: string, max: number): string {
-    // A secret may lie across the cut.
-    let scrubbed = text.length > max * 4 ? text.slice(0, max * 4) : text
-    for (const secret of this.longestFirst) {
-      if (scrubbed.includes(secret)) scrubbed = scrubbed.replaceAll(secret, masked)
-    }
-    scrubbed = scrubbed.replace(keyShapes, masked)
-    return scrubbed.length > max ? `${scrubbed.slice(0, max - 1)}…` : scrubbed
-  }
-
-  /** A caller's own id of a request: it is a secret or it is none, and a thousand keys do not make it slower. */
-  id(id: string): string {
-    return this.known.has(id) ? masked : id.replace(keyShapes, masked)
-  }
-}
-
 /** Wall-clock ms as ISO 8601 in UTC; most lines fall into the same second as the line before. */
 export const isoTime = (): ((ms: number) => string) => {
   let second = Number.NaN

@@ -2,6 +2,7 @@
  * Gives what was found in the settings its place in the file, its suggestion, and a form without secrets.
  */
 import type { ConfigIssue } from "@switchyard/core/ConfigError"
+import { looksSecret } from "@switchyard/core/Secret"
 import * as Environment from "../Environment.js"
 import * as GatewayConfig from "../GatewayConfig.js"
 import type { Finding, Problem } from "../Problem.js"
@@ -10,7 +11,7 @@ import { closest } from "./closest.js"
 import { inTheirUnits } from "./litellm/theirUnits.js"
 import { type Merged, trace } from "./mergedSettings.js"
 import { keysAt, splitPath } from "./schemaKeys.js"
-import { inProblem, looksSecret, maskPath, shown } from "./shownTree.js"
+import { inProblem, maskPath, shown } from "./shownTree.js"
 import { type Location, locate, type MapNode } from "./yamlTree.js"
 
 /** What the schemas say of a key that they do not know. */

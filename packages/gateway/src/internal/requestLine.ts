@@ -1,7 +1,8 @@
+import type { Scrubber } from "@switchyard/core/Secret"
 import type { Usage } from "@switchyard/core/Usage"
 import type { Ended } from "../Completions.js"
 import { busyTime } from "../RoutingHeaders.js"
-import { quote, type Scrubber, word } from "./logText.js"
+import { quote, word } from "./logText.js"
 
 /** How a request ended. `refused`: the gateway itself said no. */
 export type Ending = "success" | "failure" | "abandoned" | "refused"

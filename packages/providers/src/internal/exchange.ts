@@ -9,6 +9,7 @@ import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
 import { estimateInputTokens } from "@switchyard/core/LlmRequest"
 import type { Headers, LlmResponse } from "@switchyard/core/LlmResponse"
+import { Scrubber } from "@switchyard/core/Secret"
 import { nowMs } from "@switchyard/core/Time"
 import { Cause, type Clock, Effect } from "effect"
 import { classify, fromTransport, malformed, type Upstream } from "../ErrorClassifier.js"
@@ -19,7 +20,6 @@ import { FoldedAnswer } from "./foldedAnswer.js"
 import type { Lingering } from "./lingering.js"
 import { isTooDeep, tooDeep } from "./nesting.js"
 import { refusesUsage, usageOf } from "./payload.js"
-import { scrub } from "./scrub.js"
 import type { TransportError, TransportHandle, TransportHandlers } from "./transport.js"
 import { codingsOf, isPacked, Unpacker } from "./unpacker.js"
 
@@ -428,7 +428,12 @@ export class Exchange implements TransportHandlers {
 
   private blocked(why: string): LlmError {
     const { deployment, provider } = this.upstream
-    return new LlmError({ ...promptBlocked(scrub(why, this.secrets)), provider, deployment, status: this.status })
+    return new LlmError({
+      ...promptBlocked(new Scrubber(this.secrets).clean(why)),
+      provider,
+      deployment,
+      status: this.status
+    })
   }
 
   private parse(raw: string): JsonObject | undefined {

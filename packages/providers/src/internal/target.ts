@@ -3,6 +3,7 @@
  */
 import type { Deployment } from "@switchyard/core/Deployment"
 import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
+import * as Secret from "@switchyard/core/Secret"
 import { type TraceContext, toHeaders } from "@switchyard/core/TraceContext"
 import { Redacted } from "effect"
 
@@ -46,40 +47,16 @@ const reserved: ReadonlySet<string> = new Set([
   "upgrade"
 ])
 
-const secretName = /authorization|cookie|credential|key|password|secret|token/
-/** `Idempotency-Key` names no credential, though it sounds like one. */
-const plainName = /^idempotency-key$|^x-idempotency-key$/
-
 const headerName = /^[!#$%&'*+\-.^_`|~\w]+$/
 const badValue = /[^\t\x20-\x7e\x80-\xff]/
 
 /** Whether undici and fetch would take the header. */
 const isSendable = (name: string, value: string): boolean => headerName.test(name) && !badValue.test(value)
 
-const noteSecret = (secrets: Array<string>, name: string, value: string): void => {
-  if (!secretName.test(name) || plainName.test(name)) return
-  secrets.push(value)
+/** A header's value, and the token in it. */
+const inHeader = (value: string): ReadonlyArray<string> => {
   const token = /^(?:bearer|basic|token)\s+(.+)$/i.exec(value)?.[1]
-  if (token !== undefined) secrets.push(token)
-}
-
-const decoded = (text: string): string => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
-/** Names in a query that hold a key, beside those that sound like one. */
-const secretParameter = /^(?:code|sig|signature|auth)$|authorization|credential|key|password|secret|token/i
-
-/** A base URL may hold a password, or a key in its query. */
-const noteUrlSecrets = (secrets: Array<string>, url: URL): void => {
-  if (url.password !== "") secrets.push(url.password, decoded(url.password))
-  for (const [name, value] of url.searchParams) {
-    if (secretParameter.test(name) && value !== "") secrets.push(value, encodeURIComponent(value))
-  }
+  return token === undefined ? [value] : [value, token]
 }
 
 /** Works out a deployment's target. */
@@ -109,14 +86,13 @@ export const targetOf = (
     const value = text.trim()
     if (!isSendable(name, value)) return { problem: `the header ${JSON.stringify(name)} cannot be sent` }
     headers[name] = value
-    noteSecret(secrets, name, value)
+    if (Secret.isSecretHeader(name) || (!Secret.isPlainHeader(name) && value.length >= 8))
+      secrets.push(...inHeader(value))
   }
-  noteUrlSecrets(secrets, url)
+  secrets.push(...Secret.inUrl(baseUrl))
   if (headers.authorization === undefined && (url.username !== "" || url.password !== "")) {
-    const pair = `${decoded(url.username)}:${decoded(url.password)}`
-    const basic = Buffer.from(pair).toString("base64")
-    headers.authorization = `Basic ${basic}`
-    secrets.push(basic)
+    headers.authorization = Secret.basic(url)
+    secrets.push(...inHeader(headers.authorization))
   }
   const base = url.pathname.replace(/\/+$/, "")
   return {
@@ -147,13 +123,14 @@ export const headersOf = (
     return traced === undefined ? shared : { headers: { ...shared.headers, ...traced }, secrets: shared.secrets }
   }
   const headers: Record<string, string> = { ...shared.headers }
-  const secrets = shared.secrets.slice()
+  const brought: Array<string> = []
   for (const [given, value] of Object.entries(own)) {
     const name = given.toLowerCase()
     if (reserved.has(name)) continue
     if (!isSendable(name, value)) return { bad: name }
     headers[name] = value
-    noteSecret(secrets, name, value)
+    if (Secret.isSecretHeader(name)) brought.push(...inHeader(value))
   }
+  const secrets = brought.length === 0 ? shared.secrets : [...brought, ...shared.secrets]
   return { headers: traced === undefined ? headers : { ...headers, ...traced }, secrets }
 }

@@ -1,4 +1,4 @@
-import { isSecretName } from "../shownTree.js"
+import { isSecretName } from "@switchyard/core/Secret"
 import type { Draft } from "./draft.js"
 import { below, isTree } from "./values.js"
 
