@@ -48,7 +48,7 @@ export const looksSecret = (text: string): boolean =>
 
 /** Keys inside of other text. Providers quote them with stars in the middle, too. */
 const keyShapes =
-  /(?<![A-Za-z0-9])(?:(?:sk|pk|rk|gsk|xai|csk|pplx|nvapi)[-_][\w*-]{12,}|AIza[\w*-]{20,}|eyJ[\w-]{20,}[\w.-]*|AKIA[A-Z0-9]{12,}|gh[pousr]_\w{20,})|(?<!\w)(?:hf|fw|key)[-_](?=[\w*-]*\d)[\w*-]{12,}|(?<=\b(?:bearer|basic)\s+)[\w.~+/=*-]{8,}/gi
+  /(?<![A-Za-z0-9])(?:(?:sk|pk|rk|gsk|xai|csk|pplx|nvapi)[-_][\w*-]{12,}|AIza[\w*-]{20,}|eyJ[\w-]{20,}[\w.-]*|AKIA[A-Z0-9]{12,}|gh[pousr]_\w{20,})|(?<!\w)(?:hf|fw|key)[-_](?=[\w*-]*\d)[\w*-]{12,}|(?<=\b(?:bearer|basic)\s{1,4})[\w.~+/=*-]{8,}/gi
 
 /** A text without whatever has the shape of a key. */
 export const withoutKeys = (text: string): string => text.replace(keyShapes, masked)
@@ -63,6 +63,9 @@ export const shownText = (name: string, text: string): string => {
   if (urlName.test(name) || isMistypedUrl(text)) return maskUrl(text)
   return looksSecret(text) ? masked : text
 }
+
+/** Whether a text is a URL, or was meant as one. */
+export const isUrl: (text: string) => boolean = isMistypedUrl
 
 /** A URL, well-formed or mistyped, without what stands before its `@`, the values of its query, and what looks like a key. */
 export const maskUrl = (text: string): string => maskParts(text, looksSecret)
@@ -86,23 +89,24 @@ const encodedBy = (encode: (text: string) => string, text: string): string => {
 const base64 = (text: string): ReadonlyArray<string> =>
   text.length < 8 ? [] : [Encoding.encodeBase64(text).replace(/=+$/, ""), Encoding.encodeBase64Url(text)]
 
-/** A secret as texts may spell it: as it is, percent-encoded or decoded, inside JSON, and in base64. */
-export const spellings = (secret: string): ReadonlyArray<string> => {
-  const clear = decoded(secret)
-  const encoded = encodedBy(encodeURIComponent, clear)
-  const all = [
-    secret,
-    clear,
+const encodings = (text: string): ReadonlyArray<string> => {
+  const encoded = encodedBy(encodeURIComponent, text)
+  const json = JSON.stringify(text).slice(1, -1)
+  return [
+    text,
     encoded,
     encoded.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
     encoded.replaceAll("%20", "+"),
-    encodedBy(encodeURI, clear),
-    JSON.stringify(clear).slice(1, -1),
-    JSON.stringify(clear).slice(1, -1).replaceAll("/", "\\/"),
-    ...base64(clear)
+    encodedBy(encodeURI, text),
+    json,
+    json.replaceAll("/", "\\/"),
+    ...base64(text)
   ]
-  return [...new Set(all)].filter(({ length }) => length >= shortest)
 }
+
+/** A secret as texts may spell it: as it is, percent-encoded or decoded, inside JSON, and in base64. */
+export const spellings = (secret: string): ReadonlyArray<string> =>
+  [...new Set([...encodings(secret), ...encodings(decoded(secret))])].filter(({ length }) => length >= shortest)
 
 /** Every spelling of every secret, the longest first, because one may be part of another. */
 export const spelt = (secrets: Iterable<string>): ReadonlyArray<string> =>

@@ -74,9 +74,12 @@ export const maskUrl = (text: string, looksSecret: (text: string) => boolean): s
   return `${scheme}${user}${front(before, url !== undefined, looksSecret)}${parameters(after, looksSecret)}`
 }
 
-/** Whether a text holds a URL, or what may once have been one: with a scheme, or a user and a password before a host. */
+/**
+ * Whether a text holds a URL, or what was meant as one: with a scheme, or a user and a password before a host. Ids like
+ * `group:provider/model@host` are none.
+ */
 export const isMistypedUrl = (text: string): boolean =>
-  /:[\\/]{1,3}\S|^\s*[\\/]{2}\S|\/\/\S*@|[^\s:]+:[^\s@]+(?:@|%40)\S/i.test(text)
+  /:[\\/]{1,3}\S|^\s*[\\/]{2}\S|\/\/\S{0,500}@|[^\s:/]:[^\s@/]{1,500}(?:@|%40)\S/i.test(text)
 
 /** Percent-decoded, where it can be. */
 export const decoded = (text: string): string => {

@@ -2,7 +2,7 @@
  * Gives what was found in the settings its place in the file, its suggestion, and a form without secrets.
  */
 import type { ConfigIssue } from "@switchyard/core/ConfigError"
-import { looksSecret } from "@switchyard/core/Secret"
+import { looksSecret, shownText } from "@switchyard/core/Secret"
 import * as Environment from "../Environment.js"
 import * as GatewayConfig from "../GatewayConfig.js"
 import type { Finding, Problem } from "../Problem.js"
@@ -100,7 +100,7 @@ export const place = (finding: Finding, root: MapNode, held: Held): Problem => {
     path: maskPath(path),
     message: withoutHeld(message, held.referred),
     ...(value === undefined ? {} : { value }),
-    ...(suggestion === undefined || looksSecret(suggestion)
+    ...(suggestion === undefined || shownText("", suggestion) !== suggestion
       ? {}
       : { suggestion: withoutHeld(suggestion, held.referred) }),
     file: found.place.file,

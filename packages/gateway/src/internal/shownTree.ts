@@ -1,7 +1,7 @@
 /**
  * Keeps secrets out of what is shown of a file: by the name of a setting, and by the look of a text.
  */
-import { isOpaque, isSecretName, masked, shownText } from "@switchyard/core/Secret"
+import { isOpaque, isSecretName, isUrl, masked, maskUrl, shownText } from "@switchyard/core/Secret"
 import * as Environment from "../Environment.js"
 import type { TreeNode } from "./yamlTree.js"
 
@@ -45,5 +45,8 @@ export const inProblem = (value: unknown): string => {
 }
 
 /** A path whose keys may themselves be secrets that were pasted at a wrong place. */
-export const maskPath = (path: string): string =>
-  path.replace(/\S*[:/]\S*@/, `${masked}@`).replace(/[^.[\]]+/g, (segment) => shownText("", segment))
+export const maskPath = (path: string): string => {
+  if (!isUrl(path)) return path.replace(/[^.[\]]+/g, (segment) => shownText("", segment))
+  const [before = ""] = /^(?:[\w-]+(?:\[\d+\])*\.)*/.exec(path) ?? []
+  return maskPath(before) + maskUrl(path.slice(before.length))
+}

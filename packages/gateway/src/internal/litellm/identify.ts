@@ -1,3 +1,4 @@
+import { maskUrl } from "@switchyard/core/Secret"
 import type { DeploymentDraft } from "./deployment.js"
 import type { Draft } from "./draft.js"
 import { isText, isUnset } from "./values.js"
@@ -7,7 +8,7 @@ interface Made extends DeploymentDraft {
   readonly path: string
 }
 
-const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : url)
+const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : maskUrl(url))
 
 const differing = (members: ReadonlyArray<Made>, field: (made: Made) => string): boolean =>
   new Set(members.map(field)).size > 1

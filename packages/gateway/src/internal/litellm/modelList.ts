@@ -1,3 +1,4 @@
+import { maskUrl } from "@switchyard/core/Secret"
 import { DeploymentDraft, fill } from "./deployment.js"
 import { clause, type Draft } from "./draft.js"
 import { endpointOf } from "./endpoint.js"
@@ -73,7 +74,7 @@ const build = (
     return undefined
   }
   if (endpoint.isForeign) {
-    const where = place.apiBase === undefined ? `, ${endpoint.baseUrl}` : ""
+    const where = place.apiBase === undefined ? `, ${maskUrl(endpoint.baseUrl)}` : ""
     draft.noteOnce(model.path, `${as.provider} is asked at its OpenAI-compatible API${where}.`)
   }
   if (endpoint.missingKey.length > 0) {
