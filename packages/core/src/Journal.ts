@@ -3,7 +3,7 @@
  * other nothing in secret; reports, metrics, spans and final errors are read from here.
  */
 import type { DeploymentId } from "./Deployment.js"
-import type { AttemptReport, FallbackKind } from "./LlmError.js"
+import type { AttemptReport, FallbackKind, LlmError } from "./LlmError.js"
 import type { Outcome } from "./Outcome.js"
 import { add, type Usage } from "./Usage.js"
 
@@ -40,6 +40,9 @@ export interface FallbackHop {
  * the call of another request that was already under way (`shared`), which has no attempts in this journal.
  */
 export type CacheAnswer = "hit" | "miss" | "shared"
+
+/** Asked before an attempt is made, which stands in `entries` by then: an error turns it away, as a local limit does. */
+export type Guard = (attempt: JournalEntry) => LlmError | undefined
 
 /** How a request was routed; every response carries one. Times are milliseconds. */
 export interface RouteReport {
@@ -100,6 +103,7 @@ export class Journal {
   private closedOnes: Set<DeploymentId> | undefined
   private turnedAway = 0
   private kept: JournalEntry | undefined
+  private guards: Array<Guard> | undefined
   private helped: FallbackHop | undefined
   /** Set by the Cache layer. */
   cache: CacheAnswer | undefined
@@ -169,6 +173,22 @@ export class Journal {
   /** Adds an attempt. Only the Balancer does. */
   append(entry: JournalEntry): void {
     this.written.push(entry)
+  }
+
+  /** Lets whoever pays for the request's attempts hear of each before it is made. */
+  guard(ask: Guard): void {
+    if (this.guards === undefined) this.guards = [ask]
+    else this.guards.push(ask)
+  }
+
+  /** Why an attempt must not be made; undefined when it may. The Balancer asks once for each. */
+  refusal(attempt: JournalEntry): LlmError | undefined {
+    if (this.guards === undefined) return undefined
+    for (const ask of this.guards) {
+      const refused = ask(attempt)
+      if (refused !== undefined) return refused
+    }
+    return undefined
   }
 
   /** Notes that one attempt was turned away by a local limit, and so cost nothing. */

@@ -17,6 +17,7 @@ import { type Clock, Context, Duration, Effect, Layer, Schema } from "effect"
 import * as Availability from "./Availability.js"
 import { DeploymentRegistry, type Resolved } from "./DeploymentRegistry.js"
 import * as DeploymentStats from "./DeploymentStats.js"
+import { learnLength } from "./internal/answerLengths.js"
 import { attemptEnded, attemptStarted } from "./internal/attemptEvents.js"
 import { substitute } from "./internal/resolve.js"
 import { type Choice, Selection, StrategyDefect } from "./internal/selection.js"
@@ -79,6 +80,7 @@ export const make =
         DeploymentStats.rejected(figures, at)
       } else {
         DeploymentStats.settled(figures, outcome, at)
+        learnLength(attempt.slot, attempt.request, outcome, at)
       }
     }
 
@@ -90,7 +92,10 @@ export const make =
           if (events?.isActive() === true) events.publish(attemptStarted(attempt))
           return attempt
         },
-        () => Service.primed(next.call(attempt)),
+        () => {
+          const refused = attempt.request.route.journal.refusal(attempt)
+          return refused === undefined ? Service.primed(next.call(attempt)) : Effect.fail(refused)
+        },
         (_, outcome, clock) => {
           if (outcome._tag !== "Completed") attempt.release()
           const now = nowMs(clock)

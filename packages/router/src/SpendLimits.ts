@@ -10,6 +10,7 @@ import * as Field from "@switchyard/core/Field"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
+import type { Slot } from "@switchyard/core/Slot"
 import { type Busy, busy, closed, open, type Status, worst } from "@switchyard/core/Status"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, type Layer, Schema } from "effect"
@@ -61,8 +62,8 @@ class Limit {
   ) {}
 
   /** Busy until the window ends, or until a call in flight does. Made once per window: a status is read often. */
-  busy(estimate: number, now: number): Busy {
-    if (!this.window.isSpent(estimate, this.amount, now)) return waitingForCalls
+  busy(now: number): Busy {
+    if (!this.window.isSpent(this.amount, now)) return waitingForCalls
     const until = this.window.resetsAt(now)
     if (this.known.until !== until) this.known = busy("spend", until)
     return this.known
@@ -152,14 +153,14 @@ export const make = (
     return found
   }
 
-  const estimateOf = (price: Price | undefined, request: LlmRequest): number =>
-    price === undefined ? 0 : estimateAt(request, price)
+  const estimateOf = (price: Price | undefined, request: LlmRequest, slot: Slot, model: string, now: number): number =>
+    price === undefined ? 0 : estimateAt(request, slot, model, price, now)
 
   const priceOf = ({ isWildcard, price }: Plan, attempt: Attempt): Price | undefined =>
     isWildcard ? prices.price(attempt.target, attempt.model) : price
 
-  const refuse = (limit: Limit, estimate: number, now: number): Busy => {
-    const status = limit.busy(estimate, now)
+  const refuse = (limit: Limit, now: number): Busy => {
+    const status = limit.busy(now)
     if (status !== waitingForCalls && limit.window.tellOnce(now)) {
       events.publish({ _tag: "BudgetExhausted", at: now, scope: limit.scope, key: limit.key })
     }
@@ -169,7 +170,7 @@ export const make = (
   const status = (limits: ReadonlyArray<Limit>, estimate: number, now: number): Status => {
     let found: Status = open
     for (const limit of limits) {
-      if (!limit.window.fits(estimate, limit.amount, now)) found = worst(found, refuse(limit, estimate, now))
+      if (!limit.window.fits(estimate, limit.amount, now)) found = worst(found, refuse(limit, now))
     }
     return found
   }
@@ -186,7 +187,7 @@ export const make = (
       const reservation = limit.window.reserve(estimate, limit.amount, now)
       if (reservation === undefined) {
         for (const made of reservations) made.settle(0, now)
-        return rejected(attempt, refuse(limit, estimate, now).until, now)
+        return rejected(attempt, refuse(limit, now).until, now)
       }
       reservations.push(reservation)
     }
@@ -205,7 +206,10 @@ export const make = (
           const price = priceOf(plan, attempt)
           if (refuseUnknownPrice && price === undefined) return Effect.fail(unpriced(attempt))
           return Service.bracket(
-            () => reserveAll(attempt, all, estimateOf(price, attempt.request), nowMs(clock)),
+            () => {
+              const at = nowMs(clock)
+              return reserveAll(attempt, all, estimateOf(price, attempt.request, attempt.slot, attempt.model, at), at)
+            },
             () => next.call(attempt),
             (reservations, outcome) => {
               const charge = chargeOf({ outcome, cost: attempt.cost }, attempt.request, () => price)
@@ -220,7 +224,7 @@ export const make = (
         const inner = next.status(slot, request, now)
         if (plan.limits.length === 0 && ofRequest.length === 0) return inner
         if (refuseUnknownPrice && !plan.isWildcard && plan.price === undefined) return worst(closedWithoutPrice, inner)
-        const estimate = estimateOf(plan.price, request)
+        const estimate = estimateOf(plan.price, request, slot, slot.deployment.model, now)
         return worst(worst(status(plan.limits, estimate, now), status(ofRequest, estimate, now)), inner)
       }
     )

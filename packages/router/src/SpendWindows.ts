@@ -1,7 +1,7 @@
 /**
  * Money spent per key in a window of time: reserved before a call, settled to the real cost after it, so that calls in
- * flight together cannot overspend. A window begins with its first reservation and ends after its length; it follows the
- * clock, and no background task resets anything.
+ * flight together overspend by no more than one of them, as long as none costs more than was reserved for it. A window
+ * begins with its first reservation and ends after its length; it follows the clock, and no background task resets anything.
  */
 import * as Field from "@switchyard/core/Field"
 import { Context, Layer, Schema } from "effect"
@@ -18,12 +18,23 @@ export type SpendLimit = typeof SpendLimit.Type
 
 /** Money set aside for one call; settle it exactly once. */
 export interface Reservation {
+  /**
+   * Sets more aside before the call costs `total` USD in all, where it makes a further attempt. False, and nothing changes,
+   * when that does not fit. `soFar` is what its attempts have cost, when none of them is in flight: then a call that is the
+   * only one goes on while anything is left. Undefined when one is.
+   */
+  readonly cover: (total: number, soFar: number | undefined, limit: number, now: number) => boolean
   /** Replaces the reservation by what the call really cost, in USD. Later calls do nothing. */
   readonly settle: (cost: number, now: number) => void
 }
 
 /** Sums of doubles miss by some units in the last place; the last call that fits must still fit. */
 const tolerance = 1 + 1e-9
+
+const isLeft = (used: number, limit: number): boolean => used * tolerance < limit
+
+/** What a call takes, in ms, until some have been seen. */
+const usualHold = 5_000
 
 /**
  * The window of one key. Times are monotonic ms, money is USD. The limit is said at each question and is no part of the
@@ -35,6 +46,8 @@ export class SpendWindow {
   private inFlight = 0
   private endsAt = Number.NEGATIVE_INFINITY
   private told = false
+  /** Ms that recent calls held their reservations: an average. */
+  private held = usualHold
 
   constructor(
     /** ms */
@@ -63,15 +76,21 @@ export class SpendWindow {
     return this.inFlight > 0
   }
 
-  /** Whether a call of that estimated cost fits; one dearer than the whole limit fits when nothing else is used. */
+  /** Whether a call of that estimated cost fits; the only call in flight does while anything is left. */
   fits(estimate: number, limit: number, now: number): boolean {
-    return isRoom(this.used(now), estimate, limit)
+    const used = this.used(now)
+    return isLeft(used, limit) && (this.inFlight === 0 || used + estimate <= limit * tolerance)
   }
 
-  /** Whether what was spent already leaves no room, so that only the window's end helps and not the end of a call. */
-  isSpent(estimate: number, limit: number, now: number): boolean {
+  /** Whether nothing is left, so that only the window's end helps and not the end of a call. */
+  isSpent(limit: number, now: number): boolean {
     this.roll(now)
-    return !isRoom(this.spent, estimate, limit)
+    return !isLeft(this.spent, limit)
+  }
+
+  /** About how soon (ms) the first of the calls in flight ends, by what recent ones took: 1 to 10 seconds. */
+  get freesIn(): number {
+    return Math.min(10_000, Math.max(1_000, this.held / Math.max(1, this.inFlight)))
   }
 
   /** True the first time in a window: who refuses calls says so once. */
@@ -83,30 +102,47 @@ export class SpendWindow {
   }
 
   /**
-   * Sets `estimate` aside if it fits; an estimate above the whole limit counts as the limit. Undefined when it does not
-   * fit. A reservation outlives the end of its window: the call is still going to cost what it costs.
+   * Sets `estimate` aside if it fits, or what is left for the only call in flight. Undefined when it does not fit. A
+   * reservation outlives the end of its window: the call is still going to cost what it costs.
    */
   reserve(estimate: number, limit: number, now: number): Reservation | undefined {
     if (!this.fits(estimate, limit, now)) return undefined
-    const amount = Math.min(estimate, limit)
     this.begin(now)
-    this.reserved += amount
     this.inFlight++
+    let covered = estimate
+    let amount = this.setAside(estimate, limit)
     let isOver = false
     return {
+      cover: (total, soFar, of, at) => {
+        if (isOver || total <= covered) return true
+        const used = this.used(at)
+        const isAlone = this.inFlight === 1 && soFar !== undefined && isLeft(this.spent + soFar, of)
+        if (!isAlone && used + total - covered > of * tolerance) return false
+        amount += this.setAside(total - covered, of)
+        covered = total
+        return true
+      },
       settle: (cost, at) => {
         if (isOver) return
         isOver = true
+        this.held += (at - now - this.held) / 8
         this.settle(amount, cost, at)
       }
     }
+  }
+
+  /** Sets aside at most what is left; gives what it was. */
+  private setAside(estimate: number, limit: number): number {
+    const amount = Math.max(0, Math.min(estimate, limit - this.spent - this.reserved))
+    this.reserved += amount
+    return amount
   }
 
   private settle(amount: number, cost: number, now: number): void {
     this.roll(now)
     this.inFlight--
     this.reserved = this.inFlight === 0 ? 0 : this.reserved - amount
-    if (!(cost > 0)) return
+    if (!(cost > 0 && cost < Number.POSITIVE_INFINITY)) return
     this.begin(now)
     this.spent += cost
   }
@@ -122,9 +158,6 @@ export class SpendWindow {
     this.told = false
   }
 }
-
-const isRoom = (used: number, estimate: number, limit: number): boolean =>
-  used < limit && used + Math.min(estimate, limit) <= limit * tolerance
 
 /** Where the money of each key goes. */
 export class SpendWindows extends Context.Tag("@switchyard/router/SpendWindows")<

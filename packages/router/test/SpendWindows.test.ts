@@ -29,10 +29,30 @@ describe("one window", () => {
     assert.strictEqual(window.used(1), 0.2)
     assert.isFalse(window.isHeld)
   })
-  it("an estimate above the whole limit fits an empty window and no other", () => {
+  it("the only call in flight fits while anything is left, and holds the rest", () => {
     const window = windowOf()
-    take(window, 5, 1, 0).settle(0.1, 0)
-    assert.isUndefined(window.reserve(5, 1, 0))
+    take(window, 5, 1, 0).settle(0.9, 0)
+    const last = take(window, 5, 1, 0)
+    assert.strictEqual(window.used(0), 1)
+    assert.isUndefined(window.reserve(0, 1, 0))
+    last.settle(0.1, 0)
+    assert.isUndefined(window.reserve(0, 1, 0))
+  })
+  it("a further attempt is covered where it fits, else only where no other is in flight and something is left", () => {
+    const window = windowOf()
+    const first = take(window, 0.4, 1, 0)
+    assert.isTrue(first.cover(0.8, undefined, 1, 0))
+    assert.closeTo(window.used(0), 0.8, 1e-9)
+    assert.isFalse(first.cover(1.2, undefined, 1, 0))
+    assert.isTrue(first.cover(1.2, 0.8, 1, 0))
+    assert.closeTo(window.used(0), 1, 1e-9)
+    first.settle(0.1, 0)
+    const second = take(window, 0.4, 1, 0)
+    take(window, 0.4, 1, 0)
+    assert.isFalse(second.cover(0.8, 0, 1, 0))
+    second.settle(0, 0)
+    assert.isTrue(second.cover(9, undefined, 1, 0))
+    assert.closeTo(window.used(0), 0.5, 1e-9)
   })
   it("a limit of 0 lets nothing through, not even what is free", () => {
     assert.isUndefined(windowOf().reserve(0, 0, 0))
@@ -62,19 +82,23 @@ describe("one window", () => {
     assert.closeTo(window.used(1_600), 1, 1e-9)
     assert.strictEqual(window.resetsAt(1_600), 2_500)
   })
-  it("says whether the end of a call would make room, or only the end of the window", () => {
+  it("says whether the end of a call would make room, and about when, or only the end of the window", () => {
     const window = windowOf()
     const reservation = take(window, 0.8, 1, 0)
     assert.isFalse(window.fits(0.5, 1, 0))
-    assert.isFalse(window.isSpent(0.5, 1, 0))
-    reservation.settle(0.8, 0)
-    assert.isTrue(window.isSpent(0.5, 1, 0))
-    assert.isFalse(window.isSpent(0.5, 1, 1_000))
+    assert.isFalse(window.isSpent(1, 0))
+    assert.strictEqual(window.freesIn, 5_000)
+    reservation.settle(1, 1)
+    assert.isTrue(window.isSpent(1, 1))
+    assert.isFalse(window.isSpent(1, 1_001))
+    for (let i = 0; i < 60; i++) take(window, 0, 10, i * 2_000).settle(0, i * 2_000 + 2_000)
+    assert.closeTo(window.freesIn, 2_000, 10)
   })
   it("a changed limit forgets nothing that was spent", () => {
     const window = windowOf()
     take(window, 0.8, 1, 0).settle(0.8, 0)
     assert.isFalse(window.fits(0.1, 0.5, 0))
+    take(window, 0.1, 2, 0)
     assert.isTrue(window.fits(1, 2, 0))
     assert.isFalse(window.fits(1.5, 2, 0))
   })
@@ -150,10 +174,11 @@ describe("any schedule", () => {
       const reserved = open.reduce((sum, { amount }) => sum + amount, 0)
       if (random.integer(2) === 0) {
         const estimate = (random.integer(150) * limit) / 100
-        const amount = Math.min(estimate, limit)
+        const left = limit - spentIn - reserved
         const reservation = window.reserve(estimate, limit, now)
-        const fits = spentIn + reserved < limit - 1e-6 && spentIn + reserved + amount < limit - 1e-6
-        const tooMuch = spentIn + reserved > limit + 1e-6 || spentIn + reserved + amount > limit + 1e-6
+        const fits = left > 1e-6 && (open.length === 0 || estimate < left - 1e-6)
+        const tooMuch = left < -1e-6 || (open.length > 0 && estimate > left + 1e-6)
+        const amount = Math.max(0, Math.min(estimate, left))
         if (reservation === undefined && fits) return `step ${step}: ${amount} fits and was refused`
         if (reservation !== undefined && tooMuch) return `step ${step}: ${amount} does not fit and was let in`
         if (reservation !== undefined) {

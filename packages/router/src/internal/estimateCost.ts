@@ -1,57 +1,59 @@
-import { estimateInputTokens, type LlmRequest, maxOutputTokens } from "@switchyard/core/LlmRequest"
+import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import type { Outcome } from "@switchyard/core/Outcome"
+import type { Slot } from "@switchyard/core/Slot"
 import type { Context } from "effect"
 import { cost, type Price, type PriceBook } from "../PriceBook.js"
+import { likelyOutput } from "./answerLengths.js"
 import { ratesFor } from "./price.js"
 import { type Group, type Resolved, substitute } from "./resolve.js"
-
-/** Output tokens to reckon with when the request sets no limit. */
-const assumedOutputTokens = 256
-
-const outputTokens = (request: LlmRequest): number => {
-  if (request.operation === "embeddings") return 0
-  const { n } = request.body
-  return (maxOutputTokens(request) ?? assumedOutputTokens) * (typeof n === "number" && n > 1 ? n : 1)
-}
 
 const inputCost = (request: LlmRequest, price: Price): number => {
   const tokens = estimateInputTokens(request)
   return (tokens * ratesFor(price, tokens).input) / 1e6
 }
 
-/** USD that a request may cost at a price: its prompt, and the most output that it allows in each of its choices. */
-export const estimateAt = (request: LlmRequest, price: Price): number =>
-  inputCost(request, price) + (outputTokens(request) * ratesFor(price, estimateInputTokens(request)).output) / 1e6
+/** USD that a request may cost on a deployment at its price: the prompt, and the output that is to be expected. */
+export const estimateAt = (request: LlmRequest, slot: Slot, model: string, price: Price, now: number): number =>
+  inputCost(request, price) +
+  (likelyOutput(request, slot, model, now) * ratesFor(price, estimateInputTokens(request)).output) / 1e6
 
-/** What a name may cost: the distinct prices behind it, and whether one of them is unknown. */
+/** One deployment behind a name, with the model that it is asked for and its price. */
+interface Offered {
+  readonly slot: Slot
+  readonly model: string
+  readonly price: Price
+}
+
+/** What a name may cost: the deployments behind it that have a price, and whether one has none. */
 interface Offer {
-  readonly prices: ReadonlyArray<Price>
+  readonly priced: ReadonlyArray<Offered>
   readonly isComplete: boolean
 }
 
 /** USD that a request may cost on the dearest deployment behind its name, 0 when no price is known; what is known of it. */
 export interface Estimator {
-  readonly estimate: (request: LlmRequest, resolved: Resolved | undefined) => number
+  readonly estimate: (request: LlmRequest, resolved: Resolved | undefined, now: number) => number
   /** Whether every deployment behind the name has a price. */
   readonly isComplete: (resolved: Resolved | undefined) => boolean
 }
 
-const nothingOffered: Offer = { prices: [], isComplete: true }
+const nothingOffered: Offer = { priced: [], isComplete: true }
 
 /** An estimator over a price book. Prices are looked up once per group, those behind a wildcard for each name. */
 export const estimator = (prices: Context.Tag.Service<PriceBook>): Estimator => {
   const known = new WeakMap<Group, Offer>()
   const offerOf = ({ captures, group }: Resolved): Offer => {
-    const distinct = new Map<string, Price>()
+    const priced: Array<Offered> = []
     let isComplete = true
     for (const tier of group.tiers) {
-      for (const { deployment } of tier) {
-        const price = prices.price(deployment, substitute(deployment.model, captures))
+      for (const slot of tier) {
+        const model = substitute(slot.deployment.model, captures)
+        const price = prices.price(slot.deployment, model)
         if (price === undefined) isComplete = false
-        else distinct.set(JSON.stringify(price), price)
+        else priced.push({ slot, model, price })
       }
     }
-    return { prices: [...distinct.values()], isComplete }
+    return { priced, isComplete }
   }
   const offer = (resolved: Resolved | undefined): Offer => {
     if (resolved === undefined) return nothingOffered
@@ -63,9 +65,11 @@ export const estimator = (prices: Context.Tag.Service<PriceBook>): Estimator => 
     return made
   }
   return {
-    estimate: (request, resolved) => {
+    estimate: (request, resolved, now) => {
       let dearest = 0
-      for (const price of offer(resolved).prices) dearest = Math.max(dearest, estimateAt(request, price))
+      for (const { model, price, slot } of offer(resolved).priced) {
+        dearest = Math.max(dearest, estimateAt(request, slot, model, price, now))
+      }
       return dearest
     },
     isComplete: (resolved) => offer(resolved).isComplete

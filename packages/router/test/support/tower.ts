@@ -3,15 +3,30 @@ import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import type { LlmErrorFields, Reason } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
+import type { Slot } from "@switchyard/core/Slot"
 import { open, type Status } from "@switchyard/core/Status"
+import { estimate } from "@switchyard/core/Usage"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect } from "effect"
 import * as Availability from "../../src/Availability.js"
 import * as Balancer from "../../src/Balancer.js"
 import * as DeploymentRegistry from "../../src/DeploymentRegistry.js"
 import * as DeploymentStats from "../../src/DeploymentStats.js"
+import { learnLength } from "../../src/internal/answerLengths.js"
 import type { Events, RouterEvent } from "../../src/RouterEvents.js"
 import type { Strategy } from "../../src/RoutingStrategy.js"
+
+/** Lets every deployment have answered, fifty times, with so many output tokens: what calls may cost goes by that. */
+export const answering = (slots: ReadonlyArray<Slot>, outputTokens: number, times = 50): void => {
+  const request = LlmRequest.chat({ model: "m", messages: [] })
+  const outcome = {
+    _tag: "Completed",
+    usage: estimate(1, outputTokens),
+    timeToFirstToken: 0,
+    duration: 0
+  } as const
+  for (const slot of slots) for (let i = 0; i < times; i++) learnLength(slot, request, outcome, 0)
+}
 
 /** Takes the first that is open. */
 export const firstOpen: Strategy = {
