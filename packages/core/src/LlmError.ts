@@ -64,6 +64,12 @@ export interface Hold {
   readonly duration: number
 }
 
+/**
+ * How long a provider's Retry-After is obeyed and told on, in ms, whatever it says: beyond it nobody knows more than that it
+ * will be long. The breaker has an option for its part, `maxRetryAfter`, of which this is the default.
+ */
+export const longestHold = 60_000
+
 /** An answer that took longer than this many ms to say that time ran out is silence. */
 const quickAnswer = 10_000
 

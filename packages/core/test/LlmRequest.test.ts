@@ -86,6 +86,13 @@ describe("what routing reads of a payload", () => {
   it("the bound of the output: either spelling, nonsense is no bound", () => {
     assert.strictEqual(LlmRequest.maxOutputTokens(chat({ max_tokens: 5 })), 5)
     assert.strictEqual(LlmRequest.maxOutputTokens(chat({ max_tokens: 5, max_completion_tokens: 7 })), 7)
+    assert.strictEqual(LlmRequest.largestOutputBound({ max_tokens: 9, max_completion_tokens: 7 }), 9)
+    assert.isUndefined(LlmRequest.largestOutputBound({ max_tokens: null, reasoning: "low" }))
+    const choices = [{ n: 2, best_of: 3 }, { prompt: ["a", "b"], n: 2 }, { prompt: [1, 2, 3] }, { n: "4" }, { n: 0 }]
+    assert.deepStrictEqual(
+      choices.map((body) => LlmRequest.choicesIn("completion", body)),
+      [3, 4, 1, 4, 1]
+    )
     assert.strictEqual(LlmRequest.maxOutputTokens(chat({ max_tokens: 0 })), 0)
     for (const odd of [undefined, null, -1, "5", Number.NaN]) {
       assert.isUndefined(LlmRequest.maxOutputTokens(chat({ max_tokens: odd })))

@@ -30,6 +30,9 @@ describe("Usage.fromOpenAi", () => {
       2.7,
       1e8 + 1,
       4_294_967_295,
+      2 ** 64,
+      "18446744073709551615",
+      "4294967295",
       1.7e308,
       "x",
       "1e3",
@@ -41,6 +44,14 @@ describe("Usage.fromOpenAi", () => {
       assert.isUndefined(Usage.fromOpenAi({ prompt_tokens: 5, completion_tokens: wrong }), String(wrong))
       assert.isUndefined(Usage.fromOpenAi({ total_tokens: wrong }), String(wrong))
     }
+    // A share that cannot be is left out; what somebody claims to have charged is nobody's count.
+    const lies = { reasoning_tokens: 4_294_967_295, cached_tokens: -1, cost: 1.7e308, total_tokens: 1.7e308 }
+    assert.deepInclude(Usage.fromOpenAi({ prompt_tokens: 9, completion_tokens: 5, ...lies }), {
+      inputTokens: 9,
+      outputTokens: 5,
+      cachedInputTokens: 0,
+      reasoningTokens: 0
+    })
     for (const none of [undefined, null, "x", 3, [], {}]) assert.isUndefined(Usage.fromOpenAi(none))
     assert.deepInclude(Usage.fromOpenAi({ prompt_tokens: 1e8 }), { inputTokens: 1e8 })
     assert.deepInclude(Usage.fromOpenAi({ prompt_tokens: 9, prompt_tokens_details: { cached_tokens: 1e300 } }), {

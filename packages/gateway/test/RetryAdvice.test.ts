@@ -122,7 +122,11 @@ describe("Retry-After", () => {
   it("a provider's own word that no layer looked at is at most a minute, and nothing on a 500", () => {
     const of = (status: number, retryAfter: number) => {
       const failed = error(status === 429 ? "RateLimited" : "Unavailable", { status, retryAfter })
-      return answerError(failed, {}, journalOf(["a", failed])).headers["retry-after"]
+      const [known, bare] = [journalOf(["a", failed]), undefined].map(
+        (journal) => answerError(failed, {}, journal).headers["retry-after"]
+      )
+      assert.strictEqual(bare, known)
+      return known
     }
     assert.deepStrictEqual(
       [of(429, 5_000), of(429, 1e43), of(503, 864_000_000), of(500, 5_000)],

@@ -7,7 +7,7 @@ import type { Attempt } from "@switchyard/core/Attempt"
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
-import { LlmError, Reason } from "@switchyard/core/LlmError"
+import { LlmError, longestHold, Reason } from "@switchyard/core/LlmError"
 import { inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
 import { type Status, worst } from "@switchyard/core/Status"
@@ -81,7 +81,7 @@ export const defaults = {
   maxDuration: 20_000,
   tripDuration: 300_000,
   jitter: 0.2,
-  maxRetryAfter: 60_000,
+  maxRetryAfter: longestHold,
   retryAfterJitter: 0.1,
   permits: 1,
   successThreshold: 3,

@@ -67,7 +67,9 @@ export const started = (stats: Stats, now: number): void => {
 
 /** Notes how an attempt ended; called once for each `started`. `now` is when: by default as the last attempt began. */
 export const settled = (stats: Stats, outcome: Outcome, now: number = stats.lastRequestAt ?? 0): void => {
-  const tokens = outcome.usage === undefined ? 0 : total(outcome.usage)
+  const reported = outcome.usage === undefined ? 0 : total(outcome.usage)
+  // A service of one's own may say anything, and what is no number would spoil the sum for good.
+  const tokens = Number.isFinite(reported) ? reported : 0
   const isFailure = outcome._tag === "Failed" && outcome.error.breaker !== "neutral"
   stats.inFlight--
   stats.tokens += tokens

@@ -17,6 +17,21 @@ const completed: Outcome.Outcome = { _tag: "Completed", usage, timeToFirstToken:
 const failed = (reason: Reason): Outcome.Outcome => Outcome.failed(new LlmError({ reason, description: "" }))
 
 describe("the figures of a deployment", () => {
+  it("stay sums of what can be, whatever a service reports", () => {
+    const stats = DeploymentStats.make().of(StubLlm.slot("a"))
+    const reports = [Number.POSITIVE_INFINITY, Number.NaN, 1.7e308, ...Array.from({ length: 60 }, () => 1e8)]
+    for (const outputTokens of reports) {
+      DeploymentStats.started(stats, 0)
+      DeploymentStats.settled(stats, { ...completed, usage: { ...usage, inputTokens: 0, outputTokens } }, 0)
+    }
+    assert.isTrue(Number.isFinite(stats.tokens))
+    // More tokens in one second than 32 bits hold.
+    assert.strictEqual(stats.lastMinute.tokens(0), 60e8)
+    assert.strictEqual(stats.lastMinute.tokens(61_000), 0)
+    DeploymentStats.started(stats, 61_000)
+    DeploymentStats.settled(stats, completed, 61_000)
+    assert.strictEqual(stats.lastMinute.tokens(61_000), 100)
+  })
   it("blame it for its own failures alone: a caller's mistake neither counts nor ends a row of successes", () => {
     const rows: ReadonlyArray<readonly [Reason, boolean]> = [
       ["InvalidRequest", false],

@@ -1,10 +1,12 @@
 /** What a provider's Retry-After does to the request that got it, to those that come later, and to what callers are told. */
 import { assert, describe, it } from "@effect/vitest"
-import type { LlmError, LlmErrorFields, Reason } from "@switchyard/core/LlmError"
+import { type LlmError, type LlmErrorFields, longestHold, type Reason } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
 import { nowMs } from "@switchyard/core/Time"
+import * as Cooldown from "@switchyard/router/Cooldown"
 import * as Router from "@switchyard/router/Router"
+import * as UsageWindows from "@switchyard/router/UsageWindows"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Exit, Fiber, Random, TestClock } from "effect"
 
@@ -61,6 +63,27 @@ const setup = (script: (id: string, nth: number) => StubLlm.Reply, given: Setup 
 
 const endOf = ({ error }: { readonly error: LlmError | undefined }): string =>
   error === undefined ? "ok" : `${error.httpStatus} ${error.reason}`
+
+describe("ten days, as a provider may ask for them", () => {
+  it.scoped("are a minute for the breaker, the strategies, this request and the callers, by one rule", () =>
+    Effect.gen(function* () {
+      const days = 864_000_000
+      const slot = StubLlm.slot("a")
+      const usage = UsageWindows.make()
+      usage.throttle(slot, days, 0)
+      assert.deepStrictEqual(
+        [longestHold - 1, longestHold].map((at) => usage.usage(slot, at).headroom),
+        [0, 1]
+      )
+      assert.strictEqual(Cooldown.defaults.maxRetryAfter, longestHold)
+      const { send } = yield* setup(() => limited(days))
+      for (let i = 0; i < 2; i++) {
+        const { error } = yield* send()
+        assert.isAtMost(error?.retryAfter ?? Number.POSITIVE_INFINITY, longestHold * 1.1)
+      }
+    })
+  )
+})
 
 describe("the request that got it", () => {
   it.scoped("waits for 3 s whatever chance does, up to a fifth longer, and not for more than 3 s", () =>

@@ -40,6 +40,12 @@ describe("SlidingWindow", () => {
     assert.strictEqual(window.total(2 + windowMs), 7)
   })
 
+  it("holds nothing once it is empty: fractions and very large amounts leave no remainder", () => {
+    const window = new SlidingWindow()
+    for (let i = 0; i < 30_000; i++) window.add(i % 100, i % 3 === 0 ? 0.1 : 1e12)
+    assert.strictEqual(window.total(100 + windowMs), 0)
+  })
+
   it("agrees with a plain list of what happened", () => {
     forSeeds(2000, (dice) => {
       const window = new SlidingWindow()
@@ -107,6 +113,27 @@ describe("SlidingWindow", () => {
 })
 
 describe("UsageWindows", () => {
+  it("believes absurd words about limits for a day at most, and a wish to be left alone for a minute", () => {
+    const figures = ["0", "-1", "4294967295", "18446744073709551615", "9".repeat(300), "9".repeat(400), "1e308", "NaN"]
+    for (const limit of figures) {
+      for (const remaining of figures) {
+        const { slot, usage, windows } = make({ rpm: 10, tpm: 1000 })
+        const headers: Record<string, string> = { "retry-after": remaining }
+        for (const of of ["requests", "tokens"]) {
+          headers[`x-ratelimit-limit-${of}`] = limit
+          headers[`x-ratelimit-remaining-${of}`] = remaining
+          headers[`x-ratelimit-reset-${of}`] = limit
+        }
+        windows.learn(slot, headers, 0, 0)
+        for (const now of [0, 60_001]) {
+          const { headroom } = usage(now)
+          assert.isTrue(headroom >= 0 && headroom <= 1, `${limit} ${remaining}: ${headroom}`)
+        }
+        assert.strictEqual(usage(86_400_001).headroom, 1, `${limit} ${remaining}`)
+      }
+    }
+  })
+
   it("admits exactly the limit per minute, and again when the first request is 60 seconds old", () => {
     const { busy, taken } = make({ rpm: 3 })
     for (const now of [0, 10_000, 20_000]) taken(1, now)

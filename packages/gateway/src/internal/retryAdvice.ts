@@ -1,5 +1,5 @@
 import type { Journal } from "@switchyard/core/Journal"
-import type { LlmError, Reason } from "@switchyard/core/LlmError"
+import { type LlmError, longestHold, type Reason } from "@switchyard/core/LlmError"
 
 /** What an answer tells clients that try again by themselves. */
 export type Advice = Readonly<Record<string, string>>
@@ -58,12 +58,16 @@ const waits = (ms: number | undefined, random: () => number): Advice => {
   return { "retry-after": String(Math.ceil(told / 1000)), "retry-after-ms": String(Math.ceil(told)) }
 }
 
+/** What this gateway says itself, and no provider. */
+const own: ReadonlySet<Reason> = new Set<Reason>(["NoDeployment", "Rejected", "BudgetExceeded"])
+
 /** A provider's own word that no layer has looked at is obeyed up to a minute, as the router's are. */
-const waitOf = ({ hold, retryAfter }: LlmError, journal: Journal | undefined): number | undefined => {
-  const isRaw = journal?.entries.some(
-    ({ outcome }) => outcome?._tag === "Failed" && outcome.error.retryAfter === retryAfter
-  )
-  return isRaw !== true ? retryAfter : hold === undefined ? undefined : Math.min(hold.duration, longestWait)
+const waitOf = ({ hold, reason, retryAfter }: LlmError, journal: Journal | undefined): number | undefined => {
+  const isRaw =
+    !own.has(reason) &&
+    (journal?.entries.some(({ outcome }) => outcome?._tag === "Failed" && outcome.error.retryAfter === retryAfter) ??
+      true)
+  return !isRaw ? retryAfter : hold === undefined ? undefined : Math.min(hold.duration, longestHold)
 }
 
 const final: Advice = { "x-should-retry": "false" }

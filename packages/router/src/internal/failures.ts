@@ -1,15 +1,11 @@
 import { Attempt } from "@switchyard/core/Attempt"
 import type { DeploymentId } from "@switchyard/core/Deployment"
-import type { LlmError } from "@switchyard/core/LlmError"
+import { type LlmError, longestHold } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Route from "@switchyard/core/Route"
 
-/** A provider's wish is honoured up to here, in ms; the breaker caps it alike. */
-const longestRetryAfter = 60_000
-
 /** How long the provider asks to be left alone, in ms. */
-const retryAfterOf = ({ hold }: LlmError): number =>
-  hold === undefined ? 0 : Math.min(hold.duration, longestRetryAfter)
+const retryAfterOf = ({ hold }: LlmError): number => (hold === undefined ? 0 : Math.min(hold.duration, longestHold))
 
 /** What the failed attempts of one group tell about the next one. */
 export class Failures {

@@ -2,6 +2,8 @@ import { key, type Slot } from "@switchyard/core/Slot"
 import { RateWindow } from "./rateWindow.js"
 
 const minute = 60_000
+/** No attempt uses more: a larger figure is none. */
+const mostTokens = 1e9
 
 /** What a deployment did in the last 60 seconds, to the second: cheap enough to count on every call. */
 export class LastMinute {
@@ -21,7 +23,7 @@ export class LastMinute {
 
   /** An attempt ended, with so many tokens. */
   end(tokens: number, isFailure: boolean, now: number): void {
-    if (tokens > 0) this.used.addMany(now, Math.round(tokens))
+    if (tokens > 0 && tokens <= mostTokens) this.used.addMany(now, Math.round(tokens))
     if (isFailure) this.failed.add(now)
   }
 

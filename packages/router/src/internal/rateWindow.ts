@@ -5,7 +5,8 @@
 
 /** A count over a sliding window. A thing is forgotten when it is `window` ms old, or at most one bucket before. */
 export class RateWindow {
-  private readonly counts: Uint32Array
+  /** Doubles: tokens of one second may be more than an integer of 32 bits, which would wrap and spoil the sum for good. */
+  private readonly counts: Float64Array
   private readonly width: number
   private newest = Number.NEGATIVE_INFINITY
   private sum = 0
@@ -15,7 +16,7 @@ export class RateWindow {
     readonly window: number,
     buckets = 60
   ) {
-    this.counts = new Uint32Array(buckets)
+    this.counts = new Float64Array(buckets)
     this.width = window / buckets
   }
 

@@ -97,6 +97,8 @@ export class SlidingWindow {
       this.sum -= this.amounts[this.head & mask] ?? 0
       this.head++
     }
+    // Sums of fractions, and of very large amounts, drift: what is empty holds nothing.
+    if (this.head === this.tail) this.sum = 0
     this.oldestUntil = this.head < this.tail ? (this.times[this.head & mask] ?? 0) + windowMs : Number.POSITIVE_INFINITY
     return this.sum
   }

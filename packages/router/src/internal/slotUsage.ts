@@ -1,11 +1,9 @@
 import type { Deployment } from "@switchyard/core/Deployment"
+import { longestHold } from "@switchyard/core/LlmError"
 import type { RateLimitHeaders } from "@switchyard/core/RateLimitHeaders"
 import { type Busy, busy, open, type Status, worst } from "@switchyard/core/Status"
 import { LearnedLimit } from "./learnedLimit.js"
 import { SlidingWindow } from "./slidingWindow.js"
-
-/** A provider's wish to be left alone is honoured for this long at most, in ms. */
-const maxThrottle = 60_000
 
 /** The last answer of one limit, made anew only when its end changes. */
 class BusyStatus {
@@ -116,7 +114,7 @@ export class SlotUsage {
   }
 
   throttle(duration: number, now: number): void {
-    const until = now + Math.min(sane(duration), maxThrottle)
+    const until = now + Math.min(sane(duration), longestHold)
     if (until > this.throttledUntil) this.throttledUntil = until
     if (until > this.heardUntil) this.heardUntil = until
   }
