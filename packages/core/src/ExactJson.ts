@@ -2,16 +2,36 @@
  * JSON objects whose numbers go on as they were written. `JSON.parse` rounds integers beyond 2^53 and forgets that `1.0` had a
  * point; most payloads hold neither, and pay one look at their text.
  */
+import { createHash } from "node:crypto"
 import type { JsonObject } from "./Json.js"
+import * as StandIn from "./StandIn.js"
 
 /** A member of an object, and its value as it was written. */
-export interface Member {
+export interface WrittenMember {
   /** What the text was parsed to: where that was replaced, the text is of no more use. */
   readonly value: unknown
   readonly text: string
 }
 
-/** The members of an object that hold a number which parsing changes, by name. */
+/** A member of a large object, whose value stays in the bytes in which it came. */
+export interface RawMember {
+  /** What was read of it, with stand-ins for what is long. */
+  readonly value: unknown
+  /** The value as it was written. */
+  readonly bytes: Uint8Array
+  /** All that was read, which is what stand-ins speak of. */
+  readonly source: Uint8Array
+  readonly start: number
+  readonly end: number
+  readonly hasStandIn: boolean
+  /** Whether a number in it may have more digits than parsing keeps. */
+  readonly hasLongNumber: boolean
+}
+
+/** A member of an object, and its value as it was written. */
+export type Member = WrittenMember | RawMember
+
+/** The members of an object that hold a number which parsing changes, or all those of a large one, by name. */
 export type Members = ReadonlyMap<string, Member>
 
 /** Numbers that may change, and some that only look like them. */
@@ -37,6 +57,43 @@ const afterString = (text: string, from: number): number => {
   }
 }
 
+/** How many members an object's text names, those that are named twice included. `text` is a valid JSON object. */
+export const countMembers = (text: string): number => {
+  let depth = 0
+  let count = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === quote) at = afterString(text, at) - 1
+    else if (isOpening(code)) depth++
+    else if (isClosing(code)) depth--
+    else if (code === 0x3a && depth === 1) count++
+  }
+  return count
+}
+
+/** The first name that stands twice among an object's members; escapes are no other name. `text` is a valid JSON object. */
+export const repeatedName = (text: string): string | undefined => {
+  const names = new Set<string>()
+  let depth = 0
+  let isValue = false
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === quote) {
+      const end = afterString(text, at)
+      if (depth === 1 && !isValue) {
+        const name = JSON.parse(text.slice(at, end)) as string
+        if (names.has(name)) return name
+        names.add(name)
+      }
+      at = end - 1
+    } else if (isOpening(code)) depth++
+    else if (isClosing(code)) depth--
+    else if (depth === 1 && code === 0x3a) isValue = true
+    else if (depth === 1 && code === 0x2c) isValue = false
+  }
+  return undefined
+}
+
 /** The shortest text between two strings that holds such a number: `:-0,`. */
 const shortest = 4
 
@@ -53,9 +110,9 @@ const maySuffer = (text: string): boolean => {
 }
 
 /** The members whose numbers change; undefined when there are none. `text` is valid JSON, and `parsed` what it parses to. */
-export const membersOf = (text: string, parsed: JsonObject): Members | undefined => {
+export const membersOf = (text: string, parsed: JsonObject): ReadonlyMap<string, WrittenMember> | undefined => {
   if (!maySuffer(text)) return undefined
-  const members = new Map<string, Member>()
+  const members = new Map<string, WrittenMember>()
   let depth = 0
   let name: string | undefined
   let start = 0
@@ -92,16 +149,40 @@ export const membersOf = (text: string, parsed: JsonObject): Members | undefined
   return members.size === 0 ? undefined : members
 }
 
-/** The object as JSON, its members as they were written where they are what they were. */
-export const stringify = (object: JsonObject, members: Members): string => {
-  const parts: Array<string> = []
+/** SHA-256 of what was written. */
+export const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("base64")
+
+/** Puts texts and bytes together: a text where all are texts. */
+const joined = (pieces: ReadonlyArray<string | Uint8Array>): string | Uint8Array =>
+  pieces.every((piece) => typeof piece === "string")
+    ? pieces.join("")
+    : Buffer.concat(pieces.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece)))
+
+/** The object as JSON, its members as they were written where they are what they were: in bytes where it came in them. */
+export const stringify = (object: JsonObject, members: Members): string | Uint8Array => {
+  const pieces: Array<string | Uint8Array> = []
+  let source: Uint8Array | undefined
+  for (const member of members.values()) {
+    if ("source" in member) source = member.source
+    break
+  }
   for (const name in object) {
     const value = object[name]
     const known = members.get(name)
-    const text = known !== undefined && Object.is(known.value, value) ? known.text : JSON.stringify(value)
-    if (text !== undefined) parts.push(`${JSON.stringify(name)}:${text}`)
+    const before = `${pieces.length === 0 ? "{" : ","}${JSON.stringify(name)}:`
+    if (known !== undefined && Object.is(known.value, value)) {
+      pieces.push(before, "bytes" in known ? known.bytes : known.text)
+      continue
+    }
+    const text: string | undefined = JSON.stringify(value)
+    if (text === undefined) continue
+    pieces.push(before)
+    if (source === undefined || !StandIn.isIn(text)) pieces.push(text)
+    else pieces.push(...StandIn.spliced(text, source))
   }
-  return `{${parts.join(",")}}`
+  if (pieces.length === 0) return "{}"
+  pieces.push("}")
+  return joined(pieces)
 }
 
 /** How many places a refusal names. */

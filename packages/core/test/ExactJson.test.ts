@@ -5,7 +5,7 @@ import { FastCheck as fc } from "effect"
 const through = (text: string): string => {
   const parsed = JSON.parse(text)
   const members = ExactJson.membersOf(text, parsed)
-  return members === undefined ? JSON.stringify(parsed) : ExactJson.stringify(parsed, members)
+  return members === undefined ? JSON.stringify(parsed) : String(ExactJson.stringify(parsed, members))
 }
 
 describe("ExactJson", () => {

@@ -16,9 +16,11 @@ import * as Embeddings from "./Embeddings.js"
 import { answerError, answerRefusal, type ErrorAnswer, ofError, type Refusal } from "./ErrorBody.js"
 import type { Answers } from "./GatewayConfig.js"
 import type { Generations, Lease } from "./Generations.js"
+import { type Received, readBody } from "./internal/bodyReader.js"
+import { BytesInFlight } from "./internal/bytesInFlight.js"
 import type { Heartbeat } from "./internal/heartbeat.js"
 import { onceOver } from "./internal/onceOver.js"
-import { declaredLength, parseBody, readBody, tooLarge } from "./internal/requestBody.js"
+import { declaredLength, type JsonBounds, type ParsedBody, parseBody, tooLarge } from "./internal/requestBody.js"
 import { requestIdOf } from "./internal/requestId.js"
 import type { PathTarget } from "./internal/requestPath.js"
 import { shownAnswer, shownError } from "./internal/shownError.js"
@@ -32,7 +34,10 @@ import { type StreamTimes, StreamWriter } from "./StreamWriter.js"
 export interface Bounds {
   /** Bytes of a body. */
   readonly maxBody: number
-  readonly maxDepth: number
+  /** What a body may hold. */
+  readonly json: JsonBounds
+  /** Bytes of all bodies that are held at once. */
+  readonly maxBytesInFlight: number
   /** Requests in progress at once. */
   readonly maxConcurrent: number
   readonly stream: StreamTimes
@@ -154,7 +159,7 @@ class Exchange implements Ended {
   }
 
   /** Routes and answers. Never fails; an interruption means that the client is gone. */
-  run(body: Either.Either<Buffer, Refusal>): Effect.Effect<void> {
+  run(body: Either.Either<Received, Refusal>): Effect.Effect<void> {
     return Effect.catchAllCause(
       Effect.suspend(() => (Either.isLeft(body) ? this.refuse(body.left) : this.answer(body.right))),
       (cause) =>
@@ -176,8 +181,10 @@ class Exchange implements Ended {
     writer?.finish(`data: ${answerRefusal(refusal).body}\n\n`)
   }
 
-  private answer(bytes: Buffer): Effect.Effect<void> {
-    const body = parseBody(bytes, this.deps.bounds.maxDepth)
+  private answer(received: Received): Effect.Effect<void> {
+    const body = Buffer.isBuffer(received)
+      ? parseBody(received, this.deps.bounds.json.maxDepth)
+      : Either.right<ParsedBody>(received)
     if (Either.isLeft(body)) return this.refuse(body.left)
     const { source, tower } = this.lease.generation
     const { headers } = this.request
@@ -308,6 +315,11 @@ class Exchange implements Ended {
   }
 }
 
+const lengthRefusal = (request: IncomingMessage, max: number): Refusal | undefined => {
+  const length = declaredLength(request)
+  return length !== undefined && length > max ? tooLarge(max) : undefined
+}
+
 /** The end of a request that was turned away at the door. */
 const turnedAway = (id: string, operation: Operation, refusal: Refusal, now: number): Ended => ({
   id,
@@ -340,13 +352,13 @@ export const make = (deps: CompletionsDeps): Completions => {
   const { bounds, clock, generations, guard, onEnd, random, runtime } = deps
   const fork = Runtime.runFork(runtime)
   const live = new Set<Exchange>()
+  const bytes = new BytesInFlight(bounds.maxBytesInFlight, clock)
 
   const admit = (request: IncomingMessage): Refusal | undefined => {
     const refusal = guard(request) ?? notJson(request)
     if (refusal !== undefined) return refusal
     if (live.size >= bounds.maxConcurrent) return shed(bounds.maxConcurrent)
-    const length = declaredLength(request)
-    return length !== undefined && length > bounds.maxBody ? tooLarge(bounds.maxBody) : undefined
+    return lengthRefusal(request, bounds.maxBody)
   }
 
   const handle = (target: PathTarget, request: IncomingMessage, response: ServerResponse): void => {
@@ -364,16 +376,25 @@ export const make = (deps: CompletionsDeps): Completions => {
       lease.leave()
       return refuse(unknownKey(key))
     }
+    const maxBytes = Math.min(bounds.maxBody, caller.maxBodyBytes ?? bounds.maxBody)
+    const tooLong = lengthRefusal(request, maxBytes)
+    if (tooLong !== undefined) {
+      lease.leave()
+      return refuse(tooLong)
+    }
     const exchange = new Exchange(deps, target, request, response, lease, caller)
     live.add(exchange)
+    const hold = bytes.enter(caller)
     let fiber: Fiber.RuntimeFiber<void> | undefined
     let isOver = false
-    readBody(request, bounds.maxBody, (body) => {
+    const stopReading = readBody(request, { ...bounds.json, maxBytes, hold: hold.grow }, (body) => {
       if (!isOver) fiber = fork(exchange.run(body))
     })
     onceOver(request, response, () => {
       isOver = true
       live.delete(exchange)
+      stopReading()
+      hold.release()
       fiber?.unsafeInterruptAsFork(FiberId.none)
       lease.leave()
       // What an interrupted request used and cost is known once its layers have let go.

@@ -7,6 +7,7 @@ import type { Members } from "@switchyard/core/ExactJson"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
+import { isIn } from "@switchyard/core/StandIn"
 import * as TraceContext from "@switchyard/core/TraceContext"
 import { Either } from "effect"
 import type { Refusal } from "./ErrorBody.js"
@@ -120,8 +121,18 @@ const collect = (
   body: JsonObject,
   headers: IncomingHttpHeaders,
   reader: ControlReader,
-  foreign: ForeignFields
+  foreign: ForeignFields,
+  exact: Members | undefined
 ): JsonObject => {
+  /** Of what was too long to be read only the beginning is known. */
+  const isWhole = (field: string, value: unknown): boolean => {
+    const member = exact?.get(field)
+    return member === undefined || !("hasStandIn" in member && member.hasStandIn) || !isIn(JSON.stringify(value))
+  }
+  const take = (control: Pick<Control, "field" | "master">, root: string, name: string, value: unknown): void => {
+    if (isWhole(root, value)) reader.take(control, name, value)
+    else reader.problem(name, "less text")
+  }
   let left: Record<string, unknown> | undefined
   for (const field in body) {
     const control = byField.get(field)
@@ -133,7 +144,7 @@ const collect = (
     left ??= { ...body }
     if (control !== undefined) {
       delete left[field]
-      reader.take(control, field, chains.has(field) ? cleanedChain(value, field, foreign) : (kept ?? value))
+      take(control, field, field, chains.has(field) ? cleanedChain(value, field, foreign) : (kept ?? value))
     } else if (kept === undefined) {
       delete left[field]
       foreign.note(fate, field.slice(0, 100), value)
@@ -141,7 +152,7 @@ const collect = (
       const { own, rest } = splitMetadata(kept)
       if (rest === undefined) delete left.metadata
       else left.metadata = rest
-      for (const name in own) reader.take({ field: name }, `metadata.${name}`, own[name])
+      for (const name in own) take({ field: name }, "metadata", `metadata.${name}`, own[name])
     } else {
       left[field] = kept
     }
@@ -237,7 +248,7 @@ export const read = (
 ): Either.Either<Controlled, LlmError | Refusal> => {
   const reader = new ControlReader()
   const foreign = new ForeignFields()
-  let payload = collect(body, headers, reader, foreign)
+  let payload = collect(body, headers, reader, foreign, exact)
   if (foreign.refused.length > 0) return refuse(notTheCallers(foreign.refused))
   if (rules.model !== undefined) payload = { ...payload, model: rules.model }
   const beyond = caller.isMaster ? undefined : reader.masterOnly

@@ -2,6 +2,7 @@
  * A running gateway: configuration, tower, keys and server, put together.
  */
 import type { IncomingMessage } from "node:http"
+import { getHeapStatistics } from "node:v8"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import { uniform } from "@switchyard/core/Dice"
@@ -59,9 +60,17 @@ export interface Overrides {
   readonly environment?: Transport.Variables
 }
 
+const defaultBytesInFlight = (maxBody: number): number =>
+  Math.max(maxBody, Math.min(10 * maxBody, 0.75 * getHeapStatistics().heap_size_limit))
+
 const boundsOf = (settings: Settings): Completions.Bounds => ({
   maxBody: settings.maxBodyBytes ?? defaultBodyBytes,
-  maxDepth: settings.maxJsonDepth ?? 100,
+  json: {
+    maxDepth: settings.maxJsonDepth ?? 100,
+    maxValues: settings.maxJsonValues ?? 250_000,
+    maxNumbers: settings.maxJsonNumbers ?? 4_000_000
+  },
+  maxBytesInFlight: settings.maxBytesInFlight ?? defaultBytesInFlight(settings.maxBodyBytes ?? defaultBodyBytes),
   maxConcurrent: settings.maxConcurrent ?? defaultConcurrent,
   stream: {
     headerWait: Time.toMs(settings.streamHeaderWait ?? "15 seconds"),

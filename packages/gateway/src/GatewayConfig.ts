@@ -43,6 +43,16 @@ export const Server = Schema.Struct({
   maxHeaderBytes: Schema.optional(Field.positiveCount),
   /** How deep objects and lists of a request's body may nest. Default 100. */
   maxJsonDepth: Schema.optional(Field.positiveCount),
+  /** Values (texts, numbers, words, objects, lists) that a request's body may hold, but for token ids. Default 250,000. */
+  maxJsonValues: Schema.optional(Field.positiveCount),
+  /** Numbers in rows of at least 64 that a request's `input` or `prompt` may hold beside that. Default 4,000,000. */
+  maxJsonNumbers: Schema.optional(Field.positiveCount),
+  /**
+   * Bytes of all bodies that are held at once, from their arrival to the end of their requests; more are turned away with
+   * 503. A key may have a quarter of them while another one wants some. Default: ten times `maxBodyBytes`, at most three
+   * quarters of the heap's limit.
+   */
+  maxBytesInFlight: Schema.optional(Field.positiveCount),
   /** Requests in progress at once; more are turned away with 503 before any work is done. Default 4096. */
   maxConcurrent: Schema.optional(Field.positiveCount),
   /** Time for a request's headers to arrive. Default 15 seconds. */
@@ -172,6 +182,8 @@ export const VirtualKey = Schema.Struct({
   tpm: Schema.optional(Field.count),
   /** Requests in progress at once. Unset: no limit. */
   maxParallel: Schema.optional(Field.count),
+  /** Bytes of a request's body, where that should be less than `server.maxBodyBytes`. */
+  maxBodyBytes: Schema.optional(Field.positiveCount),
   /** What it may spend. Unset: no limit. */
   budget: Schema.optional(SpendLimit),
   /** Tags that its requests bear beside their own. */

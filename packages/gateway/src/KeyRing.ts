@@ -17,6 +17,8 @@ export interface Caller {
   readonly mayUse: (model: string) => boolean
   /** Tags that its requests bear beside their own. */
   readonly tags: ReadonlyArray<string>
+  /** Bytes of a request's body, where that is less than anybody's. */
+  readonly maxBodyBytes?: number | undefined
 }
 
 /** The keys of one configuration. */
@@ -33,11 +35,12 @@ const master: Caller = { name: undefined, isMaster: true, mayUse: everything, ta
 
 const anybody: Caller = { name: undefined, isMaster: false, mayUse: everything, tags: [] }
 
-const callerOf = ({ groups, name, tags }: VirtualKey): Caller => ({
+const callerOf = ({ groups, maxBodyBytes, name, tags }: VirtualKey): Caller => ({
   name,
   isMaster: false,
   mayUse: groups === undefined ? everything : (model) => groups.some((pattern) => matchesName(pattern, model)),
-  tags: tags ?? []
+  tags: tags ?? [],
+  maxBodyBytes
 })
 
 /** Whether a configuration has a key at all; without one everybody may come in. */

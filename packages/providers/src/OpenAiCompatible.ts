@@ -62,7 +62,7 @@ const invalid = (attempt: Attempt, description: string): LlmError =>
     deployment: attempt.deployment
   })
 
-const encoded = (attempt: Attempt, parameters: Parameters, asksForUsage: boolean): string | undefined => {
+const encoded = (attempt: Attempt, parameters: Parameters, asksForUsage: boolean): string | Uint8Array | undefined => {
   try {
     return encode(attempt, parameters, asksForUsage)
   } catch {
@@ -110,7 +110,7 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
     const parameters = book.of(attempt)
     const body = encoded(attempt, parameters, asksForUsage)
     if (body === undefined) return Effect.fail(invalid(attempt, "the request cannot be written as JSON"))
-    const post = (body: string, handlers: TransportHandlers): TransportHandle =>
+    const post = (body: string | Uint8Array, handlers: TransportHandlers): TransportHandle =>
       transport.send(
         {
           method: "POST",

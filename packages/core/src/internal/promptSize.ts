@@ -2,6 +2,7 @@
  * How long a prompt is, in tokens, without a tokenizer: four characters a token, a token's id as one, media as media.
  */
 import { isJsonObject, type JsonObject } from "../Json.js"
+import * as StandIn from "../StandIn.js"
 
 /** Estimated tokens. */
 export interface PromptSize {
@@ -54,7 +55,11 @@ const measure = (value: unknown, seesMedia: boolean): Measure => {
   while (stack.length > 0) {
     const top = stack.pop()
     if (typeof top === "string") {
-      sum.characters += dataUrl.test(top.slice(0, 128)) ? Math.min(top.length, mediaCharacters) : top.length
+      const facts = top.length < StandIn.shortest ? undefined : StandIn.factsOf(top)
+      const { length } = top
+      if (facts !== undefined) sum.ids += facts.numbers
+      const characters = facts === undefined ? length : facts.characters
+      sum.characters += dataUrl.test(top.slice(0, 128)) ? Math.min(characters, mediaCharacters) : characters
     } else if (Array.isArray(top)) {
       for (const item of top) {
         if (typeof item === "number") sum.ids++
@@ -77,6 +82,7 @@ const batch = (input: unknown): PromptSize => {
   let longest = 0
   for (const item of Array.isArray(input) ? input : [input]) {
     if (typeof item === "number") ids++
+    else if (typeof item === "string" && StandIn.numbersOf(item) > 0) ids += StandIn.numbersOf(item)
     else {
       const one = measure(item, true)
       sum.characters += one.characters

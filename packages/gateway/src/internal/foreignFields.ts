@@ -3,6 +3,7 @@
  * request decides that here, and none of it may reach a provider, which may be such a proxy itself.
  */
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import * as StandIn from "@switchyard/core/StandIn"
 import { isOwnParameter } from "./litellm/ownParameters.js"
 
 const words = (text: string): ReadonlyArray<string> => text.trim().split(/\s+/)
@@ -136,7 +137,7 @@ export class ForeignFields {
   /** Some proxies read a text as the object that it stands for. */
   private withinText(name: string, text: string, path: string, level: number): unknown {
     if (!/^\s*\{/.test(text)) return text
-    if (text.length > mostText) {
+    if (text.length > mostText || StandIn.factsOf(text) !== undefined) {
       this.refused.push(path)
       return text
     }

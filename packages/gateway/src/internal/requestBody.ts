@@ -1,10 +1,16 @@
 import { isUtf8 } from "node:buffer"
 import type { IncomingMessage } from "node:http"
-import { infinitePaths, type Members, membersOf } from "@switchyard/core/ExactJson"
+import {
+  countMembers,
+  infinitePaths,
+  type Members,
+  membersOf,
+  repeatedName,
+  type WrittenMember
+} from "@switchyard/core/ExactJson"
 import { isDeeper, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import type { Refusal } from "../ErrorBody.js"
-import { unpack, unpackerOf } from "./unpacking.js"
 
 /** The refusal of a body that is larger than `max` bytes. */
 export const tooLarge = (max: number): Refusal => ({
@@ -20,44 +26,8 @@ export const declaredLength = (request: IncomingMessage): number | undefined => 
 }
 
 /** A mark that some programs of Windows put before every text in UTF-8. */
-const withoutMark = (bytes: Buffer): Buffer =>
+export const withoutMark = (bytes: Buffer): Buffer =>
   bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
-
-/**
- * Gives the bytes of a request to `done`, once, in the turn in which the last of them came, or was unpacked; no fiber waits
- * for them. Both what is sent and what it unpacks to is bounded by `max`. What
- * comes after the bound is read and dropped, so that the client gets to read the refusal; how long that may take is bounded
- * by the server's `requestTimeout`. A client that goes away is the server's to notice.
- */
-export const readBody = (
-  request: IncomingMessage,
-  max: number,
-  done: (body: Either.Either<Buffer, Refusal>) => void
-): void => {
-  let chunks: Array<Buffer> = []
-  let size = 0
-  let isTooLarge = false
-  request.on("data", (chunk: Buffer) => {
-    size += chunk.length
-    if (size <= max) chunks.push(chunk)
-    else if (!isTooLarge) {
-      isTooLarge = true
-      chunks = []
-      done(Either.left(tooLarge(max)))
-    }
-  })
-  request.on("end", () => {
-    if (isTooLarge) return
-    const only = chunks[0]
-    const bytes = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size)
-    const encoding = request.headers["content-encoding"]
-    if (encoding === undefined) return done(Either.right(bytes))
-    const unpacker = unpackerOf(encoding)
-    if (Either.isLeft(unpacker)) return done(Either.left(unpacker.left))
-    if (unpacker.right === undefined) done(Either.right(bytes))
-    else unpack(unpacker.right, bytes, max, done)
-  })
-}
 
 const bad = (code: string, message: string): Either.Either<never, Refusal> =>
   Either.left({ status: 400, code, message })
@@ -65,14 +35,46 @@ const bad = (code: string, message: string): Either.Either<never, Refusal> =>
 /** A body as a request takes it. */
 export interface ParsedBody {
   readonly json: JsonObject
-  /** Members whose numbers go on as they were written. */
+  /** Members that go on as they were written: those whose numbers parsing changes, or all of a large body. */
   readonly exact: Members | undefined
 }
 
-const asRead = (members: Members): JsonObject =>
+/** What bodies may hold. */
+export interface JsonBounds {
+  /** Objects and lists in each other. */
+  readonly maxDepth: number
+  /** Values of any kind. */
+  readonly maxValues: number
+  /** Numbers in rows of `input` or `prompt`, which are token ids. */
+  readonly maxNumbers: number
+}
+
+/** Fields at a body's root. Any of them is copied and looked up many times. */
+export const maxFields = 1000
+
+export const tooDeep = (max: number): Refusal => ({
+  status: 400,
+  code: "too_deep",
+  message: `the request's body nests deeper than ${max} levels`
+})
+
+export const tooManyFields: Refusal = {
+  status: 400,
+  code: "too_many_fields",
+  message: `the request's body has more than ${maxFields} fields`
+}
+
+export const repeated = (name: string): Refusal => ({
+  status: 400,
+  code: "duplicate_field",
+  param: name.slice(0, 100),
+  message: `the field ${JSON.stringify(name.slice(0, 100))} stands more than once in the request's body`
+})
+
+const asRead = (members: ReadonlyMap<string, WrittenMember>): JsonObject =>
   Object.fromEntries([...members].map(([name, { value }]) => [name, value]))
 
-/** The JSON object in a body, or what is wrong with it; never a quote from it. */
+/** The JSON object in a small body, or what is wrong with it; never a quote from it but a field's name. */
 export const parseBody = (sent: Buffer, maxDepth: number): Either.Either<ParsedBody, Refusal> => {
   const bytes = withoutMark(sent)
   if (bytes.length === 0) return bad("empty_body", "the request has no body; a JSON object is expected")
@@ -89,7 +91,10 @@ export const parseBody = (sent: Buffer, maxDepth: number): Either.Either<ParsedB
     )
   }
   if (!isJsonObject(value)) return bad("invalid_json", "the request's body is JSON, but not an object")
-  if (isDeeper(value, maxDepth)) return bad("too_deep", `the request's body nests deeper than ${maxDepth} levels`)
+  if (isDeeper(value, maxDepth)) return Either.left(tooDeep(maxDepth))
+  const fields = countMembers(text)
+  if (fields > maxFields) return Either.left(tooManyFields)
+  if (fields !== Object.keys(value).length) return Either.left(repeated(repeatedName(text) ?? ""))
   const exact = membersOf(text, value)
   const infinite = exact === undefined ? [] : infinitePaths(asRead(exact))
   return infinite.length === 0

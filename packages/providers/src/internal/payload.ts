@@ -15,7 +15,7 @@ const wantsNoOptions = ({ request, target }: Attempt): boolean =>
  * The body as JSON: the deployment's defaults below the caller's own fields, in the model's words, the provider's model name,
  * and usage asked for in every stream, because budgets and limits need it; unless the provider is known to refuse that.
  */
-export const encode = (attempt: Attempt, parameters: Parameters, asksForUsage = true): string => {
+export const encode = (attempt: Attempt, parameters: Parameters, asksForUsage = true): string | Uint8Array => {
   const { model, request } = attempt
   const body = parameters.bodyOf(request)
   body.model = model

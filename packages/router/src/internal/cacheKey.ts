@@ -1,3 +1,4 @@
+import { digestOf, type Member } from "@switchyard/core/ExactJson"
 import type { JsonObject } from "@switchyard/core/Json"
 import type { LlmRequest, RequestOverrides } from "@switchyard/core/LlmRequest"
 
@@ -80,14 +81,15 @@ const sourcesOf = (overrides: RequestOverrides): JsonObject => ({
   fault: overrides.fault
 })
 
+const exactText = (name: string, member: Member): ReadonlyArray<string> => {
+  if (leftOut.has(name)) return []
+  if (!("bytes" in member)) return /\d{16}/.test(member.text) ? [JSON.stringify([name, member.text])] : []
+  return member.hasLongNumber ? [JSON.stringify([name, digestOf(member.bytes)])] : []
+}
+
 /** Numbers that parsing has rounded, so that two seeds that differ in their last digit are two. */
 const exactTexts = ({ exact }: LlmRequest): ReadonlyArray<string> =>
-  exact === undefined
-    ? []
-    : [...exact]
-        .filter(([name, { text }]) => !leftOut.has(name) && /\d{16}/.test(text))
-        .map(([name, { text }]) => JSON.stringify([name, text]))
-        .sort()
+  exact === undefined ? [] : [...exact].flatMap(([name, member]) => exactText(name, member)).sort()
 
 /** What a request says about how hard, and how long, to try. */
 const boundsOf = ({ overrides, route }: LlmRequest): JsonObject => ({

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@switchyard/core/Json"
 import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
+import * as StandIn from "@switchyard/core/StandIn"
 
 /** What OpenAI allows: choices of one answer, and inputs of one embeddings request. */
 const mostChoices = 128
@@ -12,9 +13,12 @@ const mostDimensions = 8_192
 const whole = (value: unknown, most: number, otherwise: number): number =>
   typeof value === "number" && value >= 1 ? Math.min(Math.floor(value), most) : otherwise
 
+const isNumbers = (value: unknown): boolean =>
+  typeof value === "number" || (typeof value === "string" && StandIn.numbersOf(value) > 0)
+
 /** How many things a prompt or an input asks for: a list of numbers is one, in tokens. */
 const parts = (value: unknown): number =>
-  Array.isArray(value) && value.length > 0 && typeof value[0] !== "number" ? value.length : 1
+  Array.isArray(value) && value.length > 0 && !isNumbers(value[0]) ? value.length : 1
 
 const choicesOf = ({ body, operation }: LlmRequest): number =>
   Math.min(mostChoices, whole(body.n, mostChoices, 1) * (operation === "completion" ? parts(body.prompt) : 1))

@@ -2,6 +2,7 @@ import { completionText } from "@switchyard/core/ChatChunk"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
+import * as StandIn from "@switchyard/core/StandIn"
 import type { Attributes } from "./spanAttributes.js"
 
 type Part = Readonly<Record<string, unknown>>
@@ -14,7 +15,8 @@ class Writer {
     return this.room <= 0
   }
 
-  text(value: string): string {
+  text(written: string): string {
+    const value = StandIn.shown(written)
     const taken = value.slice(0, this.room)
     this.room -= value.length
     return taken.length < value.length ? `${taken}…` : taken
