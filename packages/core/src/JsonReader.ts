@@ -4,7 +4,6 @@
  * the bytes, with a stand-in in the tree. So neither the time of a turn nor memory grows with more than the bytes.
  */
 import { digestOf, type RawMember } from "./ExactJson.js"
-import type { JsonObject } from "./Json.js"
 import {
   escapes,
   headEnd,
@@ -20,6 +19,7 @@ import {
   whole,
   words
 } from "./internal/jsonBytes.js"
+import type { JsonObject } from "./Json.js"
 import * as StandIn from "./StandIn.js"
 
 /** What a reader puts up with. */

@@ -318,4 +318,33 @@ describe("a large body", () => {
       assert.include(up.seen[0]?.body ?? "", input)
     })
   )
+
+  it.scopedLive("a key's own bound holds before a byte is read and while they come; others have the server's", () =>
+    Effect.gen(function* () {
+      const { gateway } = yield* scene({ keys: [{ name: "small", key: "sk-small-51f0", maxBodyBytes: 1000 }] })
+      const small = { authorization: "Bearer sk-small-51f0" }
+      const body = bodyOf(`"x":"${"x".repeat(2000)}"`)
+      assert.strictEqual((yield* G.post(gateway, chat, body)).status, 200)
+      const refused = yield* G.post(gateway, chat, body, small)
+      assert.strictEqual(refused.status, 413)
+      assert.include(G.errorIn(refused.text).message, "1000 bytes")
+      assert.strictEqual((yield* G.post(gateway, chat, bodyOf('"x":1'), small)).status, 200)
+      const packed = yield* G.post(gateway, chat, gzipSync(body), { ...small, "content-encoding": "gzip" })
+      assert.strictEqual(packed.status, 413)
+    })
+  )
+
+  it.scopedLive(
+    "beyond the bytes that may be in flight it is 503 with a time to come back, and then there is room again",
+    () =>
+      Effect.gen(function* () {
+        const { gateway } = yield* scene({ server: { maxBytesInFlight: 150_000 } })
+        const answer = yield* G.post(gateway, chat, bodyOf(filler))
+        assert.strictEqual(answer.status, 503)
+        assert.strictEqual(G.errorIn(answer.text).code, "overloaded")
+        assert.isDefined(answer.headers["retry-after"])
+        assert.strictEqual((yield* G.post(gateway, chat, bodyOf(`"x":"${"x".repeat(140_000)}"`))).status, 200)
+        assert.strictEqual((yield* G.post(gateway, chat, bodyOf(`"x":"${"x".repeat(140_000)}"`))).status, 200)
+      })
+  )
 })

@@ -103,4 +103,3 @@ export const setField = (object: Record<string, unknown>, name: string, value: u
     Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true })
   } else object[name] = value
 }
-
