@@ -258,7 +258,7 @@ export class JsonReader {
     if (depth === this.skipped) {
       this.skipped = 0
       const start = this.starts[depth] ?? 0
-      return this.put(this.standIn(bytes, "", start, this.at, this.at - start, 0))
+      return this.put(this.standIn(bytes, "{", start, this.at, this.at - start, 0))
     }
     if (this.skipped > 0) {
       this.state = State.after

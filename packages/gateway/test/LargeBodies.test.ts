@@ -62,6 +62,15 @@ const filler = `"filler":"${"x".repeat(200_000)}"`
 /** A body of this much JSON beside model and prompt. */
 const bodyOf = (more: string): string => `{"model":"smart",${prompt},${more}}`
 
+const wide = `{${Array.from({ length: 2000 }, (_, at) => `"k${at}":1,`).join("")}"api_base":"http://x"}`
+
+/** Objects that are looked into, and would not be if they were left in the bytes. */
+const wideContainers = [
+  ["of very many fields", wide],
+  ["as a long text", JSON.stringify(JSON.stringify({ k: "x".repeat(20_000), api_base: "http://x" }))],
+  ["with a wide one in it", `{"extra_body":${wide}}`]
+] as const
+
 const refused: ReadonlyArray<readonly [name: string, body: () => string, status: number, code: string, says: RegExp]> =
   [
     [
@@ -157,6 +166,18 @@ const refused: ReadonlyArray<readonly [name: string, body: () => string, status:
       "invalid_control",
       /session_id/
     ],
+    ...["metadata", "extra_body"].flatMap((container) =>
+      wideContainers.map(
+        ([name, value]) =>
+          [
+            `${container} ${name}`,
+            () => bodyOf(`${filler},"${container}":${value}`),
+            400,
+            "field_not_allowed",
+            new RegExp(container)
+          ] as const
+      )
+    ),
     [
       "a message that is none",
       () => `{"model":"smart","messages":[1],${filler}}`,
