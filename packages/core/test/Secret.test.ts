@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Secret from "@switchyard/core/Secret"
-import fc from "fast-check"
+import { FastCheck as fc } from "effect"
 
 const pw = "hunter2pw"
 

@@ -1,0 +1,100 @@
+// What would be published is fit for it: the fields that npm shows, the licence in every tarball, all files that `exports` and
+// `bin` name and nothing that only the build needs, and a README whose install line and links work on npm. Needs a build.
+import { spawnSync } from "node:child_process"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const text = (path) => (existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "")
+const json = (path) => JSON.parse(text(path))
+const top = json("package.json")
+
+const folders = readdirSync(join(root, "packages"))
+  .map((name) => `packages/${name}`)
+  .filter((folder) => existsSync(join(root, folder, "package.json")) && json(`${folder}/package.json`).private !== true)
+
+const npm = process.platform === "win32" ? "npm.cmd" : "npm"
+const packed = spawnSync(
+  npm,
+  ["pack", "--dry-run", "--json", "--ignore-scripts", ...folders.map((one) => `./${one}`)],
+  {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024
+  }
+)
+if (packed.status !== 0) {
+  console.error(packed.stderr)
+  process.exit(1)
+}
+const said = JSON.parse(packed.stdout)
+// npm 12 gives an object by name, npm 10 and 11 a list.
+const tarballs = new Map((Array.isArray(said) ? said : Object.values(said)).map((one) => [one.name, one]))
+
+const problems = []
+const fields = ["description", "license", "author", "homepage", "bugs", "repository", "keywords", "engines"]
+
+/** Every file that a map of exports leads to; the sources' own condition is for this workspace. */
+const targetsOf = (exports) =>
+  typeof exports === "string"
+    ? [exports]
+    : exports === null || exports === undefined
+      ? []
+      : Object.values(exports).flatMap(targetsOf)
+
+/** Neither the build's own notes, nor tests, nor what an editor or a test leaves behind. */
+const unwanted =
+  /\.tsbuildinfo$|(^|\/)(test|bench|node_modules|coverage)\/|\.test\.|\.tgz$|\.log$|(^|\/)\.(?!well-known)/
+
+const maxBytes = 3 * 1024 * 1024
+
+for (const folder of folders) {
+  const manifest = json(`${folder}/package.json`)
+  const { name } = manifest
+  const report = (what) => problems.push(`${name}: ${what}`)
+  for (const field of fields) {
+    const value = manifest[field]
+    if (value === undefined || value.length === 0) report(`package.json has no ${field}`)
+  }
+  for (const field of ["license", "author", "homepage", "bugs"]) {
+    if (JSON.stringify(manifest[field]) !== JSON.stringify(top[field])) report(`${field} differs from the workspace's`)
+  }
+  const { directory, ...repository } = manifest.repository ?? {}
+  if (directory !== folder) report(`repository.directory is not ${folder}: relative links of its README lead nowhere`)
+  if (JSON.stringify(repository) !== JSON.stringify(top.repository)) report("repository differs from the workspace's")
+  if (text(`${folder}/LICENSE`) !== text("LICENSE")) report("LICENSE is not the workspace's")
+
+  const tarball = tarballs.get(name)
+  const files = new Set((tarball?.files ?? []).map(({ path }) => path))
+  const has = (path) => files.has(path.replace(/^\.\//, ""))
+  for (const needed of ["LICENSE", "README.md", "package.json"])
+    if (!has(needed)) report(`its tarball has no ${needed}`)
+  const targets = [...targetsOf(manifest.exports), ...Object.values(manifest.bin ?? {})]
+  for (const target of targets) {
+    const [before, after] = target.replace(/^\.\//, "").split("*")
+    const isThere =
+      after === undefined ? has(target) : [...files].some((one) => one.startsWith(before) && one.endsWith(after))
+    if (!isThere) report(`its tarball has no ${target} (npm run build makes dist)`)
+  }
+  for (const file of files) if (unwanted.test(file)) report(`its tarball has ${file}`)
+  if ((tarball?.size ?? 0) > maxBytes) report(`its tarball is ${tarball.size} bytes, more than ${maxBytes}`)
+
+  const readme = text(`${folder}/README.md`)
+  const install = /^(?:npm i(?:nstall)?|npx) .*$/m.exec(readme)?.[0] ?? ""
+  if (!new RegExp(`(^| )${name}(@\\S+)?( |$)`, "m").test(install)) report("README.md has no line that installs it")
+  for (const [peer, range] of Object.entries(manifest.peerDependencies ?? {})) {
+    if (manifest.peerDependenciesMeta?.[peer]?.optional === true) continue
+    // The newest of a peer need not be one that fits.
+    const [, wanted] = new RegExp(`(?:^| )${peer}@(\\S+)`).exec(install) ?? []
+    if (wanted === undefined) report(`README.md installs it without ${peer}`)
+    else if (!range.replace(/^[\^~]/, "").startsWith(`${wanted}.`))
+      report(`README.md installs ${peer}@${wanted}, and ${range} is needed`)
+  }
+}
+
+if (problems.length > 0) {
+  console.error(problems.join("\n"))
+  process.exit(1)
+}
+console.log(`packages: ${folders.length} fit to be published`)
