@@ -22,6 +22,7 @@ import { makeScript } from "./internal/fakeBehaviour.js"
 import type { Journal, JournalEntry, Row, Stats } from "./internal/fakeJournal.js"
 import { entryOf, makeJournal } from "./internal/fakeJournal.js"
 import { makeServer } from "./internal/fakeServer.js"
+import { embed } from "./internal/fakeWire.js"
 
 export type {
   Behaviour,
@@ -90,6 +91,8 @@ export interface Options {
   readonly behaviour?: Behaviour
   /** What `GET /v1/models` lists; requests may name any model all the same. Default `["fake-model"]`. */
   readonly models?: ReadonlyArray<string>
+  /** Where it listens on loopback, so that a restarted process has its old address. Default: any free port. */
+  readonly port?: number
   /** Entries the journal keeps, the oldest dropped first. Default 10,000. */
   readonly journalLimit?: number
 }
@@ -160,7 +163,7 @@ export const make = (options: Options = {}): Effect.Effect<FakeProvider, never, 
       lock.withPermits(1)(Effect.uninterruptible(Effect.promise(run)))
 
     const port = yield* Effect.acquireRelease(
-      Effect.promise(() => server.listen(0)),
+      Effect.promise(() => server.listen(options.port ?? 0)),
       () =>
         exclusive(async () => {
           closed = true
@@ -212,3 +215,12 @@ export class FakeProviderTag extends Context.Tag("@switchyard/testing/FakeProvid
  * @category layers
  */
 export const layer = (options?: Options): Layer.Layer<FakeProviderTag> => Layer.scoped(FakeProviderTag, make(options))
+
+/**
+ * The vector that every fake upstream answers for an input: of unit length, and dependent on the input alone.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const embeddingOf = (input: unknown, dimensions = 16): ReadonlyArray<number> =>
+  Array.from(embed(input, dimensions))

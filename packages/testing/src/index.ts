@@ -3,6 +3,7 @@
  * keep, and a clock for property tests.
  */
 export * as Contract from "./Contract.js"
+export * as Dice from "./Dice.js"
 export * as FakeProvider from "./FakeProvider.js"
 export * as ManualClock from "./ManualClock.js"
 export * as StubLlm from "./StubLlm.js"

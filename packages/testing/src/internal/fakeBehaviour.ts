@@ -4,6 +4,9 @@
  * @since 0.1.0
  */
 
+import type { Socket } from "node:net"
+import { Dice } from "../Dice.js"
+
 /** Body of a scripted error in OpenAI's words; what is left out gets the default of the status. */
 export interface ErrorDetail {
   readonly message?: string
@@ -84,6 +87,8 @@ export interface Behaviour {
   readonly malformedAfterChunks?: number
   /** Sends `{"error": ...}` after so many chunks of a stream, then ends it. */
   readonly errorEventAfterChunks?: number
+  /** Hands the socket over once the request was read, for answers that are no HTTP, or no end of it. Wins over the others. */
+  readonly takeOver?: (socket: Socket) => void
   /** Sends the first half of a JSON answer with the `content-length` of that half. */
   readonly truncateJson?: boolean
   /** Announces more bytes than a JSON answer has, then closes the socket. */
@@ -135,6 +140,7 @@ const withoutFaults = (behaviour: Behaviour): Behaviour => {
     stallAfterChunks: _stallAfterChunks,
     malformedAfterChunks: _malformedAfterChunks,
     errorEventAfterChunks: _errorEventAfterChunks,
+    takeOver: _takeOver,
     truncateJson: _truncateJson,
     wrongContentLength: _wrongContentLength,
     ...happy
@@ -153,6 +159,7 @@ const hasFault = (b: Behaviour): boolean =>
   b.stallAfterChunks !== undefined ||
   b.malformedAfterChunks !== undefined ||
   b.errorEventAfterChunks !== undefined ||
+  b.takeOver !== undefined ||
   b.truncateJson === true ||
   b.wrongContentLength === true
 
@@ -162,16 +169,10 @@ export const errorStatus = (b: Behaviour): number | undefined => {
   return b.error !== undefined && b.errorEventAfterChunks === undefined ? 500 : undefined
 }
 
-/** Mulberry32: a small generator that gives the same numbers for the same seed everywhere; values in [0, 1). */
+/** Numbers in [0, 1) that are the same for the same seed. */
 export const seeded = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
+  const dice = new Dice(seed)
+  return () => dice.roll()
 }
 
 /** Milliseconds in the form OpenAI uses for `x-ratelimit-reset-*`: `120ms`, `1.5s`, `6m0s`. */

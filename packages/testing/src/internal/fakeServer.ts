@@ -212,6 +212,14 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
       request.socket.destroy()
       return
     }
+    if (behaviour.takeOver !== undefined) {
+      const { socket } = request
+      silence(x)
+      response.detachSocket(socket)
+      socket.once("close", () => settle(x, "cut"))
+      behaviour.takeOver(socket)
+      return
+    }
     if (behaviour.hang === true) {
       silence(x)
       return

@@ -182,7 +182,7 @@ export const errorBody = (status: number, error: ErrorDetail | string | undefine
 }
 
 /** A unit vector that depends on the input alone, in float32 precision. */
-const embed = (input: unknown, dimensions: number): Float32Array => {
+export const embed = (input: unknown, dimensions: number): Float32Array => {
   const text = typeof input === "string" ? input : json(input)
   let seed = 2166136261
   for (let i = 0; i < text.length; i++) seed = Math.imul(seed ^ text.charCodeAt(i), 16777619)
