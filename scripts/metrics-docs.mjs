@@ -4,6 +4,7 @@ import { writeOrCheck } from "./generated.mjs"
 
 const document = "docs/metrics.md"
 const { defaults, definitions } = await tsImport("../packages/router/src/Metrics.ts", import.meta.url)
+const { waitingConnections } = await tsImport("../packages/gateway/src/internal/connectionGauge.ts", import.meta.url)
 const { lostLines, refusals } = await tsImport("../packages/gateway/src/internal/ownCounters.ts", import.meta.url)
 
 const sections = [
@@ -61,6 +62,7 @@ What the router knows nothing of, and so is in none of its metrics.
 | metric | type | labels | |
 |---|---|---|---|
 ${[refusals, lostLines].map((one) => row({ ...one, type: "counter" })).join("\n")}
+${row({ ...waitingConnections, type: "gauge", labels: [] })}
 
 ## Buckets
 

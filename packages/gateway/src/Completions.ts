@@ -3,6 +3,7 @@
  * bytes, the one fiber and the answer's bytes are all that they need. Every refusal comes before the work that it saves.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { FairShares } from "@switchyard/core/FairShares"
 import type { Journal } from "@switchyard/core/Journal"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
@@ -108,6 +109,13 @@ const shuttingDown: Refusal = {
   message: "the gateway is shutting down, and the call took longer than it could wait for",
   retryAfter: 1000
 }
+/** Others wait, or may come: one caller does not get it all. */
+const shedShare = (held: number): Refusal => ({
+  status: 503,
+  code: "overloaded",
+  message: `this key has ${held} requests in progress, and the gateway keeps what is left for other keys`,
+  retryAfter: 1000
+})
 
 const internal: Refusal = { status: 500, code: "internal_error", message: "the gateway failed; its log says how" }
 
@@ -353,11 +361,11 @@ export const make = (deps: CompletionsDeps): Completions => {
   const fork = Runtime.runFork(runtime)
   const live = new Set<Exchange>()
   const bytes = new BytesInFlight(bounds.maxBytesInFlight, clock)
+  const shares = new FairShares(bounds.maxConcurrent, () => generations.current().keys.isShared)
 
   const admit = (request: IncomingMessage): Refusal | undefined => {
     const refusal = guard(request) ?? notJson(request)
     if (refusal !== undefined) return refusal
-    if (live.size >= bounds.maxConcurrent) return shed(bounds.maxConcurrent)
     return lengthRefusal(request, bounds.maxBody)
   }
 
@@ -382,6 +390,14 @@ export const make = (deps: CompletionsDeps): Completions => {
       lease.leave()
       return refuse(tooLong)
     }
+    const holder = caller.name
+    if (!shares.mayTakeNow(holder, nowMs(clock))) {
+      lease.leave()
+      return refuse(
+        shares.inUse >= bounds.maxConcurrent ? shed(bounds.maxConcurrent) : shedShare(shares.heldBy(holder))
+      )
+    }
+    shares.take(holder)
     const exchange = new Exchange(deps, target, request, response, lease, caller)
     live.add(exchange)
     const hold = bytes.enter(caller)
@@ -395,6 +411,7 @@ export const make = (deps: CompletionsDeps): Completions => {
       live.delete(exchange)
       stopReading()
       hold.release()
+      shares.giveBack(holder)
       fiber?.unsafeInterruptAsFork(FiberId.none)
       lease.leave()
       // What an interrupted request used and cost is known once its layers have let go.

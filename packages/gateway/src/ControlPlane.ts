@@ -23,6 +23,8 @@ import * as ModelList from "./ModelList.js"
 
 /** What the control plane works with. */
 export interface ControlPlaneDeps extends LiveDeps {
+  /** How many requests wait for a connection to a provider. */
+  readonly waiting?: () => number
   /** What `/metrics` answers to a scrape with this `Accept` header; undefined where metrics are off. */
   readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition | undefined>
   /** Why a request must not be served at all: keeps other sites' pages, and what proxies pass on, out of an open gateway. */
@@ -200,7 +202,12 @@ const adminEndpoints = (deps: ControlPlaneDeps): ReadonlyMap<string, Endpoint> =
       "/admin/deployments",
       onlyGet("master", ({ generation }) =>
         Effect.clockWith((clock) =>
-          Effect.sync(() => answers.json({ deployments: Admin.deployments(generation, deps, clock) }))
+          Effect.sync(() =>
+            answers.json({
+              deployments: Admin.deployments(generation, deps, clock),
+              connectionsWaiting: deps.waiting?.() ?? 0
+            })
+          )
         )
       )
     ],

@@ -21,6 +21,7 @@ import * as EventLog from "./EventLog.js"
 import { defaultBodyBytes, defaultConcurrent, type GatewayConfig, type Server as Settings } from "./GatewayConfig.js"
 import * as Generations from "./Generations.js"
 import * as Health from "./Health.js"
+import { connectionGauge } from "./internal/connectionGauge.js"
 import { Heartbeat } from "./internal/heartbeat.js"
 import { lostLines, ownCounter, refusals } from "./internal/ownCounters.js"
 import * as KeyRing from "./KeyRing.js"
@@ -161,7 +162,9 @@ export const make = (
     const gauges: Effect.Effect<ReadonlyArray<Metrics.Family>> = Effect.suspend(() => {
       countLostLines()
       const options = metricOptions(generations.current())
-      return options === undefined ? Effect.succeed([]) : Metrics.collect(tower().state, options)
+      return options === undefined
+        ? Effect.succeed([])
+        : Effect.map(Metrics.collect(tower().state, options), (families) => [...families, waitingFor(options)])
     })
     const countLost = ownCounter(lostLines, sink, counting)
     let countedLost = 0
@@ -170,14 +173,19 @@ export const make = (
       if (lost > countedLost) countLost("", lost - countedLost)
       countedLost = lost
     }
+    const waiting = (): number => transport.waiting ?? 0
+    const waitingFor = (options: Metrics.Options): Metrics.Family => connectionGauge(waiting(), options)
     const exporting = yield* Telemetry.start(telemetry, gauges)
     const connecting = Transport.fromEnvironment(environment)
     for (const message of connecting.warnings) log.note("warn", "transport", { message })
-    const transport = yield* Transport.makeUndici({
-      connections: settings.maxConcurrent ?? defaultConcurrent,
-      ...connecting.options,
-      ...source.config.transport
-    })
+    const transport = yield* Transport.makeUndici(
+      {
+        connections: settings.maxConcurrent ?? defaultConcurrent,
+        ...connecting.options,
+        ...source.config.transport
+      },
+      () => generations.current().keys.isShared
+    )
     const base = Providers.make(Providers.protocols(transport))
     const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined))
     const clock = yield* Effect.clock
@@ -226,11 +234,14 @@ export const make = (
         timeline: yield* Timeline.make(tower),
         lostLines: log.lostLines,
         eventLog,
+        waiting,
         metrics: (accept) =>
           Effect.suspend(() => {
             countLostLines()
             const options = metricOptions(generations.current())
-            return options === undefined ? Effect.succeed(undefined) : Metrics.expose(tower().state, options, accept)
+            return options === undefined
+              ? Effect.succeed(undefined)
+              : Metrics.expose(tower().state, options, accept, [waitingFor(options)])
           }).pipe(Effect.provideService(MetricsSink, sink)),
         guard: (headers, method, path) =>
           openGuard(headers, {

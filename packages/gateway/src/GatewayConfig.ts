@@ -53,7 +53,10 @@ export const Server = Schema.Struct({
    * quarters of the heap's limit.
    */
   maxBytesInFlight: Schema.optional(Field.positiveCount),
-  /** Requests in progress at once; more are turned away with 503 before any work is done. Default 4096. */
+  /**
+   * Requests in progress at once; more are turned away with 503 before any work is done. Where there are several keys, one of
+   * them gets at most seven eighths, and an equal part while another is turned away. Default 4096.
+   */
   maxConcurrent: Schema.optional(Field.positiveCount),
   /** Time for a request's headers to arrive. Default 15 seconds. */
   headersTimeout: Schema.optional(Field.duration),
@@ -93,8 +96,8 @@ export type Server = typeof Server.Type
 /** Connections to providers. */
 export const Connections = Schema.Struct({
   /**
-   * Most connections to one host; further requests wait for one. Default: as many as `server.maxConcurrent`, so that it is the
-   * server that turns requests away.
+   * Most connections to one host; further requests wait for one, keys by turns, and where there are several keys one of them
+   * gets at most seven eighths. Default: as many as `server.maxConcurrent`, so that it is the server that turns requests away.
    */
   connections: Schema.optional(Field.positiveCount),
   /** How long an idle connection is kept when the provider does not say. Default 4 seconds. */

@@ -25,6 +25,8 @@ export interface Caller {
 export interface KeyRing {
   /** No key is configured: everybody may come in, so only loopback may be served. */
   readonly isOpen: boolean
+  /** Whether several callers can be told apart, so that one must leave room for others. */
+  readonly isShared: boolean
   /** Who bears this key; undefined when nobody does. With an open ring everybody is the same caller, without a key too. */
   readonly identify: (key: string | undefined) => Caller | undefined
 }
@@ -67,6 +69,7 @@ export const make = (config: Pick<GatewayConfig, "keys" | "masterKey">): KeyRing
   const isOpen = !isLocked(config)
   return {
     isOpen,
+    isShared: known.size > 1,
     identify: (key) => {
       if (isOpen) return anybody
       if (key === undefined) return undefined

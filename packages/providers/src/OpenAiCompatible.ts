@@ -119,7 +119,8 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
           headers: outgoing.headers,
           body,
           connectTimeout: attempt.connectTimeout ?? connectTimeout,
-          tls: attempt.target.tls
+          tls: attempt.target.tls,
+          caller: request.caller
         },
         handlers
       )

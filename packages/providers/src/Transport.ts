@@ -54,14 +54,16 @@ export class Transport extends Context.Tag("@switchyard/providers/Transport")<
 
 /**
  * The transport over undici's `dispatch`, with its own keep-alive connections. The end of the scope destroys every
- * socket; requests in flight fail as `aborted`.
+ * socket; requests in flight fail as `aborted`. Where `isShared` says that several callers may come, an eighth of the
+ * connections to an origin (of four and more) is kept from each of them, so that no caller holds them all.
  */
 export const makeUndici = (
-  options: UndiciOptions = {}
+  options: UndiciOptions = {},
+  isShared?: () => boolean
 ): Effect.Effect<Context.Tag.Service<Transport>, ConfigError, Scope.Scope> =>
   Effect.flatMap(Field.decode(UndiciOptions, options, "transport"), (decoded) =>
     Effect.acquireRelease(
-      Effect.clockWith((clock) => Effect.sync(() => new UndiciTransport(decoded, clock))),
+      Effect.clockWith((clock) => Effect.sync(() => new UndiciTransport(decoded, clock, isShared))),
       (transport) => Effect.promise(() => transport.close())
     )
   )

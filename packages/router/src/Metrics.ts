@@ -123,16 +123,17 @@ export const scrape = (state: Context.Context<Collected>, options: Options = {})
 
 /**
  * As `scrape`, but of the sink in force, in a format that the scrape accepts. Give it the sink under which the tower was
- * built.
+ * built. `more` are families of this moment that the tower knows nothing of.
  */
 export const expose = (
   state: Context.Context<Collected>,
   options: Options = {},
-  accept?: string
+  accept?: string,
+  more: ReadonlyArray<Family> = []
 ): Effect.Effect<Exposition> =>
   Effect.flatMap(MetricsSink, (sink) =>
     Effect.flatMap(collect(state, options), (families) =>
-      sink.expose({ prefix: options.prefix ?? defaults.prefix, families, accept })
+      sink.expose({ prefix: options.prefix ?? defaults.prefix, families: [...families, ...more], accept })
     )
   )
 

@@ -1,3 +1,4 @@
+import { type CallerName, FairShares } from "@switchyard/core/FairShares"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { type Clock, Duration, Effect, type Fiber, FiberId } from "effect"
 import { TransportError, type TransportHandle, type TransportHandlers } from "./transport.js"
@@ -7,31 +8,38 @@ import { closedError } from "./transportErrors.js"
 export type Send = (handlers: TransportHandlers) => TransportHandle
 
 /**
- * The connections of one origin, and who waits for one: first come, first served. An agent has a queue of its own, but one
- * that nobody can look into: a request in it has no bound, and to whoever watches the call it looks like a silent provider.
+ * The connections of one origin, and who waits for one: the caller who holds the fewest is served first, and each of its
+ * requests in their order. An agent has a queue of its own, but one that nobody can look into: a request in it has no bound,
+ * and to whoever watches the call it looks like a silent provider.
  */
 export class ConnectionQueue {
-  private readonly waiters = new Set<QueuedRequest>()
-  private inUse = 0
+  /** By caller, in the order in which their first one came. */
+  private readonly waiters = new Map<CallerName, Set<QueuedRequest>>()
+  private readonly shares: FairShares
+  private size = 0
 
   constructor(
-    private readonly limit: number,
-    private readonly clock: Clock.Clock
-  ) {}
+    limit: number,
+    private readonly clock: Clock.Clock,
+    isShared?: () => boolean
+  ) {
+    this.shares = new FairShares(limit, isShared)
+  }
 
   /** How many requests wait. */
   get waiting(): number {
-    return this.waiters.size
+    return this.size
   }
 
   /** Sends a request as soon as there is a connection for it. */
-  send(handlers: TransportHandlers, send: Send): TransportHandle {
-    const request = new QueuedRequest(this, handlers, send)
-    if (this.inUse < this.limit) {
-      this.inUse++
+  send(handlers: TransportHandlers, send: Send, caller?: string): TransportHandle {
+    const request = new QueuedRequest(this, handlers, send, caller)
+    if (this.shares.mayTake(caller)) {
+      this.shares.take(caller)
       request.start()
     } else {
-      this.waiters.add(request)
+      this.line(caller).add(request)
+      this.size++
       request.wait(this.clock, handlers.mayWait?.() ?? Number.POSITIVE_INFINITY)
     }
     return request
@@ -39,21 +47,47 @@ export class ConnectionQueue {
 
   /** Forgets one that waits; false when it did not. */
   leave(request: QueuedRequest): boolean {
-    return this.waiters.delete(request)
+    const line = this.waiters.get(request.caller)
+    if (line?.delete(request) !== true) return false
+    if (line.size === 0) this.waiters.delete(request.caller)
+    this.size--
+    return true
   }
 
-  /** Takes a connection back, for whoever has waited longest. */
-  release(): void {
-    for (const next of this.waiters) {
-      this.waiters.delete(next)
-      return next.goOn()
+  /** Takes a connection back, for the next in line. */
+  release(caller: CallerName): void {
+    this.shares.giveBack(caller)
+    for (let next = this.next(); next !== undefined; next = this.next()) {
+      this.leave(next)
+      this.shares.take(next.caller)
+      next.goOn()
     }
-    this.inUse--
   }
 
   /** Nobody gets a connection any more. */
   close(): void {
-    for (const request of [...this.waiters]) request.giveUp(closedError())
+    for (const line of [...this.waiters.values()]) for (const request of [...line]) request.giveUp(closedError())
+  }
+
+  private next(): QueuedRequest | undefined {
+    let fewest = Number.POSITIVE_INFINITY
+    let found: Set<QueuedRequest> | undefined
+    for (const [caller, line] of this.waiters) {
+      const held = this.shares.heldBy(caller)
+      if (held >= fewest || !this.shares.mayTake(caller)) continue
+      fewest = held
+      found = line
+    }
+    for (const request of found ?? []) return request
+    return undefined
+  }
+
+  private line(caller: CallerName): Set<QueuedRequest> {
+    const known = this.waiters.get(caller)
+    if (known !== undefined) return known
+    const made = new Set<QueuedRequest>()
+    this.waiters.set(caller, made)
+    return made
   }
 }
 
@@ -67,7 +101,8 @@ class QueuedRequest implements TransportHandlers, TransportHandle {
   constructor(
     private readonly queue: ConnectionQueue,
     private readonly handlers: TransportHandlers,
-    private readonly send: Send
+    private readonly send: Send,
+    readonly caller: CallerName
   ) {}
 
   wait(clock: Clock.Clock, ms: number): void {
@@ -136,6 +171,6 @@ class QueuedRequest implements TransportHandlers, TransportHandle {
   private over(): void {
     if (this.isOver) return
     this.isOver = true
-    this.queue.release()
+    this.queue.release(this.caller)
   }
 }

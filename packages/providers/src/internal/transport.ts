@@ -57,6 +57,8 @@ export interface TransportRequest {
   readonly connectTimeout: number
   /** How the server's certificate is checked, where that differs from the transport's own way. */
   readonly tls?: Tls | undefined
+  /** Who asks, where callers are told apart: while all connections are in use, they take turns. */
+  readonly caller?: string | undefined
 }
 
 /**

@@ -17,7 +17,7 @@ import { closedError, transportErrorOf } from "./transportErrors.js"
 
 /** Options of the undici transport. */
 export const UndiciOptions = Schema.Struct({
-  /** Most connections per origin; further requests wait for one, first come, first served. Default 256. */
+  /** Most connections per origin; further requests wait for one, callers by turns. Default 256. */
   connections: Schema.optional(Field.positiveCount),
   /**
    * How long an idle connection is kept when the server does not say. Default 4 seconds: many servers close at 5 without
@@ -204,12 +204,14 @@ export class UndiciTransport {
 
   constructor(
     private readonly options: UndiciOptions,
-    private readonly clock: Clock.Clock
+    private readonly clock: Clock.Clock,
+    /** Whether several callers may come, so that one must not hold every connection. */
+    private readonly isShared?: () => boolean
   ) {}
 
   /** See `Transport.send`. */
   readonly send = (request: TransportRequest, handlers: TransportHandlers): TransportHandle =>
-    this.queueOf(request.origin).send(handlers, (counted) => this.sendNow(request, counted))
+    this.queueOf(request.origin).send(handlers, (counted) => this.sendNow(request, counted), request.caller)
 
   /** Requests that wait for a connection, to whichever origin. */
   get waiting(): number {
@@ -221,7 +223,7 @@ export class UndiciTransport {
   private queueOf(origin: string): ConnectionQueue {
     let queue = this.queues.get(origin)
     if (queue === undefined) {
-      queue = new ConnectionQueue(this.options.connections ?? defaultConnections, this.clock)
+      queue = new ConnectionQueue(this.options.connections ?? defaultConnections, this.clock, this.isShared)
       this.queues.set(origin, queue)
     }
     return queue
