@@ -51,8 +51,13 @@ export type AttemptReport = typeof AttemptReport.Type
 /** A deployment that could not be selected, why, and for how many more milliseconds (absent when nobody knows). */
 export const Blocked = Schema.Struct({
   deployment: Schema.String,
+  /** A label for people: the filter or the layer that was in the way. */
   reason: Schema.String,
-  retryAfter: Schema.optional(Schema.Number)
+  /** What others act on: a status's cause, or `request` for what the request itself asks for; none for what just lost out. */
+  cause: Schema.optional(Schema.Literal("limit", "failure", "operator", "request")),
+  retryAfter: Schema.optional(Schema.Number),
+  /** Whether a call that ends may make room before `retryAfter` is over. */
+  early: Schema.optional(Schema.Boolean)
 })
 /** A deployment that could not be selected, and why. */
 export type Blocked = typeof Blocked.Type
@@ -116,21 +121,6 @@ const table: Record<Reason, Row> = {
   UnknownModel: row("never", "neutral", "unknownModel", 404, "model_not_found"),
   BudgetExceeded: row("never", "neutral", "none", 429, "insufficient_quota")
 }
-
-/** Reasons of local limits, as `NoDeployment.blocked` names them. */
-const limitReasons: ReadonlySet<string> = new Set(["rpm", "tpm", "maxParallel", "spend", "queue", "retryAfter"])
-
-/** What a request itself asks for, as `NoDeployment.blocked` names what has it not. */
-const filterReasons: ReadonlySet<string> = new Set([
-  "pinned",
-  "region",
-  "requiredTags",
-  "excludedTags",
-  "tags",
-  "operations",
-  "capabilities",
-  "contextWindow"
-])
 
 const fields = {
   reason: Reason,
@@ -255,11 +245,7 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
 
   /** `NoDeployment` only: every block is a limit, so waiting or another group helps and nothing is broken. */
   get blockedByLimitsOnly(): boolean {
-    return (
-      this.blocked !== undefined &&
-      this.blocked.length > 0 &&
-      this.blocked.every((block) => limitReasons.has(block.reason))
-    )
+    return this.blockedOnlyBy("limit")
   }
 
   /** What ended the stream, for those who have delivered nothing of it: an ordinary failure. Other errors are themselves. */
@@ -270,11 +256,11 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
 
   /** `NoDeployment` only: nobody has what the request asks for, so waiting does not help. */
   get blockedByFiltersOnly(): boolean {
-    return (
-      this.blocked !== undefined &&
-      this.blocked.length > 0 &&
-      this.blocked.every((block) => filterReasons.has(block.reason))
-    )
+    return this.blockedOnlyBy("request")
+  }
+
+  private blockedOnlyBy(cause: Blocked["cause"]): boolean {
+    return this.blocked !== undefined && this.blocked.length > 0 && this.blocked.every((block) => block.cause === cause)
   }
 
   /** The same error with some fields replaced. */

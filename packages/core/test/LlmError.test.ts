@@ -5,8 +5,15 @@ import { Effect, Exit, Schema } from "effect"
 type Fields = Partial<LlmError.LlmErrorFields>
 const error = (reason: LlmError.Reason, fields: Fields = {}) =>
   new LlmError.LlmError({ description: "d", ...fields, reason })
+const causes: Readonly<Record<string, LlmError.Blocked["cause"]>> = {
+  cooldown: "failure",
+  outage: "failure",
+  tags: "request",
+  unhealthy: "operator"
+}
+/** What is not named above is a limit: a layer's own word too. */
 const blocked = (...reasons: ReadonlyArray<string>): Fields => ({
-  blocked: reasons.map((reason, i) => ({ deployment: `d${i}`, reason }))
+  blocked: reasons.map((reason, i) => ({ deployment: `d${i}`, reason, cause: causes[reason] ?? "limit" }))
 })
 
 type Row = readonly [
@@ -138,7 +145,7 @@ const rows: ReadonlyArray<Row> = [
   ["an empty list of blocks", error("NoDeployment", blocked()), "never", "neutral", "general", 503, "no_deployment"],
   [
     "all blocked by limits",
-    error("NoDeployment", blocked("rpm", "tpm", "maxParallel", "spend", "retryAfter", "queue")),
+    error("NoDeployment", blocked("rpm", "tpm", "maxParallel", "spend", "retryAfter", "queue", "gpu")),
     "never",
     "neutral",
     "rateLimit",

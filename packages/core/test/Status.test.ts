@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { busy, closed, open, type Status, worst } from "@switchyard/core/Status"
+import { busy, closed, isOverridable, open, type Status, worst } from "@switchyard/core/Status"
 import { FastCheck as fc } from "effect"
 
 const until = fc.option(fc.nat(5), { nil: undefined })
@@ -22,7 +22,10 @@ describe("worst", () => {
   it("of two equal ones the one that lasts longer counts; unknown lasts longest", () => {
     assert.deepStrictEqual(worst(busy("rpm", 1), busy("tpm", 2)), busy("tpm", 2))
     assert.deepStrictEqual(worst(busy("rpm", 2), busy("maxParallel")), busy("maxParallel"))
-    assert.deepStrictEqual(worst(closed("isolated"), closed("cooldown", 2)), closed("isolated"))
+    assert.deepStrictEqual(
+      worst(closed("isolated", undefined, "operator"), closed("cooldown", 2)),
+      closed("isolated", undefined, "operator")
+    )
   })
 
   it("is never better than either, in any order, and makes no new value", () => {
@@ -39,4 +42,19 @@ describe("worst", () => {
       { seed: 5, numRuns: 2000 }
     )
   })
+})
+
+it("failed calls may be overridden, limits and orders may not, and a provider's wish holds until it is over", () => {
+  const held = { ...closed("outage", 90), forcible: 50 }
+  const asked: ReadonlyArray<readonly [Status, number, boolean]> = [
+    [open, 0, false],
+    [closed("cooldown", 90), 0, true],
+    [busy("probing", undefined, "failure"), 0, true],
+    [busy("rpm", 90), 0, false],
+    [closed("retryAfter", 90, "limit"), 0, false],
+    [closed("isolated", undefined, "operator"), 0, false],
+    [held, 49, false],
+    [held, 50, true]
+  ]
+  for (const [status, now, expected] of asked) assert.strictEqual(isOverridable(status, now), expected)
 })

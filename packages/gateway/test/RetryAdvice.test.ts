@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { DeploymentId } from "@switchyard/core/Deployment"
 import { Journal } from "@switchyard/core/Journal"
-import { LlmError, type LlmErrorFields, type Reason } from "@switchyard/core/LlmError"
+import { type Blocked, LlmError, type LlmErrorFields, type Reason } from "@switchyard/core/LlmError"
 import { answerError, answerRefusal } from "@switchyard/gateway/ErrorBody"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect } from "effect"
@@ -35,8 +35,11 @@ const journalOf = (...failed: ReadonlyArray<readonly [deployment: string, error?
   return journal
 }
 
+const causes: Readonly<Record<string, Blocked["cause"]>> = { cooldown: "failure", outage: "failure", tags: "request" }
 const blocked = (reason: string, retryAfter?: number): Fields => ({
-  blocked: [{ deployment: "a", reason, ...(retryAfter === undefined ? {} : { retryAfter }) }],
+  blocked: [
+    { deployment: "a", reason, cause: causes[reason] ?? "limit", ...(retryAfter === undefined ? {} : { retryAfter }) }
+  ],
   ...(retryAfter === undefined ? {} : { retryAfter })
 })
 

@@ -35,7 +35,7 @@ describe("Providers", () => {
   )
 
   it("the status is that of the service that would be asked", () => {
-    const shut = closed("isolated")
+    const shut = closed("isolated", undefined, "operator")
     const service = Providers.make({
       openai: StubLlm.make().attempts,
       other: Service.attempt(

@@ -15,18 +15,9 @@ export interface Filter {
   readonly passes: (slot: Slot) => boolean
 }
 
-/** What a breaker says of itself, an operator's hand on it and failed health probes included. */
-const breakerReasons: ReadonlySet<string> = new Set([
-  "cooldown",
-  "probing",
-  "retryAfter",
-  "outage",
-  "unhealthy",
-  "isolated"
-])
-
-/** Whether a breaker keeps the deployment from taking calls, and not a limit. */
-const isClosedByBreaker = (status: Status): boolean => status._tag !== "Open" && breakerReasons.has(status.reason)
+/** Whether a breaker, an operator's hand or failed health probes keep the deployment from taking calls, and not a limit of ours. */
+const isClosedByBreaker = (status: Status): boolean =>
+  status._tag === "Closed" || (status._tag === "Busy" && status.cause !== "limit")
 
 /** The candidates of one selection. */
 export class Candidates {

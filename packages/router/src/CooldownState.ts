@@ -54,7 +54,7 @@ export interface CooldownStateDeps {
   readonly events: Events
 }
 
-const isolatedStatus = closed("isolated")
+const isolatedStatus = closed("isolated", undefined, "operator")
 
 const idOf = (target: Slot | string): string => (typeof target === "string" ? target : target.id)
 

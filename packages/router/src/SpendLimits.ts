@@ -78,7 +78,7 @@ interface Plan {
   readonly isWildcard: boolean
 }
 
-const closedWithoutPrice = closed("price")
+const closedWithoutPrice = closed("price", undefined, "operator")
 
 const unpriced = (attempt: Attempt): LlmError =>
   new LlmError({

@@ -4,7 +4,7 @@ import type { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
 import type * as Service from "@switchyard/core/Service"
-import { closed, open, type Status } from "@switchyard/core/Status"
+import { busy, closed, open, type Status } from "@switchyard/core/Status"
 import * as AdmissionQueue from "@switchyard/router/AdmissionQueue"
 import * as Balancer from "@switchyard/router/Balancer"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
@@ -285,7 +285,7 @@ describe("the bounds", () => {
       first.unsafeInterruptAsFork(first.id())
       yield* Effect.yieldNow()
       const error = yield* Effect.flip(service.call(chat()))
-      assert.deepStrictEqual(error.blocked, [{ deployment: "a", reason: "queue" }])
+      assert.deepStrictEqual(error.blocked, [{ deployment: "a", reason: "queue", cause: "limit" }])
       assert.strictEqual(error.httpStatus, 429)
     })
   )
@@ -302,7 +302,7 @@ describe("the bounds", () => {
       yield* TestClock.adjust(1)
       const error = yield* errorOf(second)
       assert.strictEqual(error.reason, "NoDeployment")
-      assert.deepStrictEqual(error.blocked, [{ deployment: "a", reason: "maxParallel" }])
+      assert.deepStrictEqual(error.blocked, [{ deployment: "a", reason: "maxParallel", cause: "limit", early: true }])
       assert.include(error.message, "5000 ms of waiting")
       assert.isTrue(nobodyListens())
       assert.strictEqual(stub.calls.length, 1)
@@ -334,7 +334,7 @@ describe("the bounds", () => {
       yield* TestClock.adjust("51 seconds")
       const late = yield* send(service)
       assert.isNull(late.unsafePoll())
-      statuses.set("a", { _tag: "Busy", reason: "spend", until: 9_999_999 })
+      statuses.set("a", busy("spend", 9_999_999))
       assert.isNotNull((yield* send(service, { model: "a" })).unsafePoll())
     })
   )
@@ -351,7 +351,7 @@ describe("who is not queued", () => {
   it.effect("a request whose group is closed by failures: it fails fast", () =>
     Effect.gen(function* () {
       const { service, statuses } = setup([{ id: "a" }, { id: "b" }])
-      statuses.set("a", closed("cooldown", 100)).set("b", closed("unhealthy"))
+      statuses.set("a", closed("cooldown", 100)).set("b", closed("unhealthy", undefined, "operator"))
       const error = yield* errorOf(yield* send(service))
       assert.isFalse(error.blockedByLimitsOnly)
     })
@@ -454,7 +454,7 @@ describe("leaving and reloading", () => {
         { id: "y", maxParallel: 1, tags: ["y"] }
       ])
       stub.reply((call) => (call.request.caller === "x 1" ? { delay: 1000 } : { hang: true }))
-      statuses.set("both", closed("isolated"))
+      statuses.set("both", closed("isolated", undefined, "operator"))
       for (const name of ["x 1", "y 1", "x 2", "y 2"]) yield* send(service, { name, tags: [name.slice(0, 1)] })
       statuses.set("both", open)
       yield* TestClock.adjust(1000)

@@ -182,7 +182,7 @@ describe("filters", () => {
         { id: "a", tags: ["paid"] },
         { id: "b", tags: ["default"] }
       ])
-      statuses.set("a", closed("isolated"))
+      statuses.set("a", closed("isolated", undefined, "operator"))
       const error = yield* failure(service, chat({ tags: ["paid"] }))
       assert.deepStrictEqual(blocks(error), ["a:isolated"])
       assert.deepStrictEqual(used(), [])
@@ -242,7 +242,7 @@ describe("filters", () => {
     Effect.gen(function* () {
       const { service, statuses, used } = setup([{ id: "a" }, { id: "b" }])
       yield* LlmService.complete(service, chat({ demands: { deployment: "b" } }))
-      statuses.set("b", closed("isolated"))
+      statuses.set("b", closed("isolated", undefined, "operator"))
       const error = yield* failure(service, chat({ demands: { deployment: "b" } }))
       assert.deepStrictEqual(used(), ["b"])
       assert.deepStrictEqual(blocks(error), ["b:isolated"])
@@ -312,7 +312,7 @@ describe("what the request's own filters ruled out is not among the blocks", () 
       [{ id: "a" }, { id: "b", tags: ["y"] }],
       { demands: { excludedTags: ["y"] } },
       {},
-      closed("retryAfter", 5_000),
+      closed("retryAfter", 5_000, "limit"),
       "429 rateLimit a:retryAfter"
     ],
     ["a pin", [{ id: "a" }, { id: "b" }], { demands: { deployment: "a" as never } }, {}, used, "429 rateLimit a:rpm"],
@@ -335,7 +335,7 @@ describe("what the request's own filters ruled out is not among the blocks", () 
       ],
       {},
       long,
-      closed("outage", 5_000),
+      closed("outage", 5_000, "operator"),
       "503 general a:outage"
     ],
     [
@@ -367,13 +367,13 @@ describe("nothing open", () => {
     Effect.gen(function* () {
       const { service, statuses } = setup([{ id: "a" }, { id: "b" }])
       yield* TestClock.setTime(1000)
-      statuses.set("a", closed("cooldown", 5000)).set("b", closed("retryAfter", 3000))
+      statuses.set("a", closed("cooldown", 5000)).set("b", closed("retryAfter", 3000, "limit"))
       const error = yield* failure(service, chat())
       assert.strictEqual(error.reason, "NoDeployment")
       assert.strictEqual(error.retryAfter, 2000)
       assert.deepStrictEqual(error.blocked, [
-        { deployment: "a", reason: "cooldown", retryAfter: 4000 },
-        { deployment: "b", reason: "retryAfter", retryAfter: 2000 }
+        { deployment: "a", reason: "cooldown", cause: "failure", retryAfter: 4000 },
+        { deployment: "b", reason: "retryAfter", cause: "limit", retryAfter: 2000 }
       ])
       assert.strictEqual(error.httpStatus, 503)
     })
@@ -395,13 +395,29 @@ describe("nothing open", () => {
       assert.deepStrictEqual(used(), ["a"])
     })
   )
+  it.effect(
+    "a layer's own words mean what their cause says: a limit, failures, or an order that nobody overrides",
+    () =>
+      Effect.gen(function* () {
+        const { service, statuses, used } = setup([{ id: "a" }])
+        statuses.set("a", busy("gpu", 5000))
+        const full = yield* failure(service, chat())
+        statuses.set("a", closed("maintenance", undefined, "operator"))
+        const ordered = yield* failure(service, chat())
+        statuses.set("a", closed("crashes", 5000))
+        const { journal } = yield* LlmService.complete(service, chat())
+        const told = [full, ordered].map((error) => `${error.httpStatus} ${error.fallback} ${blocks(error)}`)
+        assert.deepStrictEqual(told, ["429 rateLimit a:gpu", "503 general a:maintenance"])
+        assert.deepStrictEqual([used(), journal.cooldownsMet], [["a"], 1])
+      })
+  )
   it.effect("but not while a fallback is left, and never one that asked to be left alone", () =>
     Effect.gen(function* () {
       const { service, statuses, used } = setup([{ id: "a" }])
       const request = chat()
       statuses.set("a", closed("cooldown", 5000))
       const early = yield* Effect.flip(service.call({ ...request, route: { ...request.route, lastResort: false } }))
-      statuses.set("a", closed("retryAfter", 5000))
+      statuses.set("a", closed("retryAfter", 5000, "limit"))
       const pressed = yield* failure(service, chat())
       assert.deepStrictEqual([early.reason, pressed.reason], ["NoDeployment", "NoDeployment"])
       assert.deepStrictEqual(used(), [])

@@ -6,6 +6,7 @@ import * as LlmService from "@switchyard/core/LlmService"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
+import { busy } from "@switchyard/core/Status"
 import { estimate, total } from "@switchyard/core/Usage"
 import * as Balancer from "@switchyard/router/Balancer"
 import * as Cache from "@switchyard/router/Cache"
@@ -542,7 +543,7 @@ describe("what a caller is charged", () => {
         const { service, stub, used } = setup(alice(1_000))
         stub.reply({ fail: { reason: "RateLimited", description: "429" } })
         yield* failure(service)
-        stub.setStatus({ _tag: "Busy", reason: "rpm", until: 10 })
+        stub.setStatus(busy("rpm", 10))
         yield* failure(service)
         assert.strictEqual(used("alice"), 0)
       })

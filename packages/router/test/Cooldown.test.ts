@@ -71,7 +71,7 @@ const setup = (options: Cooldown.Options = {}, random: () => number = () => 0) =
     Effect.map(TestClock.currentTimeMillis, (now) => service.status(of, request({}), now))
   /** Without what only the last resort and retries go by. */
   const status = (of: Slot = slot): Effect.Effect<Status> =>
-    Effect.map(detailed(of), (told) => (told._tag === "Closed" ? closed(told.reason, told.until) : told))
+    Effect.map(detailed(of), (told) => (told._tag === "Closed" ? closed(told.reason, told.until, told.cause) : told))
   const inspect = (of: Slot = slot) => Effect.map(TestClock.currentTimeMillis, (now) => state.inspect(of, now))
   const isOpen = (of: Slot = slot) => Effect.map(status(of), (answer) => answer._tag === "Open")
   /** Trips the breaker of the slot, and goes to the end of that cooldown. */
@@ -554,7 +554,7 @@ describe("Retry-After", () => {
     Effect.gen(function* () {
       const { after, inspect, isOpen, status, stub } = setup()
       yield* after(fails("RateLimited", { retryAfter: 2000 }))
-      assert.deepStrictEqual(yield* status(), closed("retryAfter", 2000))
+      assert.deepStrictEqual(yield* status(), closed("retryAfter", 2000, "limit"))
       assert.strictEqual(rejection(yield* after(good)).retryAfter, 2000)
       rejection(yield* after(good, { forced: true }))
       assert.strictEqual(stub.calls.length, 1)
@@ -568,7 +568,7 @@ describe("Retry-After", () => {
     Effect.gen(function* () {
       const { after, status } = setup({}, () => 0.5)
       yield* after(fails("RateLimited", { retryAfter: 3_600_000 }))
-      assert.deepStrictEqual(yield* status(), closed("retryAfter", 63_000))
+      assert.deepStrictEqual(yield* status(), closed("retryAfter", 63_000, "limit"))
     })
   )
   it.effect("is never shortened, and extended by a longer one that comes later", () =>
@@ -587,9 +587,9 @@ describe("Retry-After", () => {
         seen.push(yield* status())
       }
       assert.deepStrictEqual(seen, [
-        closed("retryAfter", 11_000),
-        closed("retryAfter", 11_000),
-        closed("retryAfter", 33_000)
+        closed("retryAfter", 11_000, "limit"),
+        closed("retryAfter", 11_000, "limit"),
+        closed("retryAfter", 33_000, "limit")
       ])
     })
   )
@@ -599,7 +599,7 @@ describe("Retry-After", () => {
       for (let i = 0; i < 20; i++) {
         yield* after(fails("RateLimited", { retryAfter: 1000 }))
         const now = yield* TestClock.currentTimeMillis
-        assert.deepStrictEqual(yield* status(), closed("retryAfter", now + 1000))
+        assert.deepStrictEqual(yield* status(), closed("retryAfter", now + 1000, "limit"))
         yield* TestClock.adjust(1000)
       }
     })
@@ -609,12 +609,12 @@ describe("Retry-After", () => {
       const { after, isOpen, status, times } = setup()
       yield* times(4, down)
       yield* after(fails("RateLimited", { retryAfter: 2000 }))
-      assert.deepStrictEqual(yield* status(), closed("retryAfter", 5000))
+      assert.deepStrictEqual(yield* status(), closed("retryAfter", 5000, "limit"))
       yield* TestClock.adjust(2000)
       assert.deepStrictEqual(yield* status(), closed("cooldown", 5000))
       yield* TestClock.adjust(3000)
       yield* after(fails("Unavailable", { retryAfter: 30_000 }))
-      assert.deepStrictEqual(yield* status(), closed("outage", 35_000))
+      assert.deepStrictEqual(yield* status(), closed("outage", 35_000, "operator"))
       yield* TestClock.adjust(29_999)
       assert.isFalse(yield* isOpen())
       yield* TestClock.adjust(1)
@@ -630,7 +630,7 @@ describe("Retry-After", () => {
       yield* times(5, down)
       yield* TestClock.adjust(1000)
       yield* Fiber.join(late)
-      assert.deepStrictEqual(yield* status(), closed("retryAfter", 31_000))
+      assert.deepStrictEqual(yield* status(), closed("retryAfter", 31_000, "limit"))
       assert.strictEqual((yield* inspect()).trips, 1)
     })
   )
@@ -863,7 +863,7 @@ describe("by hand", () => {
       yield* Effect.yieldNow()
       yield* state.isolate(slot)
       yield* state.isolate("a")
-      assert.deepStrictEqual(yield* status(), closed("isolated"))
+      assert.deepStrictEqual(yield* status(), closed("isolated", undefined, "operator"))
       assert.deepStrictEqual(state.isolated(), ["a"])
       const view = yield* inspect()
       assert.deepStrictEqual([view.isolated, view.blockedBy, view.until], [true, "isolated", undefined])
@@ -880,7 +880,7 @@ describe("by hand", () => {
     Effect.gen(function* () {
       const { slot, state, status, times } = setup()
       yield* state.isolate("later")
-      assert.deepStrictEqual(yield* status(StubLlm.slot("later")), closed("isolated"))
+      assert.deepStrictEqual(yield* status(StubLlm.slot("later")), closed("isolated", undefined, "operator"))
       yield* times(5, down)
       yield* state.isolate(slot)
       yield* state.release(slot)
@@ -918,7 +918,7 @@ describe("status", () => {
       assert.deepStrictEqual(yield* status(), closed("elsewhere"))
       stub.setStatus({ _tag: "Open" })
       yield* state.isolate(slot)
-      assert.deepStrictEqual(yield* status(), closed("isolated"))
+      assert.deepStrictEqual(yield* status(), closed("isolated", undefined, "operator"))
     })
   )
   it.effect("changes nothing, however often it is read", () =>

@@ -233,13 +233,13 @@ describe("which chain a failure leads to", () => {
     contentPolicy: { a: ["d"] },
     rateLimit: { a: ["e"] }
   }
-  const limits = { blocked: [{ deployment: "x", reason: "rpm" }] }
+  const limits = { blocked: [{ deployment: "x", reason: "rpm", cause: "limit" }] } as const
   const cooling = {
     blocked: [
-      { deployment: "x", reason: "rpm" },
-      { deployment: "y", reason: "cooldown" }
+      { deployment: "x", reason: "rpm", cause: "limit" },
+      { deployment: "y", reason: "cooldown", cause: "failure" }
     ]
-  }
+  } as const
   const table: ReadonlyArray<readonly [Reason, Partial<LlmErrorFields>, string | undefined]> = [
     ["RateLimited", {}, "e"],
     ["QuotaExhausted", {}, "e"],

@@ -236,14 +236,14 @@ describe("which deployment", () => {
   it.effect("with nothing else selectable the error is raised at once, not NoDeployment", () =>
     Effect.gen(function* () {
       const { send, statuses } = setup(["a", "b"], always(fails("Authentication")))
-      statuses.set("b", closed("isolated"))
+      statuses.set("b", closed("isolated", undefined, "operator"))
       assert.strictEqual(yield* send(), "a Authentication 0")
     })
   )
   it.effect("nothing selectable from the start fails fast", () =>
     Effect.gen(function* () {
       const { send, statuses } = setup(["a"], always({}))
-      statuses.set("a", closed("isolated", 10))
+      statuses.set("a", closed("isolated", 10, "operator"))
       assert.strictEqual(yield* send(), " NoDeployment 0")
     })
   )
@@ -251,7 +251,7 @@ describe("which deployment", () => {
     Effect.gen(function* () {
       const made = setup(["a", "b"], (id) => {
         // The other one closes between the look and the pick.
-        made.statuses.set("b", closed("isolated"))
+        made.statuses.set("b", closed("isolated", undefined, "operator"))
         return id === "a" ? fails("Authentication") : {}
       })
       const { availability, balancer, events, used } = made
@@ -400,7 +400,7 @@ describe("the wait", () => {
   it.effect("lasts until the status opens", () =>
     Effect.gen(function* () {
       const made = setup(["a"], (_, nth) => {
-        made.statuses.set("a", closed("retryAfter", 1_234))
+        made.statuses.set("a", closed("retryAfter", 1_234, "limit"))
         return nth === 0 ? fails("RateLimited") : {}
       })
       yield* Effect.fork(
@@ -427,7 +427,11 @@ describe("the wait", () => {
   )
   it.effect("is none when the status opens too late, or nobody knows when", () =>
     Effect.gen(function* () {
-      for (const status of [closed("retryAfter", 3_001), busy("maxParallel"), closed("isolated")]) {
+      for (const status of [
+        closed("retryAfter", 3_001, "limit"),
+        busy("maxParallel"),
+        closed("isolated", undefined, "operator")
+      ]) {
         const made = setup(["a"], () => {
           made.statuses.set("a", status)
           return fails("RateLimited")

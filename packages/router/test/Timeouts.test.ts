@@ -740,7 +740,7 @@ describe("the layer", () => {
   )
   it("forwards the status", () => {
     const stub = StubLlm.make()
-    const status = closed("isolated")
+    const status = closed("isolated", undefined, "operator")
     stub.setStatus(status)
     const given = attempt()
     assert.strictEqual(Timeouts.make()(stub.attempts).status(given.slot, given.request, 0), status)

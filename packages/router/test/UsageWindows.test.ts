@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import type { Slot } from "@switchyard/core/Slot"
-import type { Busy } from "@switchyard/core/Status"
+import * as Status from "@switchyard/core/Status"
 import * as UsageWindows from "@switchyard/router/UsageWindows"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect } from "effect"
@@ -17,7 +17,7 @@ const make = (config: Partial<DeploymentConfig> = {}) => {
     if (admission._tag === "Busy") throw new Error(`unexpectedly busy: ${admission.reason}`)
     return admission
   }
-  const busy = (tokens: number, now: number): Busy => {
+  const busy = (tokens: number, now: number): Status.Busy => {
     const admission = reserve(tokens, now)
     if (admission._tag !== "Busy") throw new Error("unexpectedly admitted")
     assert.deepStrictEqual(windows.status(slot, tokens, now), admission)
@@ -161,7 +161,7 @@ describe("UsageWindows", () => {
   it("reserves no more tokens than the limit, and uses them to the last one", () => {
     const { busy, taken } = make({ tpm: 100 })
     taken(60, 0)
-    assert.deepStrictEqual(busy(41, 0), { _tag: "Busy", reason: "tpm", until: undefined })
+    assert.deepStrictEqual(busy(41, 0), { ...Status.busy("tpm", undefined), early: true })
     taken(40, 0)
     busy(1, 0)
   })
@@ -205,7 +205,7 @@ describe("UsageWindows", () => {
     const { busy, taken } = make({ maxParallel: 2 })
     const first = taken(1, 0)
     taken(1, 0)
-    assert.deepStrictEqual(busy(1, 500_000), { _tag: "Busy", reason: "maxParallel", until: undefined })
+    assert.deepStrictEqual(busy(1, 500_000), { ...Status.busy("maxParallel"), early: true })
     first.settle(0, 500_000)
     taken(1, 500_000)
     busy(1, 500_000)
@@ -233,7 +233,8 @@ describe("UsageWindows", () => {
   it("admits nothing with a limit of 0, and nobody knows until when", () => {
     for (const config of [{ rpm: 0 }, { tpm: 0 }, { maxParallel: 0 }]) {
       const { busy } = make(config)
-      assert.deepStrictEqual(busy(0, 0), { _tag: "Busy", reason: Object.keys(config)[0] ?? "", until: undefined })
+      const { reason, until } = busy(0, 0)
+      assert.deepStrictEqual([reason, until], [Object.keys(config)[0], undefined])
     }
     assert.strictEqual(make({ rpm: 0 }).usage(0).headroom, 0)
   })
@@ -241,14 +242,14 @@ describe("UsageWindows", () => {
   it("names of several used-up limits the one that lasts longest", () => {
     const { busy, taken } = make({ rpm: 1, tpm: 100 })
     taken(50, 0).settle(400, 30_000)
-    assert.deepStrictEqual(busy(1, 30_000), { _tag: "Busy", reason: "tpm", until: 90_000 })
+    assert.deepStrictEqual(busy(1, 30_000), { ...Status.busy("tpm", 90_000), early: true })
   })
 
   it("follows the configuration of the moment: a lowered limit holds at once, a raised one opens", () => {
     const { reserve, slot, taken } = make({ rpm: 4 })
     for (const now of [0, 1, 2]) taken(1, now)
     const lowered = slot.withDeployment(StubLlm.deployment("a", { rpm: 2 }))
-    assert.deepStrictEqual(reserve(1, 10, lowered), { _tag: "Busy", reason: "rpm", until: 60_001 })
+    assert.deepStrictEqual(reserve(1, 10, lowered), Status.busy("rpm", 60_001))
     assert.strictEqual(reserve(1, 10)._tag, "Reservation")
     const raised = slot.withDeployment(StubLlm.deployment("a", { rpm: 6 }))
     assert.strictEqual(reserve(1, 10, raised)._tag, "Reservation")

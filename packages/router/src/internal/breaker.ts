@@ -45,8 +45,8 @@ export interface BreakerView {
   readonly rampFactor: number
 }
 
-const probing = busy("probing")
-const unhealthy = closed("unhealthy")
+const probing = busy("probing", undefined, "failure")
+const unhealthy = closed("unhealthy", undefined, "operator")
 
 const ticket = (epoch: number, onTrial: boolean, permit: boolean, decided = false): Ticket => ({
   epoch,

@@ -1,7 +1,7 @@
 /**
  * Providers' wishes to be left alone, apart from any cooldown: a limit's and an outage's, each only ever extended.
  */
-import { type Closed, closed } from "@switchyard/core/Status"
+import { type Cause, type Closed, closed } from "@switchyard/core/Status"
 
 /** Until when, in the provider's own words and with what chance added. Monotonic ms. */
 interface Hold {
@@ -19,7 +19,7 @@ export class Holds {
   private outage = none
   /** The end of both; monotonic ms. */
   until = none.until
-  private waiting: Closed = closed("retryAfter")
+  private waiting: Closed = closed("retryAfter", undefined, "limit")
   private out: Closed = closed("outage")
 
   /** Why nothing may be sent, before `until`: allocates nothing. */
@@ -47,12 +47,12 @@ export class Holds {
   beside(openUntil: number | undefined): void {
     const { named, until } = later(this.limit, this.outage)
     const longer = openUntil !== undefined && openUntil > until ? openUntil : undefined
-    const held = (reason: string): Closed => ({
-      ...closed(reason, longer ?? until),
+    const held = (reason: string, cause: Cause): Closed => ({
+      ...closed(reason, longer ?? until, cause),
       named,
-      ...(longer === undefined ? {} : { forcible: until })
+      forcible: until
     })
-    this.waiting = held("retryAfter")
-    this.out = held("outage")
+    this.waiting = held("retryAfter", "limit")
+    this.out = held("outage", "failure")
   }
 }

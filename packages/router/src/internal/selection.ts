@@ -3,7 +3,7 @@ import { type Blocked, LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { AttemptService } from "@switchyard/core/Service"
 import type { Slot } from "@switchyard/core/Slot"
-import type { Status } from "@switchyard/core/Status"
+import { isOverridable, type Status } from "@switchyard/core/Status"
 import { Schema } from "effect"
 import { Candidates, type Filter } from "../Candidates.js"
 import type { Strategy } from "../RoutingStrategy.js"
@@ -62,10 +62,6 @@ const choose = (strategy: Strategy, candidates: Candidates): Slot | undefined =>
   return candidates.at(index)
 }
 
-/** In cooldown, or half-open with all its trial permits out. */
-const isClosedByFailures = (status: Status): boolean =>
-  (status._tag === "Closed" && status.reason === "cooldown") || (status._tag === "Busy" && status.reason === "probing")
-
 /** What the provider named, where that is why a deployment opens at `opensAt`. */
 const namedAt = (status: Status, opensAt: number): number =>
   status._tag === "Closed" && opensAt === (status.forcible ?? status.until) ? (status.named ?? opensAt) : opensAt
@@ -96,7 +92,7 @@ export class Selection {
     if (slot === undefined && first !== this.filters) slot = this.pickWith(strategy, this.filters)
     if (slot !== undefined) return { slot, forced: false }
     const only = this.forcible()
-    return only !== undefined && isClosedByFailures(this.statusOf(only)) ? { slot: only, forced: true } : undefined
+    return only !== undefined && isOverridable(this.statusOf(only), this.now) ? { slot: only, forced: true } : undefined
   }
 
   /** Of those that failures closed, the one that opens soonest: Envoy's panic mode. */
@@ -105,7 +101,7 @@ export class Selection {
     let bestUntil = Number.POSITIVE_INFINITY
     for (const slot of this.slots()) {
       const status = this.statusOf(slot)
-      if (!isClosedByFailures(status) || this.failing(slot) !== undefined) continue
+      if (!isOverridable(status, this.now) || this.failing(slot) !== undefined) continue
       const until = status._tag === "Closed" ? (status.until ?? Number.MAX_VALUE) : this.now
       if (until < bestUntil) {
         best = slot
@@ -146,7 +142,13 @@ export class Selection {
     return this.group.tiers.flatMap((slots, tier) =>
       slots.map((slot) => {
         const status = this.statusOf(slot)
-        return { slot, tier, filter: this.failing(slot), status, forced: slot === only && isClosedByFailures(status) }
+        return {
+          slot,
+          tier,
+          filter: this.failing(slot),
+          status,
+          forced: slot === only && isOverridable(status, this.now)
+        }
       })
     )
   }
@@ -175,13 +177,15 @@ export class Selection {
     const failing = this.failing(slot)
     // A deployment that was left out because a limit turned it away is blocked by that limit.
     if (failing !== undefined && (failing !== "excluded" || status._tag === "Open")) {
-      return { deployment: slot.id, reason: failing }
+      return { deployment: slot.id, reason: failing, ...(failing === "excluded" ? {} : { cause: "request" as const }) }
     }
     if (status._tag === "Open") return { deployment: slot.id, reason: "not chosen" }
     const opensAt = this.opensAt(slot, status, this.forcible())
     return {
       deployment: slot.id,
       reason: status.reason,
+      cause: status.cause,
+      ...(status._tag === "Busy" && status.early === true ? { early: true } : {}),
       ...(opensAt === undefined ? {} : { retryAfter: Math.max(0, opensAt - this.now) })
     }
   }
@@ -203,7 +207,7 @@ export class Selection {
 
   /** Monotonic ms when it would be asked, `forced` also while failures alone keep it closed; undefined when nobody knows. */
   private opensAt(slot: Slot, status: Status, forced: Slot | undefined): number | undefined {
-    if (status._tag === "Open" || (slot === forced && isClosedByFailures(status))) return this.now
+    if (status._tag === "Open" || (slot === forced && isOverridable(status, this.now))) return this.now
     return (slot === forced && status._tag === "Closed" ? status.forcible : undefined) ?? status.until
   }
 

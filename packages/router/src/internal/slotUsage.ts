@@ -8,13 +8,20 @@ import { SlidingWindow } from "./slidingWindow.js"
 /** The last answer of one limit, made anew only when its end changes. */
 class BusyStatus {
   private value: Busy
-  constructor(reason: string) {
-    this.value = busy(reason)
+  constructor(
+    private readonly reason: string,
+    private readonly early: boolean
+  ) {
+    this.value = this.made(undefined)
   }
 
   until(until: number | undefined): Busy {
-    if (this.value.until !== until) this.value = busy(this.value.reason, until)
+    if (this.value.until !== until) this.value = this.made(until)
     return this.value
+  }
+
+  private made(until: number | undefined): Busy {
+    return this.early ? { ...busy(this.reason, until), early: true } : busy(this.reason, until)
   }
 }
 
@@ -51,9 +58,10 @@ export class SlotUsage {
   private readonly settled = new SlidingWindow()
   private readonly learnedRequests = new LearnedLimit()
   private readonly learnedTokens = new LearnedLimit()
-  private readonly requestsBusy = new BusyStatus("rpm")
-  private readonly tokensBusy = new BusyStatus("tpm")
-  private readonly parallelBusy = busy("maxParallel")
+  private readonly requestsBusy = new BusyStatus("rpm", false)
+  /** Calls reserve more than they use, as a rule. */
+  private readonly tokensBusy = new BusyStatus("tpm", true)
+  private readonly parallelBusy: Busy = { ...busy("maxParallel"), early: true }
   private inFlight = 0
   private held = 0
   private throttledUntil = Number.NEGATIVE_INFINITY

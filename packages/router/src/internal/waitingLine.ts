@@ -4,10 +4,7 @@ import type { Blocked, LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { Slot } from "@switchyard/core/Slot"
 
-/** Limits whose room comes back when a call ends. */
-const freedByCalls: ReadonlySet<string> = new Set(["tpm", "maxParallel"])
-
-const isLimit = (block: Blocked): boolean => block.reason === "rpm" || freedByCalls.has(block.reason)
+const isLimit = (block: Blocked): boolean => block.cause === "limit"
 
 /** Left out by somebody below, not by the request: it lost a race for a limit, or others wait for it. */
 const isTaken = (block: Blocked, request: LlmRequest): boolean =>
@@ -24,8 +21,7 @@ export const isFull = (error: LlmError, request: LlmRequest): boolean =>
 /** Whether room may come before `wait` ms are over: by calls that end, by others who go elsewhere, or by time alone. */
 export const mayClear = (error: LlmError, request: LlmRequest, wait: number): boolean =>
   blocksOf(error, request).some(
-    (block) =>
-      freedByCalls.has(block.reason) || isTaken(block, request) || (block.retryAfter ?? Number.POSITIVE_INFINITY) < wait
+    (block) => block.early === true || isTaken(block, request) || (block.retryAfter ?? Number.POSITIVE_INFINITY) < wait
   )
 
 /** The same error as its caller should read it: who was left out for others' sake is blocked by the queue. */
@@ -36,7 +32,7 @@ export const explained = (error: LlmError, request: LlmRequest, why: string, ela
     description: `${error.description}; ${why}`,
     blocked: (error.blocked ?? []).map((block) => ({
       ...block,
-      ...(isTaken(block, request) ? { reason: "queue" } : {}),
+      ...(isTaken(block, request) ? { reason: "queue", cause: "limit" as const } : {}),
       ...later(block.retryAfter)
     })),
     ...later(error.retryAfter)
