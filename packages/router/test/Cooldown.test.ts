@@ -614,7 +614,7 @@ describe("Retry-After", () => {
       assert.deepStrictEqual(yield* status(), closed("cooldown", 5000))
       yield* TestClock.adjust(3000)
       yield* after(fails("Unavailable", { retryAfter: 30_000 }))
-      assert.deepStrictEqual(yield* status(), closed("outage", 35_000, "operator"))
+      assert.deepStrictEqual(yield* status(), closed("outage", 35_000, "failure"))
       yield* TestClock.adjust(29_999)
       assert.isFalse(yield* isOpen())
       yield* TestClock.adjust(1)
@@ -659,7 +659,7 @@ describe("half-open", () => {
       stub.reply({ delay: 100 })
       const fibers = yield* Effect.forEach(Array.from({ length: 1000 }), () => Effect.fork(Effect.either(send())))
       yield* TestClock.adjust(50)
-      assert.deepStrictEqual(yield* status(), busy("probing"))
+      assert.deepStrictEqual(yield* status(), busy("probing", undefined, "failure"))
       yield* TestClock.adjust(50)
       const results = yield* Effect.forEach(fibers, Fiber.join)
       assert.strictEqual(stub.calls.length - before, 1)
@@ -1090,8 +1090,8 @@ describe("below the balancer", () => {
       assert.strictEqual(error.reason, "NoDeployment")
       assert.strictEqual(error.retryAfter, 3000)
       assert.deepStrictEqual(error.blocked, [
-        { deployment: "a", reason: "retryAfter", retryAfter: 3000 },
-        { deployment: "b", reason: "cooldown", retryAfter: 300_000 }
+        { deployment: "a", reason: "retryAfter", cause: "limit", retryAfter: 3000 },
+        { deployment: "b", reason: "cooldown", cause: "failure", retryAfter: 300_000 }
       ])
     })
   )
