@@ -59,6 +59,8 @@ export interface Overrides {
   readonly telemetry?: Telemetry.Settings | undefined
   /** Where proxies and certificates are read that the configuration does not name. Default: nowhere. */
   readonly environment?: Transport.Variables
+  /** What sends requests to providers. Default: connections of the gateway's own, as `transport` of the configuration says. */
+  readonly transport?: Context.Tag.Service<Transport.Transport>
 }
 
 const defaultBytesInFlight = (maxBody: number): number =>
@@ -148,7 +150,7 @@ export const make = (
   log: RequestLog.RequestLog = RequestLog.silent
 ): Effect.Effect<Gateway, ConfigError | Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { environment = {}, telemetry, ...listening } = overrides
+    const { environment = {}, telemetry, transport: given, ...listening } = overrides
     const settings: Settings = { ...source.config.server, ...listening }
     const host = settings.host ?? "127.0.0.1"
     yield* checkExposure(source.config, host)
@@ -178,14 +180,16 @@ export const make = (
     const exporting = yield* Telemetry.start(telemetry, gauges)
     const connecting = Transport.fromEnvironment(environment)
     for (const message of connecting.warnings) log.note("warn", "transport", { message })
-    const transport = yield* Transport.makeUndici(
-      {
-        connections: settings.maxConcurrent ?? defaultConcurrent,
-        ...connecting.options,
-        ...source.config.transport
-      },
-      () => generations.current().keys.isShared
-    )
+    const transport =
+      given ??
+      (yield* Transport.makeUndici(
+        {
+          connections: settings.maxConcurrent ?? defaultConcurrent,
+          ...connecting.options,
+          ...source.config.transport
+        },
+        () => generations.current().keys.isShared
+      ))
     const base = Providers.make(Providers.protocols(transport))
     const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined))
     const clock = yield* Effect.clock

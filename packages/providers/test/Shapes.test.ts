@@ -199,6 +199,32 @@ describe("a stream in answer to a plain request", () => {
     })
   )
 
+  it.scopedLive("keeps content that comes as parts and as text, in their order", () =>
+    Effect.gen(function* () {
+      const thinking = { type: "thinking", thinking: [{ type: "text", text: "hm" }] }
+      const end = chunk({ delta: { content: "" }, finish_reason: "stop" }) + done
+      const contentOf = (...contents: ReadonlyArray<unknown>) =>
+        Effect.map(
+          folded(contents.map((content) => chunk({ delta: { content } })).join("") + end),
+          ({ body }) => (body.choices as ReadonlyArray<{ message: { content: unknown } }>)[0]?.message.content
+        )
+      assert.deepStrictEqual(yield* contentOf("", [thinking], "42", "."), [
+        thinking,
+        { type: "text", text: "42" },
+        { type: "text", text: "." }
+      ])
+      assert.deepStrictEqual(yield* contentOf("Hi", [thinking]), [{ type: "text", text: "Hi" }, thinking])
+      assert.deepStrictEqual(yield* contentOf(null, [thinking]), [thinking])
+    })
+  )
+
+  it.scopedLive("may begin with a line that means nothing, where its type says what it is", () =>
+    Effect.gen(function* () {
+      const { body } = yield* folded(`unknown: x\n\n${hello}`)
+      assert.strictEqual((body.choices as ReadonlyArray<{ message: { content: string } }>)[0]?.message.content, "Hello")
+    })
+  )
+
   it.scopedLive("of a legacy completion is one, too", () =>
     Effect.gen(function* () {
       const events = chunk({ text: "Once " }) + chunk({ text: "upon", finish_reason: "stop" }) + done

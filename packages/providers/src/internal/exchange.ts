@@ -253,7 +253,8 @@ export class Exchange implements TransportHandlers {
     const start = startOf(body === undefined || before === 0 ? chunk : Buffer.concat([body.bytes(), chunk]))
     if (start === "unknown" && before < maxUnknown) return false
     this.mayBeEvents = false
-    if (start !== "events") return false
+    // What its type calls an event stream may begin with a line that means nothing.
+    if (start !== "events" && (start !== "other" || !isEventStream(this.headers))) return false
     this.body = undefined
     if (this.attempt.request.stream) this.openStream()
     else this.fold()

@@ -24,6 +24,10 @@ const pieces: ReadonlySet<string> = new Set([
 
 const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === ""
 
+/** Content as a list of parts: some servers send their reasoning in parts, and the words after it as text. */
+const partsOf = (content: unknown): ReadonlyArray<unknown> =>
+  Array.isArray(content) ? content : isEmpty(content) ? [] : [{ type: "text", text: content }]
+
 /** Adds what a later piece says to what earlier ones have said. */
 const merge = (draft: Draft, later: JsonObject): Draft => {
   for (const name in later) {
@@ -32,6 +36,8 @@ const merge = (draft: Draft, later: JsonObject): Draft => {
     if (name === "tool_calls") draft[name] = mergeCalls(known, value)
     else if (isEmpty(value)) draft[name] = known ?? value
     else if (typeof value === "string" && pieces.has(name) && typeof known === "string") draft[name] = known + value
+    else if (name === "content" && Array.isArray(value) !== Array.isArray(known ?? value))
+      draft[name] = [...partsOf(known), ...partsOf(value)]
     else if (Array.isArray(value)) draft[name] = [...arrayOf(known), ...value]
     else if (isJsonObject(value)) draft[name] = merge(isJsonObject(known) ? { ...known } : {}, value)
     // The name of a function comes whole, from some providers with every piece of its arguments.

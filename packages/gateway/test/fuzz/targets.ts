@@ -1,0 +1,3 @@
+/** Everything that is fuzzed, by name. */
+export { make as edge } from "./edge.js"
+export { make as upstream } from "./upstream.js"
