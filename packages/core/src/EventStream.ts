@@ -49,8 +49,16 @@ export interface EventStreamOptions {
 const highWater = 64
 /** Ms on end for which signs of life stand in for content. */
 const longestHollow = 300_000
+/** Events, and characters of them, that may come before the first content: until then nobody reads them. */
+const longestPrelude = 2048
+const largestPrelude = 1024 * 1024
 const settled = Promise.resolve()
 const end: ReadonlyArray<StreamEvent> = []
+
+const endlessPrelude = {
+  reason: "MalformedResponse",
+  description: `a stream of which ${longestPrelude} events, or ${largestPrelude} characters, hold no content`
+} as const
 
 type Waiter = (exit: Effect.Effect<ReadonlyArray<StreamEvent>, LlmError>) => void
 
@@ -88,6 +96,9 @@ export class EventStream {
   private log: Effect.Effect<void> | undefined
   private paused = false
   private firstContentAt = 0
+  /** Events and characters that came before the first content. */
+  private preludeEvents = 0
+  private preludeCharacters = 0
 
   /** With `onMissingFinish: "accept"`: the last event, as a pattern for one that says why the answer ends. */
   private last: StreamEvent | undefined
@@ -122,7 +133,10 @@ export class EventStream {
     else this.hollow = this.carried = 0
     if (this.options.onMissingFinish === "accept") this.last = event
     this.queue.push(event)
-    if (!this.settlement.hasContent && (this.facts.hasContent || this.facts.hasReasoning)) this.contentArrived()
+    if (!this.settlement.hasContent) {
+      if (this.facts.hasContent || this.facts.hasReasoning) this.contentArrived()
+      else if (this.isPreludeTooLong(event)) return this.fail(this.error(endlessPrelude))
+    }
     if (this.forwarder !== undefined) this.forwardSoon()
     else if (this.waiter !== undefined) this.wakeReader(this.waiter)
     else if (this.queue.length >= highWater && this.settlement.hasContent && !this.paused) {
@@ -326,9 +340,14 @@ export class EventStream {
     return this.over === undefined ? undefined : this.ending(this.over.error)
   }
 
+  /** Runs where nobody can catch anything. */
   private readonly forwardNow = (): void => {
     this.isForwardDue = false
-    this.forwarder?.()
+    try {
+      this.forwarder?.()
+    } catch (defect) {
+      this.died(Cause.die(defect))
+    }
   }
 
   /** Events that come in one turn, as those of one packet do, are handed over together. */
@@ -409,6 +428,11 @@ export class EventStream {
     if (log === undefined) return told
     this.log = undefined
     return Effect.zipRight(log, told)
+  }
+
+  private isPreludeTooLong({ data }: StreamEvent): boolean {
+    this.preludeCharacters += data.length
+    return ++this.preludeEvents > longestPrelude || this.preludeCharacters > largestPrelude
   }
 
   private contentArrived(): void {

@@ -854,6 +854,47 @@ describe("EventStream", () => {
   })
 })
 
+describe("a stream that says much and nothing", () => {
+  const empty = delta({})
+  const long = event({ choices: [], x: "x".repeat(400_000) })
+  const preludes: ReadonlyArray<readonly [name: string, one: StreamEvent, passes: number]> = [
+    ["events", empty, 2048],
+    ["characters", long, 2]
+  ]
+
+  for (const [name, one, passes] of preludes) {
+    it.effect(`is malformed and broken off when too many ${name} come before its content`, () =>
+      Effect.gen(function* () {
+        const { events, outcomes, told } = yield* rig()
+        for (let i = 0; i < passes; i++) events.push(one)
+        assert.deepStrictEqual(outcomes, [])
+        events.push(one)
+        events.push(text("Hi"))
+        const { error } = yield* drain(events)
+        assert.deepInclude(error, { reason: "MalformedResponse", deployment: "d" })
+        assert.deepInclude(only(outcomes), { _tag: "Failed" })
+        assert.deepStrictEqual(told, ["abort"])
+      })
+    )
+
+    it.effect(`is not, when its content or its reasoning comes after fewer ${name}`, () =>
+      Effect.gen(function* () {
+        for (const content of [text("Hi"), delta({ reasoning_content: "Hm" })]) {
+          const { events, outcomes } = yield* rig()
+          for (let i = 0; i < passes; i++) events.push(one)
+          events.push(content)
+          events.push(one)
+          yield* events.pull
+          for (let i = 0; i < 10; i++) events.push(one)
+          events.push(finish())
+          events.end(true)
+          assert.deepInclude(only(outcomes), { _tag: "Completed" })
+        }
+      })
+    )
+  }
+})
+
 describe("what throws at a stream", () => {
   const logging = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.suspend(() => {
@@ -929,6 +970,19 @@ describe("what throws at a stream", () => {
         assert.strictEqual(only(outcomes)._tag, "Failed")
         assert.deepStrictEqual((yield* logging(reading())).logged, [])
       }
+    })
+  )
+
+  it.effect("in the hand that turns its upstream on again is the stream's failure", () =>
+    Effect.gen(function* () {
+      const { events, outcomes } = yield* rig({ resume: bug })
+      const fiber = yield* Effect.fork(logging(events.forward(() => undefined)))
+      yield* Effect.yieldNow()
+      for (let i = 0; i < 10; i++) events.push(text("Hi"))
+      ;(events as unknown as { paused: boolean }).paused = true
+      const { end } = yield* Fiber.join(fiber)
+      assert.strictEqual(errorIn(end).code, "defect")
+      assert.strictEqual(only(outcomes)._tag, "Failed")
     })
   )
 

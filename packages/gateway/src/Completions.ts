@@ -270,8 +270,10 @@ class Exchange implements Ended {
       }
       if (answer._tag === "Complete") {
         return Effect.sync(() => {
+          // What cannot be written must fail while the status can still tell it.
+          const events = wholeAsEvents(answer, usage)
           begin()
-          writer.write(wholeAsEvents(answer, usage))
+          writer.write(events)
         })
       }
       const { events } = answer

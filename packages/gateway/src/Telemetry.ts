@@ -52,7 +52,7 @@ class Reader {
   number(name: string, fallback: number, most: number, what: string): number {
     const value = this.text(name)
     if (value === undefined) return fallback
-    const number = Number(value)
+    const number = /^[+-]?(?:\d+\.?\d*|\.\d+)$/.test(value) ? Number(value) : Number.NaN
     return number >= 0 && number <= most ? number : (this.expected(name, what) ?? fallback)
   }
 

@@ -203,6 +203,16 @@ describe("Controls", () => {
     expect(request({ metadata: { tags: ["b"] } }, { caller: { ...anybody, tags: ["a"] } }).tags).toEqual(["a", "b"])
   })
 
+  it("a number in a text is decimal: what else JavaScript reads is a mistake, in a body as in a header", () => {
+    for (const odd of ["0x10", "0b11", "0o17", "1e1", "Infinity", "NaN", "1_0", "1,5", "+-1", "."]) {
+      expect(error({ timeout: odd, num_retries: odd }).said, odd).toMatch(/timeout:.*num_retries:/s)
+      expect(error({}, { headers: { "x-litellm-timeout": odd } }).said, odd).toContain("x-litellm-timeout")
+    }
+    for (const fine of ["10", " 10 ", "10.0", "+10", "10."]) {
+      expect(request({ timeout: fine }).overrides, fine).toMatchObject({ timeout: 10_000 })
+    }
+  })
+
   it("tells all that is wrong at once, by the names that the caller used", () => {
     const { code, said } = error(
       { timeout: -1, num_retries: "many", fallbacks: "spare" },

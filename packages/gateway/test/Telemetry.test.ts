@@ -368,7 +368,7 @@ describe("OpenTelemetry's variables", () => {
       OTEL_EXPORTER_OTLP_HEADERS: "sk-oops",
       OTEL_TRACES_SAMPLER: "jaeger_remote",
       OTEL_TRACES_SAMPLER_ARG: "2",
-      OTEL_METRIC_EXPORT_INTERVAL: "soon",
+      OTEL_METRIC_EXPORT_INTERVAL: "0x10",
       OTEL_METRICS_EXPORTER: "prometheus"
     })
     assert.deepStrictEqual(settings?.sampling, { root: "on", followsParent: true, ratio: 1 })

@@ -25,14 +25,17 @@ const maxTags = 64
 /** Targets of one chain that a request may bring. */
 export const maxTargets = 32
 
-const seconds = (value: unknown): number | undefined => {
-  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value
-  return typeof number === "number" && number >= 0 && number <= maxSeconds ? number * 1000 : undefined
-}
+/** As people write numbers: what else JavaScript takes for one (`0x10`, `1e3`, `Infinity`) is a mistake in a text. */
+const decimal = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*$/
 
 const number = (value: unknown): number | undefined => {
-  const read = typeof value === "string" && value.trim() !== "" ? Number(value) : value
+  const read = typeof value === "string" && decimal.test(value) ? Number(value) : value
   return typeof read === "number" && Number.isFinite(read) ? read : undefined
+}
+
+const seconds = (value: unknown): number | undefined => {
+  const read = number(value)
+  return read !== undefined && read >= 0 && read <= maxSeconds ? read * 1000 : undefined
 }
 
 const count = (value: unknown): number | undefined => {
