@@ -3,8 +3,9 @@
  */
 import { EventEmitter } from "node:events"
 import type { ServerResponse } from "node:http"
-import type { Socket } from "node:net"
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
+import type { DeploymentView } from "@switchyard/gateway/Admin"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect } from "effect"
 import { Connections, defaultConnections, type Full } from "../src/internal/connections.js"
@@ -128,6 +129,52 @@ describe("a new connection where there is no room", () => {
       const count = /refusals_total\{code="too_many_connections"\} [1-9]/
       yield* Effect.repeat(metrics, { until: (text) => count.test(text) })
     })
+  )
+})
+
+describe("a provider's connection that dies of age", () => {
+  it.scopedLive(
+    "counts against nobody: every call is answered, and no breaker hears of it, not even one of no patience",
+    () =>
+      Effect.gen(function* () {
+        const connected = new Set<Socket>()
+        const server = yield* Effect.acquireRelease(
+          Effect.async<Server>((resume) => {
+            const made = createServer((socket) => {
+              let served = 0
+              connected.add(socket)
+              socket.on("error", () => {})
+              socket.on("data", (bytes) => {
+                if (!String(bytes).includes('"messages"')) return
+                if (served++ > 0) return void socket.resetAndDestroy()
+                const body = `data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`
+                socket.write(
+                  `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+                )
+              })
+            }).listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
+          }),
+          (made) =>
+            Effect.sync(() => {
+              for (const socket of connected) socket.destroy()
+              made.close()
+            })
+        )
+        const { port } = server.address() as AddressInfo
+        const gateway = yield* start([{ name: "aging", url: `http://127.0.0.1:${port}/v1` }], {
+          retry: { attempts: 1 },
+          cooldown: { failures: 1 }
+        })
+        for (const stream of [false, true, true, false, true, false]) {
+          assert.strictEqual((yield* chat(gateway, { stream })).status, 200)
+        }
+        assert.isAbove(connected.size, 3)
+        const { deployments } = yield* Effect.promise(async () => {
+          const response = await fetch(`${gateway.url}/admin/deployments`, { headers: authorized })
+          return (await response.json()) as { readonly deployments: ReadonlyArray<DeploymentView> }
+        })
+        assert.deepInclude(deployments[0], { requests: 6, successes: 6, failures: 0, blameless: 0, cooldown: null })
+      })
   )
 })
 

@@ -249,11 +249,15 @@ const tlsDescription = ({ code }: TransportError): string => {
   return reason === undefined ? `${description} (${code})` : `${description}: ${reason} (${code})`
 }
 
+const isNone = ({ code, kind }: TransportError): boolean =>
+  kind === "noConnection" && code !== undefined && code !== "no_connection"
+
 /** The error that a failure of the network means. Pure. */
 export const fromTransport = (error: TransportError, upstream: Upstream): LlmError =>
   new LlmError({
     ...transportFields[error.kind],
     ...(error.kind === "tls" ? { description: tlsDescription(error) } : {}),
+    ...(isNone(error) ? { description: `this process may open no more connections (${error.code})` } : {}),
     ...upstreamFields(upstream),
     ...(error.kind === "connectTimeout" ? { phase: "connect" as const, bound: "deployment" as const } : {}),
     ...(error.code === undefined ? {} : { code: error.code })

@@ -279,11 +279,11 @@ describe("a connection that has served before", () => {
       (port) => ({ baseUrl: `http://127.0.0.1:${port}/v1`, accepted: () => accepted, requests: () => requests })
     )
   }
-  const askTwice = (baseUrl: string) =>
+  const askTwice = (baseUrl: string, request = S.chat()) =>
     Effect.gen(function* () {
       const service = OpenAiCompatible.make(yield* Effect.orDie(Transport.makeUndici({ connections: 1 })))
-      const first = yield* Effect.either(S.call(service, S.chat(), { baseUrl }))
-      const second = yield* Effect.either(S.call(service, S.chat(), { baseUrl }))
+      const first = yield* Effect.either(S.call(service, request, { baseUrl }))
+      const second = yield* Effect.either(S.call(service, request, { baseUrl }))
       return [first, second].map((result) => (result._tag === "Right" ? "ok" : result.left.reason))
     })
 
@@ -292,9 +292,11 @@ describe("a connection that has served before", () => {
     ["closed", (socket) => void socket.end()]
   ])("and is %s before a byte of the answer: the request goes out on a new one", ([, last]) =>
     Effect.gen(function* () {
-      const server = yield* aging(1, last)
-      assert.deepStrictEqual(yield* askTwice(server.baseUrl), ["ok", "ok"])
-      assert.deepStrictEqual([server.accepted(), server.requests()], [2, 3])
+      for (const request of [S.chat(), S.streamed()]) {
+        const server = yield* aging(1, last)
+        assert.deepStrictEqual(yield* askTwice(server.baseUrl, request), ["ok", "ok"])
+        assert.deepStrictEqual([server.accepted(), server.requests()], [2, 3])
+      }
     })
   )
 
@@ -309,6 +311,48 @@ describe("a connection that has served before", () => {
       })
       assert.deepStrictEqual(yield* askTwice(amid.baseUrl), ["ok", "Unavailable"])
       assert.strictEqual(amid.requests(), 2)
+    })
+  )
+})
+
+describe("an interim answer", () => {
+  const wait = () => new Promise<void>((resolve) => setImmediate(resolve))
+  const body = whole("ok")
+  const final = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+
+  it.scopedLive("that nobody asked for is skipped, whichever it is and however it comes; the connection goes on", () =>
+    Effect.gen(function* () {
+      const ways: ReadonlyArray<ReadonlyArray<string>> = [
+        [`HTTP/1.1 100 Continue\r\n\r\n${final}`],
+        ["HTTP/1.1 1", "00 Continue\r\n", "\r\n", final],
+        ["HTTP/1.1 100 Continue\r\nx-a: b\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", final],
+        ["HTTP/1.1 102 Processing\r\n\r\n", final],
+        ["HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n", final]
+      ]
+      let accepted = 0
+      let turn = 0
+      const server = createTcpServer((socket) => {
+        accepted++
+        socket.setNoDelay(true)
+        socket.on("error", () => {})
+        socket.on("data", async (bytes) => {
+          if (!String(bytes).includes('"messages"')) return
+          for (const part of ways[turn++ % ways.length] ?? []) {
+            socket.write(part)
+            await wait()
+            await wait()
+          }
+        })
+      })
+      const port = yield* Effect.promise(() => listening(server))
+      const service = OpenAiCompatible.make(yield* Effect.orDie(Transport.makeUndici({ connections: 1 })))
+      for (const request of [S.chat(), S.streamed()]) {
+        for (const _ of ways) {
+          const { raw } = S.complete(yield* S.call(service, request, { baseUrl: `http://127.0.0.1:${port}/v1` }))
+          assert.strictEqual(raw, body)
+        }
+      }
+      assert.deepStrictEqual([accepted, turn], [1, 2 * ways.length])
     })
   )
 })

@@ -4,6 +4,7 @@ import type { Reason } from "@switchyard/core/LlmError"
 import { classify, type ErrorAnswer, fromTransport, malformed } from "@switchyard/providers/ErrorClassifier"
 import { TransportError, type TransportErrorKind } from "@switchyard/providers/Transport"
 import { FastCheck } from "effect"
+import { transportErrorOf } from "../src/internal/transportErrors.js"
 import { type Case, errorBodies, openAi } from "./errorBodies.js"
 
 const answer = (status: number, body: unknown, more: Partial<ErrorAnswer> = {}): ErrorAnswer => ({
@@ -186,6 +187,15 @@ describe("ErrorClassifier", () => {
       const error = fromTransport(new TransportError({ kind, code: "X" }), { provider: "p", deployment: "d" })
       assert.strictEqual(error.reason, reason)
       assert.strictEqual(error.code, "X")
+    })
+
+    it("descriptors that run out here are no fault of the provider's", () => {
+      for (const code of ["EMFILE", "ENFILE", "ENOBUFS"]) {
+        const failed = Object.assign(new Error(code), { code, syscall: "connect" })
+        const error = fromTransport(transportErrorOf(failed, false), { provider: "p", deployment: "d" })
+        assert.deepInclude(error, { reason: "Rejected", breaker: "neutral", code })
+        assert.include(error.message, "this process may open no more connections")
+      }
     })
 
     it("a connect timeout is of the connect phase, and silence", () => {

@@ -7,7 +7,7 @@ import { Schema } from "effect"
 
 /**
  * What broke: before a connection stood (`connect`, `connectTimeout`, `dns`, `tls`), or after it (`reset`, `protocol`).
- * `noConnection`: all were in use for too long.
+ * `noConnection`: all were in use for too long, or this process may open no more.
  */
 export const TransportErrorKind = Schema.Literal(
   "connect",
@@ -21,7 +21,7 @@ export const TransportErrorKind = Schema.Literal(
 )
 /**
  * What broke: before a connection stood (`connect`, `connectTimeout`, `dns`, `tls`), or after it (`reset`, `protocol`).
- * `noConnection`: all were in use for too long.
+ * `noConnection`: all were in use for too long, or this process may open no more.
  */
 export type TransportErrorKind = typeof TransportErrorKind.Type
 

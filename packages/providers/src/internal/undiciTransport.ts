@@ -11,6 +11,7 @@ import { toMs } from "@switchyard/core/Time"
 import { type Clock, Schema } from "effect"
 import { Agent, buildConnector, type Dispatcher, errors, ProxyAgent } from "undici"
 import { ConnectionQueue } from "./connectionQueue.js"
+import { skipContinue } from "./interimAnswers.js"
 import { Proxies, proxyFor } from "./proxies.js"
 import { TransportError, type TransportHandle, type TransportHandlers, type TransportRequest } from "./transport.js"
 import { closedError, transportErrorOf } from "./transportErrors.js"
@@ -330,9 +331,9 @@ export class UndiciTransport {
   }
 
   /**
-   * undici's connector with three things more. Its sockets are remembered: an agent forgets those that are still
-   * connecting, and pools that it has replaced. Its timeout is exact: undici's own is off by up to a second. And errors of
-   * sockets that had answered before are known as such.
+   * undici's connector with four things more. Its sockets are remembered: an agent forgets those that are still
+   * connecting, and pools that it has replaced. Its timeout is exact: undici's own is off by up to a second. Errors of
+   * sockets that had answered before are known as such. And `100 Continue` breaks nothing.
    */
   private connector(timeout: number, secure: buildConnector.BuildOptions): buildConnector.connector {
     const connect = buildConnector({ timeout, ...secure }) as (
@@ -344,6 +345,7 @@ export class UndiciTransport {
         socket?.setTimeout(0, giveUp)
         bytesBefore = socket?.bytesRead ?? 0
         callback(...result)
+        if (socket !== undefined) skipContinue(socket)
       })
       const giveUp = () => void socket?.destroy(new errors.ConnectTimeoutError("connect timeout"))
       if (socket === undefined) return
