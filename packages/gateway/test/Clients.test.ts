@@ -436,13 +436,18 @@ describe("a socket", () => {
 
   it.scopedLive("with two Host headers, or a transfer encoding that is not chunked, is turned away and closed", () =>
     Effect.gen(function* () {
-      const lines = (more: string) =>
-        `POST ${hot} HTTP/1.1\r\nhost: a\r\n${more}authorization: Bearer ${masterKey}\r\ncontent-type: application/json\r\n`
+      const lines = (more: string, host = "a") =>
+        `POST ${hot} HTTP/1.1\r\nhost: ${host}\r\n${more}authorization: Bearer ${masterKey}\r\ncontent-type: application/json\r\n`
       const sized = `content-length: ${good.length}\r\n\r\n${good}`
       const chunked = `\r\n${good.length.toString(16)}\r\n${good}\r\n0\r\n\r\n`
       for (const [bytes, status] of [
         [lines("Host: a\r\n") + sized, 400],
         [lines("HOST: b\r\n") + sized, 400],
+        [lines("", "a, b") + sized, 400],
+        [lines("", "a/b") + sized, 400],
+        [lines("", "user@a") + sized, 400],
+        [lines("", "[::1]:4000") + sized, 200],
+        [lines("", "a.example:4000") + sized, 200],
         [`${lines("transfer-encoding: gzip, chunked\r\n")}${chunked}`, 501],
         [`${lines("transfer-encoding: Chunked\r\n")}${chunked}`, 200]
       ] as const) {

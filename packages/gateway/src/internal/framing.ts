@@ -5,6 +5,8 @@ const noHost: Refusal = { status: 400, code: "bad_request", message: "the reques
 
 const twoHosts: Refusal = { status: 400, code: "bad_request", message: "the request has more than one Host header" }
 
+const badHost: Refusal = { status: 400, code: "bad_request", message: "the request's Host header names no host" }
+
 const unknownCoding: Refusal = {
   status: 501,
   code: "unsupported_transfer_encoding",
@@ -30,10 +32,24 @@ const hasTwoHosts = (raw: ReadonlyArray<string>): boolean => {
   return false
 }
 
+/** What stands in no host: it would begin a path, a user or another host. */
+const noHostCharacter = /[\s,/\\?#@"<>]/
+
+/** Most requests name one host, so the last good one is known without a look. */
+let lastHost = ""
+
+const isHost = (host: string): boolean => {
+  if (host === lastHost) return true
+  if (noHostCharacter.test(host)) return false
+  lastHost = host
+  return true
+}
+
 /** What is wrong with a request's framing that Node's parser lets through; undefined when nothing is. */
 export const framingRefusal = ({ headers, httpVersion, rawHeaders }: IncomingMessage): Refusal | undefined => {
   if (headers.host === undefined && httpVersion === "1.1") return noHost
   if (hasTwoHosts(rawHeaders)) return twoHosts
+  if (headers.host !== undefined && !isHost(headers.host)) return badHost
   const coding = headers["transfer-encoding"]
   return coding === undefined || coding.trim().toLowerCase() === "chunked" ? undefined : unknownCoding
 }

@@ -17,16 +17,11 @@ const parserOf = (socket: Socket): Parser | undefined => {
 /**
  * Lets a connection live when a server sends `100 Continue` without being asked, as some do before every answer. undici skips
  * every interim answer (RFC 9110, 15.2) but this one, on which it closes; so its parser is told of another that means as
- * little. Where undici looks different inside, nothing is changed. Call it when the connection stands, before the first answer
- * is read.
+ * little. Where undici looks different inside, nothing is changed. Call it once undici knows of the connection.
  */
 export const skipContinue = (socket: Socket): void => {
-  // undici makes its parser in a later turn than the one that tells of the connection, and before anything is read.
-  setImmediate(() => {
-    const parser = parserOf(socket)
-    if (parser === undefined) return
-    const { onHeadersComplete } = parser
-    parser.onHeadersComplete = (status, ...more) =>
-      onHeadersComplete.call(parser, status === 100 ? 103 : status, ...more)
-  })
+  const parser = parserOf(socket)
+  if (parser === undefined) return
+  const { onHeadersComplete } = parser
+  parser.onHeadersComplete = (status, ...more) => onHeadersComplete.call(parser, status === 100 ? 103 : status, ...more)
 }
