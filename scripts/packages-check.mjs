@@ -1,9 +1,12 @@
 // What would be published is fit for it: the fields that npm shows, the licence in every tarball, all files that `exports` and
-// `bin` name and nothing that only the build needs, and a README whose install line and links work on npm. Needs a build.
+// `bin` name and nothing that only the build needs, a README whose install line and links work on npm, and whatever publint
+// knows of. Needs a build.
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { publint } from "publint"
+import { formatMessage } from "publint/utils"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const text = (path) => (existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "")
@@ -79,6 +82,9 @@ for (const folder of folders) {
   }
   for (const file of files) if (unwanted.test(file)) report(`its tarball has ${file}`)
   if ((tarball?.size ?? 0) > maxBytes) report(`its tarball is ${tarball.size} bytes, more than ${maxBytes}`)
+
+  const { messages } = await publint({ pkgDir: join(root, folder), pack: "npm", strict: true })
+  for (const message of messages) report(`publint: ${formatMessage(message, manifest, { color: false })}`)
 
   const readme = text(`${folder}/README.md`)
   const install = /^(?:npm i(?:nstall)?|npx) .*$/m.exec(readme)?.[0] ?? ""
