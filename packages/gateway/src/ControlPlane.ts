@@ -20,9 +20,12 @@ import { decodePart, pathOf, prefixes, queryOf, targetOf } from "./internal/requ
 import * as KeyRing from "./KeyRing.js"
 import * as ModelInfo from "./ModelInfo.js"
 import * as ModelList from "./ModelList.js"
+import * as OpenAccess from "./OpenAccess.js"
 
 /** What the control plane works with. */
 export interface ControlPlaneDeps extends LiveDeps {
+  /** Whether only this machine reaches the gateway: names may be told to anybody then. Default true. */
+  readonly isLocal?: boolean
   /** How many requests wait for a connection to a provider. */
   readonly waiting?: () => number
   /** What `/metrics` answers to a scrape with this `Accept` header; undefined where metrics are off. */
@@ -117,15 +120,21 @@ const oneModel = telling((caller, { generation, name }) => {
   return model === undefined ? answers.refuse(answers.unknownModel(name)) : answers.json(model)
 })
 
+/** Who is told all names, and nobody in particular. */
+const everybody: Pick<KeyRing.Caller, "mayUse"> = { mayUse: () => true }
+
 /** LiteLLM's names and shapes stand beside ours: its tools look for its words. */
-const healthEndpoints = ({ phase }: ControlPlaneDeps): ReadonlyMap<string, Endpoint> => {
+const healthEndpoints = ({ isLocal = true, phase }: ControlPlaneDeps): ReadonlyMap<string, Endpoint> => {
   const live = onlyGet("anybody", () => Effect.sync(() => answers.json({ status: "alive", phase: phase() })))
   const alive = onlyGet("anybody", () => Effect.sync(() => answers.json("I'm alive!")))
   const ready = (asLiteLlm: boolean) =>
-    onlyGet("anybody", ({ generation }) =>
+    onlyGet("anybody", (call) =>
       Effect.clockWith((clock) =>
         Effect.sync(() => {
-          const readiness = Health.readiness(phase(), generation.tower.state, nowMs(clock))
+          const { generation, headers } = call
+          const isNear = isLocal && OpenAccess.relayOf(headers) === undefined
+          const caller = isNear ? everybody : generation.keys.isOpen ? undefined : callerOf(call)
+          const readiness = Health.readiness(phase(), generation.tower.state, nowMs(clock), caller?.mayUse)
           const isReady = readiness.phase === "ready"
           const theirs = { status: isReady ? "healthy" : readiness.phase, db: "Not connected" }
           return answers.json(asLiteLlm ? { ...readiness, ...theirs } : readiness, isReady ? 200 : 503)
@@ -154,8 +163,12 @@ const healthEndpoints = ({ phase }: ControlPlaneDeps): ReadonlyMap<string, Endpo
   ])
 }
 
-const metricsEndpoint = ({ metrics }: ControlPlaneDeps): Endpoint => ({
-  access: ({ source }) => (source.config.server.metricsKey === true ? "master" : "anybody"),
+const metricsEndpoint = ({ isLocal = true, metrics }: ControlPlaneDeps): Endpoint => ({
+  access: ({ source }) => {
+    const { router, server } = source.config
+    if (server.metricsKey === true) return "master"
+    return isLocal || (router.metrics !== false && router.metrics?.public === true) ? "anybody" : "caller"
+  },
   methods: {
     GET: ({ headers }) =>
       Effect.map(metrics(headers.accept), (exposed) =>

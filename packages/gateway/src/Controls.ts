@@ -171,6 +171,15 @@ const collect = (
 const notAllowed = (targets: ReadonlyArray<Target> | undefined, caller: Caller): string | undefined =>
   targets?.map((target) => (typeof target === "string" ? target : target.model)).find((model) => !caller.mayUse(model))
 
+/** A place in line that the caller may have: a virtual key may stand back, and before others only as far as it is let. */
+const priorityOf = (asked: number | undefined, { priority: bounds }: Caller, rules: Requests): number | undefined => {
+  if (bounds === undefined) return asked ?? rules.priority
+  const usual = rules.priority ?? 0
+  const { max = Number.POSITIVE_INFINITY, min = Math.min(usual, max) } = bounds
+  const given = Math.min(Math.max(asked ?? usual, min), max)
+  return given === 0 && asked === undefined ? rules.priority : given
+}
+
 /** Overrides that came from the caller, who may lower what is configured; the master key may also raise it. */
 const overridesOf = (
   reader: ControlReader,
@@ -183,7 +192,8 @@ const overridesOf = (
   }
   const outgoing = outgoingHeaders(headers, rules)
   if (outgoing !== undefined) overrides.headers = outgoing
-  if (overrides.priority === undefined && rules.priority !== undefined) overrides.priority = rules.priority
+  const priority = priorityOf(overrides.priority, caller, rules)
+  if (priority !== undefined) overrides.priority = priority
   if (rules.cacheOptIn === true && !reader.usesCache) overrides.cache = { noCache: true, noStore: true }
   if (overrides.fault !== undefined) {
     // A drill's answer must never be anybody else's, and its failures must close nothing for others.

@@ -238,6 +238,7 @@ export const make = (
         timeline: yield* Timeline.make(tower),
         lostLines: log.lostLines,
         eventLog,
+        isLocal: OpenAccess.isLoopback(host),
         waiting,
         metrics: (accept) =>
           Effect.suspend(() => {

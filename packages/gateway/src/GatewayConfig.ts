@@ -85,7 +85,10 @@ export const Server = Schema.Struct({
    * They still need a key. Default none.
    */
   cors: Schema.optional(Schema.Union(origin, Schema.Array(origin))),
-  /** Whether `/metrics` may be read by anybody (default), or with the master key only. */
+  /**
+   * Whether `/metrics` needs the master key. Default false: on loopback anybody may read it, elsewhere whoever has a key, and
+   * anybody with `metrics.public`.
+   */
   metricsKey: Schema.optional(Schema.Boolean),
   /** Whether `/metrics` can also answer in OpenMetrics, with exemplars; needs the package `prom-client`. Default false. */
   openMetrics: Schema.optional(Schema.Boolean)
@@ -187,6 +190,17 @@ export const VirtualKey = Schema.Struct({
   maxParallel: Schema.optional(Field.count),
   /** Bytes of a request's body, where that should be less than `server.maxBodyBytes`. */
   maxBodyBytes: Schema.optional(Field.positiveCount),
+  /**
+   * Places in line that its requests may ask for, lower first; what they ask for beyond is brought back to the nearest. `min`
+   * unset: where a request that asks for none stands (`requests.priority`, else 0), so that no key overtakes others.
+   */
+  priority: Schema.optional(
+    Schema.Struct({ min: Schema.optional(Field.finite), max: Schema.optional(Field.finite) }).pipe(
+      Schema.filter(
+        ({ max, min }) => min === undefined || max === undefined || min <= max || "a min that is not above max"
+      )
+    )
+  ),
   /** What it may spend. Unset: no limit. */
   budget: Schema.optional(SpendLimit),
   /** Tags that its requests bear beside their own. */

@@ -29,12 +29,19 @@ export interface ClosedGroup {
   readonly returnsInMs: number | null
 }
 
-/** What `/health/ready` says. */
+/** What `/health/ready` says to whoever may know names. */
 export interface Readiness {
   readonly status: Phase
   readonly phase: Phase
   /** Groups with no open deployment. The gateway is ready all the same: other groups answer, and fallbacks may. */
   readonly closedGroups: ReadonlyArray<ClosedGroup>
+}
+
+/** What it says to everybody else. */
+export interface Counts {
+  readonly status: Phase
+  readonly phase: Phase
+  readonly counts: { readonly groups: number; readonly closedGroups: number }
 }
 
 const returnsAt = (status: Status): number =>
@@ -65,9 +72,20 @@ export const closedGroups = (state: Context.Context<Router.State>, now: number):
   )
 }
 
-/** Whether the gateway can answer, and which groups cannot. */
-export const readiness = (phase: Phase, state: Context.Context<Router.State>, now: number): Readiness => ({
-  status: phase,
-  phase,
-  closedGroups: closedGroups(state, now)
-})
+/**
+ * Whether the gateway can answer, and which groups cannot, of those that `mayUse` lets one know; without it their number only.
+ */
+export const readiness = (
+  phase: Phase,
+  state: Context.Context<Router.State>,
+  now: number,
+  mayUse?: (group: string) => boolean
+): Readiness | Counts => {
+  const closed = closedGroups(state, now)
+  if (mayUse !== undefined) {
+    return { status: phase, phase, closedGroups: closed.filter(({ group }) => mayUse(group)) }
+  }
+  const slots = Context.get(state, DeploymentRegistry).slots()
+  const groups = new Set(slots.map(({ deployment }) => deployment.group)).size
+  return { status: phase, phase, counts: { groups, closedGroups: closed.length } }
+}

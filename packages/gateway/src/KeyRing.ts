@@ -17,6 +17,8 @@ export interface Caller {
   readonly mayUse: (model: string) => boolean
   /** Tags that its requests bear beside their own. */
   readonly tags: ReadonlyArray<string>
+  /** The places in line that its requests may ask for; undefined where any may. */
+  readonly priority?: { readonly min?: number | undefined; readonly max?: number | undefined } | undefined
   /** Bytes of a request's body, where that is less than anybody's. */
   readonly maxBodyBytes?: number | undefined
 }
@@ -37,11 +39,12 @@ const master: Caller = { name: undefined, isMaster: true, mayUse: everything, ta
 
 const anybody: Caller = { name: undefined, isMaster: false, mayUse: everything, tags: [] }
 
-const callerOf = ({ groups, maxBodyBytes, name, tags }: VirtualKey): Caller => ({
+const callerOf = ({ groups, maxBodyBytes, name, priority, tags }: VirtualKey): Caller => ({
   name,
   isMaster: false,
   mayUse: groups === undefined ? everything : (model) => groups.some((pattern) => matchesName(pattern, model)),
   tags: tags ?? [],
+  priority: priority ?? {},
   maxBodyBytes
 })
 

@@ -281,3 +281,57 @@ describe("Controls", () => {
     expect(Either.getOrThrow(read({ stream: true, stream_options: { include_usage: true } })).streamUsage).toBe(true)
   })
 })
+
+describe("priority", () => {
+  const virtual: Caller = { ...anybody, name: "joe", priority: {} }
+  const given = (caller: Caller, asked: unknown, rules: Requests = {}) =>
+    request(asked === undefined ? {} : { priority: asked }, { caller, rules }).overrides.priority
+
+  it("a virtual key may stand back, and before others only as far as it is let; the master key anywhere", () => {
+    const ranged: Caller = { ...virtual, priority: { min: -5, max: 5 } }
+    const back: Caller = { ...virtual, priority: { min: 3 } }
+    const cut: Caller = { ...virtual, priority: { max: -2 } }
+    for (const [caller, asked, rules, expected] of [
+      [virtual, -1, {}, 0],
+      [virtual, "-1000000", {}, 0],
+      [virtual, 7, {}, 7],
+      [virtual, undefined, {}, undefined],
+      [virtual, 1, { priority: 4 }, 4],
+      [virtual, undefined, { priority: 4 }, 4],
+      [ranged, -9, {}, -5],
+      [ranged, -3, {}, -3],
+      [ranged, 9, {}, 5],
+      [ranged, undefined, {}, undefined],
+      [back, undefined, {}, 3],
+      [back, -1, {}, 3],
+      [cut, undefined, {}, -2],
+      [cut, 5, {}, -2],
+      [master, -1000, {}, -1000],
+      [anybody, -1000, {}, -1000]
+    ] as const) {
+      expect(given(caller, asked, rules)).toBe(expected)
+    }
+    const inHeader = request({}, { caller: virtual, headers: { "x-litellm-priority": "-5" } })
+    expect(inHeader.overrides.priority).toBe(0)
+  })
+
+  it("what is no number, or beyond all measure, is refused for everybody", () => {
+    for (const caller of [virtual, master, anybody]) {
+      for (const priority of [
+        -1e308,
+        1e308,
+        1_000_001,
+        "Infinity",
+        "-Infinity",
+        "NaN",
+        "x",
+        true,
+        {},
+        [],
+        Number.POSITIVE_INFINITY
+      ]) {
+        expect(error({ priority }, { caller })).toMatchObject({ code: "invalid_control" })
+      }
+    }
+  })
+})

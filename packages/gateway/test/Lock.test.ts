@@ -159,3 +159,76 @@ describe("a gateway without keys", () => {
     })
   )
 })
+
+describe("a gateway that others reach", () => {
+  const groups = ["secret-group", "open-group"].map((group) =>
+    deploymentOf({ name: `${group}-1`, url: "http://127.0.0.1:1/v1" }, { group })
+  )
+  const locked = (more: object = {}) =>
+    decode(
+      settings({
+        masterKey: "sk-master-0001",
+        keys: [{ name: "joe", key: "sk-joe-00001", groups: ["open-group"] }],
+        deployments: groups,
+        ...more
+      })
+    )
+  const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
+
+  it.scopedLive("tells names to those with a key, and the others no more than counts", () =>
+    Effect.gen(function* () {
+      for (const host of ["0.0.0.0", "::"]) {
+        const gateway = yield* Gateway.make({ config: locked() }, { host })
+        const url = `http://127.0.0.1:${gateway.port}`
+        for (const path of ["/health/ready", "/health/readiness"]) {
+          const { status, text } = yield* ask(url, path)
+          assert.strictEqual(status, 200)
+          assert.deepStrictEqual((JSON.parse(text) as { readonly counts: unknown }).counts, {
+            groups: 2,
+            closedGroups: 0
+          })
+          assert.notInclude(text, "group-1")
+          assert.notInclude((yield* ask(url, path, bearer("sk-wrong"))).text, "[]")
+          assert.include((yield* ask(url, path, bearer("sk-joe-00001"))).text, '"closedGroups":[]')
+        }
+        for (const path of ["/health/live", "/health/liveliness"])
+          assert.strictEqual((yield* ask(url, path)).status, 200)
+        assert.strictEqual((yield* ask(url, "/health")).status, 401)
+        const refused = yield* ask(url, "/metrics")
+        assert.deepStrictEqual([refused.status, refused.text.includes("switchyard_")], [401, false])
+        assert.strictEqual((yield* ask(url, "/metrics", bearer("sk-wrong"))).status, 401)
+        for (const key of ["sk-master-0001", "sk-joe-00001"]) {
+          assert.strictEqual((yield* ask(url, "/metrics", bearer(key))).status, 200)
+        }
+      }
+    })
+  )
+
+  it.scopedLive(
+    "tells its metrics to anybody where `metrics.public` says so, and to the master alone where `metricsKey` does",
+    () =>
+      Effect.gen(function* () {
+        const open = yield* Gateway.make({ config: locked({ metrics: { public: true } }) }, { host: "0.0.0.0" })
+        assert.strictEqual((yield* ask(`http://127.0.0.1:${open.port}`, "/metrics")).status, 200)
+        const both = { metrics: { public: true }, server: { port: 0, metricsKey: true } }
+        const shut = yield* Gateway.make({ config: locked(both) }, { host: "0.0.0.0" })
+        const url = `http://127.0.0.1:${shut.port}`
+        assert.strictEqual((yield* ask(url, "/metrics")).status, 401)
+        assert.strictEqual((yield* ask(url, "/metrics", bearer("sk-joe-00001"))).status, 403)
+        assert.strictEqual((yield* ask(url, "/metrics", bearer("sk-master-0001"))).status, 200)
+      })
+  )
+
+  it.scopedLive("on loopback anybody reads both, but not through a proxy", () =>
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.make({ config: locked() })
+      assert.include((yield* ask(gateway.url, "/health/ready")).text, '"closedGroups":[]')
+      assert.strictEqual((yield* ask(gateway.url, "/metrics")).status, 200)
+      const relayed = yield* ask(gateway.url, "/health/ready", { "x-forwarded-for": "203.0.113.7" })
+      assert.include(relayed.text, '"counts"')
+      const open = yield* Gateway.make({ config: decode(settings({ deployments: groups })) })
+      assert.include((yield* ask(open.url, "/health/ready", { via: "1.1 x" })).text, '"counts"')
+      assert.include((yield* ask(open.url, "/health/ready")).text, '"closedGroups":[]')
+    })
+  )
+})

@@ -1,6 +1,7 @@
 /**
- * Lets callers wait for room instead of failing while a group is full: a bounded queue per group, strict in priority,
- * first come first served within one. Optional; it stands directly outside the Balancer.
+ * Lets callers wait for room instead of failing while a group is full: a bounded queue per group, better priorities first,
+ * first come first served within one. Who waits ages, so that nobody starves behind better priorities. Optional; it stands
+ * directly outside the Balancer.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
@@ -11,7 +12,7 @@ import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Clock, type Context, Duration, Effect, Layer, Schema, Scope } from "effect"
 import { DeploymentRegistry } from "./DeploymentRegistry.js"
-import { explained, isFull, mayClear, Waiter } from "./internal/waitingLine.js"
+import { explained, isFull, mayClear, turnOf, Waiter } from "./internal/waitingLine.js"
 import { WaitingRoom } from "./internal/waitingRoom.js"
 import { UsageWindows } from "./UsageWindows.js"
 
@@ -62,6 +63,7 @@ export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.R
   const maxQueue = options.maxQueue ?? 100
   const maxWait = toMs(options.maxWait ?? "30 seconds")
   const room = deps.room ?? new WaitingRoom(registry, windows)
+  const turnAt = (request: LlmRequest, now: number): number => turnOf(priorityOf(request), now, maxWait)
   const host = {}
   if (deps.scope !== undefined)
     Effect.runSync(
@@ -98,16 +100,16 @@ export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.R
     })
 
   return (next) => {
-    /** Calls, and leaves alone what those wait for who stand before this priority and arrival. */
-    const callAfterOthers = (request: LlmRequest, number: number): Service.Call => {
-      const spokenFor = room.spokenFor(request, priorityOf(request), number)
+    /** Calls, and leaves alone what those wait for who stand before this turn and arrival. */
+    const callAfterOthers = (request: LlmRequest, turn: number, number: number): Service.Call => {
+      const spokenFor = room.spokenFor(request, turn, number)
       return next.call(spokenFor.length === 0 ? request : leaving(request, spokenFor))
     }
 
     const ask = (waiter: Waiter, clock: Clock.Clock): Service.Call => {
       room.lineUp(waiter)
       waiter.isOfferedMore = false
-      return Effect.catchAll(callAfterOthers(waiter.request, waiter.number), (error): Service.Call => {
+      return Effect.catchAll(callAfterOthers(waiter.request, waiter.turn, waiter.number), (error): Service.Call => {
         if (!isFull(error, waiter.request)) return Effect.fail(error)
         room.refused(waiter, error, nowMs(clock))
         return stand(waiter, clock)
@@ -150,7 +152,7 @@ export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.R
         return Effect.fail(explained(error, request, `${maxQueue} requests wait already`, 0))
       }
       const deadline = Math.min(now + maxWait, request.route.deadline)
-      const waiter = new Waiter(request, group, priorityOf(request), number, now, deadline, error, host)
+      const waiter = new Waiter(request, group, turnAt(request, now), number, now, deadline, error, host)
       room.enter(waiter)
       return Effect.succeed(waiter)
     }
@@ -173,7 +175,10 @@ export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.R
     return Service.request((request) =>
       Effect.suspend(() => {
         const number = room.arrive()
-        return Effect.catchAll(callAfterOthers(request, number), (error) => waitAfter(request, number, error))
+        const call = room.isEmpty
+          ? next.call(request)
+          : Effect.clockWith((clock) => callAfterOthers(request, turnAt(request, nowMs(clock)), number))
+        return Effect.catchAll(call, (error) => waitAfter(request, number, error))
       })
     )
   }

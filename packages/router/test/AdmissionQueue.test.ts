@@ -14,6 +14,7 @@ import type { Strategy } from "@switchyard/router/RoutingStrategy"
 import * as UsageWindows from "@switchyard/router/UsageWindows"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { type Context, Effect, Exit, Fiber, Layer, TestClock } from "effect"
+import { turnOf } from "../src/internal/waitingLine.js"
 import { type Dice, forSeeds, VirtualTime } from "./support/schedules.js"
 
 type Entry = Partial<DeploymentConfig> & { readonly id: string }
@@ -179,6 +180,29 @@ describe("the order", () => {
       yield* send(service, { name: "late too", priority: 5 })
       yield* TestClock.adjust("6 seconds")
       assert.deepStrictEqual(callers(stub), ["running", "urgent", "normal", "normal too", "late", "late too"])
+    })
+  )
+
+  it.effect("nobody starves: who waits grows older than every newcomer of a better priority", () =>
+    Effect.gen(function* () {
+      for (const [better, worse] of [
+        [-1, 0],
+        [-1e308, 0],
+        [Number.NEGATIVE_INFINITY, 1000],
+        [0, Number.POSITIVE_INFINITY]
+      ] as const) {
+        const { service, stub } = setup([{ id: "a", maxParallel: 1 }], { maxWait: "30 seconds", maxQueue: 1000 })
+        stub.reply({ delay: 1000 })
+        yield* send(service, { name: "running" })
+        yield* send(service, { name: "patient", priority: worse })
+        for (let second = 0; second < 60 && !callers(stub).includes("patient"); second++) {
+          yield* send(service, { name: "pushy", priority: better })
+          yield* TestClock.adjust("1 second")
+        }
+        const waited = callers(stub).indexOf("patient")
+        assert.isAbove(waited, 2)
+        assert.isBelow(waited, 50)
+      }
     })
   )
 
@@ -584,8 +608,8 @@ describe("under random schedules of arrivals, priorities, durations, failures an
           if (slot === undefined || !isWaiting(other) || !canUse(other.tag, slot)) continue
           // Who came while the store was being asked came too late.
           if (isSlow && Math.max(other.at, reloadedAt) >= time.now - 10) continue
-          const isBefore =
-            other.priority < one.priority || (other.priority === one.priority && other.number < one.number)
+          const turn = (sent: Sent) => turnOf(sent.priority, sent.at, maxWait)
+          const isBefore = turn(other) < turn(one) || (turn(other) === turn(one) && other.number < one.number)
           if (isBefore) throw new Error(`${one.number} overtook ${other.number} on ${call.deployment}`)
         }
         const delay = dice.pick([1, 100, 1000, dice.int(1, 30_000)])

@@ -38,6 +38,14 @@ const seconds = (value: unknown): number | undefined => {
   return read !== undefined && read >= 0 && read <= maxSeconds ? read * 1000 : undefined
 }
 
+/** The best and the worst place in line that a request may ask for. */
+const mostPriority = 1_000_000
+
+const place = (value: unknown): number | undefined => {
+  const read = number(value)
+  return read !== undefined && Math.abs(read) <= mostPriority ? read : undefined
+}
+
 const count = (value: unknown): number | undefined => {
   const read = number(value)
   return read !== undefined && Number.isInteger(read) && read >= 0 && read <= 100 ? read : undefined
@@ -188,7 +196,7 @@ export class ControlReader {
           this.sessionKey = key
         })
       case "priority":
-        return need(number(value), "a number", (priority) => {
+        return need(place(value), `a number from -${mostPriority} to ${mostPriority}`, (priority) => {
           overrides.priority = priority
         })
       case "allowed_model_region":

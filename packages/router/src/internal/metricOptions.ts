@@ -25,6 +25,8 @@ const flag = Schema.optional(Schema.Boolean.annotations(expecting("true or false
 
 /** Options of the metrics of both tiers. */
 export const Options = Schema.Struct({
+  /** Whether anybody may read them where the gateway is reached from elsewhere, without a key. Default false. */
+  public: flag,
   /** Before every metric's name. Default `switchyard`. */
   prefix: Schema.optional(
     Schema.String.pipe(Schema.pattern(/^[a-zA-Z_][a-zA-Z0-9_]*$/)).annotations(
@@ -58,6 +60,7 @@ export type Options = typeof Options.Type
 
 /** What an option is when it is left out. Buckets in seconds and tokens. */
 export const defaults = {
+  public: false,
   prefix: "switchyard",
   labels: {},
   latencyBuckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600],

@@ -39,6 +39,19 @@ export const explained = (error: LlmError, request: LlmRequest, why: string, ela
   })
 }
 
+/**
+ * The moment that decides a request's place in line: when it came, moved by its priority, but by less than a third of the
+ * longest wait. So whoever waits grows older than every newcomer of a better priority before its time is up, and nobody starves.
+ * Monotonic ms.
+ */
+export const turnOf = (priority: number, enteredAt: number, maxWait: number): number => {
+  const share = Number.isFinite(priority) ? priority / (1 + Math.abs(priority)) : Math.sign(priority)
+  return enteredAt + (share * Math.min(maxWait, longestAging)) / 3
+}
+
+/** However long requests may wait, a priority counts for no more than a third of this, in ms. */
+const longestAging = 600_000
+
 /** One request that waits for room. */
 export class Waiter {
   /** It was given the turn: it is asking the Balancer, or about to. */
@@ -63,8 +76,9 @@ export class Waiter {
   constructor(
     readonly request: LlmRequest,
     public group: string,
-    readonly priority: number,
-    /** The order of arrival. */
+    /** Its place among others: `turnOf`. */
+    readonly turn: number,
+    /** The order of arrival, among equal turns. */
     readonly number: number,
     /** Monotonic ms. */
     readonly enteredAt: number,
@@ -107,7 +121,7 @@ export class Waiter {
   }
 }
 
-/** The requests that wait for one group: by priority, then by arrival. */
+/** The requests that wait for one group: by turn, then by arrival. */
 export class WaitingLine {
   private readonly waiters: Array<Waiter> = []
 
@@ -115,12 +129,12 @@ export class WaitingLine {
     return this.waiters.length
   }
 
-  /** Takes a place by priority and arrival, also for one that stood here before. */
+  /** Takes a place by turn and arrival, also for one that stood here before. */
   insert(waiter: Waiter): void {
     let index = this.waiters.length
     for (let before = this.waiters[index - 1]; before !== undefined; before = this.waiters[index - 1]) {
-      if (before.priority < waiter.priority) break
-      if (before.priority === waiter.priority && before.number < waiter.number) break
+      if (before.turn < waiter.turn) break
+      if (before.turn === waiter.turn && before.number < waiter.number) break
       index--
     }
     this.waiters.splice(index, 0, waiter)
@@ -148,15 +162,10 @@ export class WaitingLine {
     return this.waiters
   }
 
-  /** Which of a group's deployments those wait for who stand before that priority and arrival. */
-  spokenFor(
-    slots: ReadonlyArray<Slot>,
-    priority: number,
-    number: number,
-    version: number
-  ): ReadonlyArray<DeploymentId> {
+  /** Which of a group's deployments those wait for who stand before that turn and arrival. */
+  spokenFor(slots: ReadonlyArray<Slot>, turn: number, number: number, version: number): ReadonlyArray<DeploymentId> {
     const ahead = this.waiters.filter(
-      (waiter) => waiter.priority < priority || (waiter.priority === priority && waiter.number < number)
+      (waiter) => waiter.turn < turn || (waiter.turn === turn && waiter.number < number)
     )
     if (ahead.length === 0) return []
     return slots.map((slot) => slot.id).filter((id) => ahead.some((waiter) => waiter.awaits(id, version)))

@@ -38,14 +38,19 @@ export class WaitingRoom {
     return this.lines.get(group)?.size ?? 0
   }
 
-  /** What those wait for who stand before this priority and arrival. */
-  spokenFor(request: LlmRequest, priority: number, number: number): ReadonlyArray<DeploymentId> {
+  /** Whether nobody waits, in front of any group. */
+  get isEmpty(): boolean {
+    return this.lines.size === 0
+  }
+
+  /** What those wait for who stand before this turn and arrival. */
+  spokenFor(request: LlmRequest, turn: number, number: number): ReadonlyArray<DeploymentId> {
     if (this.lines.size === 0) return nobody
     const group = this.registry.resolve(request.model)?.group
     const line = group === undefined ? undefined : this.lines.get(group.name)
     return line === undefined
       ? nobody
-      : line.spokenFor(group?.tiers.flat() ?? nobody, priority, number, this.registry.version())
+      : line.spokenFor(group?.tiers.flat() ?? nobody, turn, number, this.registry.version())
   }
 
   /** Puts a new one into its line. Where it is first it asks once more: room that came up before was told to nobody. */
