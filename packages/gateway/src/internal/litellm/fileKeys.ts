@@ -45,7 +45,10 @@ export const requestKeys: ReadonlyArray<Key> = [
   request.honoured("disable_fallbacks", "No fallback is tried, in streams too."),
   request.honoured("cooldown_time", master),
   request.honoured("specific_deployment", `The only deployment that may serve the request. ${master}`),
-  request.honoured("priority", "Place in the queue; lower first. A virtual key gets before others only as far as its `priority` says."),
+  request.honoured(
+    "priority",
+    "Place in the queue; lower first. A virtual key gets before others only as far as its `priority` says."
+  ),
   request.honoured("metadata.tags", "Also `tags`, and the header `x-litellm-tags`."),
   request.honoured("allowed_model_region", "Deployments of that region alone."),
   request.honoured("mock_testing_fallbacks", master),
