@@ -48,7 +48,7 @@ export const looksSecret = (text: string): boolean =>
 
 /** Keys inside of other text. Providers quote them with stars in the middle, too. */
 const keyShapes =
-  /(?<![A-Za-z0-9])(?:(?:sk|pk|rk|gsk|xai|csk|pplx|nvapi)[-_][\w*-]{12,}|AIza[\w*-]{20,}|eyJ[\w-]{20,}[\w.-]*|AKIA[A-Z0-9]{12,}|gh[pousr]_\w{20,})|(?<!\w)(?:hf|fw|key)[-_](?=[\w*-]*\d)[\w*-]{12,}|(?<=\b(?:bearer|basic)\s{1,4})[\w.~+/=*-]{8,}/gi
+  /(?<![A-Za-z0-9])(?:(?:sk|pk|rk|gsk|xai|csk|pplx|nvapi)[-_][\w*-]{12,}|AIza[\w*-]{20,}|eyJ[\w-]{20,}[\w.-]*|AKIA[A-Z0-9]{12,}|gh[pousr]_\w{20,})|(?<!\w)(?:hf|fw|key)[-_](?=[\w*-]{0,80}\d)[\w*-]{12,}|(?<=\b(?:bearer|basic)\s{1,4})[\w.~+/=*-]{8,}/gi
 
 /** A text without whatever has the shape of a key. */
 export const withoutKeys = (text: string): string => text.replace(keyShapes, masked)

@@ -190,7 +190,7 @@ export const classify = (answer: ErrorAnswer): LlmError => {
   )
   const message = detail.message ?? (json === undefined ? plainMessage(body) : undefined)
   const scrubber = new Scrubber(secrets)
-  const kept = (word: string): string => scrubber.clean(word).slice(0, maxCode)
+  const kept = (word: string): string => scrubber.text(word, maxCode)
   const retryAfter = parse(headers, wallNowMs).retryAfter ?? detail.retryAfter
   const fields: LlmErrorFields = {
     ...verdict,
