@@ -134,7 +134,11 @@ providers:
       const missing = reportOf(yield* loadFiles({}))
       assert.strictEqual(missing[1], "config.yaml error no such file")
       assert.include((yield* report(Uint8Array.of(0x61, 0xff, 0xfe)))[1], "not UTF-8")
-      assert.include((yield* report("[".repeat(100_000)))[1], "nested too deeply")
+      assert.include((yield* report("[".repeat(100_000)))[1], "config.yaml:1:102 error nested deeper than 100 levels")
+      const nested = (levels: number) => `${deployment()}server: ${"[".repeat(levels)}${"]".repeat(levels)}\n`
+      assert.notInclude((yield* report(nested(98))).join("\n"), "nested deeper")
+      assert.include((yield* report(nested(101))).join("\n"), "nested deeper than 100 levels")
+      assert.include((yield* report(nested(3_000)))[1], "config.yaml:6:109 error nested deeper than 100 levels")
       assert.include((yield* report("- a\n- b\n"))[1], "expected settings")
       assert.include((yield* report("a: 1\n---\nb: 2\n"))[1], "one document")
       assert.include((yield* report("# nothing yet\n"))[1], "expected at least one deployment")

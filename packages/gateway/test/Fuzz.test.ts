@@ -31,4 +31,7 @@ describe("fuzz", () => {
 
   it("answers of upstreams: a caller gets all that they say, or an error that says so, however they are cut", () =>
     soundly(targets.upstream))
+
+  it("configuration files: they are read, or what is wrong is told at its place, and no secret is", () =>
+    soundly(targets.config))
 })

@@ -66,6 +66,25 @@ export interface ParsedText {
 /** Nodes of one file, aliases expanded. */
 const maxNodes = 100_000
 
+/** Objects and lists in each other in one file. No configuration needs a tenth of it; the parser bears some hundreds. */
+const maxDepth = 100
+
+/** The first node that nests deeper than {@link maxDepth}. Walks level by level, for the parser's stack is ours, too. */
+const tooDeepIn = (root: ParsedNode | null): ParsedNode | undefined => {
+  let level: Array<ParsedNode> = root === null ? [] : [root]
+  for (let depth = 0; level.length > 0; depth++) {
+    const next: Array<ParsedNode> = []
+    for (const node of level) {
+      if (isSeq(node)) next.push(...node.items)
+      else if (isMap(node)) for (const { key, value } of node.items) next.push(key, ...(value === null ? [] : [value]))
+    }
+    const [first] = next
+    if (depth === maxDepth && first !== undefined) return first
+    level = next
+  }
+  return undefined
+}
+
 /** Messages that may quote the text, which may be a secret. */
 const quoting: Readonly<Record<string, string>> = {
   BAD_DQ_ESCAPE: "no such escape sequence in a string in double quotes",
@@ -162,6 +181,11 @@ export const parse = (
       root: undefined,
       problems: [{ severity: "error", path: "", message: "not YAML", file, line: 1, column: 1 }]
     }
+  }
+  const tooDeep = tooDeepIn(document.contents)
+  if (tooDeep !== undefined) {
+    report(placeAt(tooDeep.range[0]), `nested deeper than ${maxDepth} levels`)
+    return { root: undefined, problems }
   }
   for (const error of withoutEchoes(document.errors)) report(placeAt(error.pos[0]), says(error))
   for (const warning of document.warnings) report(placeAt(warning.pos[0]), says(warning), "warning")

@@ -41,6 +41,7 @@ const main = async (): Promise<void> => {
   let problems = 0
   if (names.includes("edge")) problems += await fuzz(await makers.edge())
   if (names.includes("upstream")) problems += await fuzz(await makers.upstream())
+  if (names.includes("config")) problems += await fuzz(await makers.config())
   if (problems > 0) console.error(`fuzz: ${problems} problems; see ${foundFolder}`)
   process.exit(problems > 0 ? 1 : 0)
 }
