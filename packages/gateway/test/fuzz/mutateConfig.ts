@@ -244,7 +244,7 @@ export const mutateConfig = (file: Buffer, steps: ReadonlyArray<ConfigStep>): Mu
     }
   }
   for (const { how, step } of steps) if (how === "text") text = mutateText(text, step)
-  let bytes = Buffer.from(text)
+  let bytes: Buffer = Buffer.from(text)
   for (const { how, step } of steps) if (how === "bytes") bytes = mutateBytes(bytes, step)
   return { text: bytes, touched: steps.length === 1 ? touched : [] }
 }
