@@ -102,6 +102,7 @@ export class Journal {
   private streams: Array<{ readonly close: () => void }> | undefined
   private closedOnes: Set<DeploymentId> | undefined
   private turnedAway = 0
+  private legs = 0
   private kept: JournalEntry | undefined
   private guards: Array<Guard> | undefined
   private helped: FallbackHop | undefined
@@ -122,6 +123,11 @@ export class Journal {
   /** All fallback hops so far, oldest first. */
   get fallbacks(): ReadonlyArray<FallbackHop> {
     return this.hops
+  }
+
+  /** A number for one more leg of a race within this request. */
+  nextLeg(): number {
+    return ++this.legs
   }
 
   /** Attempts that count against budgets: those that a local limit turned away do not. */

@@ -25,6 +25,8 @@ export interface Route {
   readonly lastResort: boolean
   /** Set while this walk takes the place of a slow call that still runs. */
   readonly overtaking?: Overtaking | undefined
+  /** The legs of races that this call belongs to, the outermost first: by them a race knows its attempts in the journal. */
+  readonly legs?: ReadonlyArray<number> | undefined
   readonly journal: Journal
 }
 
@@ -54,6 +56,12 @@ export const make = (group: string, now: number): Route => ({
 
 /** How many attempts may still be made here, fallback hops' reserve set aside. */
 export const attemptsLeft = (route: Route): number => route.attemptBudget - route.reserved - route.journal.spent
+
+/** The route of a new leg of a race, and the number that the leg's attempts are known by. */
+export const onLeg = (route: Route): { readonly leg: number; readonly route: Route } => {
+  const leg = route.journal.nextLeg()
+  return { leg, route: { ...route, legs: [...(route.legs ?? []), leg] } }
+}
 
 /** The route with a deployment that must not be picked again. */
 export const exclude = (route: Route, id: DeploymentId): Route =>

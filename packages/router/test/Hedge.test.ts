@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
+import * as Service from "@switchyard/core/Service"
 import { busy } from "@switchyard/core/Status"
 import { nowMs } from "@switchyard/core/Time"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Deferred, Effect, Exit, Fiber, FiberId, Layer, Runtime, Stream, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, FiberId, identity, Layer, Runtime, Stream, TestClock } from "effect"
 import { Availability } from "../src/Availability.js"
 import { DeploymentRegistry } from "../src/DeploymentRegistry.js"
 import * as Hedge from "../src/Hedge.js"
@@ -22,6 +23,8 @@ interface Given {
   readonly budget?: RetryBudget.RetryBudget["Type"]
   /** What every call waits for before it reaches the provider. */
   readonly gate?: Effect.Effect<void>
+  /** What stands between the layer and the balancer. */
+  readonly between?: Service.RequestLayer
 }
 
 const setup = (
@@ -33,7 +36,10 @@ const setup = (
   const { availability, balancer, events } = made
   const { attempts = 2, budget = RetryBudget.unlimited } = given
   const delay = "delay" in given ? given.delay : 100
-  const service = Hedge.make({ availability, budget, events, delay: () => delay }, { attempts })(balancer)
+  const service = Hedge.make(
+    { availability, budget, events, delay: () => delay },
+    { attempts }
+  )((given.between ?? identity)(balancer))
   /** Sends the request, lets time pass, and tells who was asked, how it ended and when. */
   const send = (request: LlmRequest = chat(), through = service) =>
     Effect.gen(function* () {
@@ -64,6 +70,20 @@ describe("a hedge", () => {
       const { send, told } = setup(["a", "b"], after({ a: 99 }))
       assert.strictEqual(yield* send(), "a a 99")
       assert.deepStrictEqual(told(), [])
+    })
+  )
+  it.effect("is known as the winner, and the loser is ended, where a layer in between copies the request", () =>
+    Effect.gen(function* () {
+      const copying: Service.RequestLayer = (next) =>
+        Service.request((request) =>
+          next.call({ ...request, route: { ...request.route }, overrides: { ...request.overrides, priority: 1 } })
+        )
+      const { outcomes, send, stub, told } = setup(["a", "b"], after({ a: 5_000, b: 50 }), { between: copying })
+      assert.strictEqual(yield* send(), "ab b 150")
+      assert.deepStrictEqual(
+        [told(), outcomes(), stub.inFlight()],
+        [["HedgeStarted", "HedgeWon"], ["Completed", "Abandoned"], 0]
+      )
     })
   )
   it.effect("starts on another deployment after the delay, and its success wins", () =>
@@ -226,6 +246,21 @@ describe("a hedge", () => {
       const retrying = Retry.make({ availability, budget: RetryBudget.unlimited, random: () => 0.5 })(service)
       assert.strictEqual(yield* send(chat(), retrying), "abc c 220")
     })
+  )
+  it.effect(
+    "the retries of the deployment that the error names hold, also where a layer in between rewords errors",
+    () =>
+      Effect.gen(function* () {
+        const script = (id: string) =>
+          id === "c" ? { text: "c" } : { delay: id === "a" ? 150 : 20, ...fails("Unavailable", { deployment: id }) }
+        const members = [{ id: "a", maxRetries: 3 }, { id: "b", maxRetries: 0 }, "c"]
+        const { availability, send, service } = setup(members, script)
+        const reworded = Service.mapRequest(Effect.mapError((error) => error.with({ description: "reworded" })))(
+          service
+        )
+        const retrying = Retry.make({ availability, budget: RetryBudget.unlimited, random: () => 0.5 })(reworded)
+        assert.strictEqual(yield* send(chat(), retrying), "abc c 150")
+      })
   )
   it.effect("of two failures the one that decides about retries surfaces, never NoDeployment", () =>
     Effect.gen(function* () {

@@ -11,7 +11,7 @@ const retryAfterOf = ({ hold }: LlmError): number => (hold === undefined ? 0 : M
 export class Failures {
   /** The route on which deployments that failed are avoided, and those that must not be asked again are excluded. */
   route: Route.Route
-  /** The attempt that failed with the error, else the last one that failed. */
+  /** The attempt that failed with the error, or on the deployment that it names, else the last one that failed. */
   readonly latest: Attempt | undefined
   private readonly heldUntil = new Map<DeploymentId, number>()
 
@@ -21,6 +21,7 @@ export class Failures {
     const { entries } = request.route.journal
     let last: Attempt | undefined
     let exact: Attempt | undefined
+    let named: Attempt | undefined
     for (let i = from; i < entries.length; i++) {
       const entry = entries[i]
       if (entry?.outcome?._tag !== "Failed") continue
@@ -31,11 +32,12 @@ export class Failures {
       if (entry instanceof Attempt) {
         last = entry
         if (entry.outcome.error === error) exact = entry
+        if (entry.deployment === error.deployment) named = entry
       }
       // A stream that died while it was held back has delivered nothing.
       this.note(entry.deployment, entry.outcome.error.beforeDelivery, entry.endedAt ?? now)
     }
-    this.latest = exact ?? last
+    this.latest = exact ?? named ?? last
     if (this.latest === undefined && error.deployment !== undefined) {
       this.note(error.deployment as DeploymentId, error, now)
     }

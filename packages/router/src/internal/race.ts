@@ -24,6 +24,7 @@ export interface RaceOptions {
 
 /** One of the attempts that run against each other. */
 interface Leg {
+  readonly number: number
   readonly request: LlmRequest
   fiber: Fiber.RuntimeFiber<LlmResponse, LlmError> | undefined
   exit: Exit.Exit<LlmResponse, LlmError> | undefined
@@ -129,9 +130,8 @@ export class Race extends Timer {
   }
 
   private run(route: Route.Route): void {
-    // Every copy of the request further down keeps this object: by it an attempt in the journal is known to be the leg's.
-    const overrides = { ...this.request.overrides }
-    const leg: Leg = { request: { ...this.request, route, overrides }, fiber: undefined, exit: undefined }
+    const { leg: number, route: own } = Route.onLeg(route)
+    const leg: Leg = { number, request: { ...this.request, route: own }, fiber: undefined, exit: undefined }
     this.legs.push(leg)
     this.running++
     leg.fiber = Runtime.runFork(this.runtime)(
@@ -196,7 +196,7 @@ export class Race extends Timer {
     const { entries } = this.request.route.journal
     for (let i = this.from; i < entries.length; i++) {
       const entry = entries[i]
-      if (entry instanceof Attempt && entry.request.overrides === leg.request.overrides) f(entry)
+      if (entry instanceof Attempt && entry.request.route.legs?.includes(leg.number) === true) f(entry)
     }
   }
 }
