@@ -60,6 +60,9 @@ export const bodyOf = (ask: Ask): string =>
 /** Where a call goes. */
 export const pathOf = ({ kind }: Ask): string => (kind === "embedding" ? "/v1/embeddings" : "/v1/chat/completions")
 
+/** Under which a gateway's log has it. */
+export const requestIdOf = (id: number): string => `chaos-${id}`
+
 /** The call that a body was made of; undefined for any other body. */
 export const askIn = (body: unknown): Ask | undefined => {
   const { input, messages, stream } = body as {

@@ -1,14 +1,17 @@
 /** The callers: some patient, some who leave, stall or half-close, some with bodies that nobody should serve. */
 import { Dice, seedOf } from "@switchyard/testing/Dice"
-import { type Ask, bodyOf, type Kind, pathOf } from "./ask.js"
-import { makeAgent, type Observed, patience, type Sending, send } from "./exchange.js"
+import { type Ask, bodyOf, type Kind, pathOf, requestIdOf } from "./ask.js"
+import { makeAgent, nobodyListens, type Observed, patience, type Sending, send } from "./exchange.js"
 import type { Gateway } from "./gateway.js"
 import * as HostileBodies from "./hostileBodies.js"
 import type { Journal } from "./journal.js"
 import { judge, judgeHostile, type Verdict } from "./verdict.js"
 
-/** Most calls at once, so that a gateway that hangs does not take the machine with it. */
-const most = 250
+/**
+ * Most calls at once beside bursts. Node takes one new connection in each turn of its loop, so on a machine that has no time
+ * for the gateway more of them would only wait to be taken.
+ */
+const most = 80
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -30,6 +33,16 @@ const kinds = [
 
 /** Ms that a caller who does not read stays: longer than `stallTimeout`. */
 const stalls = 6_000
+
+const untaken: Observed = {
+  status: undefined,
+  headers: {},
+  text: "",
+  isComplete: false,
+  failure: nobodyListens,
+  isReused: false,
+  left: false
+}
 
 export class Callers {
   inFlight = 0
@@ -148,25 +161,12 @@ export class Callers {
     for (;;) {
       const gateway = this.choose()
       const { url } = gateway ?? {}
-      const observed = gateway === undefined || url === undefined ? undefined : await send(url, sending, this.agent)
-      const isLate = performance.now() > until
-      if (
-        observed !== undefined &&
-        (isLate || !this.mayRepeat(id, observed, gateway?.isLeaving === true || gateway?.url !== url))
-      ) {
-        return observed
+      if (gateway !== undefined && url !== undefined) {
+        const headers = { ...sending.headers, "x-request-id": requestIdOf(id) }
+        const observed = await send(url, { ...sending, headers }, this.agent)
+        if (!this.mayRepeat(id, observed, gateway.isLeaving || gateway.url !== url)) return observed
       }
-      if (observed === undefined && isLate) {
-        return {
-          status: undefined,
-          headers: {},
-          text: "",
-          isComplete: false,
-          failure: "NOBODY_LISTENS",
-          isReused: false,
-          left: false
-        }
-      }
+      if (performance.now() > until) return untaken
       await sleep(50)
     }
   }

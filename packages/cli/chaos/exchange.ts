@@ -36,6 +36,9 @@ export const masterKey = "sk-chaos-master"
 /** Ms that a client waits for the whole answer: well over the deadline of the gateways. */
 export const patience = 30_000
 
+/** The failure of a request for which there was no gateway at all. */
+export const nobodyListens = "NOBODY_LISTENS"
+
 /** Sends one request. Never rejects. */
 export const send = (url: string, sending: Sending, agent: Agent): Promise<Observed> =>
   new Promise((resolve) => {

@@ -65,7 +65,7 @@ export class Gateway {
   private async begin(): Promise<string | undefined> {
     const { children, config, folder, journal } = this.surroundings
     this.starts++
-    const log = new LogPipe(folder, `${this.name}-${this.starts}`)
+    const log = new LogPipe(folder, `${this.name}${this.starts}`, journal)
     const child = children.start(
       [`--max-old-space-size=${heapLimit}`, "--import", probe, command, "serve", "--config", config, "--port", "0"],
       ["ignore", "pipe", log.writeEnd, "ipc"]

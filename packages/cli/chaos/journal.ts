@@ -1,4 +1,5 @@
 /** Everything that a run sees, for its report. Times are ms since its begin. */
+import { requestIdOf } from "./ask.js"
 import type { Verdict } from "./verdict.js"
 
 /** What the probe inside says: ms that the event loop was held up, since the start and lately (the longest), and bytes. */
@@ -45,7 +46,10 @@ export interface Sample {
 /** Counts by outcome. */
 export type Counts = { [outcome in Outcome]: number }
 
-const none = (): Counts => ({ whole: 0, error: 0, "in-band": 0, lost: 0, left: 0 })
+const none = (): Counts => ({ whole: 0, error: 0, "in-band": 0, refused: 0, lost: 0, left: 0 })
+
+/** Lines of logs that are kept, at least. */
+const lines = 50_000
 
 /** Ms after its end for which something that was done still counts as near. */
 const aftermath = 1_000
@@ -63,6 +67,7 @@ export class Journal {
   refused = 0
   /** Connections that closed before the gateway had read the request: likewise. */
   stale = 0
+  private readonly log: Array<string> = []
   private readonly faults = new Map<number, Array<string>>()
   private begin = performance.now()
 
@@ -107,6 +112,18 @@ export class Journal {
       this.problem(`${name}: ${String(error)}`)
     }
     moment.to = this.now()
+  }
+
+  /** A gateway wrote a line. */
+  logged(line: string): void {
+    this.log.push(line)
+    if (this.log.length > 2 * lines) this.log.splice(0, lines)
+  }
+
+  /** The latest lines of the gateways about a call. */
+  linesAbout(id: number): ReadonlyArray<string> {
+    const requestId = `"${requestIdOf(id)}"`
+    return this.log.filter((line) => line.includes(requestId))
   }
 
   loop(gateway: string, probe: Probe): void {

@@ -3,8 +3,9 @@ import { execFileSync } from "node:child_process"
 import { closeSync, constants, openSync, unlinkSync } from "node:fs"
 import { Socket } from "node:net"
 import { join } from "node:path"
+import type { Journal } from "./journal.js"
 
-/** Lines that are kept, for the report. */
+/** Lines that are kept of those that matter to operators. */
 const kept = 40
 
 export class LogPipe {
@@ -17,7 +18,11 @@ export class LogPipe {
   private rest = ""
   private readonly notable: Array<string> = []
 
-  constructor(folder: string, name: string) {
+  constructor(
+    folder: string,
+    private readonly name: string,
+    private readonly journal: Journal
+  ) {
     const path = join(folder, `${name}.pipe`)
     execFileSync("mkfifo", [path])
     const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -57,6 +62,7 @@ export class LogPipe {
     this.rest = lines.pop() ?? ""
     this.lines += lines.length
     for (const line of lines) {
+      this.journal.logged(`${this.name}: ${line}`)
       if (/"level":"(debug|info)"/.test(line)) continue
       this.notable.push(line)
       if (this.notable.length > kept) this.notable.shift()

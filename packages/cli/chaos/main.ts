@@ -21,7 +21,7 @@ import * as Settings from "./settings.js"
 import { Upstream } from "./upstreams.js"
 
 /** Calls a second, beside the bursts. */
-const rate = 40
+const rate = 25
 
 /** Seconds that a run may take longer than it was told to: starting, the last calls, and the look at what is left. */
 const grace = 150
@@ -65,7 +65,7 @@ const run = async (world: World, seconds: number): Promise<void> => {
   journal.start()
   const until = journal.now() + seconds * 1000
   const isOver = (): boolean => journal.now() > until
-  await Promise.all([callers.callUntil(isOver, rate), runUntil(world, isOver, seconds > 60 ? 3_000 : 1_300)])
+  await Promise.all([callers.callUntil(isOver, rate), runUntil(world, isOver, seconds < 60)])
   await Aftermath.look(world, fresh)
   await Promise.all(gateways.map((gateway) => gateway.stop()))
 }

@@ -19,6 +19,8 @@ export interface World {
 
 interface Moment {
   readonly name: string
+  /** Left out of short runs, most of which it would be. */
+  readonly isLong?: boolean
   readonly run: (world: World, dice: Dice) => Promise<void>
 }
 
@@ -49,7 +51,7 @@ const reload = async ({ config, gateways }: World, text: string, dice: Dice): Pr
 
 const moments: ReadonlyArray<Moment> = [
   { name: "gateway restarted", run: ({ gateways }, dice) => restart(dice.pick(gateways)) },
-  { name: "all gateways restarted", run: ({ gateways }) => restart(...gateways) },
+  { name: "all gateways restarted", isLong: true, run: ({ gateways }) => restart(...gateways) },
   {
     name: "gateway frozen for 1 s",
     run: async ({ gateways }, dice) => {
@@ -125,15 +127,16 @@ const moments: ReadonlyArray<Moment> = [
       await sleep(500)
     }
   },
-  { name: "burst of 150 calls", run: ({ callers }) => callers.burst(150) }
+  { name: "burst of 60 calls", run: ({ callers }) => callers.burst(60) }
 ]
 
 /** Does one after the other, in another order each time round, until it is over. All have ended when it resolves. */
-export const runUntil = async (world: World, isOver: () => boolean, gap: number): Promise<void> => {
+export const runUntil = async (world: World, isOver: () => boolean, isShort: boolean): Promise<void> => {
+  const gap = isShort ? 1_300 : 3_000
   const dice = new Dice(seedOf(world.seed, "moments"))
   const under: Array<Promise<void>> = []
   while (!isOver()) {
-    for (const { name, run } of dice.shuffled(moments)) {
+    for (const { name, run } of dice.shuffled(moments.filter(({ isLong }) => !(isShort && isLong === true)))) {
       if (isOver()) break
       under.push(world.journal.moment(name, () => run(world, dice)))
       await sleep(gap * (0.5 + dice.roll()))

@@ -44,7 +44,14 @@ const typeOf = ({ kind }: Ask): string => (kind === "stream" ? "text/event-strea
 
 const answer = (ask: Ask, body: string | Buffer, more: Readonly<Record<string, string>> = {}): Buffer =>
   Buffer.concat([
-    Buffer.from(head("200 OK", { "content-type": typeOf(ask), "content-length": Buffer.byteLength(body), ...more })),
+    Buffer.from(
+      head("200 OK", {
+        "content-type": typeOf(ask),
+        "content-length": Buffer.byteLength(body),
+        connection: "close",
+        ...more
+      })
+    ),
     Buffer.from(body)
   ])
 

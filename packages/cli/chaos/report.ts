@@ -11,6 +11,7 @@ const columns = [
   ["error", "typed errors"],
   ["in-band", "cut with in-band error"],
   ["left", "caller left"],
+  ["refused", "nobody listened"],
   ["lost", "lost without a word"]
 ] as const
 
@@ -88,7 +89,8 @@ const told = (journal: Journal, call: Finished): string => {
   const faults = journal.faultsOf(id).map((fault) => fault || "good answer")
   return [
     `  call ${id} (${what}), ${(from / 1000).toFixed(2)} to ${(to / 1000).toFixed(2)} s: ${why}`,
-    `    upstreams: ${faults.join(", ") || "none was asked"}; near it: ${journal.near(call).join(", ") || "nothing"}`
+    `    upstreams: ${faults.join(", ") || "none was asked"}; near it: ${journal.near(call).join(", ") || "nothing"}`,
+    ...journal.linesAbout(id).map((line) => `    ${line}`)
   ].join("\n")
 }
 
@@ -156,6 +158,8 @@ export const json = (journal: Journal, options: Options): string =>
       moments: Object.fromEntries(journal.countBy((call) => journal.near(call))),
       refused: journal.refused,
       stale: journal.stale,
+      timeline: journal.moments,
+      calls: journal.finished,
       loops: Object.fromEntries(journal.loops),
       samples: journal.samples,
       lost: journal.finished.filter(({ verdict }) => verdict.outcome === "lost"),

@@ -16,6 +16,7 @@ const bounds = {
     streamHeaderWait: "500 millis",
     keepAlive: "1 second",
     stallTimeout: "3 seconds",
+    drainDelay: "1 second",
     drainTimeout: "3 seconds",
     headersTimeout: "3 seconds",
     requestTimeout: "8 seconds"

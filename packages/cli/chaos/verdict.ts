@@ -1,6 +1,6 @@
-/** Judges what a caller saw. There are three good ends; everything else is an answer that was lost without a word. */
+/** Judges what a caller saw. Whatever is no good end and was taken at all is an answer that was lost without a word. */
 import { type Ask, replyTo, vectorsFor } from "./ask.js"
-import type { Observed } from "./exchange.js"
+import { nobodyListens, type Observed } from "./exchange.js"
 
 export type Verdict =
   /** Every word that was due, and the end that says so. */
@@ -9,6 +9,8 @@ export type Verdict =
   | { readonly outcome: "error"; readonly code: string }
   /** The right words as far as they go, then an error event. */
   | { readonly outcome: "in-band"; readonly code: string }
+  /** Nobody listened for as long as the caller had patience: nothing was taken, so nothing is lost. */
+  | { readonly outcome: "refused" }
   | { readonly outcome: "lost"; readonly why: string }
 
 const lost = (why: string): Verdict => ({ outcome: "lost", why })
@@ -66,7 +68,7 @@ const judgeEmbedding = (ask: Ask, payload: Payload | undefined): Verdict => {
   return JSON.stringify(vectors) === JSON.stringify(vectorsFor(ask)) ? { outcome: "whole" } : lost("other vectors")
 }
 
-const judgeStream = (ask: Ask, { isComplete, text }: Observed): Verdict => {
+const judgeStream = (ask: Ask, { failure, isComplete, text }: Observed): Verdict => {
   const expected = replyTo(ask)
   const events = text.split("\n\n").filter((event) => event !== "" && !event.startsWith(":"))
   let content = ""
@@ -94,13 +96,14 @@ const judgeStream = (ask: Ask, { isComplete, text }: Observed): Verdict => {
     if (!expected.startsWith(content)) return lost(`${shown(content)} for ${shown(expected)}`)
   }
   return lost(
-    `${isComplete ? "ended" : "cut"} without an error after ${content.length} of ${expected.length} characters`
+    `${isComplete ? "ended" : `cut (${failure})`} without an error after ${content.length} of ${expected.length} characters`
   )
 }
 
 /** What a call came to. */
 export const judge = (ask: Ask, observed: Observed): Verdict => {
   const { failure, isComplete, status, text } = observed
+  if (failure === nobodyListens) return { outcome: "refused" }
   if (status === undefined) return lost(`no answer (${failure})`)
   if (status !== 200) return judgeError(observed)
   if (ask.kind === "stream") return judgeStream(ask, observed)
@@ -111,6 +114,7 @@ export const judge = (ask: Ask, observed: Observed): Verdict => {
 /** What became of a body that should be refused. */
 export const judgeHostile = (observed: Observed): Verdict => {
   const { failure, status, text } = observed
+  if (failure === nobodyListens) return { outcome: "refused" }
   if (status === undefined) return lost(`no answer (${failure})`)
   return status === 200 ? lost(`it was served: ${shown(text)}`) : judgeError(observed)
 }

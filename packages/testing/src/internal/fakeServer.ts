@@ -38,6 +38,7 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
   const started = performance.now()
   const now = () => performance.now() - started
   const sockets = new Set<Socket>()
+  const takenOver = new WeakSet<Socket>()
   const live = new Set<Exchange>()
   let seq = 0
 
@@ -215,6 +216,7 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
     if (behaviour.takeOver !== undefined) {
       const { socket } = request
       silence(x)
+      takenOver.add(socket)
       response.detachSocket(socket)
       socket.once("close", () => settle(x, "cut"))
       behaviour.takeOver(socket)
@@ -229,6 +231,8 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
   }
 
   const server = createServer({ requestTimeout: 0, keepAliveTimeout: 65_000 }, (request, response) => {
+    // Nobody speaks HTTP there any more.
+    if (takenOver.has(request.socket)) return void request.socket.destroy()
     const parts: Array<Buffer> = []
     let begun = false
     const once = (whole: boolean): void => {
