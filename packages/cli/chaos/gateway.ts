@@ -144,6 +144,8 @@ export class Gateway {
     if (pid === undefined || probe === undefined) return undefined
     try {
       const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024
+      // One that has just ended has no memory.
+      if (Number.isNaN(rss)) return undefined
       return { ...probe, rss, fds: readdirSync(`/proc/${pid}/fd`).length }
     } catch {
       return undefined
