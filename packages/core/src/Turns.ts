@@ -1,20 +1,26 @@
 /**
- * Long work in pieces, one piece in each turn of the event loop, whoever it is for: so what is short never waits for more
- * than one piece.
+ * Long work in pieces: some ms of it in each turn of the event loop, whoever it is for, so that what is short never waits
+ * for more than that and one piece.
  */
 
-/** Does a piece of work; false when it was the last one. What it throws ends the work, and is lost. */
+/** Does a piece of work; false when it was the last one. Must not throw. */
 export type Piece = () => boolean
+
+/** Ms of a turn for all such work together. */
+const most = 8
 
 const waiting: Array<Piece> = []
 let isRunning = false
 
-const next = (): void => {
-  const piece = waiting.shift()
+const turn = (): void => {
+  const until = performance.now() + most
   try {
-    if (piece?.() === true) waiting.push(piece)
+    do {
+      const piece = waiting.shift()
+      if (piece?.() === true) waiting.push(piece)
+    } while (waiting.length > 0 && performance.now() < until)
   } finally {
-    if (waiting.length > 0) setImmediate(next)
+    if (waiting.length > 0) setImmediate(turn)
     else isRunning = false
   }
 }
@@ -24,5 +30,5 @@ export const take = (piece: Piece): void => {
   waiting.push(piece)
   if (isRunning) return
   isRunning = true
-  setImmediate(next)
+  setImmediate(turn)
 }

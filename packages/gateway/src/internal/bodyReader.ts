@@ -35,8 +35,8 @@ export interface BodyBounds extends JsonBounds {
 /** Bytes up to which a body is parsed in one go. */
 const smallBody = 128 * 1024
 /** What is read of a large one in one turn. */
-const pieceBytes = 512 * 1024
-const pieceValues = 5000
+const pieceBytes = 256 * 1024
+const pieceValues = 2000
 /** Bytes that wait to be read before no more are taken from the socket. */
 const mostWaiting = 1024 * 1024
 
