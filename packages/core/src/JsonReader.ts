@@ -32,15 +32,21 @@ export interface Bounds {
   readonly maxNumbers: number
   /** Fields of the root. */
   readonly maxFields: number
+  /** Different names of fields: each makes whatever reads an object slower. */
+  readonly maxNames: number
   /** Fields of the root in which long rows of numbers are counted apart; undefined for all. */
   readonly numbersIn?: ReadonlySet<string>
+  /** What gets a stand-in: whatever is large (default), nothing but long rows of numbers, or nothing. */
+  readonly standIns?: "rows" | "none"
+  /** Whether the last of two fields of one name counts, and a number may be infinite, as for `JSON.parse`. Default false. */
+  readonly isLenient?: boolean
 }
 
 /** Why a text was not read to its end. */
 export type Problem =
   | { readonly _tag: "syntax"; readonly at: number }
   | { readonly _tag: "notObject" }
-  | { readonly _tag: "tooDeep" | "tooManyValues" | "tooManyNumbers" | "tooManyFields" }
+  | { readonly _tag: "tooDeep" | "tooManyValues" | "tooManyNumbers" | "tooManyFields" | "tooManyNames" }
   | { readonly _tag: "duplicate"; readonly name: string }
   /** A number that no reader can hold. */
   | { readonly _tag: "infinite"; readonly name: string }
@@ -99,13 +105,22 @@ export class JsonReader {
   private root: Record<string, unknown> | undefined
   private readonly members = new Map<string, RawMember>()
   private name = ""
+  private readonly seen = new Set<string>()
   private memberStart = 0
   private isApart: boolean
   private hasStandIn = false
   private hasLongNumber = false
   private problem: Problem | undefined
 
+  private readonly longText: number
+  private readonly longRow: number
+  private readonly wideObject: number
+
   constructor(private readonly bounds: Bounds) {
+    const { standIns } = bounds
+    this.longText = standIns === undefined ? longText : Number.POSITIVE_INFINITY
+    this.wideObject = standIns === undefined ? wideObject : Number.POSITIVE_INFINITY
+    this.longRow = standIns === "none" ? Number.POSITIVE_INFINITY : longRow
     this.isApart = bounds.numbersIn === undefined
   }
 
@@ -363,7 +378,7 @@ export class JsonReader {
       return
     }
     const { at, shorter, start } = this
-    if (at - start < longText) return this.put(this.text(bytes))
+    if (at - start < this.longText) return this.put(this.text(bytes))
     const head = this.text(bytes, headEnd(bytes, start + 1))
     this.put(this.standIn(bytes, head, start, at, at - start - 2 - shorter, 0))
   }
@@ -374,14 +389,18 @@ export class JsonReader {
     const count = (this.counts[depth] ?? 0) + 1
     this.counts[depth] = count
     if (this.skipped > 0) return
-    if (depth > 1 && count > wideObject) {
+    if (depth > 1 && count > this.wideObject) {
       this.skipped = depth
       return
     }
-    const name = this.isAscii && !this.hasEscapes ? nameAt(bytes, this.start + 1, this.at - 1) : this.text(bytes)
+    const { seen } = this
+    const isPlain = this.isAscii && !this.hasEscapes
+    const name = isPlain ? nameAt(bytes, this.start + 1, this.at - 1, seen) : this.text(bytes)
+    if (!isPlain) seen.add(name)
+    if (seen.size > this.bounds.maxNames) return this.fail({ _tag: "tooManyNames" })
     this.fields[depth] = name
     if (depth > 1) return
-    if (this.members.has(name)) return this.fail({ _tag: "duplicate", name })
+    if (this.members.has(name) && this.bounds.isLenient !== true) return this.fail({ _tag: "duplicate", name })
     if (count > this.bounds.maxFields) return this.fail({ _tag: "tooManyFields" })
     this.name = name
     this.isApart = this.bounds.numbersIn === undefined || this.bounds.numbersIn.has(name)
@@ -415,7 +434,7 @@ export class JsonReader {
     const { at, start } = this
     if (at - start >= 16) this.hasLongNumber = true
     const isRisky = at - start > longNumber || this.exponentDigits > 2
-    if (isRisky && !Number.isFinite(Number(bytes.toString("latin1", start, at)))) {
+    if (isRisky && this.bounds.isLenient !== true && !Number.isFinite(Number(bytes.toString("latin1", start, at)))) {
       return this.fail({ _tag: "infinite", name: this.name })
     }
     if (this.skipped === 0 && this.depth > 0 && this.isObject[this.depth] === false) {
@@ -438,7 +457,7 @@ export class JsonReader {
     this.row = 0
     const list = this.stack[this.depth]
     if (!Array.isArray(list)) return
-    if (row >= longRow) {
+    if (row >= this.longRow) {
       if (this.isApart) this.numbers += row
       else this.values += row
       list.push(this.standIn(bytes, "", rowStart, rowEnd, 0, row))

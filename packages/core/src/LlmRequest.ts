@@ -112,6 +112,11 @@ export interface LlmRequest {
   readonly body: JsonObject
   /** Members of the body whose numbers go out as they were written; undefined when parsing has changed none. */
   readonly exact?: Members
+  /**
+   * Its answer is passed on and not read: a large one may come in `bytes`, and stand-ins (`StandIn`) in place of the numbers
+   * of embeddings.
+   */
+  readonly forwards?: boolean
   readonly tags: ReadonlyArray<string>
   readonly demands: Demands
   /** Requests of one session may be kept on one deployment. */
@@ -134,6 +139,8 @@ export interface RequestOptions {
   readonly trace?: TraceContext
   /** Numbers of the payload that parsing has changed, as `ExactJson.membersOf` finds them. */
   readonly exact?: Members
+  /** The answer is passed on and not read. Default false. */
+  readonly forwards?: boolean
 }
 
 /** The payload of a chat request: what routing reads, and anything else that the provider knows. */
@@ -163,6 +170,7 @@ const make = (
   stream: body.stream === true && operation !== "embeddings",
   body,
   ...(options.exact === undefined ? {} : { exact: options.exact }),
+  ...(options.forwards === true ? { forwards: true } : {}),
   tags: options.tags ?? [],
   demands: options.demands ?? {},
   sessionKey: options.sessionKey,

@@ -19,8 +19,10 @@ export interface CompleteResponse {
   readonly headers: Headers
   /** The provider's answer, parsed once. */
   readonly body: JsonObject
-  /** The text that `body` was parsed from, to forward without encoding it again. */
+  /** The text that `body` was parsed from, to forward without encoding it again; empty where there are `bytes`. */
   readonly raw: string
+  /** What a large answer came in. Only for requests that say `forwards`. */
+  readonly bytes?: Uint8Array
   /** How the call ended, with its usage. */
   readonly outcome: Completed
   /** How the request was routed; `journal.report()` reads it. */

@@ -5,7 +5,14 @@ import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as StandIn from "@switchyard/core/StandIn"
 import { FastCheck as fc } from "effect"
 
-const bounds = { maxDepth: 100, maxValues: 1000, maxNumbers: 5000, maxFields: 50, numbersIn: new Set(["input"]) }
+const bounds = {
+  maxDepth: 100,
+  maxValues: 1000,
+  maxNumbers: 5000,
+  maxFields: 50,
+  maxNames: 700,
+  numbersIn: new Set(["input"])
+}
 
 /** Reads a text in pieces that end at `cuts`. */
 const read = (text: string, cuts: ReadonlyArray<number> = [], most = Number.POSITIVE_INFINITY): ReadJson | Problem => {
@@ -118,6 +125,8 @@ describe("JsonReader", () => {
     [`{"a":[${"null,".repeat(1000)}`, "tooManyValues"],
     [`{"input":[${"[1,2,3,4,5,6,7,8,9],".repeat(1000)}`, "tooManyValues"],
     [`{"input":[${"1,".repeat(5001)}`, "tooManyNumbers"],
+    [`{"a":[${Array.from({ length: 800 }, (_, at) => `{"k${at}":1}`).join(",")}`, "tooManyValues"],
+    [`{"a":{"a":{${Array.from({ length: 800 }, (_, at) => `"k${at}":1`).join(",")}`, "tooManyNames"],
     [`{${Array.from({ length: 51 }, (_, at) => `"${at}":1,`).join("")}`, "tooManyFields"]
   ])("ends as it should: case %#", (text, tag) => {
     for (const cuts of [[], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]]) {
@@ -176,7 +185,7 @@ describe("JsonReader", () => {
   it("an object of very many fields stays in the bytes", () => {
     const wide = JSON.stringify(Object.fromEntries(Array.from({ length: 1500 }, (_, at) => [`k${at}`, { at }])))
     const text = `{"a":{"b":${wide.replaceAll(/\{"at":\d+\}/g, '"v"')}},"c":1}`
-    const reader = new JsonReader({ ...bounds, maxValues: 10_000 })
+    const reader = new JsonReader({ ...bounds, maxValues: 10_000, maxNames: 2000 })
     const bytes = Buffer.from(text)
     assert.isUndefined(reader.read(bytes, bytes.length))
     const found = reader.end(bytes)

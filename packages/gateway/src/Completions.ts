@@ -239,18 +239,28 @@ class Exchange implements Ended {
   }
 
   private whole(request: LlmRequest, answer: CompleteResponse): Effect.Effect<void> {
-    return Effect.sync(() => {
-      if (this.response.headersSent) return
-      const { body, journal, raw } = answer
-      const encoded = this.operation === "embeddings" ? Embeddings.encodeAs(request.body, body) : body
-      const text = encoded === body ? raw : JSON.stringify(encoded)
-      this.answeredAt = nowMs(this.deps.clock)
-      const headers = this.headers(journal, this.answeredAt, answer.headers)
-      headers["content-type"] = "application/json"
-      headers["content-length"] = Buffer.byteLength(text)
-      this.response.writeHead(200, headers)
-      this.response.end(text)
-    })
+    const { body, bytes, raw } = answer
+    if (bytes === undefined) {
+      return Effect.sync(() => {
+        const encoded = this.operation === "embeddings" ? Embeddings.encodeAs(request.body, body) : body
+        this.sendWhole(answer, encoded === body ? raw : JSON.stringify(encoded))
+      })
+    }
+    if (this.operation !== "embeddings") return Effect.sync(() => this.sendWhole(answer, bytes))
+    const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return Effect.map(Embeddings.encodeLargeAs(request.body, body, source), (encoded) =>
+      this.sendWhole(answer, encoded)
+    )
+  }
+
+  private sendWhole(answer: CompleteResponse, content: string | Uint8Array): void {
+    if (this.response.headersSent) return
+    this.answeredAt = nowMs(this.deps.clock)
+    const headers = this.headers(answer.journal, this.answeredAt, answer.headers)
+    headers["content-type"] = "application/json"
+    headers["content-length"] = Buffer.byteLength(content)
+    this.response.writeHead(200, headers)
+    this.response.end(content)
   }
 
   private forward(service: Service.RequestService, request: LlmRequest, usage: boolean): Effect.Effect<void> {

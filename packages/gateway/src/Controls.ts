@@ -290,7 +290,8 @@ export const read = (
     ...(caller.name === undefined ? {} : { caller: caller.name }),
     ...(overrides === undefined ? {} : { overrides }),
     ...(trace === undefined ? {} : { trace }),
-    ...(exact === undefined ? {} : { exact })
+    ...(exact === undefined ? {} : { exact }),
+    forwards: true
   })
   if (Either.isLeft(decoded)) return refuse(decoded.left)
   const asked = isJsonObject(payload.stream_options) && payload.stream_options.include_usage === true

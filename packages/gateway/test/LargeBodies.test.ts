@@ -113,6 +113,13 @@ const refused: ReadonlyArray<readonly [name: string, body: () => string, status:
       /1000/
     ],
     [
+      "very many names of fields",
+      () => bodyOf(`"x":[${Array.from({ length: 21_000 }, (_, at) => `{"k${at}":1}`).join(",")}]`),
+      400,
+      "too_many_fields",
+      /20000 different/
+    ],
+    [
       "many fields in a small body",
       () => `{${Array.from({ length: 1100 }, (_, at) => `"k${at}":1`).join(",")}}`,
       400,

@@ -75,14 +75,20 @@ const isWrittenAs = (name: string, bytes: Buffer, start: number): boolean => {
   return true
 }
 
-export const nameAt = (bytes: Buffer, start: number, end: number): string => {
+/** A name in ASCII. One that had to be made is added to `seen`. */
+export const nameAt = (bytes: Buffer, start: number, end: number, seen: Set<string>): string => {
   const length = end - start
-  if (length > maxKeptName || length === 0) return bytes.toString("latin1", start, end)
+  if (length > maxKeptName || length === 0) {
+    const long = bytes.toString("latin1", start, end)
+    seen.add(long)
+    return long
+  }
   const place = ((bytes[start] ?? 0) * 31 + (bytes[end - 1] ?? 0) * 7 + length) & 0xff
   const known = names[place]
   if (known !== undefined && known.length === length && isWrittenAs(known, bytes, start)) return known
   const made = bytes.toString("latin1", start, end)
   names[place] = made
+  seen.add(made)
   return made
 }
 

@@ -12,11 +12,13 @@ import {
   declaredLength,
   type JsonBounds,
   maxFields,
+  maxNames,
   type ParsedBody,
   repeated,
   tooDeep,
   tooLarge,
   tooManyFields,
+  tooManyNames,
   withoutMark
 } from "./requestBody.js"
 import { unpack, unpackerOf } from "./unpacking.js"
@@ -58,6 +60,8 @@ const refusalOf = (problem: Problem, bounds: BodyBounds): Refusal => {
       return tooDeep(bounds.maxDepth)
     case "tooManyFields":
       return tooManyFields
+    case "tooManyNames":
+      return tooManyNames
     case "tooManyValues":
       return {
         status: 413,
@@ -155,7 +159,7 @@ class BodyReader {
     this.chunks = []
     this.bytes = withoutMark(bytes)
     this.size = this.bytes.length
-    this.reader = new JsonReader({ ...this.bounds, maxFields, numbersIn })
+    this.reader = new JsonReader({ ...this.bounds, maxFields, maxNames, numbersIn })
     this.work()
   }
 
@@ -170,7 +174,7 @@ class BodyReader {
   private readOn(): void {
     const early = withoutMark(this.whole())
     this.size = 0
-    this.reader = new JsonReader({ ...this.bounds, maxFields, numbersIn })
+    this.reader = new JsonReader({ ...this.bounds, maxFields, maxNames, numbersIn })
     this.append(early)
   }
 

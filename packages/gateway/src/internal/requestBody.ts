@@ -64,6 +64,15 @@ export const tooManyFields: Refusal = {
   message: `the request's body has more than ${maxFields} fields`
 }
 
+/** Different names of fields in a large body: each makes whatever reads an object slower. */
+export const maxNames = 20_000
+
+export const tooManyNames: Refusal = {
+  status: 400,
+  code: "too_many_fields",
+  message: `the request's body has more than ${maxNames} different names of fields`
+}
+
 export const repeated = (name: string): Refusal => ({
   status: 400,
   code: "duplicate_field",

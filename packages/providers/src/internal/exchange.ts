@@ -17,6 +17,7 @@ import { BodyBuffer } from "./bodyBuffer.js"
 import { EventFeed, type EventSink, streamSink } from "./eventFeed.js"
 import { firstData, startOf, startOfText } from "./eventText.js"
 import { FoldedAnswer } from "./foldedAnswer.js"
+import { largeAnswer, readLarge } from "./largeAnswer.js"
 import type { Lingering } from "./lingering.js"
 import { isTooDeep, tooDeep } from "./nesting.js"
 import { refusesUsage, usageOf } from "./payload.js"
@@ -375,6 +376,19 @@ export class Exchange implements TransportHandlers {
 
   /** A body is complete. */
   private finish(): void {
+    const { body: whole } = this
+    if (
+      whole !== undefined &&
+      whole.size > largeAnswer &&
+      isGood(this.status) &&
+      this.attempt.request.forwards === true
+    ) {
+      return readLarge(whole.bytes(), this.attempt.request.operation, {
+        isOver: () => this.aborted,
+        read: (body, bytes) => this.safely(() => this.answered("", body, bytes)),
+        failed: (why) => this.fail(this.malformed(`the answer ${why} (${whole.size} bytes)`))
+      })
+    }
     const raw = this.body?.text() ?? ""
     if (!isGood(this.status)) return this.refused(startOfText(raw) === "events" ? firstData(raw) : raw)
     const body = this.parse(raw)
@@ -392,11 +406,13 @@ export class Exchange implements TransportHandlers {
     this.runsOn(plainer.send(this))
   }
 
-  private answered(raw: string, body: JsonObject): void {
+  private answered(raw: string, body: JsonObject, bytes?: Buffer): void {
     const { attempt, headers, status } = this
     const { request } = attempt
     const failure = failureOf(request.operation, body)
-    if (failure !== undefined) return this.failedAnswer(failure, raw, body)
+    if (failure !== undefined) {
+      return this.failedAnswer(failure, bytes === undefined ? raw : bytes.toString("utf8", 0, largeAnswer), body)
+    }
     if (this.isPlainer) this.plainer?.worked()
     this.resume(
       Effect.succeed({
@@ -405,6 +421,7 @@ export class Exchange implements TransportHandlers {
         headers,
         body,
         raw,
+        ...(bytes === undefined ? {} : { bytes }),
         outcome: {
           _tag: "Completed",
           usage: usageOf(request, body),

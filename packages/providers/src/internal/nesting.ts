@@ -4,7 +4,7 @@
 import { isDeeper } from "@switchyard/core/Json"
 
 /** Objects and lists in each other. */
-const maxDepth = 500
+export const maxDepth = 500
 
 /** What is said of an answer that nests deeper. */
 export const tooDeep = `nests deeper than ${maxDepth} levels`

@@ -173,7 +173,9 @@ export class Flight {
     this.isOver = true
     this.answered = response
     for (const seat of this.seats) this.give(seat, response)
-    const { raw, status } = response
+    const { bytes, status } = response
+    if (bytes !== undefined && bytes.length > this.options.maxBytes) return Effect.void
+    const raw = bytes === undefined ? response.raw : new TextDecoder().decode(bytes)
     return this.options.store({ _tag: "Complete", status, headers: replayed(response), raw })
   }
 
