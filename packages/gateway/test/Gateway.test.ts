@@ -2,6 +2,8 @@
  * A gateway as a whole, over real sockets: how it starts, changes its configuration and ends.
  */
 import { request as httpRequest } from "node:http"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { describe, expect, it } from "@effect/vitest"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect, Either, Exit, Fiber, Scope } from "effect"
@@ -161,6 +163,29 @@ describe("Gateway", () => {
       expect(old.status).toBe(200)
       expect(old.headers.get("x-switchyard-deployment")).toBe("before")
       expect(gateway.generations.current().number).toBe(2)
+    })
+  )
+
+  it.scopedLive("a configuration that was replaced is forgotten with all that was built for it", () =>
+    Effect.gen(function* () {
+      const provider = yield* FakeProvider.make()
+      const gateway = yield* Gateway.make({ config: config({ deployments: [deployment(provider)] }) })
+      setFlagsFromString("--expose-gc")
+      const collect = runInNewContext("gc") as () => void
+      const replaced: Array<WeakRef<object>> = []
+      for (let i = 0; i < 3; i++) {
+        expect((yield* post(`${gateway.url}/v1/chat/completions`, chat)).status).toBe(200)
+        const { keys, tower } = gateway.generations.current()
+        replaced.push(new WeakRef(tower), new WeakRef(keys))
+        yield* gateway.reload({ config: config({ deployments: [deployment(provider, `another-${i}`)] }) })
+      }
+      const left = Effect.sync(() => {
+        collect()
+        // The last is still within reach of this very test.
+        return replaced.slice(0, -2).filter((one) => one.deref() !== undefined).length
+      })
+      yield* Effect.repeat(Effect.zipRight(Effect.sleep(200), left), { until: (count) => count === 0, times: 5 })
+      expect(yield* left).toBe(0)
     })
   )
 

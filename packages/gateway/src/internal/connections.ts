@@ -27,7 +27,7 @@ export interface Full {
 
 /** A client's connection. */
 interface Connection {
-  /** The answer to the request that came last; answers before it go out first. */
+  /** The answer to the request that came last, while it is under way; answers before it go out first. */
   latest: ServerResponse | undefined
   /** About when the last request came, or the connection itself; monotonic ms. */
   usedAt: number
@@ -132,6 +132,8 @@ export class Connections implements Pulse {
   beat(now: number): void {
     this.now = now
     for (const [socket, connection] of this.all) {
+      // An answer holds all that made it, and a connection may be idle for long.
+      if (connection.latest !== undefined && isIdle(connection)) connection.latest = undefined
       if (socket.writableLength === 0) connection.stuckSince = undefined
       else this.watch(socket, connection)
     }
