@@ -5,6 +5,7 @@ import { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
+import { cases } from "@switchyard/testing/Effort"
 import * as ManualClock from "@switchyard/testing/ManualClock"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Cause, Chunk, Effect, Exit, Fiber, FastCheck as fc, Option, Scope, Stream, TestClock } from "effect"
@@ -390,8 +391,11 @@ describe("an interruption anywhere", () => {
               assert.isDefined(attempt?.outcome, hint)
             }
           })
-        yield* Effect.forEach(fc.sample(caseOf, { seed, numRuns: 1000 }), run, { concurrency: 50, discard: true })
-        assert.isAbove(inTheMiddle, 300, "most interruptions fall into running calls")
+        yield* Effect.forEach(fc.sample(caseOf, { seed, numRuns: cases(1000) }), run, {
+          concurrency: 50,
+          discard: true
+        })
+        assert.isAbove(inTheMiddle, cases(300), "most interruptions fall into running calls")
       }),
     60_000
   )

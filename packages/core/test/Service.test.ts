@@ -6,6 +6,7 @@ import * as LlmRequest from "@switchyard/core/LlmRequest"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
 import { busy, open } from "@switchyard/core/Status"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Cause, Context, Effect, Exit, Fiber, FastCheck as fc, Layer, Option, Stream, TestClock } from "effect"
 
@@ -190,9 +191,9 @@ describe("an interruption anywhere", () => {
     () =>
       Effect.gen(function* () {
         const seed = 77
-        const cases = fc.sample(caseOf, { seed, numRuns: 2000 })
+        const sampled = fc.sample(caseOf, { seed, numRuns: cases(2000) })
         yield* Effect.forEach(
-          cases,
+          sampled,
           (one) =>
             Effect.gen(function* () {
               const hint = `seed ${seed}, ${JSON.stringify(one)}`

@@ -11,6 +11,7 @@ import * as Cache from "@switchyard/router/Cache"
 import * as CacheStore from "@switchyard/router/CacheStore"
 import * as Deadline from "@switchyard/router/Deadline"
 import * as Timeouts from "@switchyard/router/Timeouts"
+import { cases } from "@switchyard/testing/Effort"
 import * as ManualClock from "@switchyard/testing/ManualClock"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Cause, Effect, Exit, Fiber, Option, type Scheduler, Scope, Stream, TestClock, Utils } from "effect"
@@ -722,7 +723,7 @@ describe("any schedule", () => {
     "one call per key at a time, nobody hangs, who stays gets the whole answer or the error, and all is counted once",
     () =>
       Effect.gen(function* () {
-        for (let seed = 0; seed < 1_000; seed++) {
+        for (let seed = 0; seed < cases(1_000); seed++) {
           const problem = yield* follow(seed)
           if (problem !== undefined) assert.fail(`seed ${seed}: ${problem}`)
         }

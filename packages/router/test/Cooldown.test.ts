@@ -17,6 +17,7 @@ import * as DeploymentStats from "@switchyard/router/DeploymentStats"
 import type { RouterEvent } from "@switchyard/router/RouterEvents"
 import { uniform } from "@switchyard/router/RoutingStrategy"
 import * as Contract from "@switchyard/testing/Contract"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Either, Fiber, Layer, Random, Scheduler, Stream, TestClock } from "effect"
 
@@ -1148,7 +1149,7 @@ describe("no permit is lost", () => {
   it.effect("over random schedules of calls, interruptions and operators", () =>
     Effect.gen(function* () {
       let trials = 0
-      for (let seed = 0; seed < 100; seed++) {
+      for (let seed = 0; seed < cases(100); seed++) {
         yield* Effect.gen(function* () {
           const { attempts, inspect, send, slot, state, stub, times } = setup({ permits: 2 })
           const random = yield* uniform
@@ -1177,7 +1178,7 @@ describe("no permit is lost", () => {
           assert.strictEqual((yield* inspect()).health, "Healthy", `seed ${seed}`)
         }).pipe(Effect.withRandom(Random.make(seed)))
       }
-      assert.isAbove(trials, 20)
+      assert.isAbove(trials, cases(20))
     })
   )
 })

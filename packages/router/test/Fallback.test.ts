@@ -13,6 +13,7 @@ import * as Fallback from "@switchyard/router/Fallback"
 import type { RouterEvent } from "@switchyard/router/RouterEvents"
 import type { Strategy } from "@switchyard/router/RoutingStrategy"
 import * as Contract from "@switchyard/testing/Contract"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Cause, Effect, Exit, Fiber, FastCheck as fc, Layer, Stream, TestClock } from "effect"
 
@@ -766,13 +767,13 @@ describe("random chains", () => {
   const targets = fc.array(fc.constantFrom(...names), { maxLength: 4 })
   const map = fc.dictionary(fc.constantFrom(...names), targets, { maxKeys: 6 })
   const reasons = fc.constantFrom<Reason | undefined>("Unavailable", "RateLimited", "InvalidRequest", undefined)
-  const cases = fc.record({
+  const samples = fc.record({
     general: map,
     rateLimit: map,
     max: fc.integer({ min: 0, max: 8 }),
     outcomes: fc.tuple(...names.map(() => reasons))
   })
-  type Case = typeof cases extends fc.Arbitrary<infer A> ? A : never
+  type Case = typeof samples extends fc.Arbitrary<infer A> ? A : never
 
   /** The walk as one would write it down, without bounds but the two that count. */
   const expected = ({ general, max, outcomes, rateLimit }: Case): ReadonlyArray<string> => {
@@ -795,7 +796,7 @@ describe("random chains", () => {
 
   it.effect("each target at most once, never more hops than allowed, depth first, and always an end", () =>
     Effect.forEach(
-      fc.sample(cases, { numRuns: 3000, seed: 20260301 }),
+      fc.sample(samples, { numRuns: cases(3000), seed: 20260301 }),
       (sample) =>
         Effect.gen(function* () {
           const replies = Object.fromEntries(

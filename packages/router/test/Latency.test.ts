@@ -7,6 +7,7 @@ import { closed } from "@switchyard/core/Status"
 import { now } from "@switchyard/core/Time"
 import * as Latency from "@switchyard/router/Latency"
 import * as LatencyTracker from "@switchyard/router/LatencyTracker"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Fiber, Layer, Scheduler, TestClock } from "effect"
 import { request, seeded } from "./RoutingStrategy/support.js"
@@ -180,7 +181,7 @@ describe("Latency", () => {
 
   it.effect("gives back every observation, wherever an interruption falls", () =>
     Effect.gen(function* () {
-      for (let seed = 0; seed < 3000; seed++) {
+      for (let seed = 0; seed < cases(3000); seed++) {
         const random = seeded(`interrupted ${seed}`)
         const { figures, service, slot } = setup(random() < 0.7 ? { chunks: ["a", "b", "c"] } : { hang: true })
         const attempt = StubLlm.attempt(request({ stream: random() < 0.5 }), slot)

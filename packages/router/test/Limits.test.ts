@@ -9,6 +9,7 @@ import { busy, closed } from "@switchyard/core/Status"
 import type { Usage } from "@switchyard/core/Usage"
 import * as Limits from "@switchyard/router/Limits"
 import * as UsageWindows from "@switchyard/router/UsageWindows"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Exit, Fiber, Layer, TestClock } from "effect"
 import { forSeeds, VirtualTime } from "./support/schedules.js"
@@ -624,6 +625,6 @@ describe("under random schedules of arrivals, durations, failures and interrupti
       assert.strictEqual(stub.inFlight(), 0)
       assert.strictEqual(service.status(slot, request, time.now)._tag, "Open")
     })
-    assert.isAbove(left, 100)
+    assert.isAbove(left, cases(300))
   }, 60_000)
 })

@@ -8,6 +8,7 @@ import * as Service from "@switchyard/core/Service"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import * as Recovery from "@switchyard/router/Recovery"
 import * as Contract from "@switchyard/testing/Contract"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Fiber, FastCheck as fc, Layer, Logger, Option, Stream, TestClock } from "effect"
 import { Splice } from "../src/internal/splice.js"
@@ -680,7 +681,7 @@ describe("random interruptions", () => {
     reasons: fc.boolean(),
     isInstant: fc.boolean()
   })
-  const cases = fc.record({
+  const samples = fc.record({
     text: letters,
     plays: fc.array(plays, { minLength: 1, maxLength: 5 }),
     policy: fc.constantFrom("splice" as const, "holdback" as const, "buffer" as const, "error" as const),
@@ -694,7 +695,7 @@ describe("random interruptions", () => {
 
   it.effect("the text is a whole answer or ends with an error, nothing is repeated or skipped", () =>
     Effect.forEach(
-      fc.sample(cases, { numRuns: 2000, seed: 20260401 }),
+      fc.sample(samples, { numRuns: cases(2000), seed: 20260401 }),
       (sample) =>
         Effect.gen(function* () {
           const texts: Array<string> = []

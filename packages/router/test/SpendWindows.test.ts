@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { make as makeWindows, type Reservation, type SpendWindow } from "@switchyard/router/SpendWindows"
+import { cases } from "@switchyard/testing/Effort"
 import { Utils } from "effect"
 
 const windowOf = (length = 1_000): SpendWindow => makeWindows().window("caller", "alice", length, 0)
@@ -207,7 +208,7 @@ describe("any schedule", () => {
   }
 
   it("spend never exceeds limit and real overshoot, the exact sum is known, and reservations end at zero", () => {
-    for (let seed = 0; seed < 5_000; seed++) {
+    for (let seed = 0; seed < cases(5_000); seed++) {
       const problem = follow(seed)
       if (problem !== undefined) assert.fail(`seed ${seed}: ${problem}`)
     }

@@ -9,6 +9,7 @@ import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import * as Service from "@switchyard/core/Service"
 import { closed } from "@switchyard/core/Status"
 import { nowMs } from "@switchyard/core/Time"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Cause, Duration, Effect, Exit, Fiber, FiberId, FiberRef, Layer, Option, Runtime, TestClock } from "effect"
 import * as FaultInjection from "../src/FaultInjection.js"
@@ -897,6 +898,6 @@ describe("under any schedule", () => {
             : `${error.phase} ${error.bound}`
       assert.deepStrictEqual({ at: ended, end }, expected)
     })
-    assert.isAbove(decided, 500)
+    assert.isAbove(decided, cases(1_500))
   })
 })

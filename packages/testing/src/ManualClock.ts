@@ -15,6 +15,8 @@ export interface ManualClock {
   readonly now: () => number
   /** How many sleep. */
   readonly sleeping: () => number
+  /** When the next of them wakes (monotonic ms); infinite when nobody sleeps. */
+  readonly next: () => number
 }
 
 interface Sleeper {
@@ -50,6 +52,7 @@ export const make = (): ManualClock => {
       for (const sleeper of due) sleeper.wake()
     },
     now: () => now,
-    sleeping: () => sleepers.length
+    sleeping: () => sleepers.length,
+    next: () => sleepers.reduce((soonest, { at }) => Math.min(soonest, at), Number.POSITIVE_INFINITY)
   }
 }

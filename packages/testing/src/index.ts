@@ -4,6 +4,7 @@
  */
 export * as Contract from "./Contract.js"
 export * as Dice from "./Dice.js"
+export * as Effort from "./Effort.js"
 export * as FakeProvider from "./FakeProvider.js"
 export * as ManualClock from "./ManualClock.js"
 export * as StubLlm from "./StubLlm.js"

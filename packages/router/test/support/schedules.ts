@@ -1,3 +1,4 @@
+import { cases } from "@switchyard/testing/Effort"
 import { Clock, Duration, Effect, type Fiber, FiberId, type Scheduler } from "effect"
 import { PCGRandom } from "effect/Utils"
 
@@ -108,15 +109,14 @@ export class Dice {
 }
 
 /**
- * Runs a property for each seed from 1 on, and says which seed broke it: a sixth of the `most` cases, all of them with
+ * Runs a property for each seed from 1 on, and says which seed broke it: a share of the `most` cases, all of them with
  * `SWITCHYARD_THOROUGH=1`. Errors have no stacks meanwhile: it halves the time.
  */
 export const forSeeds = (most: number, property: (dice: Dice, seed: number) => void): void => {
-  const cases = process.env["SWITCHYARD_THOROUGH"] === "1" ? most : Math.ceil(most / 6)
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 0
   try {
-    for (let seed = 1; seed <= cases; seed++) {
+    for (let seed = 1; seed <= cases(most); seed++) {
       try {
         property(new Dice(seed), seed)
       } catch (cause) {

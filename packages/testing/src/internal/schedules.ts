@@ -58,7 +58,7 @@ export const settle: Effect.Effect<void> = Effect.repeatN(Effect.yieldNow(), 100
 
 const hour = 3_600_000
 
-/** Runs an effect in a clock's time, in steps that grow, until it ends; undefined when it does not within an hour. */
+/** Runs an effect in a clock's time, in steps that grow and reach to the next who wakes, until it ends; undefined when it does not within an hour. */
 export const drive = <A, E>(
   time: ManualClock,
   effect: Effect.Effect<A, E>
@@ -70,7 +70,9 @@ export const drive = <A, E>(
       for (let i = 0; i < 30; i++) yield* Effect.yieldNow()
       const exit = yield* Fiber.poll(fiber)
       if (Option.isSome(exit)) return exit.value
-      const step = elapsed < 2000 ? 5 : elapsed < 60_000 ? 100 : 10_000
+      const least = elapsed < 2000 ? 5 : elapsed < 60_000 ? 100 : 10_000
+      const idle = time.next() - time.now()
+      const step = idle < hour ? Math.max(least, idle) : least
       time.advance(step)
       elapsed += step
     }
