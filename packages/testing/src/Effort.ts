@@ -7,7 +7,7 @@
 const shareOf = 6
 
 /** Whether everything is tried. Read once: it does not change within a run. */
-export const isThorough = process.env["SWITCHYARD_THOROUGH"] === "1"
+const isThorough = process.env["SWITCHYARD_THOROUGH"] === "1"
 
 /**
  * The number of cases to try, out of the `most`: also what a test may expect to have met in them, where it counts, said for
