@@ -459,7 +459,7 @@ describe("any schedule", () => {
       const slot = registry.slot("a") ?? assert.fail("no slot")
       if (attempts.status(slot, chat(), time.now)._tag !== "Open") throw new Error("not open in a new window")
     })
-  })
+  }, 120_000)
   it("without overshoot no window ever holds more than its limit and one call", () => {
     let admitted = 0
     forSeeds(1_000, (dice) => {
