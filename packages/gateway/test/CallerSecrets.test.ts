@@ -128,7 +128,11 @@ describe("a caller's key", () => {
         const report = reportOf(
           yield* loadFiles({ "config.yaml": yaml("masterKey: os.environ/ONE\n") }, { ONE: empty })
         )
-        assert.match(report.join("\n"), /config\.yaml:3:\d+ error masterKey: expected a key, found only white space/)
+        assert.match(report.join("\n"), /config\.yaml:3:\d+ error masterKey: expected a key, not only white space/)
+        assert.lengthOf(
+          report.filter((line) => line.includes("masterKey")),
+          1
+        )
       }
     })
   )

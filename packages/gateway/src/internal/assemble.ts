@@ -166,10 +166,12 @@ const readSettings = (
     own: found.filter(({ path }) => trace(complete, path).own).map((issue) => fromIssue(issue, complete, root)),
     findings: [
       ...found.map((issue) => fromIssue(issue, complete, root)),
-      ...[...ofKeys, ...warnings].map(({ message, path, severity }): Finding => {
-        const { path: place } = fromIssue({ path, value: "", expected: message }, complete, root)
-        return { severity, path: place, message }
-      })
+      ...[...ofKeys.filter(({ path }) => !found.some((one) => one.path === path)), ...warnings].map(
+        ({ message, path, severity }): Finding => {
+          const { path: place } = fromIssue({ path, value: "", expected: message }, complete, root)
+          return { severity, path: place, message }
+        }
+      )
     ]
   }
 }
