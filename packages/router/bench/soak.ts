@@ -14,6 +14,7 @@ import { LatencyTracker } from "@switchyard/router/LatencyTracker"
 import * as Router from "@switchyard/router/Router"
 import { SpendWindows } from "@switchyard/router/SpendWindows"
 import { UsageWindows } from "@switchyard/router/UsageWindows"
+import { Dice, seedOf } from "@switchyard/testing/Dice"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Context, Effect, Random, Stream } from "effect"
 
@@ -29,24 +30,21 @@ const faults = [
   "ContextWindowExceeded"
 ] as const
 
-let state = [...seed].reduce((hash, char) => (hash * 31 + char.charCodeAt(0)) | 0, 7)
-const chance = (): number => {
-  state = (state * 1664525 + 1013904223) | 0
-  return (state >>> 0) / 2 ** 32
-}
+const dice = new Dice(seedOf(seed))
+const chance = (): number => dice.roll()
 
 const reply = (): StubLlm.Reply => {
-  const dice = chance()
+  const fate = chance()
   const base = { delay: chance() * 3, chunks: ["one ", "two ", "three"], gap: chance() }
-  if (dice < 0.15) {
+  if (fate < 0.15) {
     const reason = faults[Math.floor(chance() * faults.length)] ?? "Unavailable"
     return { ...base, fail: { reason, description: "soak", retryAfter: 1 } }
   }
-  if (dice < 0.2)
+  if (fate < 0.2)
     return { ...base, fail: { reason: "Unavailable", description: "cut" }, failAfter: Math.floor(chance() * 4) }
-  if (dice < 0.23) return { ...base, stallAfter: Math.floor(chance() * 3) }
-  if (dice < 0.26) return { ...base, hang: true }
-  if (dice < 0.27) return { ...base, defect: "soak" }
+  if (fate < 0.23) return { ...base, stallAfter: Math.floor(chance() * 3) }
+  if (fate < 0.26) return { ...base, hang: true }
+  if (fate < 0.27) return { ...base, defect: "soak" }
   return base
 }
 
