@@ -37,6 +37,9 @@ const mediaFields: ReadonlyArray<string> = ["input_audio", "image_url", "inline_
 
 const dataUrl = /^data:[a-z]+\/[^\s,]{1,100},/i
 
+/** Most texts are none by their first letter. */
+const isDataUrl = (text: string): boolean => (text.charCodeAt(0) | 0x20) === 0x64 && dataUrl.test(text.slice(0, 128))
+
 const isMedia = (part: JsonObject): boolean =>
   typeof part.type === "string"
     ? mediaTypes.has(part.type) && !(isJsonObject(part.source) && part.source.type === "text")
@@ -59,7 +62,7 @@ const measure = (value: unknown, seesMedia: boolean): Measure => {
       const { length } = top
       if (facts !== undefined) sum.ids += facts.numbers
       const characters = facts === undefined ? length : facts.characters
-      sum.characters += dataUrl.test(top.slice(0, 128)) ? Math.min(characters, mediaCharacters) : characters
+      sum.characters += isDataUrl(top) ? Math.min(characters, mediaCharacters) : characters
     } else if (Array.isArray(top)) {
       for (const item of top) {
         if (typeof item === "number") sum.ids++

@@ -235,7 +235,13 @@ class BodyReader {
     if (members.get("model")?.hasStandIn === true) {
       return this.refuse({ status: 400, code: "invalid_request", param: "model", message: "model: expected a name" })
     }
-    this.finish(Either.right({ json, exact: members }))
+    // What is made of it is the work of another turn.
+    Turns.take(() => {
+      this.safely(() => {
+        if (!this.isDone) this.finish(Either.right({ json, exact: members }))
+      })
+      return false
+    })
   }
 
   private refuse(refusal: Refusal): void {
