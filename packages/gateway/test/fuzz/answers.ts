@@ -2,6 +2,8 @@
  * What an upstream's answer says, read without any code of the router: the second opinion on what a caller got.
  */
 
+import { depthOf } from "./jsonTree.js"
+
 /** A raw HTTP response of the corpus. `x-fuzz-end: broken` in its head: the connection breaks after the last byte. */
 export interface RawAnswer {
   readonly status: number
@@ -191,7 +193,10 @@ export const verdictOnStream = (text: string, endsWell: boolean): Verdict => {
     if (name !== "error" && isLife(name, data, json)) continue
     const isCutOff = !isWhole && !isObject(json)
     if (isCutOff) break
-    if (name === "error" || !isObject(json) || isError(json)) return conclude(hasFinished() && state.resumed.size === 0)
+    // What nests deeper is no event for anybody.
+    const isDeep = data.length > 1_000 && depthOf(data) > 500
+    if (name === "error" || !isObject(json) || isDeep || isError(json))
+      return conclude(hasFinished() && state.resumed.size === 0)
     takeChunk(state, json)
     parts++
   }

@@ -181,8 +181,9 @@ const mutateSetting = (root: Tree, { at, kind, size, what }: Step): ReadonlyArra
     }
     case 4: {
       const entry = parent.kind === "object" ? parent.entries[index] : undefined
-      if (entry !== undefined) entry[0] = misspelt(entry[0])
-      return touched
+      if (entry === undefined || touched.length === 0) return []
+      entry[0] = misspelt(entry[0])
+      return [path, String(JSON.parse(entry[0]))]
     }
     case 5:
       return set({ kind: "list", items: [get()] })

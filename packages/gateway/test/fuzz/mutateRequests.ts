@@ -216,9 +216,25 @@ const mutateLines = ({ lines: all }: Draft, { at, kind, size, what }: Step): voi
   }
 }
 
+/** Fields that make a body one of those which are read while they arrive. */
+const bulks = [
+  `"${"x".repeat(140_000)}"`,
+  `"${"\\u00e9\\n".repeat(18_000)}"`,
+  `"${"\u00e9".repeat(70_000)}"`,
+  `[${"1.50,".repeat(28_000)}-0]`,
+  `[${'{"a":1.0},'.repeat(14_000)}{}]`,
+  `[${'"text",'.repeat(20_000)}null]`,
+  `{${Array.from({ length: 9_000 }, (_, index) => `"k${index}":[${index}.0]`).join(",")}}`
+] as const
+
+const enlarged = (text: string, { size, what }: Step): string => {
+  const field = `${JSON.stringify(pick(["pad", "input", "prompt", "metadata", "tools"], size))}:${pick(bulks, what)}`
+  return size % 2 === 0 ? text.replace(/^([^{]{0,4}\{)/, `$1${field},`) : text.replace(/\}\s*$/, `,${field}}`)
+}
+
 /** One mutation of a message. `pipelined` puts another one behind it; `wire` comes last, and knows no structure. */
 export interface RequestStep {
-  readonly how: "json" | "text" | "lines" | "chunked" | "wire" | "pipelined"
+  readonly how: "json" | "text" | "large" | "lines" | "chunked" | "wire" | "pipelined"
   readonly step: Step
 }
 
@@ -231,6 +247,7 @@ export const mutateRequest = (
   const draft = draftOf(bytes)
   for (const { how, step } of steps) {
     if (how === "json") draft.body = Buffer.from(mutateJson(draft.body.toString("utf8"), step, bodyKeys))
+    else if (how === "large") draft.body = Buffer.from(enlarged(draft.body.toString("utf8"), step))
     else if (how === "text") draft.body = mutateBytes(draft.body, step)
     else if (how === "lines") mutateLines(draft, step)
     else if (how === "chunked" && draft.framing === "length") {
