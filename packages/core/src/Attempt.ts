@@ -37,7 +37,7 @@ export class Attempt implements JournalEntry {
   isWaiting = false
   /**
    * Ends the call from outside: what is under way is aborted, and the call fails with the error, or without one as if its
-   * caller had left. Set, before anything is awaited, by a base service that says `expires`, else by the Timeouts layer;
+   * caller had left. Set, before anything is awaited, by a base service that `Service.expiring` speaks for, else by the Timeouts layer;
    * harmless once the call has ended.
    */
   expire: ((error: LlmError | undefined) => void) | undefined

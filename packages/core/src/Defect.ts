@@ -79,5 +79,5 @@ export const caught = (base: Service.AttemptService): Service.AttemptService => 
       isDefect(cause) ? failed(attempt, cause, attempt.sent !== false) : Effect.failCause(cause)
     )
   }, base.status)
-  return base.expires === undefined ? service : Service.expiring(service, base.expires)
+  return Service.expiring(service, Service.expiryOf(base))
 }

@@ -26,8 +26,6 @@ export interface RequestService extends Service<LlmRequest> {}
 export interface AttemptService extends Service<Attempt> {
   /** A plain read, no reservation: `now` is monotonic ms, read once per selection. */
   readonly status: (slot: Slot, request: LlmRequest, now: number) => Status
-  /** Whether a call for the request can be ended by `attempt.expire`: a layer with a timer then needs no fiber of its own. */
-  readonly expires?: (request: LlmRequest) => boolean
 }
 
 /** A layer of the request tier, as a plain value: retry, fallback, cache. */
@@ -53,11 +51,25 @@ export const attempt = (
   status: AttemptService["status"] = () => open
 ): AttemptService => Object.assign(Object.create(Proto) as typeof Proto & Pipeable.Pipeable, { call, status })
 
-/** The same service, whose calls set `attempt.expire` for the requests that `expires` names. */
-export const expiring = (
-  service: AttemptService,
-  expires: (request: LlmRequest) => boolean = () => true
-): AttemptService => Object.assign(service, { expires })
+/** Whether the calls for a request can be ended by `attempt.expire`. */
+export type Expiry = (request: LlmRequest) => boolean
+
+/** Kept beside the functions that were promised for: a service with another `call`, made by spread say, has promised nothing. */
+const expiries = new WeakMap<AttemptService["call"], Expiry>()
+
+/**
+ * The service, with the promise that its calls set `attempt.expire` before they await anything, for the requests that
+ * `expires` names. A layer with a timer then ends them without a fiber of its own.
+ */
+export const expiring = (service: AttemptService, expires: Expiry = () => true): AttemptService => {
+  expiries.set(service.call, expires)
+  return service
+}
+
+const never: Expiry = () => false
+
+/** What the service promised by `expiring`; nothing for any other one. Ask once, when a layer is made. */
+export const expiryOf = (service: AttemptService): Expiry => expiries.get(service.call) ?? never
 
 /** A request-tier layer that changes the call and nothing else. */
 export const mapRequest =

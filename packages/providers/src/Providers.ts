@@ -49,9 +49,8 @@ export const make = (services: Protocols): Service.AttemptService => {
     },
     (slot, request, now) => serviceFor(services, slot.deployment.protocol)?.status(slot, request, now) ?? open
   )
-  return all.every(({ expires }) => expires !== undefined)
-    ? Service.expiring(service, (request) => all.every(({ expires }) => expires?.(request) === true))
-    : service
+  const expiries = all.map(Service.expiryOf)
+  return Service.expiring(service, (request) => expiries.every((expires) => expires(request)))
 }
 
 /** Says which deployments name a protocol that is not among `known`, with their paths below `path`. */

@@ -76,14 +76,16 @@ export const make = (): Service.AttemptLayer => {
       })
     })
 
-  return (next) =>
-    Service.expiring(
+  return (next) => {
+    const expires = Service.expiryOf(next)
+    return Service.expiring(
       Service.attempt((attempt) => {
         const { fault } = attempt.request.overrides
         return fault === undefined ? next.call(attempt) : faulty(fault, attempt, next)
       }, next.status),
-      (request) => request.overrides.fault === undefined && next.expires?.(request) === true
+      (request) => request.overrides.fault === undefined && expires(request)
     )
+  }
 }
 
 /** Lets requests ask the inner service for faults. Belongs innermost, next to the provider's base service. */

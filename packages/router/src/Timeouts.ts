@@ -195,8 +195,9 @@ const boundsOf = (attempt: Attempt, router: Bounds, now: number): readonly [Atte
 export const make = (options: Options = {}): Service.AttemptLayer => {
   const router = bounds(options)
   const mayWait = (attempt: Attempt): number => connectionWait(attempt, router)
-  return (next) =>
-    Service.attempt(
+  return (next) => {
+    const expires = Service.expiryOf(next)
+    return Service.attempt(
       (attempt) =>
         Effect.clockWith((clock) => {
           attempt.connectTimeout = router.connect
@@ -206,10 +207,11 @@ export const make = (options: Options = {}): Service.AttemptLayer => {
           const watch = new Watch(attempt, clock, inForce, configured)
           const call = next.call(attempt)
           if (!watch.isBounded) return call
-          return next.expires?.(attempt.request) === true ? watch.runInline(call, now) : watch.run(call, now)
+          return expires(attempt.request) ? watch.runInline(call, now) : watch.run(call, now)
         }),
       next.status
     )
+  }
 }
 
 /** Bounds attempts around the inner service. Belongs innermost, next to the provider's base service. */

@@ -212,6 +212,19 @@ describe("a service whose calls can be ended from outside", () => {
       assert.deepStrictEqual(ends, ["expired"])
     })
   )
+  it.effect("promises nothing for a layer around it that was made by spread: that one's calls end in time too", () =>
+    Effect.gen(function* () {
+      const { base } = service(0)
+      const slow: Service.AttemptService = {
+        ...base,
+        call: (of) => Effect.zipRight(Effect.sleep("10 seconds"), base.call(of))
+      }
+      const { at, error } = yield* failsAt(Timeouts.make({ total: 100 })(slow).call(attempt()))
+      assert.deepStrictEqual([at, error.reason], [100, "Timeout"])
+      assert.isTrue(Service.expiryOf(base)(attempt().request))
+      assert.isFalse(Service.expiryOf(slow)(attempt().request))
+    })
+  )
   it.effect("answers in time, and leaves no timer behind", () =>
     Effect.gen(function* () {
       const { base, ends } = service(100)

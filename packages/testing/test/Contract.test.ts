@@ -103,6 +103,16 @@ describe("the contract of the attempt tier", () => {
       "is never more ready than the inner service"
     ],
     [
+      "makes a limit of what failures closed",
+      Effect.succeed((next) =>
+        Service.attempt(next.call, (...args) => {
+          const status = next.status(...args)
+          return status._tag === "Open" ? status : { ...status, cause: "limit" }
+        })
+      ),
+      "passes on the cause of the inner service's answer"
+    ],
+    [
       "copies the body",
       Effect.succeed(mapResponse((one) => (one._tag === "Complete" ? { ...one, body: { ...one.body } } : one))),
       "passes a whole answer unchanged"

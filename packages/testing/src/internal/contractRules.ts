@@ -342,5 +342,26 @@ export const statusRules: ReadonlyArray<readonly [name: string, rule: Rule]> = [
         }
         yield* expect(subject.stub.calls.length === 0, () => "reading the status made a call")
       })
+  ],
+  [
+    "passes on the cause of the inner service's answer",
+    (subject) =>
+      Effect.gen(function* () {
+        const answers = [
+          busy("inner", 60_000, "failure"),
+          closed("inner", 60_000, "limit"),
+          closed("inner", undefined, "operator")
+        ]
+        for (const inner of answers) {
+          subject.stub.setStatus(inner)
+          const outer = subject.status?.()
+          yield* expect(
+            outer !== undefined &&
+              outer._tag !== "Open" &&
+              (outer.reason !== inner.reason || outer.cause === inner.cause),
+            () => `the inner service says ${JSON.stringify(inner)}, the layer ${JSON.stringify(outer)}`
+          )
+        }
+      })
   ]
 ]
