@@ -64,7 +64,7 @@ const takenOf = (socket: Socket): number => {
 }
 
 const isIdle = ({ latest }: Connection): boolean =>
-  latest === undefined || (latest.writableFinished && latest.req.complete) || latest.destroyed
+  latest === undefined || ((latest.writableFinished || latest.destroyed) && latest.req.complete)
 
 /** How many file descriptors this process may have, where the system says. */
 export const descriptorLimit = (): number | undefined => {
