@@ -11,7 +11,9 @@ export const ended = (child: ChildProcess): Promise<void> =>
 
 export class Children {
   private readonly children = new Set<ChildProcess>()
-  private readonly warden = fork(fileURLToPath(new URL("warden.ts", import.meta.url)))
+  private readonly warden = fork(fileURLToPath(new URL("warden.ts", import.meta.url)), {
+    detached: true
+  })
 
   /** Starts Node with these arguments. */
   start(args: ReadonlyArray<string>, stdio: StdioOptions, env: NodeJS.ProcessEnv = process.env): ChildProcess {

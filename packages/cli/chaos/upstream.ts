@@ -26,6 +26,8 @@ const program = Effect.gen(function* () {
     calm = true
   })
   process.on("disconnect", () => process.exit(0))
+  // It may be gone already.
+  if (!process.connected) process.exit(0)
   const provider = yield* FakeProvider.make({ name, port: Number(port), journalLimit: 10 })
   yield* provider.when(({ body }) => {
     const ask = askIn(body)

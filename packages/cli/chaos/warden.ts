@@ -15,6 +15,3 @@ process.on("disconnect", () => {
   }
   process.exit(0)
 })
-// Ctrl-C goes to the whole group; this one stays until the last.
-process.on("SIGINT", () => {})
-process.on("SIGTERM", () => {})
