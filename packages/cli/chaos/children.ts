@@ -15,9 +15,16 @@ export class Children {
     detached: true
   })
 
+  private isOver = false
+
+  /** Throws once the run is over: nothing is started any more. */
+  check(): void {
+    if (this.isOver) throw new Error("the run is over")
+  }
+
   /** Starts Node with these arguments. */
   start(args: ReadonlyArray<string>, stdio: StdioOptions, env: NodeJS.ProcessEnv = process.env): ChildProcess {
-    if (!this.warden.connected) throw new Error("the run is over")
+    this.check()
     // A group of its own, so that Ctrl-C in a terminal reaches the run alone.
     const child = spawn(process.execPath, [...args], { stdio, env, detached: true })
     const { pid } = child
@@ -33,6 +40,7 @@ export class Children {
 
   /** Kills all that still run; a frozen process too. */
   async end(): Promise<void> {
+    this.isOver = true
     const left = [...this.children]
     for (const child of left) child.kill("SIGKILL")
     await Promise.all(left.map(ended))

@@ -64,6 +64,7 @@ export class Gateway {
   /** Undefined when it listens, else what it said. */
   private async begin(): Promise<string | undefined> {
     const { children, config, folder, journal } = this.surroundings
+    children.check()
     this.starts++
     const log = new LogPipe(folder, `${this.name}${this.starts}`, journal)
     const child = children.start(

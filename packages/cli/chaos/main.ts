@@ -96,11 +96,16 @@ const stopped = (): AbortSignal => {
   return controller.signal
 }
 
+const signal = stopped()
 try {
   const options = Options.read(process.argv.slice(2))
-  const isClean = await Effect.runPromise(program(options), { signal: stopped() })
+  const isClean = await Effect.runPromise(program(options), { signal })
   process.exit(isClean ? 0 : 1)
 } catch (error) {
+  if (signal.aborted) {
+    console.error("stopped")
+    process.exit(130)
+  }
   console.error(error instanceof Error ? error.message : error)
   process.exit(1)
 }
