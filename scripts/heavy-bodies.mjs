@@ -67,14 +67,15 @@ function shapes() {
   const made = {
     "one text": () => fill('{"model":"m","messages":[{"role":"user","content":"', "aaaaaaaaaa", '"}]}', ""),
     "a text of escapes": () => fill('{"model":"m","messages":[{"role":"user","content":"', "\\n\\u00e9", '"}]}', ""),
-    "a text of umlauts": () => fill('{"model":"m","messages":[{"role":"user","content":"', "é漢", '"}]}', ""),
+    "a text of umlauts": () =>
+      Buffer.from(`{"model":"m","messages":[{"role":"user","content":"${"é漢".repeat(size / 5 - 100)}"}]}`),
     "empty messages": () => fill('{"model":"m","messages":[', '{"role":"user","content":""}', "]}"),
     "as many messages as may be": () =>
       Buffer.from(
         `{"model":"m","messages":[${`{"role":"user","content":"${"a".repeat(350)}"},`.repeat(80_000)}{"role":"user","content":""}]}`
       ),
     numbers: () => inField("1"),
-    "token ids": () => Buffer.from(`{"model":"m","messages":[],"input":[${"12345,".repeat(3.9e6)}1]}`),
+    "token ids": () => Buffer.from(`{${asked},"input":[${"12345,".repeat(3.9e6)}1]}`),
     "empty objects": () => inField("{}"),
     "empty texts": () => inField('""'),
     "open brackets": () => fill(`{${asked},"x":`, "[", "", ""),

@@ -135,12 +135,12 @@ export class JsonReader {
   }
 
   /**
-   * Reads on, up to `end` or until about `most` values were met; `bytes` begin where the text begins. What was read of them
+   * Reads on, up to `end` or until about `most` values were met (in rows of numbers only their bytes count); `bytes` begin where the text begins. What was read of them
    * must stay.
    */
   read(bytes: Buffer, end: number, most = Number.POSITIVE_INFINITY): Problem | undefined {
-    const limit = this.values + this.numbers + this.row + most
-    while (this.problem === undefined && this.at < end && this.values + this.numbers + this.row < limit) {
+    const limit = this.values + most
+    while (this.problem === undefined && this.at < end && this.values < limit) {
       switch (this.state) {
         case State.text:
         case State.name:
