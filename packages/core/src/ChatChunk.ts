@@ -212,8 +212,10 @@ export const completionText = (body: JsonObject): string => {
 export const fromCompletion = (body: JsonObject): JsonObject => ({
   ...body,
   object: body.object === "text_completion" ? "text_completion" : "chat.completion.chunk",
-  choices: arrayOf(body.choices).map((choice) => {
-    if (!isJsonObject(choice) || !isJsonObject(choice.message)) return choice
+  choices: arrayOf(body.choices).map((given, place) => {
+    if (!isJsonObject(given)) return given
+    const choice: JsonObject = { index: place, ...given }
+    if (!isJsonObject(choice.message)) return choice
     const { message, ...rest } = choice
     if (!Array.isArray(message.tool_calls)) return { ...rest, delta: message }
     const calls = message.tool_calls.map((call: unknown, index) => (isJsonObject(call) ? { index, ...call } : call))

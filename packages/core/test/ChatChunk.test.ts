@@ -120,6 +120,7 @@ describe("a whole answer as one chunk", () => {
     })
     assert.deepStrictEqual(chunk.choices, [
       {
+        index: 0,
         finish_reason: "tool_calls",
         delta: {
           tool_calls: [
@@ -129,6 +130,18 @@ describe("a whole answer as one chunk", () => {
         }
       }
     ])
+  })
+
+  it("numbers choices that have no number, so that they do not run together", () => {
+    const chat = { choices: [{ message: { content: "a" } }, { message: { content: "b" } }] }
+    const legacy = { object: "text_completion", choices: [{ text: "a" }, { text: "b" }] }
+    for (const body of [chat, legacy]) {
+      const { choices } = ChatChunk.fromCompletion(body)
+      assert.deepStrictEqual(
+        (choices as ReadonlyArray<{ readonly index: unknown }>).map(({ index }) => index),
+        [0, 1]
+      )
+    }
   })
 
   it("keeps a legacy completion's text", () => {

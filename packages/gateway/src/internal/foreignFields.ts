@@ -43,7 +43,7 @@ export const refusedFamilies: ReadonlyArray<string> = words(`
 const harmless: ReadonlySet<string> = new Set(["langfuse_prompt_version", "langsmith_sampling_rate"])
 
 /** Left out, which the caller is told: its own credentials, and headers for a provider. */
-export const droppedNames: ReadonlyArray<string> = words("api_key headers extra_headers default_headers organization")
+const droppedNames: ReadonlyArray<string> = words("api_key headers extra_headers default_headers organization")
 
 /** Of these the ones that are left out of metadata too. */
 const droppedFromMetadata: ReadonlySet<string> = new Set(["api_key", "headers", "extra_headers", "default_headers"])

@@ -5,7 +5,7 @@ import { FastCheck as fc } from "effect"
 import { type Target, Violation, writeFound } from "./target.js"
 
 /** One broken promise, and the smallest input that was found for it. */
-export interface Found {
+interface Found {
   readonly oracle: string
   readonly message: string
   readonly seed: number

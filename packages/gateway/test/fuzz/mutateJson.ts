@@ -146,7 +146,7 @@ const placesIn = (root: Tree): ReadonlyArray<Place> =>
   })
 
 /** Changes one thing in a tree, in place. `own` are names that mean something where the tree comes from. */
-export const mutateTree = (root: Tree, { at, kind, size, what }: Step, own: Keys = commonKeys): void => {
+const mutateTree = (root: Tree, { at, kind, size, what }: Step, own: Keys = commonKeys): void => {
   const places = placesIn(root)
   const place = places[at % Math.max(1, places.length)]
   const holders = nodes(root).filter(isHolder)
