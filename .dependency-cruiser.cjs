@@ -8,6 +8,35 @@ const arrows = {
   cli: ["core", "router", "providers", "gateway"]
 }
 
+/** The folders of a package from the ground up: each may use those before it and none after it. */
+const concerns = {
+  core: ["json", "shared", "errors", "deployment", "outcome", "request", "answer", "service"],
+  router: [
+    "cache",
+    "catalogue",
+    "drills",
+    "events",
+    "latency",
+    "pinning",
+    "time",
+    "registry",
+    "breaker",
+    "money",
+    "recovery",
+    "limits",
+    "queue",
+    "balancing",
+    "observe",
+    "retry",
+    "fallback",
+    "hedge",
+    "router"
+  ],
+  providers: ["transport", "errors", "exchange", "openai"]
+}
+
+/** Public modules: those in PascalCase, and the index. */
+const published = "/([A-Z][A-Za-z0-9]*|index)[.]ts$"
 const names = Object.keys(arrows)
 const oneOf = (list) => `(${list.join("|")})`
 
@@ -35,17 +64,29 @@ module.exports = {
       to: { path: "^(packages/[^/]+/(test|test-types|bench|dist)|examples)/" }
     },
     {
-      name: "internal-stays-in-its-package",
+      name: "parts-stay-in-their-package",
+      comment: "A module in camelCase is a part of its package; only those in PascalCase are for others.",
       severity: "error",
       from: { path: "^packages/([^/]+)/" },
-      to: { path: "^packages/[^/]+/src/internal/", pathNot: "^packages/$1/" }
+      to: { path: "^packages/[^/]+/src/", pathNot: ["^packages/$1/", published] }
     },
     {
-      name: "internal-is-not-for-examples",
+      name: "parts-are-not-for-examples",
       severity: "error",
       from: { path: "^examples/" },
-      to: { path: "^packages/[^/]+/src/internal/" }
+      to: { path: "^packages/[^/]+/src/", pathNot: published }
     },
+    ...Object.entries(concerns).flatMap(([name, folders]) =>
+      folders
+        .map((folder, floor) => ({
+          name: `concerns-of-${name}-${folder}`,
+          comment: "A concern's folder may use those that stand before it in the list.",
+          severity: "error",
+          from: { path: `^packages/${name}/src/${folder}/` },
+          to: { path: `^packages/${name}/src/${oneOf(folders.slice(floor + 1))}/` }
+        }))
+        .slice(0, -1)
+    ),
     {
       name: "declared-dependencies-only",
       comment: "Published code imports what its package.json declares for its users.",

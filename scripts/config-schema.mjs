@@ -48,7 +48,11 @@ const moduleOf = (file) => {
 
 const fileOf = (specifier, from) => {
   const own = /^@switchyard\/([^/]+)\/(.+)$/.exec(specifier)
-  if (own !== null) return join(root, "packages", own[1], "src", `${own[2]}.ts`)
+  if (own !== null) {
+    const folder = join(root, "packages", own[1])
+    const { exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
+    return join(folder, exports[`./${own[2]}`]["@switchyard/source"])
+  }
   return specifier.startsWith(".") ? join(dirname(from), specifier.replace(/\.js$/, ".ts")) : undefined
 }
 
@@ -120,11 +124,11 @@ const collectCall = (node, module, path, found) => {
   }
 }
 
-const config = moduleOf(join(root, "packages/gateway/src/GatewayConfig.ts"))
+const config = moduleOf(join(root, "packages/gateway/src/config/GatewayConfig.ts"))
 const comments = new Map()
 collect(config.constants.get("Settings"), config, [], comments)
 
-const { make } = await import(pathToFileURL(join(root, "packages/gateway/src/ConfigSchema.ts")).href)
+const { make } = await import(pathToFileURL(join(root, "packages/gateway/src/config/ConfigSchema.ts")).href)
 const schema = make((path) => comments.get(path.filter((key) => key !== "|").join("\n")))
 const biome = join(root, "node_modules/@biomejs/biome/bin/biome")
 const formatted = spawnSync(process.execPath, [biome, "format", `--stdin-file-path=${target}`], {

@@ -231,7 +231,7 @@ const exportsOf = (source) => {
 }
 
 for (const name of packages) {
-  const isPublic = (path) => path.endsWith(".ts") && !path.includes("/internal/")
+  const isPublic = (path) => /\/([A-Z]\w*|index)\.ts$/.test(path)
   for (const path of walk(`packages/${name}/src`, isPublic)) {
     const source = ts.createSourceFile(path, read(path), ts.ScriptTarget.ES2022, true)
     for (const item of exportsOf(source)) {

@@ -3,9 +3,9 @@ import { tsImport } from "tsx/esm/api"
 import { writeOrCheck } from "./generated.mjs"
 
 const document = "docs/metrics.md"
-const { defaults, definitions } = await tsImport("../packages/router/src/Metrics.ts", import.meta.url)
-const { waitingConnections } = await tsImport("../packages/gateway/src/internal/connectionGauge.ts", import.meta.url)
-const { lostLines, refusals } = await tsImport("../packages/gateway/src/internal/ownCounters.ts", import.meta.url)
+const { defaults, definitions } = await tsImport("../packages/router/src/observe/Metrics.ts", import.meta.url)
+const { waitingConnections } = await tsImport("../packages/gateway/src/telemetry/connectionGauge.ts", import.meta.url)
+const { lostLines, refusals } = await tsImport("../packages/gateway/src/telemetry/ownCounters.ts", import.meta.url)
 
 const sections = [
   [
@@ -48,7 +48,7 @@ const bounds = ["latencyBuckets", "ttftBuckets", "tokenBuckets"]
 
 const text = `# Metrics
 
-<!-- Written by scripts/metrics-docs.mjs; edit packages/router/src/internal/metricTable.ts. -->
+<!-- Written by scripts/metrics-docs.mjs; edit packages/router/src/observe/metricTable.ts. -->
 
 Every metric of the router, ${definitions.length} in all. The options of \`metrics\` change the prefix (\`prefix\`), add labels to every series (\`labels\`),
 leave \`model\` or \`provider\` out (\`perModel\`, \`perProvider\`), and set buckets. [Operations](operations.md) says what to

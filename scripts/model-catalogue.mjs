@@ -1,4 +1,4 @@
-// Writes packages/router/src/internal/catalogueData.ts: what models cost, how long their prompts may be and how much they
+// Writes packages/router/src/catalogue/catalogueData.ts: what models cost, how long their prompts may be and how much they
 // write, from two packages under the MIT licence at the versions below. Needs the network, and so is run by hand; what it
 // writes is checked in, and the router never fetches anything.
 //
@@ -182,7 +182,7 @@ export const catalogueRows: ReadonlyArray<readonly [provider: string, models: st
 ${rows.join(",\n")}
 ]
 `
-const target = "packages/router/src/internal/catalogueData.ts"
+const target = "packages/router/src/catalogue/catalogueData.ts"
 writeFileSync(fileURLToPath(new URL(`../${target}`, import.meta.url)), text)
 console.log(`${target}: ${data.length} providers, ${data.reduce((sum, { models }) => sum + models.length, 0)} models`)
 

@@ -5,8 +5,8 @@ import type { LoadedConfig } from "@switchyard/gateway/ConfigFile"
 import type { Problem } from "@switchyard/gateway/Problem"
 import * as Problems from "@switchyard/gateway/Problem"
 import { Effect, Either } from "effect"
-import { load, size } from "./internal/configuration.js"
-import { failed, hasColours, type Paint, painter, plain, print, type Style } from "./internal/output.js"
+import { load, size } from "./configuration.js"
+import { failed, hasColours, type Paint, painter, plain, print, type Style } from "./output.js"
 
 /** What `check` is asked. */
 export interface Flags {

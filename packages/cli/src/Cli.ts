@@ -5,7 +5,7 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import { Effect, Option } from "effect"
-import type { Known } from "./internal/words.js"
+import type { Known } from "./words.js"
 
 const text = (name: string, shape: string, description: string) =>
   Options.text(name).pipe(Options.withPseudoName(shape), Options.withDescription(description))

@@ -3,7 +3,7 @@
  */
 import { createHash, randomBytes } from "node:crypto"
 import { Effect } from "effect"
-import { fail, print } from "./internal/output.js"
+import { fail, print } from "./output.js"
 
 /** A new key: 256 random bits. */
 export const makeKey: Effect.Effect<string> = Effect.sync(() => `sk-${randomBytes(32).toString("base64url")}`)

@@ -6,10 +6,10 @@
 import type { GatewayConfig } from "@switchyard/gateway/GatewayConfig"
 import type { Explanation, FailureKind, Verdict } from "@switchyard/router/Explain"
 import { Effect } from "effect"
-import { requireFile } from "./internal/configuration.js"
-import { CommandError, failed, hasColours, type Paint, painter, plain, print, printError } from "./internal/output.js"
-import { table } from "./internal/table.js"
-import { nearest } from "./internal/words.js"
+import { requireFile } from "./configuration.js"
+import { CommandError, failed, hasColours, type Paint, painter, plain, print, printError } from "./output.js"
+import { table } from "./table.js"
+import { nearest } from "./words.js"
 
 /** What `route` is asked. */
 export interface Flags {

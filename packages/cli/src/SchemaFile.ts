@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { Effect } from "effect"
-import { fail, print } from "./internal/output.js"
+import { fail, print } from "./output.js"
 
 const location = Effect.sync(() =>
   join(

@@ -8,9 +8,9 @@ import type { Source } from "@switchyard/gateway/Generations"
 import * as Problems from "@switchyard/gateway/Problem"
 import type { LogOutput, RequestLog } from "@switchyard/gateway/RequestLog"
 import { Effect, Either, type Scope } from "effect"
-import { requireFile, size } from "./internal/configuration.js"
-import { catchFaults, exitCodes, type Fault, outlivePipes } from "./internal/lifetime.js"
-import { CommandError, fail, hasColours, plain, print, printError } from "./internal/output.js"
+import { requireFile, size } from "./configuration.js"
+import { catchFaults, exitCodes, type Fault, outlivePipes } from "./lifetime.js"
+import { CommandError, fail, hasColours, plain, print, printError } from "./output.js"
 
 /** What `serve` is asked. */
 export interface Flags {

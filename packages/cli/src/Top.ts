@@ -4,7 +4,7 @@
 import { showValue } from "@switchyard/core/ConfigError"
 import type { DeploymentView } from "@switchyard/gateway/Admin"
 import { Effect, Either, Ref } from "effect"
-import { CommandError, fail, hasColours, type Paint, painter, print } from "./internal/output.js"
+import { CommandError, fail, hasColours, type Paint, painter, print } from "./output.js"
 import * as TopTable from "./TopTable.js"
 
 /** What `top` is asked. */

@@ -12,10 +12,10 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Console, Effect, Either, Layer, Logger } from "effect"
 import { command, known } from "./Cli.js"
-import { tidied } from "./internal/help.js"
-import { teardown, watchPipes } from "./internal/lifetime.js"
-import { fail, failed, hasColours, printError } from "./internal/output.js"
-import { arrange } from "./internal/words.js"
+import { tidied } from "./help.js"
+import { teardown, watchPipes } from "./lifetime.js"
+import { fail, failed, hasColours, printError } from "./output.js"
+import { arrange } from "./words.js"
 
 const version = (
   JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { readonly version: string }

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { painter } from "../src/internal/output.js"
+import { painter } from "../src/output.js"
 import * as Top from "../src/Top.js"
 import * as TopTable from "../src/TopTable.js"
 import { view } from "./support/views.js"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import { known } from "../src/Cli.js"
-import { arrange, nearest } from "../src/internal/words.js"
+import { arrange, nearest } from "../src/words.js"
 
 const right = (...words: ReadonlyArray<string>) => Either.getOrThrow(arrange(words, known))
 const left = (...words: ReadonlyArray<string>) => Either.getOrThrow(Either.flip(arrange(words, known)))

@@ -9,8 +9,8 @@ import { LlmError } from "@switchyard/core/LlmError"
 import * as Service from "@switchyard/core/Service"
 import { open } from "@switchyard/core/Status"
 import { type Context, Effect, Either, Layer } from "effect"
-import * as OpenAiCompatible from "./OpenAiCompatible.js"
-import { Transport } from "./Transport.js"
+import * as OpenAiCompatible from "./openai/OpenAiCompatible.js"
+import { Transport } from "./transport/Transport.js"
 
 /** Base services by the protocol that they speak, as `deployment.protocol` names it. */
 export type Protocols = Readonly<Record<string, Service.AttemptService>>

@@ -1,8 +1,8 @@
 /**
  * LLM services over HTTP: the bottom of the tower.
  */
-export * as ErrorClassifier from "./ErrorClassifier.js"
+export * as ErrorClassifier from "./errors/ErrorClassifier.js"
 export * as KnownProviders from "./KnownProviders.js"
-export * as OpenAiCompatible from "./OpenAiCompatible.js"
+export * as OpenAiCompatible from "./openai/OpenAiCompatible.js"
 export * as Providers from "./Providers.js"
-export * as Transport from "./Transport.js"
+export * as Transport from "./transport/Transport.js"

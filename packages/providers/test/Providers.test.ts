@@ -7,7 +7,7 @@ import * as Providers from "@switchyard/providers/Providers"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Either, Layer } from "effect"
-import * as S from "./support.js"
+import * as S from "./support/support.js"
 
 describe("Providers", () => {
   it.scopedLive("an attempt goes to the service that speaks the deployment's protocol", () =>

@@ -2,9 +2,9 @@
  * What tests of Switchyard layers need: a scripted service, a fake HTTP provider, the contract that every layer must
  * keep, and a clock for property tests.
  */
-export * as Contract from "./Contract.js"
+export * as Contract from "./contract/Contract.js"
 export * as Dice from "./Dice.js"
 export * as Effort from "./Effort.js"
-export * as FakeProvider from "./FakeProvider.js"
+export * as FakeProvider from "./fake/FakeProvider.js"
 export * as ManualClock from "./ManualClock.js"
 export * as StubLlm from "./StubLlm.js"

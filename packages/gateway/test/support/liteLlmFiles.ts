@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net"
 import type { LoadedConfig } from "@switchyard/gateway/ConfigFile"
 import * as Gateway from "@switchyard/gateway/Gateway"
 import { Effect, Either } from "effect"
-import { loadFiles } from "../configFiles.js"
+import { loadFiles } from "./configFiles.js"
 
 export type Env = Readonly<Record<string, string>>
 

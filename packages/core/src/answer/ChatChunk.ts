@@ -1,0 +1,225 @@
+/**
+ * Reading OpenAI stream chunks: what is content, what ends the stream, what was used. Every base service hands over
+ * chunks of this shape, whatever its provider speaks.
+ */
+
+import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
+import { inBody, type Usage } from "../outcome/Usage.js"
+import { blockedPrompt } from "./AnswerFailure.js"
+
+export { errorOf } from "./AnswerFailure.js"
+
+/** One event of a stream: the JSON text as it came, and what it parsed to. */
+export interface StreamEvent {
+  readonly data: string
+  readonly json: JsonObject
+}
+
+const nonEmpty = (value: unknown): value is string => typeof value === "string" && value.length > 0
+
+/** Providers that know several spellings send the unused ones as null or as an empty string. */
+const firstNonEmpty = (a: unknown, b: unknown, c: unknown): unknown => (nonEmpty(a) ? a : nonEmpty(b) ? b : c)
+
+const length = (value: unknown): number => (typeof value === "string" ? value.length : 0)
+
+/** What a stream has shown so far; `read` is called once per chunk. */
+export class StreamFacts {
+  /** Text, refusal, tool call or audio has arrived. */
+  hasContent = false
+  /** Reasoning has arrived. It ends the wait for a first token, but a restart after it loses nothing. */
+  hasReasoning = false
+  /** A tool call has begun: some servers write its arguments in silence. */
+  hasTools = false
+  /** Content and reasoning seen so far, counted by delta: whoever compares two readings knows whether any came. */
+  steps = 0
+  /** Characters of output so far, for an estimate when no usage comes. */
+  characters = 0
+  /** The last finish reason; undefined until one came. */
+  finishReason: string | undefined
+  usage: Usage | undefined
+  /** The answer's id; undefined until one came. */
+  id: string | undefined
+  /** The model that answers, by the provider's own name; undefined until it came. */
+  model: string | undefined
+  /** What was kept of the text of the first choice, for `keepText`. */
+  keptText = ""
+  private room = 0
+  /** The answer's id and reasoning signatures: state that only the issuing deployment understands. */
+  readonly issued = new Set<string>()
+  /** Why the provider blocked the prompt; undefined when it did not say so. */
+  blocked: string | undefined
+  private readonly unfinished = new Set<number>()
+  private readonly finished = new Set<number>()
+  /** Choices that went on after they had said why they end: some providers say it in every chunk. */
+  private readonly resumed = new Set<number>()
+  /** Those of them that have not said it again since. */
+  private readonly trailing = new Set<number>()
+
+  /** Every choice that began has said why it ended, and kept to it: the answer is whole, whatever becomes of the stream. */
+  get isWhole(): boolean {
+    return this.hasFinished && this.resumed.size === 0
+  }
+
+  /** Every choice that began has said at some time why it ended: the answer is whole once the provider says that it is done. */
+  get hasFinished(): boolean {
+    return this.finishReason !== undefined && this.unfinished.size === 0
+  }
+
+  /** Reasoning or a tool call has begun, so a long silence is nothing unusual. */
+  get isWorking(): boolean {
+    return this.hasReasoning || this.hasTools
+  }
+
+  /** As `hasFinished`, and said it last: the answer is whole once its stream ends by itself. */
+  get isClosed(): boolean {
+    return this.hasFinished && this.trailing.size === 0
+  }
+
+  /** The choices that have begun and not said why they end. */
+  get openChoices(): ReadonlyArray<number> {
+    return [...this.unfinished]
+  }
+
+  /** Takes in one chunk. */
+  read(chunk: JsonObject): void {
+    if (this.id === undefined && nonEmpty(chunk.id)) {
+      this.id = chunk.id
+      if (this.issued.size === 0) this.issued.add(chunk.id)
+    }
+    if (this.model === undefined && nonEmpty(chunk.model)) this.model = chunk.model
+    if (this.room > 0) this.keep(chunk)
+    const usage = inBody(chunk)
+    if (usage !== undefined) this.usage = usage
+    const choices = chunk.choices
+    if (!Array.isArray(choices) || choices.length === 0) {
+      if (this.blocked === undefined) this.blocked = blockedPrompt(chunk)
+      return
+    }
+    for (const choice of choices) {
+      if (isJsonObject(choice)) this.readChoice(choice)
+    }
+  }
+
+  /** Keeps the text of the first choice from now on, at most `length` characters; `before` came already. Later calls do nothing. */
+  keepText(length: number, before: ReadonlyArray<StreamEvent>): void {
+    if (this.room > 0 || this.keptText !== "") return
+    this.room = length
+    for (const { json } of before) if (this.room > 0) this.keep(json)
+  }
+
+  private keep(chunk: JsonObject): void {
+    const added = text(chunk).slice(0, this.room)
+    this.keptText += added
+    this.room -= added.length
+  }
+
+  private readChoice(choice: JsonObject): void {
+    const index = typeof choice.index === "number" ? choice.index : 0
+    const delta = choice.delta
+    const { steps } = this
+    if (isJsonObject(delta)) this.readDelta(delta)
+    else if (nonEmpty(choice.text)) this.content(choice.text.length)
+    if (this.steps !== steps && this.finished.has(index)) {
+      this.resumed.add(index)
+      this.trailing.add(index)
+    }
+    if (nonEmpty(choice.finish_reason)) {
+      this.finishReason = choice.finish_reason
+      this.trailing.delete(index)
+      this.unfinished.delete(index)
+      this.finished.add(index)
+    } else if (!this.finished.has(index)) {
+      this.unfinished.add(index)
+    }
+  }
+
+  private readDelta(delta: JsonObject): void {
+    const content = delta.content
+    if (nonEmpty(content)) this.content(content.length)
+    else if (Array.isArray(content) && content.length > 0) this.content(JSON.stringify(content).length)
+    if (nonEmpty(delta.refusal)) this.content(delta.refusal.length)
+    if (Array.isArray(delta.tool_calls) && delta.tool_calls.length > 0) {
+      this.hasTools = true
+      this.content(toolCharacters(delta.tool_calls))
+    }
+    if (isJsonObject(delta.function_call)) {
+      this.hasTools = true
+      this.content(length(delta.function_call.arguments))
+    }
+    if (isJsonObject(delta.audio)) this.content(0)
+    const reasoning = firstNonEmpty(delta.reasoning_content, delta.reasoning, delta.thinking)
+    if (delta.thinking_blocks !== undefined || delta.reasoning_details !== undefined) {
+      for (const signature of signatures(delta)) this.issued.add(signature)
+      if (arrayOf(delta.thinking_blocks).length > 0 || arrayOf(delta.reasoning_details).length > 0) this.reasoning(0)
+    }
+    if (nonEmpty(reasoning)) this.reasoning(reasoning.length)
+  }
+
+  private reasoning(characters: number): void {
+    this.hasReasoning = true
+    this.steps++
+    this.characters += characters
+  }
+
+  private content(characters: number): void {
+    this.hasContent = true
+    this.steps++
+    this.characters += characters
+  }
+}
+
+/** Signatures of reasoning in a message or a delta; they are opaque to every deployment but the one that issued them. */
+export const signatures = (message: JsonObject): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  for (const blocks of [message.thinking_blocks, message.reasoning_details, message.reasoning_items]) {
+    for (const block of arrayOf(blocks)) {
+      if (!isJsonObject(block)) continue
+      for (const value of [block.signature, block.data, block.encrypted_content]) if (nonEmpty(value)) found.push(value)
+    }
+  }
+  return found
+}
+
+const toolCharacters = (calls: ReadonlyArray<unknown>): number => {
+  let sum = 0
+  for (const call of calls) {
+    if (!isJsonObject(call) || !isJsonObject(call.function)) continue
+    sum += length(call.function.name) + length(call.function.arguments)
+  }
+  return sum
+}
+
+/** The text that a chunk adds to the first choice; empty for roles, tools and usage. */
+export const text = (chunk: JsonObject): string => {
+  for (const choice of arrayOf(chunk.choices)) {
+    if (!isJsonObject(choice) || (choice.index !== undefined && choice.index !== 0)) continue
+    const delta = choice.delta
+    if (isJsonObject(delta) && typeof delta.content === "string") return delta.content
+    if (typeof choice.text === "string") return choice.text
+  }
+  return ""
+}
+
+/** The text of a whole chat or legacy completion: that of the first choice; empty when there is none. */
+export const completionText = (body: JsonObject): string => {
+  const first = arrayOf(body.choices)[0]
+  if (!isJsonObject(first)) return ""
+  if (typeof first.text === "string") return first.text
+  const message = first.message
+  return isJsonObject(message) && typeof message.content === "string" ? message.content : ""
+}
+
+/** A whole answer as the one chunk that says the same, for callers that asked for a stream. */
+export const fromCompletion = (body: JsonObject): JsonObject => ({
+  ...body,
+  object: body.object === "text_completion" ? "text_completion" : "chat.completion.chunk",
+  choices: arrayOf(body.choices).map((given, place) => {
+    if (!isJsonObject(given)) return given
+    const choice: JsonObject = { index: place, ...given }
+    if (!isJsonObject(choice.message)) return choice
+    const { message, ...rest } = choice
+    if (!Array.isArray(message.tool_calls)) return { ...rest, delta: message }
+    const calls = message.tool_calls.map((call: unknown, index) => (isJsonObject(call) ? { index, ...call } : call))
+    return { ...rest, delta: { ...message, tool_calls: calls } }
+  })
+})

@@ -1,0 +1,73 @@
+/**
+ * Reads a configuration file: YAML, includes, references to the environment, LiteLLM's format and our own. Every problem
+ * comes at once, each with its line.
+ */
+import { Effect, Schema } from "effect"
+import { assemble, isLiteLlm } from "./assemble.js"
+import type { Variables } from "./Environment.js"
+import type { GatewayConfig } from "./GatewayConfig.js"
+import { gathered } from "./gathered.js"
+import * as Problem from "./Problem.js"
+import { type FilesRead, readFiles } from "./readFiles.js"
+
+/** A file that was read, and can be used. */
+export interface LoadedConfig {
+  readonly config: GatewayConfig
+  /** Warnings and notes; errors would have failed the reading. */
+  readonly problems: ReadonlyArray<Problem.Problem>
+  /** The file and everything that it includes, as absolute paths: what to watch. */
+  readonly files: ReadonlyArray<string>
+  /** The settings as the file says them, references to the environment unresolved and secrets masked, for display. */
+  readonly display: unknown
+  /** Stands for what the files said, to tell whether they have changed since. */
+  readonly fingerprint: string
+}
+
+/** How a file is read. */
+export interface ReadOptions {
+  /** The environment. Default: the process's. */
+  readonly env?: Variables
+  /** Whether an unset variable is an `error` (default: the gateway would not work), or a `note` (for a check elsewhere). */
+  readonly unsetVariables?: "error" | "note"
+}
+
+/** A file that cannot be used. `problems` holds warnings too, in the order of their lines. */
+export class ConfigFileError extends Schema.TaggedError<ConfigFileError>("@switchyard/gateway/ConfigFileError")(
+  "ConfigFileError",
+  {
+    /** The file's name, as it was given. */
+    path: Schema.String,
+    problems: Schema.Array(Problem.Fields),
+    /** Absolute paths of what was read, or looked for: what to watch until it is mended. */
+    files: Schema.Array(Schema.String),
+    /** Stands for what the files said. */
+    fingerprint: Schema.String
+  }
+) {
+  override get message(): string {
+    return `${this.path} cannot be used: ${Problem.summary(this.problems)}\n${Problem.render(this.problems)}`
+  }
+}
+
+/** How {@link load} is called. */
+export type Read = (path: string, options?: ReadOptions) => Effect.Effect<LoadedConfig, ConfigFileError>
+
+const conclude = (path: string, read: FilesRead, { env = process.env, unsetVariables = "error" }: ReadOptions) => {
+  const { files, fingerprint, names, root } = read
+  const assembled = root === undefined ? undefined : assemble(root, env, unsetVariables)
+  const problems = gathered(Problem.sorted([...read.problems, ...(assembled?.problems ?? [])], names))
+  const config = assembled?.config
+  return assembled === undefined || config === undefined || problems.some(({ severity }) => severity === "error")
+    ? Effect.fail(new ConfigFileError({ path, problems, files, fingerprint }))
+    : Effect.succeed({ config, problems, files, display: assembled.display, fingerprint })
+}
+
+/**
+ * Reads a file, YAML or JSON, and everything that it includes. Fails with all that is wrong with it at once, also when it
+ * is missing; what is merely not honoured comes with the result. No problem and no part of `display` shows a secret.
+ */
+export const load: Read = (path, options = {}) =>
+  Effect.flatMap(
+    Effect.promise(() => readFiles(path, options.env ?? process.env, isLiteLlm)),
+    (read) => Effect.suspend(() => conclude(path, read, options))
+  )

@@ -1,0 +1,263 @@
+/**
+ * Makes a configuration of a tree: puts the environment in, translates LiteLLM's part, lays our own settings over it, and
+ * gathers everything that is wrong with the whole.
+ */
+import type { ConfigIssue } from "@switchyard/core/ConfigError"
+import { Either } from "effect"
+import * as LiteLlmConfig from "../litellm/LiteLlmConfig.js"
+import { closest } from "./closest.js"
+import type { Variables } from "./Environment.js"
+import * as EnvironmentKeys from "./EnvironmentKeys.js"
+import { cycles, cyclesAmong, unknownNames } from "./findings/chainFindings.js"
+import { trimKeys } from "./findings/keyFindings.js"
+import { homeOf, misfit, misfitting } from "./findings/misfits.js"
+import { parameters } from "./findings/parameterFindings.js"
+import { fromIssue, place, sentence, unknownKey } from "./findings/placing.js"
+import { users } from "./findings/urlFindings.js"
+import * as GatewayConfig from "./GatewayConfig.js"
+import { type Merged, merge, trace } from "./mergedSettings.js"
+import type { Finding, Problem } from "./Problem.js"
+import { prices } from "./priceFindings.js"
+import { type Filled, fill, type Unset } from "./yaml/filledTree.js"
+import { maskPath, shown } from "./yaml/shownTree.js"
+import { wrapped } from "./yaml/wrapped.js"
+import { locate, type MapNode } from "./yaml/yamlTree.js"
+
+/** What a tree comes to. */
+export interface Assembled {
+  /** Undefined when there are errors. */
+  readonly config: GatewayConfig.GatewayConfig | undefined
+  readonly problems: ReadonlyArray<Problem>
+  readonly display: unknown
+}
+
+type Tree = Readonly<Record<string, unknown>>
+
+const ownKeys = new Set(Object.keys(GatewayConfig.Settings.fields))
+const liteLlmKeys = new Set(LiteLlmConfig.topLevelKeys)
+/** An empty section says nothing; an empty key must not leave the door open. */
+const mayNotBeEmpty = new Set(["masterKey", "keys"])
+
+const pick = (tree: Tree, keep: (key: string, value: unknown) => boolean): Tree =>
+  Object.fromEntries(Object.entries(tree).filter(([key, value]) => keep(key, value)))
+
+/** Whether keys at the top of a file are LiteLLM's. */
+export const isLiteLlm = (topKeys: ReadonlyArray<string>): boolean => topKeys.some((key) => liteLlmKeys.has(key))
+
+const unknownKeys = (root: MapNode, tree: Tree): ReadonlyArray<Finding> => {
+  const foreign = [...root.entries.keys()].filter(
+    (key) => !ownKeys.has(key) && !liteLlmKeys.has(key) && !key.startsWith("x-")
+  )
+  const isTheirs = isLiteLlm(Object.keys(tree))
+  return foreign.map((key) => {
+    const home = isTheirs ? homeOf(key) : undefined
+    const suggestion = home ?? closest(key, [...ownKeys, ...liteLlmKeys])
+    return {
+      severity: isTheirs ? "warning" : "error",
+      path: key,
+      message: isTheirs ? "no such key: not read" : "no such key",
+      ...(suggestion === undefined ? {} : { suggestion })
+    }
+  })
+}
+
+/** `environment_variables` of a file are set for its references, as LiteLLM does. They may refer to the real ones. */
+const withFileVariables = (root: MapNode, variables: Variables): Variables => {
+  const entry = root.entries.get("environment_variables")
+  if (entry?.node.kind !== "map") return variables
+  const filled = fill(entry.node, variables)
+  const set = Object.entries(filled.value).filter(
+    ([name, value]) =>
+      value !== null && typeof value !== "object" && (filled.dependents.get(name)?.unset ?? []).length === 0
+  )
+  return { ...variables, ...Object.fromEntries(set.map(([name, value]) => [name, String(value)])) }
+}
+
+interface Pass {
+  readonly filled: Filled
+  readonly merged: Merged
+  readonly config: GatewayConfig.GatewayConfig | undefined
+  /** Paths in the file's words. */
+  readonly findings: ReadonlyArray<Finding>
+  /** What is wrong with the environment itself. */
+  readonly environment: ReadonlyArray<ConfigIssue>
+  /** Keys at the top that are not read. */
+  readonly dropped: ReadonlySet<string>
+}
+
+/** How bad a variable is that is not set: an `error` where it is needed, or nothing but a `note`. */
+type Severity = "error" | "note"
+
+/** A missing variable never stops what a LiteLLM file sets, but for a check elsewhere something stands in for it. */
+const unsetBelow =
+  (severity: Severity) =>
+  (topKey: string): Unset =>
+    severity === "error" && liteLlmKeys.has(topKey) ? "nothing" : "standIn"
+
+const unsetOf = ({ dependents }: Filled): LiteLlmConfig.UnsetVariables =>
+  new Map(
+    [...dependents.values()].flatMap(({ candidates, path, unset }) =>
+      unset.length === 0 ? [] : [[path, { names: unset, hasStandIn: candidates[0] !== null }] as const]
+    )
+  )
+
+const once = (root: MapNode, variables: Variables, choices: ReadonlyMap<string, number>, severity: Severity): Pass => {
+  const filled = fill(root, variables, choices, unsetBelow(severity))
+  const own = pick(filled.value, (key, value) => ownKeys.has(key) && (value !== null || mayNotBeEmpty.has(key)))
+  const translation = LiteLlmConfig.translate(filled.value, variables, unsetOf(filled))
+  const read = readSettings(root, translation, own, variables)
+  const wrong = read.own.map(({ path }) => path)
+  const dropped = isLiteLlm(Object.keys(filled.value)) ? misfitting(own, wrong) : new Set<string>()
+  const kept = dropped.size === 0 ? read : readSettings(root, translation, without(own, dropped), variables)
+  const misfits = [...dropped].map((key) =>
+    misfit(
+      key,
+      read.own.filter(({ path }) => topOf(path) === key)
+    )
+  )
+  return {
+    filled,
+    merged: kept.merged,
+    config: kept.config,
+    findings: [...translation.findings, ...misfits, ...kept.findings].flatMap((finding) =>
+      missingDeployments(finding, kept.merged.settings, translation)
+    ),
+    environment: kept.environment,
+    dropped
+  }
+}
+
+const topOf = (path: string): string => path.replace(/[.[].*$/, "")
+
+const without = (own: Tree, dropped: ReadonlySet<string>): Tree => pick(own, (key) => !dropped.has(key))
+
+interface ReadSettings extends Pick<Pass, "config" | "environment" | "findings" | "merged"> {
+  /** What is wrong with what the file says in our own words. */
+  readonly own: ReadonlyArray<Finding>
+}
+
+const readSettings = (
+  root: MapNode,
+  translation: LiteLlmConfig.Translation,
+  own: Tree,
+  variables: Variables
+): ReadSettings => {
+  const merged = merge(translation, own)
+  const { issues, settings: laid } = EnvironmentKeys.overlay(merged.settings, variables)
+  const { findings: ofKeys, settings } = trimKeys(laid)
+  const decoded = GatewayConfig.decode(settings)
+  const all = Either.isRight(decoded) ? [] : [...decoded.left.issues, ...unknownNames(settings)]
+  const found = [...new Map(all.map((issue) => [`${issue.path}\n${issue.expected}`, issue])).values()]
+  const complete = { ...merged, settings }
+  const config = Either.getOrUndefined(decoded)
+  const warnings =
+    config === undefined
+      ? cyclesAmong(settings)
+      : [
+          ...cycles(config.router),
+          ...prices(config.router, config.keys),
+          ...parameters(config.router.deployments),
+          ...users(config.router.deployments)
+        ]
+  return {
+    merged: complete,
+    config,
+    environment: issues,
+    own: found.filter(({ path }) => trace(complete, path).own).map((issue) => fromIssue(issue, complete, root)),
+    findings: [
+      ...found.map((issue) => fromIssue(issue, complete, root)),
+      ...[...ofKeys.filter(({ path }) => !found.some((one) => one.path === path)), ...warnings].map(
+        ({ message, path, severity }): Finding => {
+          const { path: place } = fromIssue({ path, value: "", expected: message }, complete, root)
+          return { severity, path: place, message }
+        }
+      )
+    ]
+  }
+}
+
+/** That there are no deployments is said once, best by who knows why. */
+const missingDeployments = (finding: Finding, settings: Tree, { findings }: LiteLlmConfig.Translation) => {
+  if (finding.path !== "deployments" || settings["deployments"] !== undefined) return [finding]
+  if (findings.some(({ path, severity }) => severity === "error" && path.startsWith("model_list"))) return []
+  const message = "expected at least one deployment, under model_list or deployments"
+  return [{ severity: "error", path: "", message } satisfies Finding]
+}
+
+/** Enough for every reference of a file to find the kind of value that fits it, one layer of checks after the other. */
+const maxPasses = 20
+
+/** Puts another candidate where the one that stood there was wrong, until nothing changes any more. */
+const settle = (root: MapNode, variables: Variables, severity: Severity): Pass => {
+  const choices = new Map<string, number>()
+  let pass = once(root, variables, choices, severity)
+  for (let count = 1; count < maxPasses; count++) {
+    const told = new Set(pass.findings.map(({ path }) => path))
+    const wrong = new Set(pass.findings.flatMap((finding) => (finding.severity === "error" ? [finding.path] : [])))
+    let changed = false
+    for (const { candidates, path, unset } of pass.filled.dependents.values()) {
+      const next = (choices.get(path) ?? 0) + 1
+      // What stands in for a variable must be borne, but a warning about its setting is true whatever it will hold.
+      const isBad = unset.length > 0 ? wrong.has(path) : told.has(path)
+      if (!isBad || next >= candidates.length) continue
+      choices.set(path, next)
+      changed = true
+    }
+    if (!changed) break
+    pass = once(root, variables, choices, severity)
+  }
+  return pass
+}
+
+/** Variables that are not set, each once, where it is needed first. */
+const unsetProblems = (root: MapNode, { dropped, filled }: Pass, severity: Severity): ReadonlyArray<Problem> => {
+  const places = new Map<string, Array<string>>()
+  for (const { path, unset } of filled.dependents.values()) {
+    const key = topKeyOf(root, path)
+    if (dropped.has(key) || unsetBelow(severity)(key) === "nothing") continue
+    for (const name of unset) places.set(name, [...(places.get(name) ?? []), path])
+  }
+  return [...places].map(([name, [path = "", ...others]]) => {
+    const { column, file, line } = locate(root, path).place
+    const more = others.length === 0 ? "" : ` (needed in ${others.length + 1} places)`
+    const message = `the environment variable ${name} is not set${more}`
+    return { severity, path: maskPath(path), message, file, line, column }
+  })
+}
+
+const topKeyOf = (root: MapNode, path: string): string =>
+  [...root.entries.keys()].find((key) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`)) ??
+  path
+
+/** Variables stand in no file. */
+const variableProblem = ({ expected, path, value }: ConfigIssue): Problem => ({
+  severity: "error",
+  path,
+  message: sentence(expected),
+  ...(expected === unknownKey ? {} : { value }),
+  file: undefined,
+  line: undefined,
+  column: undefined
+})
+
+/** Everything about a tree. `unset` is how bad a variable that is not set is. */
+export const assemble = (root: MapNode, environment: Variables, unset: Severity): Assembled => {
+  const inside = wrapped(root)
+  if (inside !== undefined) return { config: undefined, problems: [inside], display: shown(root) }
+  const variables = withFileVariables(root, environment)
+  const pass = settle(root, variables, unset)
+  const { dependents, held: referred } = pass.filled
+  const held = { referred, others: Object.values(variables).flatMap((text = "") => (text.length < 8 ? [] : [text])) }
+  const isUnset = (path: string) =>
+    (dependents.get(path)?.unset.length ?? 0) > 0 && unsetBelow(unset)(topKeyOf(root, path)) === "standIn"
+  const problems = [
+    ...unsetProblems(root, pass, unset),
+    ...unknownKeys(root, pass.filled.value).map((finding) => place(finding, root, held)),
+    ...pass.findings
+      .filter((finding) => finding.severity !== "error" || !isUnset(finding.path))
+      .map((finding) => place(finding, root, held)),
+    ...pass.environment.map(variableProblem)
+  ]
+  const isUsable = !problems.some(({ severity }) => severity === "error")
+  return { config: isUsable ? pass.config : undefined, problems, display: shown(root) }
+}

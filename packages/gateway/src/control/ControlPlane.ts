@@ -1,0 +1,343 @@
+/**
+ * Everything that the gateway serves beside the models themselves: the list of models, health, metrics, the admin endpoints
+ * and the dashboard. One table says which path takes which methods and who may call it.
+ */
+import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { nowMs } from "@switchyard/core/Time"
+import type { Exposition } from "@switchyard/router/MetricsSink"
+import { Effect, Stream } from "effect"
+import * as Dashboard from "../dashboard/Dashboard.js"
+import * as OpenAccess from "../edge/OpenAccess.js"
+import { requestIdOf } from "../edge/requestId.js"
+import { decodePart, pathOf, prefixes, queryOf, targetOf } from "../edge/requestPath.js"
+import type { Refusal, TurnedAway } from "../errors/ErrorBody.js"
+import type { Generation } from "../generations/Generations.js"
+import * as KeyRing from "../keys/KeyRing.js"
+import * as Admin from "./Admin.js"
+import * as answers from "./controlAnswers.js"
+import * as Health from "./Health.js"
+import { type LiveDeps, liveEvents } from "./liveEvents.js"
+import * as ModelInfo from "./ModelInfo.js"
+import * as ModelList from "./ModelList.js"
+
+/** What the control plane works with. */
+export interface ControlPlaneDeps extends LiveDeps {
+  /** Whether only this machine reaches the gateway: names may be told to anybody then. Default true. */
+  readonly isLocal?: boolean
+  /** How many requests wait for a connection to a provider. */
+  readonly waiting?: () => number
+  /** What `/metrics` answers to a scrape with this `Accept` header; undefined where metrics are off. */
+  readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition | undefined>
+  /** Why a request must not be served at all: keeps other sites' pages, and what proxies pass on, out of an open gateway. */
+  readonly guard: (headers: Readonly<Record<string, string>>, method: string, path: string) => Refusal | undefined
+  /** Lines that the log has lost since the start. */
+  readonly lostLines?: () => number
+  /** Told of every request that is turned away. */
+  readonly onRefusal?: (turnedAway: TurnedAway) => void
+}
+
+/** Dashboards that may listen at once. */
+export const maxListeners = 32
+
+type Answer = HttpServerResponse.HttpServerResponse
+
+/** A request that found its endpoint. */
+interface Call {
+  readonly headers: Readonly<Record<string, string>>
+  readonly generation: Generation
+  /** The part of the path that is a name, decoded; empty where there is none. */
+  readonly name: string
+  readonly query: URLSearchParams
+}
+
+type Handler = (call: Call) => Effect.Effect<Answer>
+
+/** Who may call: anybody, whoever bears a key, or the master. */
+type Access = "anybody" | "caller" | "master"
+
+interface Endpoint {
+  readonly access: Access | ((generation: Generation) => Access)
+  /** Undefined for a method that another part of the gateway serves. */
+  readonly methods: Readonly<Record<string, Handler | undefined>>
+}
+
+const keyOf = (headers: Call["headers"]) => KeyRing.keyOf(headers)
+
+const callerOf = ({ generation, headers }: Pick<Call, "generation" | "headers">) =>
+  generation.keys.identify(keyOf(headers))
+
+/** Why a request is turned away; undefined when it may come in. */
+const refusalOf = (access: Access, call: Pick<Call, "generation" | "headers">): Refusal | undefined => {
+  const { keys, source } = call.generation
+  if (access === "anybody" || keys.isOpen) return undefined
+  const caller = callerOf(call)
+  if (caller === undefined) return KeyRing.unknownKey(keyOf(call.headers))
+  return access === "master" && !caller.isMaster ? answers.notMaster(source.config.masterKey !== undefined) : undefined
+}
+
+const onlyGet = (access: Endpoint["access"], handler: Handler): Endpoint => ({ access, methods: { GET: handler } })
+
+/** Endpoints that another part of the gateway serves; what comes here has the wrong method. */
+const elsewhere: Endpoint = { access: "anybody", methods: { POST: undefined } }
+
+/** An endpoint that tells callers about models. */
+const telling = (answer: (caller: KeyRing.Caller, call: Call) => Answer): Endpoint =>
+  onlyGet("caller", (call) =>
+    Effect.sync(() => {
+      const caller = callerOf(call)
+      return caller === undefined ? answers.refuse(KeyRing.unknownKey(undefined)) : answer(caller, call)
+    })
+  )
+
+const modelEndpoints = (): ReadonlyMap<string, Endpoint> => {
+  const models = telling((caller, { generation, query }) =>
+    answers.json({
+      object: "list",
+      data: ModelList.list(caller, generation, query.get("return_wildcard_routes")?.toLowerCase() === "true")
+    })
+  )
+  const info = telling((caller, { generation, query }) => {
+    const id = query.get("litellm_model_id")
+    const data = ModelInfo.models(caller, generation, id)
+    return id !== null && data.length === 0 ? answers.refuse(answers.unknownModel(id)) : answers.json({ data })
+  })
+  const groups = telling((caller, { generation, query }) =>
+    answers.json({ data: ModelInfo.groups(caller, generation, query.get("model_group")) })
+  )
+  return new Map([
+    ...prefixes.map((prefix) => [`${prefix}/models`, models] as const),
+    ["/v1/model/info", info],
+    ["/model/info", info],
+    ["/v1/model_group/info", groups],
+    ["/model_group/info", groups]
+  ])
+}
+
+const oneModel = telling((caller, { generation, name }) => {
+  const model = ModelList.find(name, caller, generation)
+  return model === undefined ? answers.refuse(answers.unknownModel(name)) : answers.json(model)
+})
+
+/** Who is told all names, and nobody in particular. */
+const everybody: Pick<KeyRing.Caller, "mayUse"> = { mayUse: () => true }
+
+/** LiteLLM's names and shapes stand beside ours: its tools look for its words. */
+const healthEndpoints = ({ isLocal = true, phase }: ControlPlaneDeps): ReadonlyMap<string, Endpoint> => {
+  const live = onlyGet("anybody", () => Effect.sync(() => answers.json({ status: "alive", phase: phase() })))
+  const alive = onlyGet("anybody", () => Effect.sync(() => answers.json("I'm alive!")))
+  const ready = (asLiteLlm: boolean) =>
+    onlyGet("anybody", (call) =>
+      Effect.clockWith((clock) =>
+        Effect.sync(() => {
+          const { generation, headers } = call
+          const isNear = isLocal && OpenAccess.relayOf(headers) === undefined
+          const caller = isNear ? everybody : generation.keys.isOpen ? undefined : callerOf(call)
+          const readiness = Health.readiness(phase(), generation.tower.state, nowMs(clock), caller?.mayUse)
+          const isReady = readiness.phase === "ready"
+          const theirs = { status: isReady ? "healthy" : readiness.phase, db: "Not connected" }
+          return answers.json(asLiteLlm ? { ...readiness, ...theirs } : readiness, isReady ? 200 : 503)
+        })
+      )
+    )
+  const deployments = onlyGet("caller", (call) =>
+    Effect.clockWith((clock) =>
+      Effect.sync(() => {
+        const { generation, query } = call
+        const caller = callerOf(call)
+        if (caller === undefined) return answers.refuse(KeyRing.unknownKey(undefined))
+        const only = query.get("model") ?? query.get("model_id")
+        const health = ModelInfo.health(caller, generation, nowMs(clock), only)
+        return answers.json(health, only !== null && health.healthy_count === 0 ? 503 : 200)
+      })
+    )
+  )
+  return new Map([
+    ["/health", deployments],
+    ["/health/live", live],
+    ["/health/liveliness", alive],
+    ["/health/liveness", alive],
+    ["/health/ready", ready(false)],
+    ["/health/readiness", ready(true)]
+  ])
+}
+
+const metricsEndpoint = ({ isLocal = true, metrics }: ControlPlaneDeps): Endpoint => ({
+  access: ({ source }) => {
+    const { router, server } = source.config
+    if (server.metricsKey === true) return "master"
+    return isLocal || (router.metrics !== false && router.metrics?.public === true) ? "anybody" : "caller"
+  },
+  methods: {
+    GET: ({ headers }) =>
+      Effect.map(metrics(headers.accept), (exposed) =>
+        exposed === undefined
+          ? answers.refuse(answers.unknownPath("GET", "/metrics"))
+          : HttpServerResponse.text(exposed.text, { contentType: exposed.contentType })
+      )
+  }
+})
+
+/** A stream of events, for as many listeners at once as there is room for. */
+const eventsEndpoint = (deps: ControlPlaneDeps): Endpoint => {
+  let listeners = 0
+  const counted = Stream.unwrapScoped(
+    Effect.as(
+      Effect.acquireRelease(
+        Effect.sync(() => listeners++),
+        () => Effect.sync(() => listeners--)
+      ),
+      liveEvents(deps)
+    )
+  )
+  const full = answers.refuse({
+    status: 503,
+    code: "too_many_listeners",
+    message: `${maxListeners} dashboards listen already.`,
+    retryAfter: 10_000
+  })
+  return onlyGet("master", () =>
+    Effect.sync(() =>
+      listeners >= maxListeners
+        ? full
+        : HttpServerResponse.stream(counted, {
+            contentType: "text/event-stream; charset=utf-8",
+            headers: { "cache-control": "no-store, no-transform", "x-accel-buffering": "no" }
+          })
+    )
+  )
+}
+
+const adminEndpoints = (deps: ControlPlaneDeps): ReadonlyMap<string, Endpoint> =>
+  new Map([
+    [
+      "/admin/deployments",
+      onlyGet("master", ({ generation }) =>
+        Effect.clockWith((clock) =>
+          Effect.sync(() =>
+            answers.json({
+              deployments: Admin.deployments(generation, deps, clock),
+              connectionsWaiting: deps.waiting?.() ?? 0
+            })
+          )
+        )
+      )
+    ],
+    [
+      "/admin/config",
+      onlyGet("master", () => Effect.sync(() => answers.json(Admin.config(deps.generations, deps.lostLines?.()))))
+    ],
+    ["/admin/timeline", onlyGet("master", () => Effect.sync(() => answers.json(deps.timeline.recording())))],
+    ["/admin/events", eventsEndpoint(deps)]
+  ])
+
+const actionEndpoint = (deps: ControlPlaneDeps, action: Admin.Action): Endpoint => ({
+  access: "master",
+  methods: {
+    POST: ({ generation, name }) =>
+      Effect.map(Admin.act(action, name, generation, deps), (view) =>
+        view === undefined
+          ? answers.refuse({
+              status: 404,
+              code: "deployment_not_found",
+              message: `No deployment has the id '${name.slice(0, 200)}'.`
+            })
+          : answers.json(view)
+      )
+  }
+})
+
+const assetEndpoint = ({ body, contentType, etag }: Dashboard.Asset): Endpoint => {
+  const headers = { "cache-control": "no-cache", etag }
+  const whole = HttpServerResponse.uint8Array(body, { contentType, headers })
+  const unchanged = HttpServerResponse.empty({ status: 304, headers })
+  return onlyGet("anybody", (call) => Effect.succeed(call.headers["if-none-match"] === etag ? unchanged : whole))
+}
+
+/** Why a request is turned away, and what else its answer says. */
+interface TurningAway {
+  readonly refusal: Refusal
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+type Found = { readonly endpoint: Endpoint; readonly name: string }
+
+/** Finds endpoints by exact path, and those whose path holds a name, which may have slashes, by what stands around it. */
+const finder = (deps: ControlPlaneDeps): ((path: string) => Found | undefined) => {
+  const exact = new Map<string, Endpoint>([
+    ...modelEndpoints(),
+    ...healthEndpoints(deps),
+    ["/metrics", metricsEndpoint(deps)],
+    ...adminEndpoints(deps),
+    ...[...Dashboard.load()].map(([path, asset]) => [path, assetEndpoint(asset)] as const)
+  ])
+  const named = [
+    ...prefixes.map((prefix) => ({ before: `${prefix}/models/`, after: "", endpoint: oneModel })),
+    ...Admin.actions.map((action) => ({
+      before: "/admin/deployments/",
+      after: `/${action}`,
+      endpoint: actionEndpoint(deps, action)
+    }))
+  ]
+  return (path) => {
+    const endpoint = exact.get(path) ?? (targetOf(path) === undefined ? undefined : elsewhere)
+    if (endpoint !== undefined) return { endpoint, name: "" }
+    for (const { after, before, endpoint } of named) {
+      if (path.length <= before.length + after.length || !path.startsWith(before) || !path.endsWith(after)) continue
+      const name = decodePart(path.slice(before.length, path.length - after.length))
+      if (name !== undefined) return { endpoint, name }
+    }
+    return undefined
+  }
+}
+
+/**
+ * The app for an `@effect/platform` server. Reads the dashboard's files, and throws when they are missing. It answers every
+ * request, also one that it does not know; its errors have OpenAI's shape.
+ *
+ * Paths are matched by hand: ids and model names may hold slashes, and be longer than a router's parameters.
+ */
+export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
+  const find = finder(deps)
+
+  const turnAway = ({ headers, ...turnedAway }: TurnedAway & TurningAway): Effect.Effect<Answer> =>
+    Effect.sync(() => {
+      deps.onRefusal?.(turnedAway)
+      return answers.refuse(turnedAway.refusal, headers)
+    })
+
+  /** The answer, or why there is none. */
+  const answer = (method: string, url: string, headers: Call["headers"]): Effect.Effect<Answer> | TurningAway => {
+    const path = pathOf(url)
+    const barred = deps.guard(headers, method, path)
+    if (barred !== undefined) return { refusal: barred }
+    const found = find(path)
+    // Gemini's clients post to a model's name with a verb behind it.
+    if (found === undefined || (method === "POST" && found.endpoint === oneModel && /:[a-z]+$/i.test(path))) {
+      return { refusal: answers.unknownPath(method, path) }
+    }
+    const { access, methods } = found.endpoint
+    const handler = methods[method === "HEAD" ? "GET" : method]
+    if (handler === undefined) {
+      const allow = Object.keys(methods)
+        .flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name]))
+        .join(", ")
+      return { refusal: answers.wrongMethod(method, path, allow), headers: { allow } }
+    }
+    const generation = deps.generations.current()
+    const call = { headers, generation, name: found.name, query: queryOf(url) }
+    const refusal = refusalOf(typeof access === "string" ? access : access(generation), call)
+    return refusal === undefined ? handler(call) : { refusal }
+  }
+
+  return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, method, url }) =>
+    Effect.suspend(() => {
+      const id = requestIdOf(headers)
+      const path = pathOf(url)
+      const found = answer(method, url, headers)
+      const answered = "refusal" in found ? turnAway({ id, method, path, ...found }) : found
+      return Effect.map(answered, HttpServerResponse.setHeaders({ ...Dashboard.securityHeaders, "x-request-id": id }))
+    })
+  )
+}

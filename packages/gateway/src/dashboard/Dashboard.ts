@@ -1,0 +1,50 @@
+/**
+ * The dashboard's files, read once. The page holds no data: it asks the admin endpoints for it, with the master key.
+ */
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+
+/** One file as it goes out. */
+export interface Asset {
+  readonly contentType: string
+  readonly body: Uint8Array
+  /** With its quotes. */
+  readonly etag: string
+}
+
+const require = createRequire(import.meta.url)
+
+const own = (name: string): URL => new URL(`../../assets/${name}`, import.meta.url)
+
+const asset = (file: URL | string, contentType: string): Asset => {
+  const body = readFileSync(file)
+  return { contentType, body, etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"` }
+}
+
+/** The files by their paths; `/` is the page. Throws when the package was installed without them. */
+export const load = (): ReadonlyMap<string, Asset> => {
+  const script = "text/javascript; charset=utf-8"
+  const style = "text/css; charset=utf-8"
+  const icon = asset(own("dashboard.svg"), "image/svg+xml")
+  return new Map([
+    ["/", asset(own("dashboard.html"), "text/html; charset=utf-8")],
+    ["/dashboard/dashboard.js", asset(own("dashboard.js"), script)],
+    ["/dashboard/dashboard.css", asset(own("dashboard.css"), style)],
+    ["/dashboard/uplot.js", asset(require.resolve("uplot/dist/uPlot.iife.min.js"), script)],
+    ["/dashboard/uplot.css", asset(require.resolve("uplot/dist/uPlot.min.css"), style)],
+    ["/dashboard/icon.svg", icon],
+    ["/favicon.ico", icon]
+  ])
+}
+
+/** Headers that keep the page to itself: nothing from elsewhere runs in it, and nobody else shows it in a frame. */
+export const securityHeaders: Readonly<Record<string, string>> = {
+  "content-security-policy":
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin"
+}

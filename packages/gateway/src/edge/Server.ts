@@ -1,0 +1,297 @@
+/**
+ * The HTTP server: Node's own, with bounds on what a client may send and how slowly, the hot endpoints on one path and
+ * everything else on the other, and an end that lets calls in flight finish.
+ */
+import { randomUUID } from "node:crypto"
+import {
+  createServer,
+  type IncomingMessage,
+  type Server as NodeServer,
+  type ServerResponse,
+  STATUS_CODES
+} from "node:http"
+import type { AddressInfo, Socket } from "node:net"
+import { toMs } from "@switchyard/core/Time"
+import { Effect, Fiber, Option, Schema, type Scope } from "effect"
+import { defaultBodyBytes, defaultConcurrent, type Server as Settings } from "../config/GatewayConfig.js"
+import { answerRefusal, type Refusal, type TurnedAway } from "../errors/ErrorBody.js"
+import type { Cors } from "./Cors.js"
+import { type Completions, send } from "./calls/Completions.js"
+import { Connections, defaultConnections, descriptorLimit, type Full } from "./connections.js"
+import { framingRefusal, unknownExpectation } from "./framing.js"
+import { answerHalfClosed } from "./halfClosed.js"
+import type { Heartbeat } from "./heartbeat.js"
+import { requestIdOf } from "./requestId.js"
+import { pathOf, targetOf, toOrigin } from "./requestPath.js"
+
+/** The server could not listen. */
+export class ListenError extends Schema.TaggedError<ListenError>("@switchyard/gateway/ListenError")("ListenError", {
+  host: Schema.String,
+  port: Schema.Number,
+  /** Node's code, for example `EADDRINUSE`. */
+  code: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    const why =
+      this.code === "EADDRINUSE"
+        ? "another program listens there"
+        : this.code === "EACCES"
+          ? "that needs more rights"
+          : this.code === "ENOTFOUND" || this.code === "EADDRNOTAVAIL"
+            ? "this machine has no such address"
+            : this.detail
+    return `cannot listen on ${this.host}:${this.port}: ${why}`
+  }
+}
+
+/** Where the gateway is in its life. */
+export type Phase = "starting" | "ready" | "draining"
+
+/** What the server hands its requests to. */
+export interface Handlers {
+  readonly completions: Completions
+  /** Everything but the hot endpoints. */
+  readonly other: (request: IncomingMessage, response: ServerResponse) => void
+  /** Which pages of other origins may call; undefined for none. */
+  readonly cors?: Cors | undefined
+  /** Told of requests that are turned away because they are no sound HTTP. */
+  readonly onRefusal: (turnedAway: TurnedAway) => void
+  /** When connections are looked at. */
+  readonly heartbeat: Heartbeat
+  /** Told, once for each burst, that there is no room for connections. */
+  readonly onFull: (full: Full) => void
+  /** Told that a connection was turned away. */
+  readonly onTurnedAway: (code: string) => void
+  /** Told that the system would not hand over a connection. */
+  readonly onAcceptError: (code: string) => void
+}
+
+/** A server that listens. */
+export interface Listening {
+  readonly host: string
+  readonly port: number
+  /** From now on every answer asks its client to come back by another connection. */
+  readonly leave: () => void
+  /**
+   * Stops accepting, and waits until calls in flight have ended or `deadline` ms have passed. Then `cut` may have its last
+   * words with those that are left, and all sockets close.
+   */
+  readonly drain: (deadline: number, cut: () => void) => Effect.Effect<void>
+}
+
+const defaultHeaderBytes = 16 * 1024
+
+const clientErrors: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: { status: 431, code: "headers_too_large", message: "the request's headers are too large" },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
+    status: 413,
+    code: "request_too_large",
+    message: "the chunk extensions are too large"
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: "request_timeout", message: "the request took too long to arrive" }
+}
+
+const malformed: Refusal = { status: 400, code: "bad_request", message: "the request is not valid HTTP" }
+
+const noRoom: Refusal = {
+  status: 503,
+  code: "too_many_connections",
+  message: "the gateway has too many connections and takes no more for the moment",
+  retryAfter: 1000
+}
+
+/** Ms that a client has to close its side after such an answer. */
+const linger = 1_000
+
+/** Connections that are told at once why they are turned away; more are just closed. */
+const maxTold = 64
+
+/** Answers on the bare socket, whose parser gave up. */
+const answerSocket = (socket: Socket, refusal: Refusal): void => {
+  const { body, headers, status } = answerRefusal(refusal, { "x-request-id": randomUUID() })
+  const lines = Object.entries({ ...headers, "content-length": Buffer.byteLength(body), connection: "close" })
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`
+  )
+  socket.setTimeout(linger, () => socket.destroy())
+}
+
+/**
+ * Answers what Node's parser gave up on. The answer must not be taken for another request's: one that came before on this
+ * socket, and is whole, gets its own answer first, and then the socket closes.
+ */
+const answerClientError = (error: NodeJS.ErrnoException, socket: Socket, latest: ServerResponse | undefined): void => {
+  const refusal = clientErrors[error.code ?? ""] ?? malformed
+  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
+  if (latest === undefined || (latest.writableFinished && latest.req.complete)) return answerSocket(socket, refusal)
+  if (latest.headersSent) return void socket.destroy()
+  latest.shouldKeepAlive = false
+  // A request that is broken itself, behind others: its answer waits for theirs.
+  if (!latest.req.complete) {
+    if (latest.socket === null) send(latest, answerRefusal(refusal, { "x-request-id": randomUUID() }))
+    else answerSocket(socket, refusal)
+  }
+}
+
+/** Tells new connections that there is no room. */
+const doorkeeper = ({ onTurnedAway }: Handlers): ((socket: Socket) => void) => {
+  let told = 0
+  return (socket) => {
+    onTurnedAway(noRoom.code)
+    // Whoever is turned away may have reset the connection already.
+    socket.on("error", () => {})
+    if (told >= maxTold) return void socket.destroy()
+    told++
+    socket.once("close", () => told--)
+    answerSocket(socket, noRoom)
+  }
+}
+
+/** Node's server, with what is known of its life. */
+interface Running {
+  readonly server: NodeServer
+  isLeaving: boolean
+}
+
+const nodeServer = (settings: Settings, handlers: Handlers, connections: Connections): Running => {
+  const { completions, cors, onRefusal, other } = handlers
+  const headersTimeout = toMs(settings.headersTimeout ?? "15 seconds")
+  const requestTimeout = toMs(settings.requestTimeout ?? "60 seconds")
+  const turnAway = (request: IncomingMessage, response: ServerResponse, refusal: Refusal): void => {
+    const { headers, method = "GET", url = "/" } = request
+    const id = requestIdOf(headers)
+    response.shouldKeepAlive = false
+    send(response, answerRefusal(refusal, { "x-request-id": id }))
+    onRefusal({ id, method, path: pathOf(url), refusal })
+  }
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    if (!connections.use(request.socket, response)) return void request.socket.destroy()
+    if (running.isLeaving) response.shouldKeepAlive = false
+    const refusal = framingRefusal(request)
+    if (refusal !== undefined) return turnAway(request, response, refusal)
+    if (request.url?.startsWith("/") === false) toOrigin(request)
+    if (cors?.answer(request, response) === true) return
+    const target = request.method === "POST" ? targetOf(request.url ?? "/") : undefined
+    if (target === undefined) other(request, response)
+    else completions.handle(target, request, response)
+  }
+  const server = createServer(
+    {
+      // Node's own answer has no body.
+      requireHostHeader: false,
+      maxHeaderSize: settings.maxHeaderBytes ?? defaultHeaderBytes,
+      headersTimeout: Math.min(headersTimeout, requestTimeout),
+      requestTimeout,
+      connectionsCheckingInterval: Math.max(100, Math.min(headersTimeout, requestTimeout, 5_000) / 5),
+      // Longer than the usual idle time of a load balancer, so that it is never us who closes first.
+      keepAliveTimeout: 75_000
+    },
+    handle
+  )
+  const running: Running = { server, isLeaving: false }
+  const turnSocketAway = doorkeeper(handlers)
+  server.on("connection", (socket: Socket) => {
+    if (!connections.add(socket)) turnSocketAway(socket)
+  })
+  server.on("clientError", (error, socket) =>
+    answerClientError(error, socket as Socket, connections.latest(socket as Socket))
+  )
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    const length = Number(request.headers["content-length"] ?? 0)
+    if (length <= (settings.maxBodyBytes ?? defaultBodyBytes)) response.writeContinue()
+    // Without the go-ahead nobody knows whether the body comes, so nothing can follow it on this socket.
+    else response.shouldKeepAlive = false
+    handle(request, response)
+  })
+  server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
+    if (!connections.use(request.socket, response)) return void request.socket.destroy()
+    turnAway(request, response, unknownExpectation)
+  })
+  answerHalfClosed(server)
+  return running
+}
+
+const listen = (server: NodeServer, host: string, port: number): Effect.Effect<AddressInfo, ListenError> =>
+  Effect.async<AddressInfo, ListenError>((resume) => {
+    const onError = (error: NodeJS.ErrnoException): void =>
+      resume(Effect.fail(new ListenError({ host, port, code: error.code ?? "unknown", detail: error.message })))
+    server.once("error", onError)
+    server.listen({ host, port, backlog: 4096 }, () => {
+      server.off("error", onError)
+      resume(Effect.succeed(server.address() as AddressInfo))
+    })
+  })
+
+const closed = (server: NodeServer): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    server.close(() => resume(Effect.void))
+  })
+
+/** Ms between two looks for connections whose last answer has gone out: clients keep them open for the next request. */
+const idleCheck = 50
+
+const closeWhenIdle = (server: NodeServer): Effect.Effect<never> =>
+  Effect.forever(
+    Effect.zipRight(
+      Effect.sync(() => server.closeIdleConnections()),
+      Effect.sleep(idleCheck)
+    )
+  )
+
+/** Ms for which last words may take to reach their clients. */
+const lastWords = 1_000
+
+const drainServer = (server: NodeServer, deadline: number, cut: () => void): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const closing = yield* Effect.fork(Effect.interruptible(closed(server)))
+    const idle = yield* Effect.fork(Effect.interruptible(closeWhenIdle(server)))
+    const within = (ms: number) => Effect.timeoutOption(Effect.interruptible(Fiber.join(closing)), ms)
+    if (Option.isNone(yield* within(deadline))) {
+      cut()
+      yield* within(lastWords)
+    }
+    yield* Fiber.interrupt(idle)
+    server.closeAllConnections()
+  })
+
+const connectionsOf = (settings: Settings, handlers: Handlers): Connections => {
+  const descriptors = descriptorLimit()
+  return new Connections({
+    max: settings.maxConnections ?? defaultConnections(settings.maxConcurrent ?? defaultConcurrent, descriptors),
+    stall: toMs(settings.stallTimeout ?? "2 minutes"),
+    descriptors,
+    onFull: handlers.onFull
+  })
+}
+
+/** Listens until the scope closes; drain first, or calls in flight are cut. Fails when the address can't be had. */
+export const make = (settings: Settings, handlers: Handlers): Effect.Effect<Listening, ListenError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const host = settings.host ?? "127.0.0.1"
+    const connections = connectionsOf(settings, handlers)
+    const { heartbeat, onAcceptError } = handlers
+    yield* Effect.acquireRelease(
+      Effect.sync(() => heartbeat.add(connections)),
+      () => Effect.sync(() => heartbeat.delete(connections))
+    )
+    const running = yield* Effect.acquireRelease(
+      Effect.sync(() => nodeServer(settings, handlers, connections)),
+      ({ server }) =>
+        Effect.sync(() => {
+          server.close()
+          server.closeAllConnections()
+        })
+    )
+    const { server } = running
+    const address = yield* listen(server, host, settings.port ?? 4000)
+    server.on("error", (error: NodeJS.ErrnoException) => onAcceptError(error.code ?? "unknown"))
+    return {
+      host,
+      port: address.port,
+      leave: () => {
+        running.isLeaving = true
+      },
+      drain: (deadline, cut) => drainServer(server, deadline, cut)
+    }
+  })

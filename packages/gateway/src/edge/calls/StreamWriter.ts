@@ -1,0 +1,98 @@
+/**
+ * Writes server-sent events to a client: headers with the first content or after a wait, comments while nothing comes,
+ * errors in-band once a status can't tell them, and never faster than the client reads.
+ */
+import type { ServerResponse } from "node:http"
+import { Effect } from "effect"
+import type { Heartbeat, Pulse } from "../heartbeat.js"
+
+/** Bounds of a stream's connection, in ms. */
+export interface StreamTimes {
+  /** Longest wait of the headers for the first content. */
+  readonly headerWait: number
+  /** Silence after which a comment is sent. */
+  readonly keepAlive: number
+}
+
+const streamHeaders = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no"
+} as const
+
+/** One stream to one client. It lives until `close`, which whoever made it calls once. */
+export class StreamWriter implements Pulse {
+  private wrote = true
+  private lastWriteAt: number
+  private isBlocked = false
+
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly heartbeat: Heartbeat,
+    private readonly times: StreamTimes,
+    /** Headers of an answer whose way is not known yet. */
+    private readonly early: Readonly<Record<string, string | number>>,
+    /** Monotonic ms when the request came in. */
+    private readonly startedAt: number
+  ) {
+    this.lastWriteAt = startedAt
+    heartbeat.add(this)
+  }
+
+  /** Whether the status is out: from then on errors go in-band. */
+  get hasBegun(): boolean {
+    return this.response.headersSent
+  }
+
+  /** Sends status 200 and the headers, unless they are out. */
+  begin(headers: Readonly<Record<string, string | number>>): void {
+    if (!this.response.headersSent) this.response.writeHead(200, { ...headers, ...streamHeaders })
+  }
+
+  /** Writes whole events; false when the client should be waited for. After `finish` they are dropped. */
+  write(events: string): boolean {
+    if (this.response.writableEnded) return true
+    this.wrote = true
+    this.isBlocked = !this.response.write(events)
+    return !this.isBlocked
+  }
+
+  /** The client has room again, or is gone; then the server interrupts the fiber. */
+  readonly drained: Effect.Effect<void> = Effect.async<void>((resume) => {
+    const { response } = this
+    const onDrain = (): void => {
+      this.isBlocked = false
+      resume(Effect.void)
+    }
+    if (!response.writableNeedDrain) return onDrain()
+    response.once("drain", onDrain)
+    return Effect.sync(() => response.off("drain", onDrain))
+  })
+
+  /** Writes the last events, whoever still has more. */
+  finish(events: string): void {
+    this.write(events)
+    this.response.end()
+  }
+
+  beat(now: number): void {
+    if (this.isBlocked) return
+    const { keepAlive, headerWait } = this.times
+    if (this.wrote) {
+      this.wrote = false
+      this.lastWriteAt = Math.max(this.lastWriteAt, now)
+    }
+    if (this.response.writableEnded) return
+    if (!this.hasBegun) {
+      if (now - this.startedAt < headerWait) return
+      this.begin(this.early)
+      this.response.flushHeaders()
+      this.write(": waiting for the model\n\n")
+    } else if (now - this.lastWriteAt >= keepAlive) this.write(": keep-alive\n\n")
+  }
+
+  /** Stops the beats; the response is not touched. */
+  close(): void {
+    this.heartbeat.delete(this)
+  }
+}

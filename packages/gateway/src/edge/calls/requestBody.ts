@@ -1,0 +1,115 @@
+import { isUtf8 } from "node:buffer"
+import type { IncomingMessage } from "node:http"
+import {
+  countMembers,
+  infinitePaths,
+  type Members,
+  membersOf,
+  repeatedName,
+  type WrittenMember
+} from "@switchyard/core/ExactJson"
+import { isDeeper, isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { Either } from "effect"
+import type { Refusal } from "../../errors/ErrorBody.js"
+
+/** The refusal of a body that is larger than `max` bytes. */
+export const tooLarge = (max: number): Refusal => ({
+  status: 413,
+  code: "request_too_large",
+  message: `the request's body is larger than ${max} bytes`
+})
+
+/** What a request says about its body's length; undefined when it does not. */
+export const declaredLength = (request: IncomingMessage): number | undefined => {
+  const value = request.headers["content-length"]
+  return value === undefined ? undefined : Number(value)
+}
+
+/** A mark that some programs of Windows put before every text in UTF-8. */
+export const withoutMark = (bytes: Buffer): Buffer =>
+  bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
+
+const bad = (code: string, message: string): Either.Either<never, Refusal> =>
+  Either.left({ status: 400, code, message })
+
+/** A body as a request takes it. */
+export interface ParsedBody {
+  readonly json: JsonObject
+  /** Members that go on as they were written: those whose numbers parsing changes, or all of a large body. */
+  readonly exact: Members | undefined
+}
+
+/** What bodies may hold. */
+export interface JsonBounds {
+  /** Objects and lists in each other. */
+  readonly maxDepth: number
+  /** Values of any kind. */
+  readonly maxValues: number
+  /** Numbers in rows of `input` or `prompt`, which are token ids. */
+  readonly maxNumbers: number
+}
+
+/** Fields at a body's root. Any of them is copied and looked up many times. */
+export const maxFields = 1000
+
+export const tooDeep = (max: number): Refusal => ({
+  status: 400,
+  code: "too_deep",
+  message: `the request's body nests deeper than ${max} levels`
+})
+
+export const tooManyFields: Refusal = {
+  status: 400,
+  code: "too_many_fields",
+  message: `the request's body has more than ${maxFields} fields`
+}
+
+/** Different names of fields in a large body: each makes whatever reads an object slower. */
+export const maxNames = 20_000
+
+export const tooManyNames: Refusal = {
+  status: 400,
+  code: "too_many_fields",
+  message: `the request's body has more than ${maxNames} different names of fields`
+}
+
+export const repeated = (name: string): Refusal => ({
+  status: 400,
+  code: "duplicate_field",
+  param: name.slice(0, 100),
+  message: `the field ${JSON.stringify(name.slice(0, 100))} stands more than once in the request's body`
+})
+
+const asRead = (members: ReadonlyMap<string, WrittenMember>): JsonObject =>
+  Object.fromEntries([...members].map(([name, { value }]) => [name, value]))
+
+/** The JSON object in a small body, or what is wrong with it; never a quote from it but a field's name. */
+export const parseBody = (sent: Buffer, maxDepth: number): Either.Either<ParsedBody, Refusal> => {
+  const bytes = withoutMark(sent)
+  if (bytes.length === 0) return bad("empty_body", "the request has no body; a JSON object is expected")
+  if (!isUtf8(bytes)) return bad("invalid_utf8", "the request's body is not valid UTF-8")
+  let value: unknown
+  const text = bytes.toString("utf8")
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    const position = /at position (\d+)/.exec(String(cause))?.[1]
+    return bad(
+      "invalid_json",
+      `the request's body is not valid JSON${position === undefined ? "" : ` (at character ${position})`}`
+    )
+  }
+  if (!isJsonObject(value)) return bad("invalid_json", "the request's body is JSON, but not an object")
+  if (isDeeper(value, maxDepth)) return Either.left(tooDeep(maxDepth))
+  const fields = countMembers(text)
+  if (fields > maxFields) return Either.left(tooManyFields)
+  if (fields !== Object.keys(value).length) return Either.left(repeated(repeatedName(text) ?? ""))
+  const exact = membersOf(text, value)
+  const infinite = exact === undefined ? [] : infinitePaths(asRead(exact))
+  return infinite.length === 0
+    ? Either.right({ json: value, exact })
+    : bad(
+        "invalid_number",
+        infinite.map((path) => `${path}: expected a number that fits, this one is too large`).join("; ")
+      )
+}

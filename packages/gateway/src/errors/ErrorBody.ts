@@ -1,0 +1,164 @@
+/**
+ * Errors as OpenAI's clients know them: a JSON body, an HTTP status, and headers that say whether, and when, it is worth
+ * trying again, so that a client neither multiplies attempts that were made already nor gives up where waiting helps.
+ */
+import type { Journal } from "@switchyard/core/Journal"
+import type { AttemptReport, LlmError, Reason } from "@switchyard/core/LlmError"
+import { withoutAccounts, withoutKeys } from "@switchyard/core/Secret"
+import * as RetryAdvice from "./retryAdvice.js"
+
+/** An answer that is no success. */
+export interface ErrorAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | number>>
+  /** JSON. */
+  readonly body: string
+}
+
+/** What the gateway itself says no to, before a request is routed. */
+export interface Refusal {
+  readonly status: number
+  readonly code: string
+  /** For the caller's eyes; never a secret. */
+  readonly message: string
+  /** The field that is wrong. */
+  readonly param?: string
+  /** Ms after which it is worth trying again. */
+  readonly retryAfter?: number
+}
+
+/** A request that was turned away before anybody knew what it asks of a model. */
+export interface TurnedAway {
+  readonly id: string
+  readonly method: string
+  /** Without the query, which may hold a key. */
+  readonly path: string
+  readonly refusal: Refusal
+}
+
+const types: Readonly<Record<number, string>> = {
+  400: "invalid_request_error",
+  401: "authentication_error",
+  403: "permission_error",
+  404: "invalid_request_error",
+  405: "invalid_request_error",
+  408: "timeout_error",
+  413: "invalid_request_error",
+  415: "invalid_request_error",
+  417: "invalid_request_error",
+  429: "rate_limit_error",
+  431: "invalid_request_error",
+  503: "service_unavailable_error",
+  504: "timeout_error"
+}
+
+const typeOf = (status: number): string => types[status] ?? "server_error"
+
+/** Characters of a message: it may quote what the caller sent. */
+const maxMessage = 2_000
+
+/** The request is at fault, so what the provider says of it is the caller's to read. */
+const isCallersFault = ({ reason }: LlmError): boolean =>
+  reason === "InvalidRequest" || reason === "ContextWindowExceeded" || reason === "ContentPolicyViolation"
+
+/** A stream that its own request broke tells what is wrong with that. */
+const toldOf = (error: LlmError): LlmError => {
+  const cause = error.beforeDelivery
+  return isCallersFault(cause) ? cause : error
+}
+
+/** What is between the operator and the provider, whose words quote the operator's key or account. */
+const operatorsMatters: Readonly<Partial<Record<Reason, string>>> = {
+  Authentication: "the provider refuses the gateway's own credentials, not yours",
+  QuotaExhausted: "the gateway's own quota there is used up"
+}
+
+/** What the caller reads: the provider's own words where the request is at fault, ours before them elsewhere. */
+const messageOf = (error: LlmError): string => {
+  const { description, providerMessage } = error
+  const matter = operatorsMatters[error.beforeDelivery.reason]
+  if (matter !== undefined) return `${description}: ${matter}`
+  if (providerMessage === undefined) return description.slice(0, maxMessage)
+  const said = isCallersFault(error) ? providerMessage : `${description}: ${providerMessage}`
+  return withoutAccounts(withoutKeys(said)).slice(0, maxMessage)
+}
+
+/** The provider's code, where it is more than its type once more. */
+const ownCodeOf = ({ code, type }: LlmError): string | undefined => (code === type ? undefined : code)
+
+/** Clients look for our words for what is too long or refused; of other bad requests the provider's code says more. */
+const codeOf = (error: LlmError): string =>
+  error.reason === "InvalidRequest" ? (ownCodeOf(error) ?? error.httpCode) : error.httpCode
+
+/** What the provider says of a request that is at fault, in the fields of its own errors. */
+const providerFields = (error: LlmError): Readonly<Record<string, string>> => {
+  if (!isCallersFault(error)) return {}
+  const { param, type } = error
+  const code = ownCodeOf(error)
+  return {
+    ...(type === undefined ? {} : { type }),
+    ...(param === undefined ? {} : { param }),
+    ...(code === undefined || code === codeOf(error) ? {} : { provider_code: code })
+  }
+}
+
+/** How an attempt went, in the words of the report. */
+const attemptOf = ({ deployment, duration, group, outcome, reason, status }: AttemptReport) => ({
+  deployment,
+  group,
+  outcome,
+  ...(reason === undefined ? {} : { reason }),
+  ...(status === undefined ? {} : { status }),
+  ...(duration === undefined ? {} : { duration_ms: Math.round(duration) })
+})
+
+/** The error object of a failed request: the body of an answer, or the data of an in-band event. */
+export const ofError = (error: LlmError): { readonly error: Readonly<Record<string, unknown>> } => {
+  const told = toldOf(error)
+  return {
+    error: {
+      message: messageOf(told),
+      type: typeOf(told.httpStatus),
+      param: null,
+      code: codeOf(told),
+      ...providerFields(told),
+      reason: error.reason,
+      ...(error.attempts === undefined || error.attempts.length === 0
+        ? {}
+        : { attempts: error.attempts.map(attemptOf) })
+    }
+  }
+}
+
+const noSpread = (): number => 0
+
+/** The whole answer to a failed request. `random`, uniform in [0, 1), keeps callers from coming back all at once. */
+export const answerError = (
+  error: LlmError,
+  headers: Readonly<Record<string, string | number>> = {},
+  journal?: Journal,
+  random: () => number = noSpread
+): ErrorAnswer => ({
+  status: error.httpStatus,
+  headers: { ...headers, "content-type": "application/json", ...RetryAdvice.ofError(error, journal, random) },
+  body: JSON.stringify(ofError(error))
+})
+
+/** The whole answer to a request that the gateway turns away. */
+export const answerRefusal = (
+  refusal: Refusal,
+  headers: Readonly<Record<string, string | number>> = {},
+  random: () => number = noSpread
+): ErrorAnswer => {
+  const { code, message, param, retryAfter, status } = refusal
+  return {
+    status,
+    headers: {
+      ...headers,
+      "content-type": "application/json",
+      ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+      ...RetryAdvice.ofRefusal(status, retryAfter, random)
+    },
+    body: JSON.stringify({ error: { message, type: typeOf(status), param: param ?? null, code } })
+  }
+}

@@ -1,0 +1,160 @@
+import * as KnownProviders from "@switchyard/providers/KnownProviders"
+import { isText } from "../values.js"
+import { compatibleBase, isAnthropicOnAzure } from "./dialects.js"
+import { isForeign } from "./providerNames.js"
+
+/** The environment, as far as keys and base URLs are looked up in it. */
+export type Env = Readonly<Record<string, string | undefined>>
+
+/** What is given about where a deployment is. */
+export interface Place {
+  readonly provider: string
+  readonly model: string
+  readonly apiBase: string | undefined
+  readonly apiKey: string | undefined
+  readonly apiVersion: string | undefined
+  /** Azure: sent as bearer token in place of the key. */
+  readonly bearer: string | undefined
+}
+
+/** Where a deployment is asked, and with which credential. */
+export interface Endpoint {
+  readonly model: string
+  readonly baseUrl: string
+  readonly apiKey: string | undefined
+  readonly headers: Readonly<Record<string, string>>
+  /** Variables of the environment that would have held the key; empty where there is one, or none is needed. */
+  readonly missingKey: ReadonlyArray<string>
+  /** Reached at an OpenAI-compatible API beside its own. */
+  readonly isForeign: boolean
+}
+
+/** Why nobody can be asked; `dialect` where it is for want of the provider's own one. */
+export interface Unreachable {
+  readonly sentence: string
+  readonly dialect: boolean
+}
+
+const unreachable = (sentence: string): Unreachable => ({ sentence, dialect: false })
+
+const unspoken = (whose: string): Unreachable => ({
+  sentence: `${whose} own dialect cannot be spoken yet; where it answers in OpenAI's too, set \`api_base\` to that and \`custom_llm_provider: openai\`.`,
+  dialect: true
+})
+
+const newApi: ReadonlySet<string> = new Set(["v1", "preview", "latest"])
+
+/** Azure's `api-version` where nobody says one: that of LiteLLM. */
+const liteLlmVersion = "2025-02-01-preview"
+
+const withVersion = (url: string, version: string | undefined): string =>
+  version === undefined ? url : `${url}?api-version=${encodeURIComponent(version)}`
+
+/** One deployment's own path, or the API without one, which is told the deployment as the model. */
+const azureUrl = (base: string, { model }: Place, version: string): string => {
+  if (base.endsWith("/openai/v1")) return base
+  if (base.includes("/openai/")) return withVersion(base, version)
+  if (newApi.has(version) || model.includes("*")) {
+    return withVersion(`${base}/openai/v1`, version === "v1" || !newApi.has(version) ? undefined : version)
+  }
+  return withVersion(`${base}/openai/deployments/${encodeURIComponent(model)}`, version)
+}
+
+/** LiteLLM's own routes to families of models: the deployment's name comes after them. */
+const azureRoutes = /^(o_series|gpt5_series)\//
+
+const noAzureBase = unreachable("Azure's `api_base` is missing: only you know your resource's address.")
+
+const azure = (given: Place, env: Env): Endpoint | Unreachable => {
+  const base = given.apiBase ?? env.AZURE_API_BASE
+  if (!isText(base)) return noAzureBase
+  return azureAt({ ...given, model: given.model.replace(azureRoutes, "") }, base, env)
+}
+
+const azureAt = (place: Place, given: string, env: Env): Endpoint => {
+  const [address = "", query] = given.split("?")
+  const inUrl = new URLSearchParams(query).get("api-version") ?? undefined
+  const version = place.apiVersion ?? inUrl ?? env.AZURE_API_VERSION ?? liteLlmVersion
+  const base = KnownProviders.completeBaseUrl(address, undefined)
+  const key = place.apiKey ?? env.AZURE_API_KEY
+  const headers = place.bearer === undefined && isText(key) ? { "api-key": key } : undefined
+  return {
+    model: place.model,
+    baseUrl: azureUrl(base, place, version),
+    apiKey: place.bearer,
+    headers: headers ?? {},
+    missingKey: place.bearer === undefined && headers === undefined ? ["AZURE_API_KEY"] : [],
+    isForeign: false
+  }
+}
+
+/** Azure AI Foundry: its inference API below `/models`, or a serverless endpoint of its own. */
+const azureAi = (place: Place, env: Env): Endpoint | Unreachable => {
+  const given = place.apiBase ?? env.AZURE_AI_API_BASE
+  if (isAnthropicOnAzure(place.model, given)) return unspoken("Anthropic's")
+  if (!isText(given)) return noAzureBase
+  const base = KnownProviders.completeBaseUrl(given, undefined)
+  const isFoundry = base.includes(".services.ai.azure.com")
+  const hasPath = URL.canParse(base) && new URL(base).pathname !== "/"
+  const url = hasPath ? base : isFoundry ? `${base}/models` : `${base}/v1`
+  const key = place.apiKey ?? env.AZURE_AI_API_KEY
+  const hasKey = isText(key)
+  return {
+    model: place.model,
+    baseUrl: isFoundry ? withVersion(url, place.apiVersion ?? "2024-05-01-preview") : url,
+    apiKey: hasKey && !isFoundry ? key : undefined,
+    headers: hasKey && isFoundry ? { "api-key": key } : {},
+    missingKey: hasKey ? [] : ["AZURE_AI_API_KEY"],
+    isForeign: false
+  }
+}
+
+/** Hugging Face's own route to one provider, `provider/organisation/model`, as its router takes it. */
+const huggingFaceModel = (model: string): string => {
+  const [provider = "", organisation, ...rest] = model.split("/")
+  return organisation === undefined || rest.length === 0 ? model : `${organisation}/${rest.join("/")}:${provider}`
+}
+
+/** Hugging Face: a dedicated endpoint, whose API is below `/v1`, or the router to all providers. */
+const huggingFace = (place: Place, env: Env): Endpoint | Unreachable => {
+  const variables = KnownProviders.find(place.provider)?.baseVariables ?? []
+  const inModel = /^https?:\/\//.test(place.model) ? place.model : undefined
+  const base = place.apiBase ?? inModel ?? KnownProviders.firstSet(variables, env)
+  if (base === undefined) return ordinary({ ...place, model: huggingFaceModel(place.model) }, env, undefined)
+  const plain = KnownProviders.completeBaseUrl(base, undefined)
+  const model = inModel === undefined ? place.model : "tgi"
+  return ordinary({ ...place, apiBase: base, model }, env, /\/v\d+$/.test(plain) ? plain : `${plain}/v1`)
+}
+
+const ordinary = (place: Place, env: Env, given: string | undefined): Endpoint | Unreachable => {
+  const { apiBase, apiKey, model, provider } = place
+  const known = KnownProviders.find(provider)
+  const baseUrl = given ?? known?.baseUrl
+  if (baseUrl === undefined)
+    return unreachable(`The provider ${provider} needs an \`api_base\`: only you know the address.`)
+  const key = apiKey ?? KnownProviders.firstSet(known?.keyVariables ?? [], env)
+  const isBare = !model.includes("/") && !model.includes("*") && !model.includes("#")
+  return {
+    model: isBare && apiBase === undefined ? (known?.modelPrefix ?? "") + model : model,
+    baseUrl,
+    apiKey: key,
+    headers: {},
+    missingKey: key === undefined && apiBase === undefined ? (known?.keyVariables ?? []) : [],
+    isForeign: known?.isForeign === true
+  }
+}
+
+/** Works out where a deployment is asked, or why nobody can tell. */
+export const endpointOf = (place: Place, env: Env): Endpoint | Unreachable => {
+  const { apiBase, provider } = place
+  if (provider === "azure" || provider === "azure_text") return azure(place, env)
+  if (provider === "azure_ai") return azureAi(place, env)
+  if (provider === "huggingface") return huggingFace(place, env)
+  const known = KnownProviders.find(provider)
+  const given = apiBase ?? KnownProviders.firstSet(known?.baseVariables ?? [], env)
+  if (known?.isForeign === true || isForeign(provider)) {
+    const base = given === undefined ? known?.baseUrl : compatibleBase(provider, given)
+    return base === undefined ? unspoken(`${provider}'s`) : ordinary(place, env, base)
+  }
+  return ordinary(place, env, given === undefined ? undefined : KnownProviders.completeBaseUrl(given, known))
+}

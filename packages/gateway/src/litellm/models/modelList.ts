@@ -1,0 +1,185 @@
+import { maskUrl } from "@switchyard/core/Secret"
+import { clause, type Draft } from "../draft.js"
+import { below, type Given, isOn, isText, period, toList, toNumber } from "../values.js"
+import { DeploymentDraft, fill } from "./deployment.js"
+import { endpointOf } from "./endpoint.js"
+import { isPaused, readEntry, type Source, type Surroundings } from "./entry.js"
+import { identify } from "./identify.js"
+import { LeftOut } from "./leftOut.js"
+import { isCompletionOnly } from "./operations.js"
+import { asText, isUnserved, lacksVariable, targets, type Work } from "./targets.js"
+import type { As } from "./wildcards.js"
+
+/** A deployment that was made of an entry. */
+export interface Made extends DeploymentDraft {
+  readonly group: string
+  /** Where its entry stands. */
+  readonly path: string
+  /** Whether it may be probed in the background. */
+  readonly isProbed: boolean
+  readonly budget: { readonly limit: Given; readonly window: Given } | undefined
+}
+
+/** What `model_list` gives. */
+export interface ModelList {
+  readonly deployments: ReadonlyArray<Made>
+  /** Groups all of whose deployments were left out. */
+  readonly empty: ReadonlySet<string>
+  readonly leftOut: LeftOut
+}
+
+const budgetOf = (draft: Draft, { params }: Source): Made["budget"] => {
+  const limit = params.get("max_budget")
+  const window = params.get("budget_duration")
+  if (limit === undefined) {
+    if (window !== undefined) draft.warn(window.path, "Means nothing without `max_budget`.")
+    return undefined
+  }
+  if (window === undefined) {
+    draft.warn(limit.path, "Means nothing without `budget_duration`.")
+    return undefined
+  }
+  return { limit: { ...limit, value: toNumber(limit.value) }, window: { ...window, value: period(window.value) } }
+}
+
+const notProbed = new Set(["chat", "completion"])
+
+const probing = ({ info }: Source): boolean => {
+  const mode = info.get("mode")
+  if (mode !== undefined && !notProbed.has(String(mode.value))) return false
+  return !isOn(info.get("disable_background_health_check")?.value)
+}
+
+const build = (
+  { around, draft, leftOut }: Work,
+  source: Source,
+  as: As,
+  organization: Given | undefined
+): Made | undefined => {
+  const { info, params, path } = source
+  const model = params.get("model") ?? { value: as.model, path }
+  const place = {
+    provider: as.provider,
+    model: as.model,
+    apiBase: asText(params.get("api_base") ?? params.get("base_url")),
+    apiKey: asText(params.get("api_key")),
+    apiVersion: asText(params.get("api_version")),
+    bearer: asText(params.get("azure_ad_token"))
+  }
+  const endpoint = endpointOf(place, around.env)
+  if ("sentence" in endpoint) {
+    const sentence = `The deployment is left out: ${clause(endpoint.sentence)}`
+    if (endpoint.dialect) leftOut.dialect(path, model.path, as.provider, sentence)
+    else leftOut.other(path, model.path, sentence)
+    return undefined
+  }
+  if (endpoint.isForeign) {
+    const where = place.apiBase === undefined ? `, ${maskUrl(endpoint.baseUrl)}` : ""
+    draft.noteOnce(model.path, `${as.provider} is asked at its OpenAI-compatible API${where}.`)
+  }
+  if (endpoint.missingKey.length > 0) {
+    const names = endpoint.missingKey.join(", ")
+    draft.note(
+      model.path,
+      `There is no \`api_key\`, and the environment has no ${names}: requests go out without a key.`
+    )
+  }
+  const base = params.get("api_base") ?? params.get("base_url")
+  const made = Object.assign(new DeploymentDraft(), {
+    group: as.group,
+    path,
+    isProbed: probing(source),
+    budget: budgetOf(draft, source)
+  })
+  made.put("id", info.get("id"), String)
+  made.put("group", { value: as.group, path: below(path, "model_name") })
+  made.put("model", { ...model, value: endpoint.model })
+  made.put("provider", { value: as.provider, path: params.get("custom_llm_provider")?.path ?? model.path })
+  made.put("baseUrl", { value: endpoint.baseUrl, path: base?.path ?? model.path })
+  if (endpoint.apiKey !== undefined) {
+    made.put("apiKey", { value: endpoint.apiKey, path: params.get("api_key")?.path ?? model.path })
+  }
+  if (isCompletionOnly(as.provider, as.model)) {
+    made.fields.operations = ["completion"]
+    draft.warn(model.path, "Serves `/v1/completions` alone: chats are not turned into one text.")
+  }
+  fill(draft, made, source, organization, endpoint.headers, source.infoGiven)
+  return made
+}
+
+/** One for each deployment that an entry stands for. */
+const organizationsOf = ({ params }: Source): ReadonlyArray<Given | undefined> => {
+  const given = params.get("organization")
+  const all = toList(given?.value)
+  return given === undefined || all.length === 0 ? [undefined] : all.map((value) => ({ value, path: given.path }))
+}
+
+/** The deployments of one entry; an id of its own gets `#2`, `#3` where they are several. */
+const makeAll = (work: Work, source: Source): ReadonlyArray<Made> => {
+  if (lacksVariable(work, source)) return []
+  const all: Array<Made> = []
+  const found = targets(work, source)
+  const [only] = found
+  if (found.length === 1 && only !== undefined && isUnserved(work, source, only)) return []
+  for (const as of found) {
+    for (const organization of organizationsOf(source)) {
+      const made = build(work, source, as, organization)
+      if (made === undefined) continue
+      all.push(made)
+      if (isText(made.fields.id) && all.length > 1) made.fields.id = `${made.fields.id}#${all.length}`
+    }
+  }
+  return all
+}
+
+/** Says which groups nobody can ask for, and why. */
+const tellEmpty = (
+  { draft, unserved }: Work,
+  groups: ReadonlyMap<string, string>,
+  served: ReadonlySet<string>,
+  unreachable: ReadonlySet<string>
+): ReadonlySet<string> => {
+  const empty = new Set<string>()
+  for (const [group, at] of groups) {
+    const { operations, path } = unserved.get(group) ?? {}
+    const lack = operations === undefined ? "" : `there is no endpoint for ${[...operations].join(" and ")}`
+    if (served.has(group)) {
+      if (path !== undefined) draft.warn(path, `This and all alike of the group are left out: ${lack}.`)
+      continue
+    }
+    empty.add(group)
+    if (lack !== "") draft.warn(at, `Nobody can ask for this group: ${lack}.`)
+    else if (served.size === 0) continue
+    else if (unreachable.has(group)) draft.warn(at, "The group has no deployment left, so nobody can ask for it.")
+    else draft.note(at, "The group has no deployment left, so nobody can ask for it.")
+  }
+  return empty
+}
+
+/** Translates `model_list`. */
+export const readModelList = (draft: Draft, around: Surroundings, given: Given): ModelList => {
+  const { path, value } = given
+  const leftOut = new LeftOut(draft)
+  if (!Array.isArray(value)) {
+    draft.error(given, "a list of models")
+    return { deployments: [], empty: new Set(), leftOut }
+  }
+  const work: Work = { draft, around, leftOut, unserved: new Map() }
+  const deployments: Array<Made> = []
+  const groups = new Map<string, string>()
+  const served = new Set<string>()
+  const unreachable = new Set<string>()
+  value.forEach((raw: unknown, index) => {
+    const source = readEntry(draft, around, raw, below(path, index))
+    if (source === undefined) return
+    const { group } = source
+    if (!groups.has(group)) groups.set(group, below(source.path, "model_name"))
+    if (isPaused(draft, source, around.env)) return
+    const made = makeAll(work, source)
+    if (made.length === 0) unreachable.add(group)
+    else served.add(group)
+    deployments.push(...made)
+  })
+  identify(draft, deployments)
+  return { deployments, empty: tellEmpty(work, groups, served, unreachable), leftOut }
+}

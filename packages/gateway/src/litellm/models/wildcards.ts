@@ -1,0 +1,85 @@
+import * as KnownProviders from "@switchyard/providers/KnownProviders"
+import { isText } from "../values.js"
+import type { Env } from "./endpoint.js"
+import { bareNames } from "./providerNames.js"
+
+/** A name and a model in place of those that an entry gives, for `*`, which stands for every provider. */
+export interface As {
+  readonly group: string
+  readonly provider: string
+  readonly model: string
+}
+
+/** Bare names that `*` takes: of models that chat or embed. */
+const servedNames: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
+  ["openai", ["gpt-*", "chatgpt-*", "o1*", "o3*", "o4*", "ft:*", "text-embedding-*"]],
+  ...bareNames.filter(([provider]) => provider === "anthropic" || provider === "cohere")
+])
+
+interface Candidate {
+  readonly name: string
+  /** The variables of which one must be set before the provider can be asked. */
+  readonly variables: ReadonlyArray<string>
+}
+
+const candidates: ReadonlyArray<Candidate> = [
+  ...KnownProviders.providers
+    .filter(({ name }) => !name.startsWith("text-completion-"))
+    .map(({ baseVariables, keyVariables, name }) => ({
+      name,
+      variables: keyVariables.length === 0 ? baseVariables : keyVariables
+    })),
+  { name: "azure", variables: ["AZURE_API_KEY"] },
+  { name: "azure_ai", variables: ["AZURE_AI_API_KEY"] }
+]
+
+const isReachable = ({ name, variables }: Candidate, env: Env): boolean => {
+  const known = KnownProviders.find(name)
+  const hasBase =
+    name === "azure"
+      ? isText(env.AZURE_API_BASE)
+      : name === "azure_ai"
+        ? isText(env.AZURE_AI_API_BASE)
+        : known?.baseUrl !== undefined || KnownProviders.firstSet(known?.baseVariables ?? [], env) !== undefined
+  return hasBase && KnownProviders.firstSet(variables, env) !== undefined
+}
+
+/** Whether a model and a group's name together stand for any model of any provider. */
+export const isEverything = (group: string, model: string): boolean => model === "*" && group.split("*").length === 2
+
+/** What `*` stands for. */
+export interface Everything {
+  readonly targets: ReadonlyArray<As>
+  /** Patterns of names that no provider of `targets` means, and why nobody is asked. */
+  readonly refused: Readonly<Record<string, string>>
+}
+
+/**
+ * What `*` stands for: every provider whose key is in the environment, by `provider/model` and by the names that its models
+ * go by alone. A name that means another provider, or none, is nobody's. A key that the entry gives belongs to the provider
+ * whose variable holds the same, else to OpenAI.
+ */
+export const everything = (group: string, apiKey: string | undefined, env: Env): Everything => {
+  const named = (pattern: string) => group.replace("*", () => pattern)
+  const owners = candidates.filter(({ variables }) =>
+    variables.some((name) => isText(env[name]) && env[name] === apiKey)
+  )
+  const isMeant = ({ name }: Candidate): boolean =>
+    owners.length === 0 ? name === "openai" : owners.some((owner) => owner.name === name)
+  const reached = candidates.filter((one) => (apiKey === undefined ? isReachable(one, env) : isMeant(one)))
+  const missing = candidates.filter((one) => !reached.includes(one))
+  return {
+    targets: reached.flatMap(({ name }) => [
+      { group: named(`${name}/*`), provider: name, model: "*" },
+      ...(servedNames.get(name) ?? []).map((pattern) => ({ group: named(pattern), provider: name, model: pattern }))
+    ]),
+    refused: Object.fromEntries(
+      missing.flatMap(({ name, variables }) =>
+        [`${name}/*`, ...(servedNames.get(name) ?? [])].map((pattern) => [
+          named(pattern),
+          `there is no key of ${name} (${variables.join(" or ")})`
+        ])
+      )
+    )
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * What LiteLLM reads from variables of its own where the file says nothing.
+ */
+import { originOf } from "../config/origin.js"
+import type { Draft, Reader } from "./draft.js"
+import type { Env } from "./models/endpoint.js"
+import { below, isText, isTree, type Tree } from "./values.js"
+
+const readMasterKey = (draft: Draft, general: Reader, tree: Tree, { LITELLM_MASTER_KEY: key }: Env): void => {
+  const path = below(general.path, "master_key")
+  if (key === undefined || general.get("master_key") !== undefined || draft.unset.has(path) || "masterKey" in tree)
+    return
+  // An empty variable is a secret that did not arrive: it must not leave the door open.
+  if (key.trim() === "")
+    return draft.error({ path, value: undefined }, "a key in LITELLM_MASTER_KEY, which is set but empty")
+  draft.set(["masterKey"], key, path)
+  draft.note(path, "Not in the file, so it is that of LITELLM_MASTER_KEY.")
+}
+
+/** Unset, LiteLLM lets pages of every origin call; here that has to be said. */
+const readOrigins = (draft: Draft, { server }: Tree, { LITELLM_CORS_ORIGINS: text }: Env): void => {
+  const path = "server.cors"
+  if (!isText(text) || (isTree(server) && "cors" in server)) return
+  const named = text.split(",").flatMap((part) => (part.trim() === "" ? [] : [part.trim()]))
+  const origins = named.filter((part) => part === "*" || originOf(part) !== undefined)
+  if (origins.length < named.length) {
+    draft.warn(path, "What is no origin like https://app.example.com is left out of LITELLM_CORS_ORIGINS.")
+  }
+  if (origins.length === 0) return
+  draft.set(["server", "cors"], origins, path)
+  draft.note(path, "Not in the file, so it is that of LITELLM_CORS_ORIGINS.")
+}
+
+/** Takes from the environment what the file, `tree` as a whole, does not say. */
+export const readVariables = (draft: Draft, general: Reader, tree: Tree, env: Env): void => {
+  readMasterKey(draft, general, tree, env)
+  readOrigins(draft, tree, env)
+}

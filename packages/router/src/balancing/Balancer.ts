@@ -1,0 +1,191 @@
+/**
+ * The one layer that turns the request tier into the attempt tier: it resolves the group, filters the candidates by what
+ * the request demands and by `status`, lets the strategy choose, and writes the attempt into the journal.
+ */
+import { Attempt } from "@switchyard/core/Attempt"
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import { DeploymentService } from "@switchyard/core/DeploymentService"
+import * as Field from "@switchyard/core/Field"
+import { LlmError } from "@switchyard/core/LlmError"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import { LlmService } from "@switchyard/core/LlmService"
+import type { Outcome } from "@switchyard/core/Outcome"
+import * as Route from "@switchyard/core/Route"
+import * as Service from "@switchyard/core/Service"
+import { nowMs } from "@switchyard/core/Time"
+import { type Clock, Context, Duration, Effect, Layer, Schema } from "effect"
+import { attemptEnded, attemptStarted } from "../events/attemptEvents.js"
+import { type Events, RouterEvents } from "../events/RouterEvents.js"
+import { learnLength } from "../money/answerLengths.js"
+import { DeploymentRegistry, type Resolved } from "../registry/DeploymentRegistry.js"
+import * as DeploymentStats from "../registry/DeploymentStats.js"
+import { substitute } from "../registry/resolve.js"
+import * as Availability from "./Availability.js"
+import { RoutingStrategy, type Strategy } from "./RoutingStrategy.js"
+import { type Choice, Selection, StrategyDefect } from "./selection.js"
+
+export { StrategyDefect }
+
+/** Options of the balancer. */
+export const Options = Schema.Struct({
+  /**
+   * What to do when every deployment of the group is closed: `fail` at once (default), `wait` up to the request's deadline
+   * for the soonest, or send to the `leastBad` one.
+   */
+  whenAllClosed: Schema.optional(
+    Schema.Literal("fail", "wait", "leastBad").annotations({
+      message: () => ({ message: '"fail", "wait" or "leastBad"', override: true })
+    })
+  )
+})
+/** Options of the balancer. */
+export type Options = typeof Options.Type
+
+/** What the balancer works with. */
+export interface BalancerDeps {
+  readonly registry: Context.Tag.Service<DeploymentRegistry>
+  readonly strategy: Strategy
+  readonly stats: Context.Tag.Service<DeploymentStats.DeploymentStats>
+  /** Where attempts are published, while somebody listens. Default: nowhere. */
+  readonly events?: Pick<Events, "publish" | "isActive">
+}
+
+const unknownModel = (model: string, why: string | undefined): LlmError =>
+  new LlmError({
+    reason: "UnknownModel",
+    description: `no group, alias, wildcard or deployment is named ${JSON.stringify(model)}${why === undefined ? "" : `: ${why}`}`
+  })
+
+const isLocalRejection = (outcome: Outcome, attempt: Attempt): boolean =>
+  outcome._tag === "Failed" && outcome.error.reason === "Rejected" && outcome.error.deployment === attempt.deployment
+
+/** It was this process that had no connection left: without another deployment that is what the caller is told. */
+const orRefusal = (elsewhere: Service.Call, refusal: LlmError): Service.Call =>
+  Effect.catchAll(elsewhere, (error) =>
+    Effect.fail(error.reason === "NoDeployment" ? refusal.with({ deployment: undefined }) : error)
+  )
+
+/** The layer, from the services that it works with. */
+export const make =
+  (deps: BalancerDeps, options: Options = {}) =>
+  (next: Service.AttemptService): Service.RequestService => {
+    const { events, registry, stats, strategy } = deps
+
+    const settle = (attempt: Attempt, outcome: Outcome, at: number): void => {
+      const figures = stats.of(attempt.slot)
+      attempt.settle(outcome, at)
+      if (isLocalRejection(outcome, attempt)) {
+        attempt.rejected = true
+        attempt.request.route.journal.noteRejected()
+        DeploymentStats.rejected(figures, at)
+      } else {
+        DeploymentStats.settled(figures, outcome, at)
+        learnLength(attempt.slot, attempt.request, outcome, at)
+      }
+    }
+
+    const run = (attempt: Attempt): Service.Call =>
+      Service.bracket(
+        () => {
+          attempt.request.route.journal.append(attempt)
+          DeploymentStats.started(stats.of(attempt.slot), attempt.startedAt)
+          if (events?.isActive() === true) events.publish(attemptStarted(attempt))
+          return attempt
+        },
+        () => {
+          const refused = attempt.request.route.journal.refusal(attempt)
+          return refused === undefined ? Service.primed(next.call(attempt)) : Effect.fail(refused)
+        },
+        (_, outcome, clock) => {
+          if (outcome._tag !== "Completed") attempt.release()
+          const now = nowMs(clock)
+          settle(attempt, outcome, now)
+          if (events?.isActive() === true) events.publish(attemptEnded(attempt, outcome, now))
+        }
+      )
+
+    const dispatch = (
+      choice: Choice,
+      selection: Selection,
+      resolved: Resolved,
+      request: LlmRequest,
+      now: number,
+      clock: Clock.Clock
+    ): Service.Call => {
+      const { slot } = choice
+      const attempt = new Attempt(
+        request.route.journal.entries.length + 1,
+        request,
+        slot,
+        now,
+        selection,
+        choice.forced,
+        substitute(slot.deployment.model, resolved.captures)
+      )
+      attempt.named = resolved.group.isById || request.demands.deployment === slot.id
+      // A lost race for a limit is no failure: pick again without that deployment.
+      return Effect.catchAll(run(attempt), (error) => {
+        if (!attempt.rejected) return Effect.fail(error)
+        const elsewhere = Effect.suspend(() =>
+          route(resolved, { ...request, route: Route.exclude(request.route, slot.id) }, clock)
+        )
+        return error.code === "no_connection" ? orRefusal(elsewhere, error) : elsewhere
+      })
+    }
+
+    const waitAndRoute = (
+      error: LlmError,
+      resolved: Resolved,
+      request: LlmRequest,
+      now: number,
+      clock: Clock.Clock
+    ): Service.Call => {
+      const wait = error.retryAfter
+      if (wait === undefined || now + wait >= request.route.deadline) return Effect.fail(error)
+      return Effect.zipRight(
+        clock.sleep(Duration.millis(Math.max(1, wait))),
+        Effect.suspend(() => route(registry.resolve(request.model) ?? resolved, request, clock))
+      )
+    }
+
+    const route = (resolved: Resolved, request: LlmRequest, clock: Clock.Clock): Service.Call => {
+      const now = nowMs(clock)
+      const selection = new Selection(resolved.group, request, now, next.status, resolved.captures)
+      const choice =
+        selection.pick(strategy) ?? (options.whenAllClosed === "leastBad" ? selection.leastBad() : undefined)
+      if (choice !== undefined) return dispatch(choice, selection, resolved, request, now, clock)
+      const error = selection.nothing()
+      return options.whenAllClosed === "wait" ? waitAndRoute(error, resolved, request, now, clock) : Effect.fail(error)
+    }
+
+    return Service.request((request) =>
+      Effect.clockWith((clock) => {
+        const resolved = registry.resolve(request.model)
+        return resolved === undefined
+          ? Effect.fail(unknownModel(request.model, registry.whyUnserved(request.model)))
+          : route(resolved, request, clock)
+      })
+    )
+  }
+
+/** Routes `LlmRequest`s to deployments with the strategy in the context; layers above ask its `Availability`. */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<
+  LlmService | Availability.Availability,
+  ConfigError,
+  DeploymentService | DeploymentRegistry | RoutingStrategy | DeploymentStats.DeploymentStats
+> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const valid = yield* Field.decode(Options, options, "balancer")
+      const registry = yield* DeploymentRegistry
+      const strategy = yield* RoutingStrategy
+      const stats = yield* DeploymentStats.DeploymentStats
+      const next = yield* DeploymentService
+      return Context.make(
+        LlmService,
+        make({ registry, strategy, stats, events: yield* RouterEvents }, valid)(next)
+      ).pipe(Context.add(Availability.Availability, Availability.make(registry, next)))
+    })
+  )

@@ -1,0 +1,93 @@
+/**
+ * Lowest expected cost of this request on that deployment: estimated input tokens, of which a share comes from the
+ * provider's prompt cache, and the output that the request allows. Prices come from the `PriceBook`, so a deployment's own
+ * ones win. A price of 0 is free and wins; a deployment whose price nobody knows is last.
+ */
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import type { Deployment } from "@switchyard/core/Deployment"
+import { type Uniform, uniform } from "@switchyard/core/Dice"
+import * as Field from "@switchyard/core/Field"
+import { estimateInputTokens, type LlmRequest, maxOutputTokens } from "@switchyard/core/LlmRequest"
+import * as Slot from "@switchyard/core/Slot"
+import { type Context, Effect, Layer, Schema } from "effect"
+import { ratesFor } from "../../catalogue/price.js"
+import { type Price, PriceBook } from "../../money/PriceBook.js"
+import type { Candidates } from "../Candidates.js"
+import { LowestPick } from "../lowestPick.js"
+import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
+
+/** Options of the strategy. */
+export const Options = Schema.Struct({
+  /** Output tokens to reckon with when the request sets no limit. Default 256. */
+  outputTokens: Schema.optional(Field.count),
+  /** Share of the input tokens expected from the provider's prompt cache, 0 to 1. Default 0. */
+  cachedShare: Schema.optional(Field.fraction)
+})
+/** Options of the strategy. */
+export type Options = typeof Options.Type
+
+/** What the strategy works with. */
+export interface Deps {
+  readonly prices: Context.Tag.Service<PriceBook>
+  readonly random: Uniform
+}
+
+interface Quote {
+  deployment: Deployment | undefined
+  price: Price | undefined
+}
+
+/** Output tokens to reckon with, for all of the `n` answers that the request asks for. */
+const outputTokens = (request: LlmRequest, assumed: number): number => {
+  if (request.operation === "embeddings") return 0
+  const { n } = request.body
+  return (maxOutputTokens(request) ?? assumed) * (typeof n === "number" && n > 1 ? n : 1)
+}
+
+/** The strategy, from the prices that it reads; a price is looked up once per deployment configuration. */
+export const make = ({ prices, random }: Deps, options: Options = {}): Strategy => {
+  const assumedOutput = options.outputTokens ?? 256
+  const cachedShare = options.cachedShare ?? 0
+  const quotes = Slot.key<Quote>("price", () => ({ deployment: undefined, price: undefined }))
+  const pick = new LowestPick(random)
+  const priceAt = (candidates: Candidates, index: number): Price | undefined => {
+    const slot = candidates.at(index)
+    if (candidates.isWildcard) return prices.price(slot.deployment, candidates.modelAt(index))
+    const quote = slot.get(quotes)
+    if (quote.deployment !== slot.deployment) {
+      quote.deployment = slot.deployment
+      quote.price = prices.price(slot.deployment)
+    }
+    return quote.price
+  }
+  return {
+    name: "CostBased",
+    select: (candidates) => {
+      const { request } = candidates
+      const input = estimateInputTokens(request)
+      const cached = cachedShare * input
+      const output = outputTokens(request, assumedOutput)
+      pick.clear()
+      for (let i = 0; i < candidates.size; i++) {
+        const price = priceAt(candidates, i)
+        const rates = price === undefined ? undefined : ratesFor(price, input)
+        const cost =
+          rates === undefined
+            ? Number.POSITIVE_INFINITY
+            : (input - cached) * rates.input + cached * rates.cachedInput + output * rates.output
+        if (pick.admits(cost) && candidates.isOpen(i)) pick.take(i, cost)
+      }
+      return pick.index
+    }
+  }
+}
+
+/** Sends calls to the deployment on which they cost least. */
+export const layer = (options: Options = {}): Layer.Layer<RoutingStrategy, ConfigError, PriceBook> =>
+  Layer.effect(
+    RoutingStrategy,
+    Effect.gen(function* () {
+      const valid = yield* Field.decode(Options, options, "costBased")
+      return make({ prices: yield* PriceBook, random: yield* uniform }, valid)
+    })
+  )

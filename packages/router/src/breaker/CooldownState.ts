@@ -1,0 +1,103 @@
+/**
+ * The breaker of each deployment, kept in its slot, and what an operator may do to it by hand. The Cooldown layer and the
+ * health probes write it; dashboards and strategies read it.
+ */
+
+import { type Uniform, uniform } from "@switchyard/core/Dice"
+import { key, type Slot } from "@switchyard/core/Slot"
+import { closed, type Status } from "@switchyard/core/Status"
+import { toMs, withNow } from "@switchyard/core/Time"
+import { Context, type Duration, Effect, Layer } from "effect"
+import { type Events, RouterEvents } from "../events/RouterEvents.js"
+import { Breaker, type BreakerView } from "./breaker.js"
+import { slowStartOf } from "./slowStart.js"
+
+export type { Breaker, BreakerView }
+
+/** What an operator sees of one deployment: its breaker, and whether it was isolated by hand. Times are monotonic ms. */
+export interface Inspection extends BreakerView {
+  readonly isolated: boolean
+}
+
+/** Gives the breaker of a slot, and the operator's hand on it. */
+export class CooldownState extends Context.Tag("@switchyard/router/CooldownState")<
+  CooldownState,
+  {
+    /** The breaker of a slot, made at first use. */
+    readonly of: (slot: Slot) => Breaker
+    /**
+     * Whether the slot's deployment may be called at `now` (monotonic ms): isolation, health probes, Retry-After, cooldown.
+     * With the name that a request asks for, a wildcard is closed to models that its provider does not have.
+     */
+    readonly status: (slot: Slot, now: number, model?: string) => Status
+    /** Whether an operator took the slot's deployment out. */
+    readonly isIsolated: (slot: Slot) => boolean
+    /** Everything about a slot at `now` (monotonic ms); changes nothing. */
+    readonly inspect: (slot: Slot, now: number) => Inspection
+    /** Takes a deployment out until `release`; calls in flight go on. An id that nobody knows yet is isolated when it comes. */
+    readonly isolate: (target: Slot | string) => Effect.Effect<void>
+    /** Ends an isolation, and nothing else; harmless when there is none. */
+    readonly release: (target: Slot | string) => Effect.Effect<void>
+    /** The ids of all isolated deployments. */
+    readonly isolated: () => ReadonlyArray<string>
+    /** Puts a deployment into cooldown for at least `duration`; a running cooldown is never shortened. */
+    readonly cool: (slot: Slot, duration: Duration.DurationInput, reason?: string) => Effect.Effect<void>
+    /** Ends cooldown and Retry-After at once, for example when a key was repaired; probe failures and isolation stay. */
+    readonly reset: (slot: Slot) => Effect.Effect<void>
+  }
+>() {}
+
+/** What the state is made with. */
+export interface CooldownStateDeps {
+  /** Uniform in [0, 1), for the jitter of cooldowns. */
+  readonly random: Uniform
+  readonly events: Events
+}
+
+const isolatedStatus = closed("isolated", undefined, "operator")
+
+const idOf = (target: Slot | string): string => (typeof target === "string" ? target : target.id)
+
+/** A value of the service, for composing without Layers. */
+export const make = (deps: CooldownStateDeps): Context.Tag.Service<CooldownState> => {
+  const { events, random } = deps
+  const cell = key(
+    "cooldown",
+    (deployment, slot) => new Breaker(deployment.id, random, events.publish, slowStartOf(slot))
+  )
+  const isolated = new Set<string>()
+  const isIsolated = (slot: Slot): boolean => isolated.size > 0 && isolated.has(slot.id)
+  const change = (f: (now: number) => void): Effect.Effect<void> => withNow((now) => Effect.sync(() => f(now)))
+  return {
+    of: (slot) => slot.get(cell),
+    status: (slot, now, model) => (isIsolated(slot) ? isolatedStatus : slot.get(cell).status(now, model)),
+    isIsolated,
+    inspect: (slot, now) => {
+      const view = slot.get(cell).view(now)
+      return isIsolated(slot)
+        ? { ...view, isolated: true, blockedBy: "isolated", until: undefined }
+        : { ...view, isolated: false }
+    },
+    isolate: (target) =>
+      change((now) => {
+        const deployment = idOf(target)
+        if (isolated.has(deployment)) return
+        isolated.add(deployment)
+        events.publish({ _tag: "DeploymentIsolated", at: now, deployment })
+      }),
+    release: (target) =>
+      change((now) => {
+        const deployment = idOf(target)
+        if (isolated.delete(deployment)) events.publish({ _tag: "DeploymentReleased", at: now, deployment })
+      }),
+    isolated: () => [...isolated],
+    cool: (slot, duration, reason = "manual") => change((now) => slot.get(cell).cool(reason, toMs(duration), now)),
+    reset: (slot) => change((now) => slot.get(cell).reset(now))
+  }
+}
+
+/** Breakers kept in this process. Their jitter comes from Effect's `Random` when the layer is built. */
+export const layerMemory: Layer.Layer<CooldownState> = Layer.effect(
+  CooldownState,
+  Effect.zipWith(uniform, RouterEvents, (random, events) => make({ random, events }))
+)

@@ -1,0 +1,227 @@
+/**
+ * Background health probes: each deployment is asked from time to time whether it lives, and taken out while it does not.
+ * What probes find is a flag of its own beside the breaker: no call clears it, and no probe ends a cooldown. Off unless an
+ * interval is set: a probe of a language model costs tokens.
+ */
+import { Attempt } from "@switchyard/core/Attempt"
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import { DeploymentService } from "@switchyard/core/DeploymentService"
+import * as Field from "@switchyard/core/Field"
+import { LlmError } from "@switchyard/core/LlmError"
+import * as LlmRequest from "@switchyard/core/LlmRequest"
+import * as Outcome from "@switchyard/core/Outcome"
+import type { AttemptService } from "@switchyard/core/Service"
+import type { Slot } from "@switchyard/core/Slot"
+import { nowMs, withNow } from "@switchyard/core/Time"
+import { type Cause, type Context, Effect, Layer, Schema, type Scope } from "effect"
+import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
+import { type Breaker, CooldownState } from "./CooldownState.js"
+
+/** Options of the probes. Durations are ms, a `Duration`, or text like "30 seconds". */
+export const Options = Schema.Struct({
+  /** From the end of one round to the begin of the next; the first begins at once. Unset: no probes at all. */
+  interval: Schema.optional(Field.duration),
+  /** A probe that takes longer has failed. Default 10 s. */
+  timeout: Schema.optional(Field.duration),
+  /** Failed probes in a row that take a deployment out. Default 3. */
+  unhealthyThreshold: Schema.optional(Field.positiveCount),
+  /** Good probes in a row that let it back in. Default 2. */
+  healthyThreshold: Schema.optional(Field.positiveCount),
+  /** Probes at a time. Default 4. */
+  concurrency: Schema.optional(Field.positiveCount),
+  /** The ids of the deployments to probe. Unset: all. */
+  deployments: Schema.optional(Schema.Array(Field.text))
+})
+/** Options of the probes. */
+export type Options = typeof Options.Type
+
+/** What an option is when it is left out; there is no default interval. */
+export const defaults = {
+  timeout: 10_000,
+  unhealthyThreshold: 3,
+  healthyThreshold: 2,
+  concurrency: 4
+} as const satisfies Options
+
+/** Asks a deployment whether it lives. An error that says nothing about the deployment is no answer, neither good nor bad. */
+export type Probe = (slot: Slot) => Effect.Effect<void, LlmError>
+
+/** What the probes work with. */
+export interface HealthProbesDeps {
+  readonly state: Context.Tag.Service<CooldownState>
+  readonly registry: Context.Tag.Service<DeploymentRegistry>
+  readonly probe: Probe
+  /** What probes found so far. Given by those that probed before, it is taken over, and they stop. Default: nothing. */
+  readonly findings?: Findings
+}
+
+interface Streak {
+  failures: number
+  successes: number
+}
+
+/** What probes found out, for those that take over from them. At each time one `run` owns it. */
+export interface Findings {
+  /** By deployment id. */
+  readonly streaks: Map<string, Streak>
+  /** The breakers of the deployments that were taken out, by deployment id. */
+  readonly raised: Map<string, Breaker>
+  owner: object | undefined
+}
+
+/** Nothing found yet. */
+export const findings = (): Findings => ({ streaks: new Map(), raised: new Map(), owner: undefined })
+
+const timedOut = new LlmError({ reason: "Timeout", description: "the health probe took too long", phase: "total" })
+
+/** A provider that limits the rate is alive, and a request that it does not understand says nothing. */
+const isFailure = (error: LlmError): boolean => error.breaker !== "neutral" && error.reason !== "RateLimited"
+
+/**
+ * Probes until the scope ends, and then takes back every flag that is up, unless others have taken over the findings. When
+ * no interval is set it only takes back the flags in the findings that it was given.
+ */
+export const run = (deps: HealthProbesDeps, options: Options = {}): Effect.Effect<void, never, Scope.Scope> => {
+  const { interval } = options
+  const { probe, registry, state } = deps
+  const known = deps.findings ?? findings()
+  const { raised, streaks } = known
+  const timeout = options.timeout ?? defaults.timeout
+  const unhealthyThreshold = options.unhealthyThreshold ?? defaults.unhealthyThreshold
+  const healthyThreshold = options.healthyThreshold ?? defaults.healthyThreshold
+  const concurrency = options.concurrency ?? defaults.concurrency
+  const chosen = options.deployments === undefined ? undefined : new Set<string>(options.deployments)
+  const self = {}
+
+  const streakOf = (slot: Slot): Streak => {
+    const streak = streaks.get(slot.id) ?? { failures: 0, successes: 0 }
+    streaks.set(slot.id, streak)
+    return streak
+  }
+
+  const succeeded = (slot: Slot, now: number): void => {
+    if (known.owner !== self) return
+    const streak = streakOf(slot)
+    streak.failures = 0
+    streak.successes++
+    if (streak.successes < healthyThreshold) return
+    raised.delete(slot.id)
+    state.of(slot).probeRecovered(now)
+  }
+
+  const failed = (slot: Slot, error: LlmError, now: number): void => {
+    if (known.owner !== self || !isFailure(error)) return
+    const streak = streakOf(slot)
+    streak.successes = 0
+    streak.failures++
+    if (streak.failures < unhealthyThreshold) return
+    const breaker = state.of(slot)
+    raised.set(slot.id, breaker)
+    breaker.probeFailed(error.reason, now)
+  }
+
+  const probeOne = (slot: Slot): Effect.Effect<void> =>
+    Effect.suspend(() => probe(slot)).pipe(
+      Effect.timeoutFail({ duration: timeout, onTimeout: () => timedOut }),
+      Effect.matchCauseEffect({
+        onSuccess: () => withNow((now) => Effect.sync(() => succeeded(slot, now))),
+        onFailure: (cause) => {
+          const outcome = Outcome.fromCause(cause)
+          return outcome._tag === "Abandoned"
+            ? Effect.failCause(cause as Cause.Cause<never>)
+            : withNow((now) => Effect.sync(() => failed(slot, outcome.error, now)))
+        }
+      })
+    )
+
+  /** Nobody asks after a deployment that is no longer probed, so nothing may keep it out. */
+  const lower = (isProbed: (id: string) => boolean): Effect.Effect<void> =>
+    withNow((now) =>
+      Effect.sync(() => {
+        if (known.owner !== self) return
+        for (const id of streaks.keys()) if (!isProbed(id)) streaks.delete(id)
+        for (const [id, breaker] of raised) {
+          if (isProbed(id)) continue
+          raised.delete(id)
+          breaker.probeRecovered(now)
+        }
+      })
+    )
+
+  const round = Effect.suspend(() => {
+    const slots = registry.slots().filter((slot) => chosen === undefined || chosen.has(slot.id))
+    const ids = new Set<string>(slots.map((slot) => slot.id))
+    return Effect.zipRight(
+      lower((id) => ids.has(id)),
+      Effect.forEach(slots, probeOne, { concurrency, discard: true })
+    )
+  })
+
+  const takeOver = Effect.sync(() => {
+    known.owner = self
+  })
+  if (interval === undefined) {
+    return Effect.zipRight(
+      takeOver,
+      lower(() => false)
+    )
+  }
+
+  const rounds: Effect.Effect<void> = Effect.suspend(() =>
+    known.owner === self ? Effect.zipRight(Effect.zipRight(round, Effect.sleep(interval)), rounds) : Effect.void
+  )
+  return takeOver.pipe(
+    Effect.zipRight(Effect.addFinalizer(() => lower(() => false))),
+    Effect.zipRight(Effect.forkScoped(Effect.interruptible(rounds))),
+    Effect.asVoid
+  )
+}
+
+/**
+ * The default probe: a chat request for one token, sent through `service`. Give it the service below the breaker; one above
+ * would be turned away by the very state that it should mend. A deployment whose model name has a wildcard has no model
+ * of its own to ask for, and passes.
+ */
+export const chat =
+  (service: AttemptService): Probe =>
+  (slot) =>
+    slot.deployment.model.includes("*")
+      ? Effect.void
+      : Effect.clockWith((clock) => {
+          const now = nowMs(clock)
+          const body = { model: slot.deployment.group, messages: [{ role: "user", content: "ping" }], max_tokens: 1 }
+          const attempt = new Attempt(1, LlmRequest.begin(LlmRequest.chat(body), now), slot, now, false, false)
+          return Effect.ensuring(
+            Effect.asVoid(service.call(attempt)),
+            Effect.sync(() => attempt.release())
+          )
+        })
+
+/** Runs the probes with a probe of your own. */
+export const layer = (
+  probe: Probe,
+  options: Options = {}
+): Layer.Layer<never, ConfigError, CooldownState | DeploymentRegistry> =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const valid = yield* Field.decode(Options, options, "healthProbes")
+      yield* run({ state: yield* CooldownState, registry: yield* DeploymentRegistry, probe }, valid)
+    })
+  )
+
+/**
+ * Runs the probes with one-token chat requests through the attempt-tier service that it stands around, which it leaves as
+ * it is. It belongs directly inside the Cooldown layer.
+ */
+export const layerChat = (
+  options: Options = {}
+): Layer.Layer<DeploymentService, ConfigError, DeploymentService | CooldownState | DeploymentRegistry> =>
+  Layer.scoped(
+    DeploymentService,
+    Effect.gen(function* () {
+      const valid = yield* Field.decode(Options, options, "healthProbes")
+      const service = yield* DeploymentService
+      yield* run({ state: yield* CooldownState, registry: yield* DeploymentRegistry, probe: chat(service) }, valid)
+      return service
+    })
+  )

@@ -1,0 +1,74 @@
+/**
+ * Publishes how each request ended, for logs and dashboards. While nobody listens a call passes as it is.
+ */
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import { LlmService } from "@switchyard/core/LlmService"
+import type { Outcome } from "@switchyard/core/Outcome"
+import * as Service from "@switchyard/core/Service"
+import { nowMs } from "@switchyard/core/Time"
+import { type Clock, Effect, type Layer } from "effect"
+import { outcomeLabel } from "./outcomeLabel.js"
+import { type Events, type RequestEnded, RouterEvents } from "./RouterEvents.js"
+
+interface Running {
+  readonly clock: Clock.Clock
+  readonly startedAt: number
+  firstContentAt: number | undefined
+}
+
+const ended = (request: LlmRequest, running: Running, outcome: Outcome, at: number): RequestEnded => {
+  const { journal } = request.route
+  const entry = journal.answered ?? journal.last
+  const hop = journal.fallbacks[journal.fallbacks.length - 1]
+  const { firstContentAt, startedAt } = running
+  const error = outcome._tag === "Failed" ? outcome.error : undefined
+  return {
+    _tag: "RequestEnded",
+    at,
+    operation: request.operation,
+    stream: request.stream,
+    model: request.model,
+    group: entry?.group ?? hop?.to ?? request.model,
+    deployment: entry?.deployment,
+    provider: entry?.provider,
+    attempts: journal.spent,
+    fallback: hop?.kind,
+    cache: journal.cache,
+    outcome: outcomeLabel[outcome._tag],
+    reason: error?.reason,
+    status: error?.status,
+    latency: at - startedAt,
+    timeToFirstToken: firstContentAt === undefined ? undefined : firstContentAt - startedAt,
+    usage: journal.usage,
+    cost: journal.cost,
+    caller: request.caller
+  }
+}
+
+/** The layer, from where it publishes. */
+export const make =
+  (events: Pick<Events, "publish" | "isActive">): Service.RequestLayer =>
+  (next) =>
+    Service.request((request) =>
+      events.isActive()
+        ? Service.bracket<Running>(
+            (clock) => ({ clock, startedAt: nowMs(clock), firstContentAt: undefined }),
+            (running) =>
+              Effect.map(next.call(request), (response) => {
+                if (response._tag === "Streaming") {
+                  response.events.settlement.onFirstContent(() => {
+                    running.firstContentAt = nowMs(running.clock)
+                  })
+                }
+                return response
+              }),
+            (running, outcome, clock) => events.publish(ended(request, running, outcome, nowMs(clock)))
+          )
+        : next.call(request)
+    )
+
+/** Publishes the ends of requests around the inner service. The outermost layer. */
+export const layer: Layer.Layer<LlmService, never, LlmService> = Service.wrap(
+  LlmService,
+  Effect.map(RouterEvents, make)
+)

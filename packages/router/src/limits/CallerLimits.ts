@@ -1,0 +1,93 @@
+/**
+ * How much a caller may ask for: requests and tokens per 60 s, and calls at once. Request tier, inside the cache (a hit
+ * uses nothing) and outside everything that calls a provider: a request counts once, however many attempts it takes, and
+ * its tokens are those of all of them.
+ */
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import * as Field from "@switchyard/core/Field"
+import { LlmError } from "@switchyard/core/LlmError"
+import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
+import { LlmService } from "@switchyard/core/LlmService"
+import * as Service from "@switchyard/core/Service"
+import type { Busy } from "@switchyard/core/Status"
+import { nowMs } from "@switchyard/core/Time"
+import { total } from "@switchyard/core/Usage"
+import { type Context, Effect, type Layer, Schema } from "effect"
+import { hasWorked } from "../money/estimateCost.js"
+import { CallerLimit, CallerWindows } from "./CallerWindows.js"
+import { estimateTokens } from "./estimateTokens.js"
+
+/** Options of the layer. */
+export const Options = Schema.Struct({
+  /** Limits by caller. */
+  callers: Schema.optional(Schema.Record({ key: Schema.String, value: CallerLimit })),
+  /** The limits of every caller that is not listed, each for itself; unset means none. */
+  everyCaller: Schema.optional(CallerLimit)
+})
+/** Options of the layer. */
+export type Options = typeof Options.Type
+
+/** What the layer works with. */
+export interface CallerLimitsDeps {
+  readonly windows: Context.Tag.Service<CallerWindows>
+}
+
+const words: Readonly<Record<string, string>> = {
+  rpm: "requests per minute",
+  tpm: "tokens per minute",
+  maxParallel: "calls at once"
+}
+
+const refused = (limit: CallerLimit, { reason, until }: Busy, now: number): LlmError =>
+  new LlmError({
+    reason: "Rejected",
+    description: `the caller's limit of ${limit[reason as keyof CallerLimit]} ${words[reason]} is used up`,
+    code: "caller_limit",
+    ...(until === undefined ? {} : { retryAfter: Math.max(0, until - now) })
+  })
+
+/** Tokens of all attempts; one that the provider worked on, and of which nobody knows more, used its prompt. */
+const tokensOf = (request: LlmRequest): number => {
+  let sum = 0
+  for (const { outcome, rejected } of request.route.journal.entries) {
+    if (rejected) continue
+    if (outcome?.usage !== undefined) sum += total(outcome.usage)
+    else if (hasWorked(outcome)) sum += estimateInputTokens(request)
+  }
+  return sum
+}
+
+/**
+ * The layer. Requests without a caller have no limits. A call that does not fit fails with `Rejected`, code
+ * `caller_limit`, with the time until it fits as `retryAfter`, or without one when a call in flight has to end first. An
+ * admitted request counts for its 60 s however it ends.
+ */
+export const make = ({ windows }: CallerLimitsDeps, options: Options = {}): Service.RequestLayer => {
+  const limits = new Map(Object.entries(options.callers ?? {}))
+  const { everyCaller } = options
+  return (next) =>
+    Service.request((request) => {
+      const { caller } = request
+      const limit = caller === undefined ? undefined : (limits.get(caller) ?? everyCaller)
+      if (caller === undefined || limit === undefined) return next.call(request)
+      return Service.bracket(
+        (clock) => {
+          const now = nowMs(clock)
+          const room = windows.window(caller, now).reserve(limit, estimateTokens(request), now)
+          return room._tag === "Busy" ? refused(limit, room, now) : room
+        },
+        () => next.call(request),
+        (reservation, _, clock) => reservation.settle(tokensOf(request), nowMs(clock))
+      )
+    })
+}
+
+/** Holds callers to their limits. */
+export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService | CallerWindows> =>
+  Service.wrap(
+    LlmService,
+    Effect.gen(function* () {
+      const valid = yield* Field.decode(Options, options, "callerLimits")
+      return make({ windows: yield* CallerWindows }, valid)
+    })
+  )

@@ -1,0 +1,191 @@
+/**
+ * What each deployment used up in the last 60 seconds, and what its calls in flight hold back: the state behind the
+ * limits, and what usage-based strategies read. Windows follow the clock; no background task resets anything.
+ */
+import type { Journal } from "@switchyard/core/Journal"
+import type { Headers } from "@switchyard/core/LlmResponse"
+import * as RateLimitHeaders from "@switchyard/core/RateLimitHeaders"
+import * as Slot from "@switchyard/core/Slot"
+import type { Busy, Status } from "@switchyard/core/Status"
+import { Context, Effect, Layer } from "effect"
+import { lastMinuteOf } from "../time/lastMinute.js"
+import { SlotUsage, type Taken } from "./slotUsage.js"
+
+/** What a strategy sees of one deployment. */
+export interface WindowUsage {
+  /** Tokens of the last 60 s, reservations of calls in flight included. */
+  readonly tokens: number
+  /** Requests admitted in the last 60 s. */
+  readonly requests: number
+  /** The smallest share of any limit that is left, learned ones included: 1 is free or unlimited, 0 is full. */
+  readonly headroom: number
+}
+
+/** Room that one call holds. The first `settle` or `release` counts, later ones do nothing. */
+export interface Reservation {
+  readonly _tag: "Reservation"
+  /** The call is over and used this many tokens: its permit comes back, the estimate gives way to the truth. */
+  readonly settle: (tokens: number, now: number) => void
+  /** Nothing was sent: permit, request and tokens come back. */
+  readonly release: (now: number) => void
+}
+
+/** Told about a slot, synchronously; must not throw. `journal` is the one that `reserve` was given. */
+export type SlotListener = (slot: Slot.Slot, now: number, journal: Journal | undefined) => void
+
+/**
+ * The use of limits, per deployment. Limits are read from the slot's deployment at each call. Times are monotonic ms,
+ * but for `wallNow`.
+ */
+export class UsageWindows extends Context.Tag("@switchyard/router/UsageWindows")<
+  UsageWindows,
+  {
+    /**
+     * What was used. The object belongs to the slot and is overwritten by the next call: read it, don't keep it. Of a
+     * deployment without any limit it is what a Balancer counted, to the second; from the first time on that this is asked
+     * its calls in flight hold their estimates too, as those of the others do.
+     */
+    readonly usage: (slot: Slot.Slot, now: number) => WindowUsage
+    /** What calls in flight hold right now: permits, and reserved tokens; both are 0 when nothing runs. */
+    readonly holding: (slot: Slot.Slot) => { readonly calls: number; readonly tokens: number }
+    /** Whether calls on the slot have to be counted: it has a limit, or somebody asked for its usage or listens. */
+    readonly counts: (slot: Slot.Slot) => boolean
+    /** Whether a call of `tokens` estimated tokens fits now; reserves nothing. */
+    readonly status: (slot: Slot.Slot, tokens: number, now: number) => Status
+    /**
+     * Takes a permit, one request and `tokens` estimated tokens (at most the limit) all at once, or says what is full.
+     * Run it where no interruption can fall between it and the watch over the call. Listeners are told the `journal` of
+     * the request, so that they know whose call it is.
+     */
+    readonly reserve: (
+      slot: Slot.Slot,
+      tokens: number,
+      now: number,
+      journal?: Journal
+    ) => Effect.Effect<Reservation | Busy>
+    /** Learns from a provider's rate-limit headers; `wallNow` is wall-clock ms, for dates in them. */
+    readonly learn: (slot: Slot.Slot, headers: Headers, now: number, wallNow: number) => void
+    /** The provider asked to be left alone for `duration` ms (60 s at most count): no headroom until then. */
+    readonly throttle: (slot: Slot.Slot, duration: number, now: number) => void
+    /** Header values that made no sense, since the service was made. */
+    readonly ignoredHeaders: () => number
+    /** Calls the listener after each reservation; gives back the way to stop. */
+    readonly onAdmit: (listener: SlotListener) => () => void
+    /** Calls the listener after each settled or released reservation; gives back the way to stop. */
+    readonly onRelease: (listener: SlotListener) => () => void
+  }
+>() {}
+
+/** Headers that can shrink the headroom: with none of them there is nothing to parse. */
+const telling = [
+  "x-ratelimit-remaining-requests",
+  "x-ratelimit-remaining-tokens",
+  "anthropic-ratelimit-requests-remaining",
+  "anthropic-ratelimit-tokens-remaining",
+  "anthropic-ratelimit-input-tokens-remaining",
+  "x-ratelimit-remaining",
+  "retry-after",
+  "retry-after-ms"
+]
+
+const tellsLimits = (headers: Headers): boolean => {
+  for (const name of telling) if (headers[name] !== undefined) return true
+  return false
+}
+
+class Listeners {
+  private readonly all = new Set<SlotListener>()
+
+  get isEmpty(): boolean {
+    return this.all.size === 0
+  }
+
+  add(listener: SlotListener): () => void {
+    const own: SlotListener = (slot, now, journal) => listener(slot, now, journal)
+    this.all.add(own)
+    return () => {
+      this.all.delete(own)
+    }
+  }
+
+  tell(slot: Slot.Slot, now: number, journal: Journal | undefined): void {
+    for (const listener of this.all) listener(slot, now, journal)
+  }
+}
+
+class MemoryReservation implements Reservation {
+  readonly _tag = "Reservation"
+  private isOver = false
+
+  constructor(
+    private readonly slot: Slot.Slot,
+    private readonly usage: SlotUsage,
+    private readonly taken: Taken,
+    private readonly journal: Journal | undefined,
+    private readonly released: Listeners
+  ) {}
+
+  settle(tokens: number, now: number): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.usage.settle(this.taken, tokens, now)
+    this.released.tell(this.slot, now, this.journal)
+  }
+
+  release(now: number): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.usage.release(this.taken, now)
+    this.released.tell(this.slot, now, this.journal)
+  }
+}
+
+const hasLimit = ({ deployment: { maxParallel, rpm, tpm } }: Slot.Slot): boolean =>
+  rpm !== undefined || tpm !== undefined || maxParallel !== undefined
+
+/** A value of the service, for composing without Layers: exact windows in this process, in the cells of the slots. */
+export const make = (): Context.Tag.Service<UsageWindows> => {
+  const key = Slot.key("usageWindows", () => new SlotUsage())
+  const admitted = new Listeners()
+  const released = new Listeners()
+  let ignored = 0
+
+  const take = (slot: Slot.Slot, tokens: number, now: number, journal: Journal | undefined): Reservation | Busy => {
+    const usage = slot.get(key)
+    const status = usage.status(slot.deployment, tokens, now)
+    if (status._tag === "Busy") return status
+    const taken = usage.take(slot.deployment.tpm, tokens, now)
+    admitted.tell(slot, now, journal)
+    return new MemoryReservation(slot, usage, taken, journal, released)
+  }
+
+  return {
+    usage: (slot, now) => {
+      const usage = slot.get(key)
+      const view = usage.read(slot.deployment, now)
+      if (hasLimit(slot)) return view
+      usage.isWatched = true
+      const seen = lastMinuteOf(slot)
+      view.tokens = Math.max(view.tokens, seen.tokens(now))
+      view.requests = Math.max(view.requests, seen.requests(now))
+      return view
+    },
+    holding: (slot) => slot.get(key).holding,
+    counts: (slot) => hasLimit(slot) || !released.isEmpty || !admitted.isEmpty || slot.get(key).isWatched,
+    status: (slot, tokens, now) => slot.get(key).status(slot.deployment, tokens, now),
+    reserve: (slot, tokens, now, journal) => Effect.sync(() => take(slot, tokens, now, journal)),
+    learn: (slot, headers, now, wallNow) => {
+      if (!tellsLimits(headers)) return
+      const said = RateLimitHeaders.parse(headers, wallNow)
+      ignored += said.ignored
+      slot.get(key).learn(said, now)
+    },
+    throttle: (slot, duration, now) => slot.get(key).throttle(duration, now),
+    ignoredHeaders: () => ignored,
+    onAdmit: (listener) => admitted.add(listener),
+    onRelease: (listener) => released.add(listener)
+  }
+}
+
+/** Windows kept in this process. */
+export const layerMemory: Layer.Layer<UsageWindows> = Layer.sync(UsageWindows, make)

@@ -1,0 +1,120 @@
+/**
+ * What tokens cost. A deployment's own prices win, then the book's own names, then the public list prices of the
+ * `ModelCatalogue`. A price of which one half is known nowhere is unknown: half a price would make the other half free.
+ */
+import type { Deployment } from "@switchyard/core/Deployment"
+import * as Field from "@switchyard/core/Field"
+import { Clock, Context, Effect, Layer, Schema } from "effect"
+import * as ModelCatalogue from "../catalogue/ModelCatalogue.js"
+import type { Price, Rates } from "../catalogue/price.js"
+
+export type { Price, Rates, Tier } from "../catalogue/price.js"
+export { cost } from "../catalogue/price.js"
+
+/** Looks up prices by deployment. */
+export class PriceBook extends Context.Tag("@switchyard/router/PriceBook")<
+  PriceBook,
+  {
+    /**
+     * What a model costs on a deployment; the deployment's own model when none is named (a wildcard stands for many).
+     * Asked for each attempt: a book of one's own should remember what is dear to find.
+     */
+    readonly price: (deployment: Deployment, model?: string) => Price | undefined
+  }
+>() {}
+
+/**
+ * What becomes of a model whose price nobody knows, where a budget should bind: `warn` (default) says so and lets it be free, `refuse` takes no such
+ * configuration, and no such call where a wildcard leaves it open; or a price to assume, in USD per million tokens.
+ */
+export const UnknownPrice = Schema.Union(
+  Schema.Literal("warn", "refuse"),
+  Schema.Struct({ input: Field.price, output: Field.price })
+).annotations({ message: () => ({ message: "`warn`, `refuse`, or a price: `{input, output}`", override: true }) })
+/** What becomes of a model whose price nobody knows, where a budget should bind. */
+export type UnknownPrice = typeof UnknownPrice.Type
+
+/** The price that stands in for an unknown one. */
+export const assumedOf = (unknown: UnknownPrice | undefined): BookOptions["assumed"] =>
+  typeof unknown === "object" ? unknown : undefined
+
+/** What a book says beside its names. */
+export interface BookOptions {
+  /** The price of every model whose price nobody knows. Unset: it stays unknown. */
+  readonly assumed?: { readonly input: number; readonly output: number } | undefined
+  /** Wall time in ms, for list prices that are announced for a later day. Unset: the day of the catalogue. */
+  readonly at?: number | undefined
+}
+
+/** A model's name without its provider prefix and its date: `openai/gpt-4o-2024-08-06` is `gpt-4o`. */
+const plainName = (model: string): string => {
+  const name = model.slice(model.lastIndexOf("/") + 1).toLowerCase()
+  return name.replace(/-(\d{4}-\d{2}-\d{2}|\d{8}|latest)$/, "")
+}
+
+const withOwn = (rates: Rates, { cachedInputPrice, inputPrice, outputPrice }: Deployment): Rates => ({
+  ...rates,
+  ...(inputPrice === undefined ? {} : { input: inputPrice, cachedInput: inputPrice, cacheWrite: undefined }),
+  ...(cachedInputPrice === undefined ? {} : { cachedInput: cachedInputPrice }),
+  ...(outputPrice === undefined ? {} : { output: outputPrice })
+})
+
+/** A deployment's own price, and what it leaves open from the public one; undefined when something stays open. */
+const completed = (deployment: Deployment, listed: () => Price | undefined): Price | undefined => {
+  const { cachedInputPrice, inputPrice, outputPrice } = deployment
+  if (inputPrice !== undefined && outputPrice !== undefined) {
+    return { input: inputPrice, cachedInput: cachedInputPrice ?? inputPrice, output: outputPrice }
+  }
+  const found = listed()
+  if (found === undefined || (inputPrice ?? cachedInputPrice ?? outputPrice) === undefined) return found
+  const base = withOwn(found, deployment)
+  if (found.tiers === undefined) return base
+  return { ...base, tiers: found.tiers.map((tier) => ({ ...withOwn(tier, deployment), above: tier.above })) }
+}
+
+/** Names that are remembered for a deployment: more than one only where its model is a wildcard. */
+const maxNames = 1000
+
+/** A book of prices by model name; a deployment's own prices win over it, and public list prices stand behind it. */
+export const make = (
+  prices: Readonly<Record<string, Price>> = {},
+  { assumed, at }: BookOptions = {}
+): Context.Tag.Service<PriceBook> => {
+  const byName = new Map(Object.entries(prices))
+  const standIn = assumed === undefined ? undefined : { ...assumed, cachedInput: assumed.input }
+  const remembered = new WeakMap<Deployment, Map<string, Price | undefined>>()
+  const named = (model: string): Price | undefined => byName.get(model) ?? byName.get(plainName(model))
+  const find = (deployment: Deployment, model: string): Price | undefined =>
+    completed(
+      deployment,
+      () => named(model) ?? named(deployment.baseModel ?? model) ?? ModelCatalogue.priceOf(model, deployment, at)
+    ) ?? standIn
+  return {
+    price: (deployment, model = deployment.model) => {
+      let names = remembered.get(deployment)
+      if (names === undefined) {
+        names = new Map()
+        remembered.set(deployment, names)
+      }
+      const known = names.get(model)
+      if (known !== undefined || names.has(model)) return known
+      const found = find(deployment, model)
+      if (names.size >= maxNames) names.clear()
+      names.set(model, found)
+      return found
+    }
+  }
+}
+
+/** A book of names and options: list prices are those of the day on which the layer is built. */
+export const layer = (
+  prices: Readonly<Record<string, Price>> = {},
+  options: BookOptions = {}
+): Layer.Layer<PriceBook> =>
+  Layer.effect(
+    PriceBook,
+    Effect.map(Clock.currentTimeMillis, (at) => make(prices, { at, ...options }))
+  )
+
+/** Public list prices alone. */
+export const layerPublic: Layer.Layer<PriceBook> = layer()

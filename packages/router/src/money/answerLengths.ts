@@ -1,0 +1,84 @@
+import type { Deployment } from "@switchyard/core/Deployment"
+import { choicesIn, type LlmRequest, largestOutputBound } from "@switchyard/core/LlmRequest"
+import type { Outcome } from "@switchyard/core/Outcome"
+import { key, type Slot } from "@switchyard/core/Slot"
+import * as ModelCatalogue from "../catalogue/ModelCatalogue.js"
+import { DecayingHistogram } from "../latency/decayingHistogram.js"
+
+/** Output tokens to reckon with until a deployment is known. */
+const assumedOutputTokens = 4096
+/** From so many answers on, a deployment is known. */
+const enough = 50
+/** After this time, in ms, an answer counts for 1/e. */
+const fading = 86_400_000
+const share = 0.99
+/** A bound that an answer came this close to has cut it short: it says nothing of how long it would have been. */
+const closeToBound = 0.9
+/** No answer has more, whatever its request says. */
+const most = 1e8
+
+/** The 99th percentile of lengths; undefined until there are enough. */
+class Lengths {
+  private readonly histogram = new DecayingHistogram(fading)
+  private seen = 0
+  private largest = 0
+  private known: number | undefined
+
+  record(tokens: number, now: number): void {
+    this.histogram.record(tokens, now)
+    this.seen++
+    if (tokens > this.largest) this.largest = tokens
+    this.known = undefined
+  }
+
+  /** All samples fade alike, so that it only changes with a new one, until nothing is left. */
+  get(now: number): number | undefined {
+    if (this.seen < enough) return undefined
+    this.known ??= this.histogram.quantile(share, now)
+    if (this.known === undefined) this.seen = 0
+    return this.known === undefined ? undefined : Math.min(this.known, this.largest)
+  }
+}
+
+/** Of all answers, and of those that no bound has cut short: who names no bound is not reckoned by those who do. */
+class AnswerLengths {
+  readonly all = new Lengths()
+  readonly whole = new Lengths()
+}
+
+const answerLengths = key("answerLengths", () => new AnswerLengths())
+
+const boundOf = ({ body }: LlmRequest, { defaults }: Deployment): number | undefined =>
+  largestOutputBound(body) ?? largestOutputBound(defaults)
+
+const choicesOf = ({ body, operation }: LlmRequest, { defaults }: Deployment): number =>
+  Math.max(choicesIn(operation, body), choicesIn(operation, defaults))
+
+/** Learns how long a deployment's answers are, reasoning included. Several at once, and what broke off, teach nothing. */
+export const learnLength = (slot: Slot, request: LlmRequest, outcome: Outcome, now: number): void => {
+  if (outcome._tag !== "Completed" || outcome.usage === undefined || request.operation === "embeddings") return
+  if (choicesOf(request, slot.deployment) > 1) return
+  const { outputTokens } = outcome.usage
+  if (!(outputTokens >= 0)) return
+  const { all, whole } = slot.get(answerLengths)
+  const bound = boundOf(request, slot.deployment)
+  all.record(outputTokens, now)
+  if (bound === undefined || outputTokens > bound || outputTokens < bound * closeToBound) {
+    whole.record(outputTokens, now)
+  }
+}
+
+const untilKnown = (slot: Slot, model: string): number =>
+  Math.min(assumedOutputTokens, ModelCatalogue.find(model, slot.deployment)?.maxOutputTokens ?? assumedOutputTokens)
+
+/**
+ * Output tokens that a request may cost on a deployment: the larger of the bounds that it names and of what the
+ * deployment's answers have been, for each answer that it asks for. Callers may name a bound that providers ignore.
+ */
+export const likelyOutput = (request: LlmRequest, slot: Slot, model: string, now: number): number => {
+  if (request.operation === "embeddings") return 0
+  const bound = boundOf(request, slot.deployment)
+  const { all, whole } = slot.get(answerLengths)
+  const learned = (bound === undefined ? whole : all).get(now) ?? untilKnown(slot, model)
+  return Math.min(most, Math.max(bound ?? 0, learned) * choicesOf(request, slot.deployment))
+}

@@ -1,0 +1,72 @@
+/**
+ * Counts attempts per deployment, by outcome and reason, how long they take, and what is in flight. Sits inside the limits,
+ * so that a call that was turned away locally is no attempt.
+ */
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import type { Deployment } from "@switchyard/core/Deployment"
+import { DeploymentService } from "@switchyard/core/DeploymentService"
+import * as Field from "@switchyard/core/Field"
+import * as Service from "@switchyard/core/Service"
+import * as Slot from "@switchyard/core/Slot"
+import { nowMs } from "@switchyard/core/Time"
+import { Effect, type Layer } from "effect"
+import { outcomeLabel } from "../events/outcomeLabel.js"
+import { effect, MetricsSink, type Sink } from "./MetricsSink.js"
+import { Options } from "./metricOptions.js"
+import { metricTable } from "./metricTable.js"
+import { SeriesMaker, table1, table2 } from "./series.js"
+
+const makeRow = (series: SeriesMaker, deployment: Deployment) => {
+  const labels = { deployment: deployment.id, model: deployment.group, provider: deployment.provider }
+  return {
+    labels,
+    inFlight: series.upDown(metricTable.inFlight, labels),
+    ended: table2(100, (outcome, reason) => series.counter(metricTable.attempts, { ...labels, outcome, reason })),
+    latency: table1(3, (outcome) => series.histogram(metricTable.attemptLatency, { ...labels, outcome }))
+  }
+}
+
+type Row = ReturnType<typeof makeRow>
+
+/**
+ * The layer. Series are made once per deployment and kept in its slot; a deployment that changes its group gets others.
+ * `sink` defaults to Effect's own metrics.
+ */
+export const make = (options: Options = {}, sink: Sink = effect): Service.AttemptLayer => {
+  const series = new SeriesMaker(options, sink)
+  const key = Slot.key("attemptMetrics", (deployment): { row: Row } => ({ row: makeRow(series, deployment) }))
+  const rowOf = (slot: Slot.Slot): Row => {
+    const cell = slot.get(key)
+    const { deployment } = slot
+    const { model, provider } = cell.row.labels
+    if (model !== deployment.group || provider !== deployment.provider) cell.row = makeRow(series, deployment)
+    return cell.row
+  }
+  return Service.mapAttempt((call, attempt) =>
+    Service.bracket(
+      () => {
+        const row = rowOf(attempt.slot)
+        row.inFlight(1)
+        return row
+      },
+      () => call,
+      (row, outcome, clock) => {
+        const label = outcomeLabel[outcome._tag]
+        const cause = attempt.trace === undefined ? attempt.request : attempt
+        row.inFlight(-1)
+        row.ended(label, outcome._tag === "Failed" ? outcome.error.reason : "")(1, cause)
+        row.latency(label)((nowMs(clock) - attempt.startedAt) / 1000, cause)
+      }
+    )
+  )
+}
+
+/** Counts attempts around the inner service. */
+export const layer = (options: Options = {}): Layer.Layer<DeploymentService, ConfigError, DeploymentService> =>
+  Service.wrap(DeploymentService, Effect.zipWith(Field.decode(Options, options, "metrics"), MetricsSink, make))
+
+/** Counts nothing and costs nothing: it gives back the inner service. */
+export const layerNoop: Layer.Layer<DeploymentService, never, DeploymentService> = Service.wrap(
+  DeploymentService,
+  Effect.succeed((next: Service.AttemptService) => next)
+)

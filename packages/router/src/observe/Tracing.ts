@@ -1,0 +1,240 @@
+/**
+ * Spans of requests and attempts, in OpenTelemetry's conventions for generative AI, by whatever `Tracer` the app has. An
+ * attempt's parent is its request's span, through retries, hedges, fallbacks and restarts; how the request was routed
+ * stands in events of its span. A tower without tracing has none of these layers.
+ */
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import { DeploymentService } from "@switchyard/core/DeploymentService"
+import * as Field from "@switchyard/core/Field"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import { LlmService } from "@switchyard/core/LlmService"
+import type { Outcome } from "@switchyard/core/Outcome"
+import * as Service from "@switchyard/core/Service"
+import { type Clock, type Context, Effect, type Fiber, FiberRef, type Layer, Schema, type Tracer } from "effect"
+import { Selection } from "../balancing/selection.js"
+import type { Events } from "../events/RouterEvents.js"
+import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
+import { LiveSpan, tell } from "./liveSpan.js"
+import { eventNote, type Note, nobodyNote, rejectedNote, selectionNote } from "./routeNotes.js"
+import { type Attributes, asked, short, spanName, target, used } from "./spanAttributes.js"
+import { answer, prompt } from "./spanContent.js"
+
+/** Options of tracing. */
+export const Options = Schema.Struct({
+  /** Whether the spans of requests hold prompts and answers (`gen_ai.input.messages`, `gen_ai.output.messages`). Default false. */
+  captureContent: Schema.optional(Schema.Boolean),
+  /** Characters of a prompt, and of an answer, that a span holds at most. Default 10,000. */
+  maxContentLength: Schema.optional(Field.positiveCount),
+  /** The kind of requests' spans: `internal` (default) inside an app, `server` where requests come in from outside. */
+  requestKind: Schema.optional(
+    Schema.Literal("internal", "server").annotations({
+      message: () => ({ message: '"internal" or "server"', override: true })
+    })
+  )
+})
+/** Options of tracing. */
+export type Options = typeof Options.Type
+
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+const isOn = (fiber: AnyFiber): boolean => fiber.getFiberRef(FiberRef.currentTracerEnabled)
+
+/** The span of a request, where somebody keeps what it is told. */
+const recordingSpan = ({ trace }: LlmRequest): Tracer.Span | undefined =>
+  trace?.span._tag === "Span" && trace.span.sampled ? trace.span : undefined
+
+const routed = (request: LlmRequest): Attributes => {
+  const { caller, route } = request
+  const { journal } = route
+  const entry = journal.answered ?? journal.last
+  const hop = journal.fallbacks[journal.fallbacks.length - 1]
+  return {
+    "gen_ai.provider.name": entry?.provider,
+    "switchyard.group": short(entry?.group ?? hop?.to ?? request.model),
+    "switchyard.deployment": entry?.deployment,
+    "switchyard.attempts": journal.spent,
+    "switchyard.fallback": hop?.kind,
+    "switchyard.cache": journal.cache,
+    "switchyard.caller": caller,
+    ...used(journal.usage, journal.cost)
+  }
+}
+
+/**
+ * Spans of requests: the parent is what the request brings (`trace`), else the span that the caller's fiber is in. The
+ * outermost layer. A stream's span ends when the stream has settled; that of a request whose caller left ends as an
+ * interruption, which is no error, with the outcome `abandoned`. Usage and cost are those of all attempts together.
+ */
+export const requests = (options: Options = {}): Service.RequestLayer => {
+  const { captureContent = false, maxContentLength = 10_000, requestKind = "internal" } = options
+
+  const begin = (request: LlmRequest, fiber: AnyFiber, clock: Clock.Clock): LiveSpan | undefined => {
+    const live = LiveSpan.begin(clock, {
+      tracer: fiber.currentTracer,
+      name: spanName(request, request.model),
+      kind: requestKind,
+      parent: request.trace?.span ?? fiber.currentSpan,
+      state: request.trace?.state
+    })
+    live?.define(() => asked(request, request.model))
+    if (captureContent) live?.define(() => prompt(request, maxContentLength))
+    return live
+  }
+
+  const call = (next: Service.RequestService, request: LlmRequest, live: LiveSpan | undefined): Service.Call => {
+    if (live === undefined) return next.call(request)
+    const { trace } = live
+    const answered = next.call({ ...request, trace })
+    if (!trace.span.sampled) return answered
+    return Effect.map(answered, (response) => {
+      live.noteResponse(response)
+      if (captureContent && response._tag === "Streaming") response.events.keepText(maxContentLength)
+      return response
+    })
+  }
+
+  const end = (request: LlmRequest, live: LiveSpan | undefined, outcome: Outcome): void =>
+    live?.end(outcome, () => ({
+      ...routed(request),
+      ...(captureContent && live.response !== undefined ? answer(live.response, maxContentLength) : {})
+    }))
+
+  return (next) =>
+    Service.request((request) =>
+      Effect.withFiberRuntime((fiber) =>
+        isOn(fiber)
+          ? Service.bracket<{ readonly live: LiveSpan | undefined }>(
+              (clock) => ({ live: begin(request, fiber, clock) }),
+              ({ live }) => call(next, request, live),
+              ({ live }, outcome) => end(request, live, outcome)
+            )
+          : next.call(request)
+      )
+    )
+}
+
+/**
+ * Spans of attempts, of kind `client`, with the deployment's address and what the provider answered. Sits inside the limits,
+ * so that a call that was turned away locally has none, and outside Cost. The span is the attempt's `trace`; the fiber is not in
+ * it, because errors that pass through a fiber's span come out as other objects. A request that is not sampled has no spans of
+ * attempts either.
+ */
+export const attempts: Service.AttemptLayer = (next) =>
+  Service.attempt(
+    (attempt) =>
+      Effect.withFiberRuntime((fiber) => {
+        const { request } = attempt
+        const parent = request.trace?.span ?? fiber.currentSpan
+        if (parent?.sampled === false || !isOn(fiber)) return next.call(attempt)
+        return Service.bracket<{ readonly live: LiveSpan | undefined }>(
+          (clock) => {
+            const live = LiveSpan.begin(clock, {
+              tracer: fiber.currentTracer,
+              name: spanName(request, attempt.model),
+              kind: "client",
+              parent,
+              state: request.trace?.state
+            })
+            live?.define(() => ({ ...asked(request, attempt.model), ...target(attempt) }))
+            attempt.trace = live?.trace
+            return { live }
+          },
+          ({ live }) =>
+            live === undefined
+              ? next.call(attempt)
+              : Effect.map(next.call(attempt), (response) => {
+                  live.noteResponse(response)
+                  return response
+                }),
+          ({ live }, outcome) => live?.end(outcome, () => used(outcome.usage, attempt.cost))
+        )
+      }),
+    next.status
+  )
+
+/** What the layers that watch the routing work with. */
+export interface SelectionDeps {
+  readonly registry: Pick<Context.Tag.Service<DeploymentRegistry>, "resolve">
+  /** The name of the strategy that chooses in a group. */
+  readonly strategyOf?: (group: string) => string
+}
+
+/**
+ * Tells the request's span of every selection: the candidates, who was out and why, the choice. The outermost layer of the
+ * attempt tier, because it reads every `status` as the selection did. Reads nothing where the span is not kept.
+ */
+export const selections =
+  ({ registry, strategyOf }: SelectionDeps): Service.AttemptLayer =>
+  (next) =>
+    Service.attempt((attempt) => {
+      const span = recordingSpan(attempt.request)
+      if (span === undefined) return next.call(attempt)
+      return Effect.clockWith((clock) => {
+        const say = (note: Note): void => tell(span, note, clock.unsafeCurrentTimeNanos())
+        const { request, startedAt } = attempt
+        const resolved = registry.resolve(request.model)
+        if (resolved !== undefined) {
+          const findings = new Selection(resolved.group, request, startedAt, next.status).findings()
+          say(selectionNote(attempt, findings, strategyOf?.(resolved.group.name)))
+        }
+        return Effect.tapError(next.call(attempt), (error) =>
+          Effect.sync(() => {
+            if (error.reason === "Rejected" && error.deployment === attempt.deployment)
+              say(rejectedNote(attempt, error))
+          })
+        )
+      })
+    }, next.status)
+
+/** Tells the request's span that nobody in a group could take it, and why. Belongs outside the Balancer, and a queue. */
+export const refusals: Service.RequestLayer = (next) =>
+  Service.request((request) => {
+    const span = recordingSpan(request)
+    if (span === undefined) return next.call(request)
+    return Effect.tapError(next.call(request), (error) =>
+      error.reason === "NoDeployment"
+        ? Effect.clockWith((clock) =>
+            Effect.sync(() => tell(span, nobodyNote(request.model, error), clock.unsafeCurrentTimeNanos()))
+          )
+        : Effect.void
+    )
+  })
+
+/** Events that also tell a request's span of its retries, hedges, fallbacks and restarts, on their way to `events`. */
+export const noting = (events: Events): Events => ({
+  stream: events.stream,
+  isActive: () => events.isActive(),
+  publish: (event, about) => {
+    events.publish(event, about)
+    const span = about === undefined ? undefined : recordingSpan(about)
+    const note = span === undefined ? undefined : eventNote(event)
+    if (span !== undefined && note !== undefined) tell(span, note, BigInt(Math.round(event.at * 1e6)))
+  }
+})
+
+/**
+ * Traces requests around the inner service. The outermost layer.
+ *
+ * @example
+ * ```ts
+ * import * as Router from "@switchyard/router/Router"
+ *
+ * // A tower of its own has the layers of both tiers in their places:
+ * const options: Partial<Router.Options> = { tracing: { captureContent: false } }
+ * ```
+ */
+export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService> =>
+  Service.wrap(
+    LlmService,
+    Effect.map(Field.decode(Options, options, "tracing"), (valid) => requests(valid))
+  )
+
+/** Traces attempts around the inner service, and the selections that led to them. */
+export const layerAttempts: Layer.Layer<DeploymentService, never, DeploymentService | DeploymentRegistry> =
+  Service.wrap(
+    DeploymentService,
+    Effect.map(
+      DeploymentRegistry,
+      (registry) => (next: Service.AttemptService) => selections({ registry })(attempts(next))
+    )
+  )

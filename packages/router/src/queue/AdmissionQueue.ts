@@ -1,0 +1,198 @@
+/**
+ * Lets callers wait for room instead of failing while a group is full: a bounded queue per group, better priorities first,
+ * first come first served within one. Who waits ages, so that nobody starves behind better priorities. Optional; it stands
+ * directly outside the Balancer.
+ */
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import * as Field from "@switchyard/core/Field"
+import type { LlmError } from "@switchyard/core/LlmError"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import { LlmService } from "@switchyard/core/LlmService"
+import * as Service from "@switchyard/core/Service"
+import { nowMs, toMs } from "@switchyard/core/Time"
+import { type Clock, type Context, Duration, Effect, Layer, Schema, Scope } from "effect"
+import { UsageWindows } from "../limits/UsageWindows.js"
+import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
+import { explained, isFull, mayClear, turnOf, Waiter } from "./waitingLine.js"
+import { WaitingRoom } from "./waitingRoom.js"
+
+/** Options of the layer. */
+export const Options = Schema.Struct({
+  /** Requests that may wait in one group; one more fails at once. Default 100. */
+  maxQueue: Schema.optional(Field.count),
+  /** How long one may wait, the request's deadline aside. Default 30 seconds. */
+  maxWait: Schema.optional(Field.duration)
+})
+/** Options of the layer. */
+export type Options = typeof Options.Type
+
+/** What the layer works with. */
+export interface AdmissionQueueDeps {
+  readonly registry: Pick<Context.Tag.Service<DeploymentRegistry>, "resolve" | "version">
+  readonly windows: Pick<Context.Tag.Service<UsageWindows>, "onAdmit" | "onRelease">
+  /** Where the lines stand: layers that share a room, over the same registry and windows, share its lines. Default: its own. */
+  readonly room?: WaitingRoom
+  /** When it closes, those who still wait for this layer give up, and nobody listens for them any more. Default: never. */
+  readonly scope?: Scope.Scope
+}
+
+export type { WaitingRoom }
+
+/** An empty room, for layers that follow each other over the same registry and windows. */
+export const room = (deps: Pick<AdmissionQueueDeps, "registry" | "windows">): WaitingRoom =>
+  new WaitingRoom(deps.registry, deps.windows)
+
+const priorityOf = (request: LlmRequest): number => {
+  const { priority } = request.overrides
+  return priority === undefined || Number.isNaN(priority) ? 0 : priority
+}
+
+/** The request with deployments left to those who wait for them. */
+const leaving = (request: LlmRequest, spokenFor: LlmRequest["route"]["excluded"]): LlmRequest => ({
+  ...request,
+  route: { ...request.route, excluded: [...request.route.excluded, ...spokenFor], lastResort: false }
+})
+
+/**
+ * The layer. A place that a call gives back, or that time frees, goes to the first in line that waits for that
+ * deployment; it has the turn until it is admitted or refused, and then the turn goes on. Newcomers leave the deployments
+ * that others wait for alone.
+ */
+export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.RequestLayer => {
+  const { registry, windows } = deps
+  const maxQueue = options.maxQueue ?? 100
+  const maxWait = toMs(options.maxWait ?? "30 seconds")
+  const room = deps.room ?? new WaitingRoom(registry, windows)
+  const turnAt = (request: LlmRequest, now: number): number => turnOf(priorityOf(request), now, maxWait)
+  const host = {}
+  if (deps.scope !== undefined)
+    Effect.runSync(
+      Scope.addFinalizer(
+        deps.scope,
+        Effect.sync(() => room.dismiss(host))
+      )
+    )
+
+  /**
+   * Sleeps for `ms`, or until the turn comes. The alarm is a fiber of its own: `Effect.raceFirst` may hang for ever when
+   * its fiber yields and is interrupted at the wrong operation.
+   */
+  const sleepUntilTurn = (waiter: Waiter, ms: number, clock: Clock.Clock): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      let hasRung = false
+      const ring = Effect.sync(() => {
+        hasRung = true
+        waiter.wake?.()
+      })
+      return Effect.acquireUseRelease(
+        Effect.forkDaemon(Effect.zipRight(clock.sleep(Duration.millis(Math.max(1, Math.ceil(ms)))), ring)),
+        () =>
+          Effect.async<void>((resume) => {
+            if (hasRung || waiter.hasTurn) return resume(Effect.void)
+            waiter.wake = () => resume(Effect.void)
+          }),
+        (alarm) =>
+          Effect.sync(() => {
+            waiter.wake = undefined
+            alarm.unsafeInterruptAsFork(alarm.id())
+          })
+      )
+    })
+
+  return (next) => {
+    /** Calls, and leaves alone what those wait for who stand before this turn and arrival. */
+    const callAfterOthers = (request: LlmRequest, turn: number, number: number): Service.Call => {
+      const spokenFor = room.spokenFor(request, turn, number)
+      return next.call(spokenFor.length === 0 ? request : leaving(request, spokenFor))
+    }
+
+    const ask = (waiter: Waiter, clock: Clock.Clock): Service.Call => {
+      room.lineUp(waiter)
+      waiter.isOfferedMore = false
+      return Effect.catchAll(callAfterOthers(waiter.request, waiter.turn, waiter.number), (error): Service.Call => {
+        if (!isFull(error, waiter.request)) return Effect.fail(error)
+        room.refused(waiter, error, nowMs(clock))
+        return stand(waiter, clock)
+      })
+    }
+
+    const stand = (waiter: Waiter, clock: Clock.Clock): Service.Call =>
+      Effect.suspend(() => {
+        const now = nowMs(clock)
+        if (now >= waiter.deadline || waiter.isDismissed) return Effect.fail(tooLate(waiter, now))
+        if (waiter.hasTurn) return ask(waiter, clock)
+        if (now >= waiter.until) {
+          // Whoever is first in line asks; where that is somebody else, its turn will end with this one's.
+          waiter.until = Number.POSITIVE_INFINITY
+          room.passOn(room.lineUp(waiter), waiter)
+          return stand(waiter, clock)
+        }
+        return Effect.zipRight(
+          sleepUntilTurn(waiter, Math.min(waiter.until, waiter.deadline) - now, clock),
+          stand(waiter, clock)
+        )
+      })
+
+    const tooLate = (waiter: Waiter, now: number): LlmError =>
+      explained(
+        waiter.error,
+        waiter.request,
+        `no room came in ${Math.round(now - waiter.enteredAt)} ms of waiting`,
+        now - waiter.askedAt
+      )
+
+    const enter = (
+      group: string,
+      request: LlmRequest,
+      number: number,
+      error: LlmError,
+      now: number
+    ): Effect.Effect<Waiter, LlmError> => {
+      if (room.sizeOf(group) >= maxQueue) {
+        return Effect.fail(explained(error, request, `${maxQueue} requests wait already`, 0))
+      }
+      const deadline = Math.min(now + maxWait, request.route.deadline)
+      const waiter = new Waiter(request, group, turnAt(request, now), number, now, deadline, error, host)
+      room.enter(waiter)
+      return Effect.succeed(waiter)
+    }
+
+    const waitAfter = (request: LlmRequest, number: number, error: LlmError): Service.Call => {
+      const group = isFull(error, request) ? registry.resolve(request.model)?.group.name : undefined
+      if (group === undefined) return Effect.fail(error)
+      return Effect.clockWith((clock) => {
+        const now = nowMs(clock)
+        return mayClear(error, request, Math.min(maxWait, request.route.deadline - now))
+          ? Effect.acquireUseRelease(
+              Effect.suspend(() => enter(group, request, number, error, now)),
+              (waiter) => stand(waiter, clock),
+              (waiter) => Effect.sync(() => room.leave(waiter))
+            )
+          : Effect.fail(error)
+      })
+    }
+
+    return Service.request((request) =>
+      Effect.suspend(() => {
+        const number = room.arrive()
+        const call = room.isEmpty
+          ? next.call(request)
+          : Effect.clockWith((clock) => callAfterOthers(request, turnAt(request, nowMs(clock)), number))
+        return Effect.catchAll(call, (error) => waitAfter(request, number, error))
+      })
+    )
+  }
+}
+
+/** Lets requests wait for room in front of the Balancer. */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<LlmService, ConfigError, LlmService | DeploymentRegistry | UsageWindows> =>
+  Layer.scoped(
+    LlmService,
+    Effect.gen(function* () {
+      const valid = yield* Field.decode(Options, options, "admissionQueue")
+      const deps = { registry: yield* DeploymentRegistry, windows: yield* UsageWindows, scope: yield* Effect.scope }
+      return make(deps, valid)(yield* LlmService)
+    })
+  )

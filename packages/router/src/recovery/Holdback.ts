@@ -1,0 +1,77 @@
+/**
+ * Holds the beginning of a stream back: until enough of it is there, a stream that dies is a failed call, which Retry and
+ * Fallback repeat like any other, on the same deployment too and whatever the wording of the next answer. The price is the
+ * time to the first token.
+ */
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import * as Field from "@switchyard/core/Field"
+import type { StreamingResponse } from "@switchyard/core/LlmResponse"
+import { LlmService } from "@switchyard/core/LlmService"
+import * as Service from "@switchyard/core/Service"
+import { toMs } from "@switchyard/core/Time"
+import { Effect, type Layer, Schema } from "effect"
+import { HeldStream, type HoldPolicy } from "./heldStream.js"
+
+/** Options of the layer. What comes first releases the stream; its end always does. */
+export const Options = Schema.Struct({
+  /** Characters of text and tool arguments that are held back. Default 160. */
+  characters: Schema.optional(Field.positiveCount),
+  /** The longest that they are, counted from the first of them. Default 1.5 seconds; infinite means no bound. */
+  delay: Schema.optional(Field.duration)
+})
+/** Options of the layer. */
+export type Options = typeof Options.Type
+
+const policyOf = ({ characters = 160, delay = 1_500 }: Options): HoldPolicy => ({
+  characters,
+  delay: toMs(delay),
+  passesReasoning: true
+})
+
+const untilTheEnd: HoldPolicy = {
+  characters: Number.POSITIVE_INFINITY,
+  delay: Number.POSITIVE_INFINITY,
+  passesReasoning: false
+}
+
+const held =
+  (policy: HoldPolicy): Service.RequestLayer =>
+  (next) => {
+    const hold = (response: StreamingResponse): Service.Call =>
+      Effect.flatMap(Effect.all([Effect.clock, Effect.runtime<never>()]), ([clock, runtime]) => {
+        const events = new HeldStream(response.events, policy, clock, runtime)
+        return Effect.forkDaemon(Effect.interruptible(events.readAhead)).pipe(
+          Effect.zipRight(Effect.interruptible(events.awaitContent)),
+          Effect.onInterrupt(() => Effect.sync(() => events.close())),
+          Effect.mapBoth({
+            onFailure: (error) => error.beforeDelivery,
+            onSuccess: () => ({ ...response, events })
+          })
+        )
+      })
+    return Service.request((request) =>
+      request.stream
+        ? Effect.uninterruptibleMask((restore) =>
+            Effect.flatMap(restore(next.call(request)), (response) =>
+              response._tag === "Complete" ? Effect.succeed(response) : hold(response)
+            )
+          )
+        : next.call(request)
+    )
+  }
+
+/** The layer: text and tool arguments are held back for a while, reasoning before them passes at once. */
+export const make = (options: Options = {}): Service.RequestLayer => held(policyOf(options))
+
+/** The layer that delivers nothing before the answer is whole. */
+export const whole: Service.RequestLayer = held(untilTheEnd)
+
+/** Holds the beginning of streams back. Belongs directly inside Retry, outside Hedge. */
+export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService> =>
+  Service.wrap(
+    LlmService,
+    Effect.map(Field.decode(Options, options, "holdback"), (valid) => make(valid))
+  )
+
+/** Delivers streams only when they are whole. Belongs directly inside Retry, outside Hedge. */
+export const layerWhole: Layer.Layer<LlmService, never, LlmService> = Service.wrap(LlmService, Effect.succeed(whole))

@@ -1,0 +1,252 @@
+/**
+ * Tries a group again: at once where another deployment is open, after a backoff where only those are left that failed.
+ * Bounded by attempts per group and per request, by a retry budget, and by the request's deadline. Streams need nothing of
+ * their own here: below, they are primed, so a failure before the first content is an ordinary one.
+ */
+import type { ConfigError } from "@switchyard/core/ConfigError"
+import { type Uniform, uniform } from "@switchyard/core/Dice"
+import * as Field from "@switchyard/core/Field"
+import { type LlmError, Reason } from "@switchyard/core/LlmError"
+import { inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
+import { LlmService } from "@switchyard/core/LlmService"
+import * as Route from "@switchyard/core/Route"
+import * as Service from "@switchyard/core/Service"
+import { nowMs, toMs } from "@switchyard/core/Time"
+import { type Clock, type Context, Duration, Effect, type Layer, Schema } from "effect"
+import { Availability } from "../balancing/Availability.js"
+import { type Events, RouterEvents } from "../events/RouterEvents.js"
+import { Failures } from "./failures.js"
+import { isOvertaken } from "./overtaken.js"
+import { RetryBudget } from "./RetryBudget.js"
+
+/** Retries by the reason of the latest error, for example `{ RateLimited: 5, Timeout: 0 }`; 0 means none. */
+export const RetryPolicy = Schema.partial(Schema.Record({ key: Reason, value: Field.retries }))
+/** Retries by the reason of the latest error. */
+export type RetryPolicy = typeof RetryPolicy.Type
+
+const limits = {
+  /** Attempts in one group, the first and hedges included. Default 3. */
+  attempts: Schema.optional(Field.positiveCount),
+  /** Beats `attempts` for errors of these reasons; what must not be retried is not retried all the same. */
+  retryPolicy: Schema.optional(RetryPolicy)
+}
+
+/**
+ * Options of the layer. A request's `maxRetries` beats the deployment's (with `lowerOnly`, only a smaller one), that beats
+ * the group's, that the router's.
+ */
+export const Options = Schema.Struct({
+  ...limits,
+  /** The same for single model groups, by name. */
+  groups: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Struct(limits) })),
+  /** Upper end of the first wait for the same deployment; the wait is drawn evenly from its upper half. Default 500 ms. */
+  baseDelay: Schema.optional(Field.duration),
+  /** What the upper end is multiplied with for each further retry. Default 2. */
+  factor: Schema.optional(Field.positive),
+  /** Highest upper end. Default 8 seconds. */
+  maxDelay: Schema.optional(Field.duration),
+  /**
+   * Longest `Retry-After` that is waited for, as the provider named it (the wait itself is up to a fifth longer, by chance),
+   * and longest wait for a closed deployment to open; what takes longer is left to the fallbacks. Default 3 seconds.
+   */
+  maxRetryAfterWait: Schema.optional(Field.durationOrZero)
+})
+/** Options of the layer. */
+export type Options = typeof Options.Type
+
+/** What the layer works with. */
+export interface RetryDeps {
+  readonly availability: Context.Tag.Service<Availability>
+  readonly budget: Context.Tag.Service<RetryBudget>
+  /** Jitter: uniform numbers in [0, 1). */
+  readonly random: Uniform
+  /** Where retries are published. Default: nowhere. */
+  readonly events?: Events
+}
+
+/** The most that chance adds to the wait for a Retry-After, as a share. */
+const waitJitter = 0.2
+
+/** Attempts in one group when nobody says otherwise. */
+export const defaultAttempts = 3
+
+/** One request's tries in one group. */
+interface Tries {
+  readonly request: LlmRequest
+  readonly clock: Clock.Clock
+  /** What the journal held when the group was entered: its length, and the attempts that count. */
+  readonly from: number
+  readonly spent: number
+  made: number
+  /** The latest error that came from a deployment. */
+  upstream: LlmError | undefined
+}
+
+/** What a provider says of waiting when the request is at fault is nothing that a caller could use. */
+const isCallersFault = ({ deployment, reason, retryAfter }: LlmError): boolean =>
+  retryAfter !== undefined && deployment !== undefined && reason !== "NoDeployment" && reason !== "BudgetExceeded"
+
+/** A clock's timer may ring a little early; a deployment that is still closed then would end the request. */
+const sleepUntil = (clock: Clock.Clock, at: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const left = at - nowMs(clock)
+    return left <= 0
+      ? Effect.void
+      : Effect.zipRight(clock.sleep(Duration.millis(Math.max(0.001, left))), sleepUntil(clock, at))
+  })
+
+/** The layer, from what it works with. */
+export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLayer => {
+  const { availability, budget, events, random } = deps
+  const { attempts = defaultAttempts, factor = 2, groups = {}, retryPolicy = {} } = options
+  const baseDelay = toMs(options.baseDelay ?? 500)
+  const maxDelay = toMs(options.maxDelay ?? 8_000)
+  const maxWait = toMs(options.maxRetryAfterWait ?? 3_000)
+
+  /** Retries in a group before an error is known: what hedges may use up. */
+  const retriesAtFirst = ({ model, overrides }: LlmRequest): number =>
+    inForce(overrides, overrides.maxRetries, (groups[model]?.attempts ?? attempts) - 1)
+
+  const retriesAfter = ({ request }: Tries, { latest }: Failures, { reason }: LlmError): number => {
+    const group = groups[latest?.group ?? request.model] ?? groups[request.model]
+    const configured =
+      latest?.target.retryPolicy[reason] ??
+      latest?.target.maxRetries ??
+      group?.retryPolicy?.[reason] ??
+      (group?.attempts === undefined ? undefined : group.attempts - 1) ??
+      retryPolicy[reason] ??
+      attempts - 1
+    return inForce(request.overrides, request.overrides.maxRetries, configured)
+  }
+
+  /** The request for a try: below, hedges see no more attempts than the group has left. */
+  const bounded = (request: LlmRequest, route: Route.Route, spent: number, retries: number): LlmRequest => {
+    const attemptBudget = Math.min(route.attemptBudget, spent + route.reserved + 1 + retries)
+    return attemptBudget === route.attemptBudget && route === request.route
+      ? request
+      : { ...request, route: { ...route, attemptBudget } }
+  }
+
+  /** Half of it is sure, so that a provider under pressure is never hammered. */
+  const backoff = (retry: number): number => (0.5 + random() / 2) * Math.min(maxDelay, baseDelay * factor ** retry)
+
+  /** Ms to wait for what opens in `opensIn` ms, where the provider named `namedIn`: callers don't come back all at once. */
+  const spread = (opensIn: number, namedIn: number): number =>
+    opensIn + random() * Math.max(0, namedIn * (1 + waitJitter) - opensIn)
+
+  /** How long to wait, in ms, and the route then; undefined when nothing opens within the waits that are allowed. */
+  const plan = (
+    tries: Tries,
+    failures: Failures,
+    retry: number,
+    now: number
+  ): { readonly wait: number; readonly route: Route.Route } | undefined => {
+    const { route } = failures
+    const same = backoff(retry)
+    let wait = Number.POSITIVE_INFINITY
+    for (const { deployment, namedAt, opensAt } of availability.openings({ ...tries.request, route }, now)) {
+      const failed = route.avoided.includes(deployment)
+      const held = failures.held(deployment)
+      const opensIn = Math.max(opensAt, held) - now
+      if (!failed && opensIn <= 0) return { wait: 0, route: failures.routeToOther() }
+      const namedIn = Math.max(namedAt, held) - now
+      if (namedIn > maxWait) continue
+      const isNamed = namedAt < opensAt || held >= opensAt
+      const least = failed ? Math.max(opensIn, same) : opensIn
+      const by = isNamed ? Math.max(least, spread(opensIn, namedIn)) : least
+      wait = Math.min(wait, now + by < route.deadline ? by : least)
+    }
+    return now + wait < route.deadline ? { wait, route: failures.routeAt(now + wait) } : undefined
+  }
+
+  /**
+   * The error that the caller gets: its `retryAfter` is when this router would ask the group again, and not what a provider
+   * said, which may be anything. Undefined when that is at once.
+   */
+  const told = (error: LlmError, failures: Failures, { request }: Tries, now: number): LlmError => {
+    let soonest = Number.POSITIVE_INFINITY
+    for (const { deployment, opensAt } of availability.openings(request, now)) {
+      soonest = Math.min(soonest, opensAt > now ? opensAt : failures.held(deployment))
+    }
+    const retryAfter = soonest > now && soonest < Number.POSITIVE_INFINITY ? soonest - now : undefined
+    return retryAfter === error.retryAfter ? error : error.with({ retryAfter })
+  }
+
+  /** Sleeps until a deployment is open: while this one waited, others may have been told to wait longer. */
+  const untilOpen = (tries: Tries, route: Route.Route, at: number, latest: number): Effect.Effect<void> =>
+    Effect.flatMap(sleepUntil(tries.clock, at), () => {
+      const now = nowMs(tries.clock)
+      let next = Number.POSITIVE_INFINITY
+      for (const { namedAt, opensAt } of availability.openings({ ...tries.request, route }, now)) {
+        if (opensAt <= now) return Effect.void
+        next = Math.min(next, now + spread(opensAt - now, namedAt - now))
+      }
+      return next <= latest && next < route.deadline ? untilOpen(tries, route, next, latest) : Effect.void
+    })
+
+  const afterFailure = (tries: Tries, next: Service.RequestService, failure: LlmError): Service.Call => {
+    const { clock, from, request, spent } = tries
+    const error = failure.reason === "NoDeployment" ? (tries.upstream ?? failure) : failure
+    // A refusal by the router itself names no deployment: there is nothing that another one would do better.
+    if (isOvertaken(request.route.journal, error)) return Effect.fail(error)
+    if (error.retry === "never" || (error.reason === "Rejected" && error.deployment === undefined)) {
+      return Effect.fail(isCallersFault(error) ? error.with({ retryAfter: undefined }) : error)
+    }
+    if (error.reason !== "Rejected") tries.upstream = error
+    const now = nowMs(clock)
+    const failures = new Failures(request, from, error, now)
+    const used = Math.max(tries.made, request.route.journal.spent - spent)
+    const retries = retriesAfter(tries, failures, error)
+    const isSpent = used > retries || Route.attemptsLeft(request.route) <= 0
+    const planned = isSpent ? undefined : plan(tries, failures, used - 1, now)
+    if (planned === undefined || now >= request.route.deadline || !budget.withdraw(now)) {
+      return Effect.fail(told(error, failures, tries, now))
+    }
+    const { route, wait } = planned
+    const { latest } = failures
+    events?.publish(
+      {
+        _tag: "Retried",
+        at: now,
+        group: latest?.group ?? request.model,
+        deployment: latest?.deployment ?? error.deployment,
+        reason: error.reason,
+        delay: wait
+      },
+      request
+    )
+    tries.made++
+    const again = Effect.suspend(() => attempt(tries, next, bounded(request, route, spent, retries)))
+    return wait > 0 ? Effect.zipRight(untilOpen(tries, route, now + wait, now + wait + maxWait), again) : again
+  }
+
+  const attempt = (tries: Tries, next: Service.RequestService, request: LlmRequest): Service.Call =>
+    Effect.catchAll(next.call(request), (error) => afterFailure(tries, next, error))
+
+  return (next) =>
+    Service.request((request) =>
+      Effect.clockWith((clock) => {
+        const { route } = request
+        const spent = route.overtaking?.spent ?? route.journal.spent
+        const from = route.journal.entries.length
+        budget.deposit(nowMs(clock))
+        return Effect.catchAll(next.call(bounded(request, route, spent, retriesAtFirst(request))), (error) =>
+          afterFailure({ request, clock, from, spent, made: 1, upstream: undefined }, next, error)
+        )
+      })
+    )
+}
+
+/** Retries around the inner service. Belongs outside Hedge and the Balancer, inside Fallback. */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<LlmService, ConfigError, LlmService | Availability | RetryBudget> =>
+  Service.wrap(
+    LlmService,
+    Effect.gen(function* () {
+      const valid = yield* Field.decode(Options, options, "retry")
+      const availability = yield* Availability
+      const budget = yield* RetryBudget
+      return make({ availability, budget, events: yield* RouterEvents, random: yield* uniform }, valid)
+    })
+  )

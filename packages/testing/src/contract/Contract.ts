@@ -1,0 +1,117 @@
+/**
+ * What every layer must do, as checks that a test file runs over a layer of its own. They need no test runner: each is a
+ * named effect that succeeds, or fails with a `ContractViolation` that says which rule was broken and how.
+ *
+ * ```ts
+ * for (const { name, check } of Contract.attemptLayer(Effect.succeed(Latency.make(deps, options)))) {
+ *   it.effect(name, () => check)
+ * }
+ * ```
+ */
+import * as LlmRequest from "@switchyard/core/LlmRequest"
+import type { LlmResponse } from "@switchyard/core/LlmResponse"
+import * as Service from "@switchyard/core/Service"
+import { Data, Effect, type Scope } from "effect"
+import * as ManualClock from "../ManualClock.js"
+import * as StubLlm from "../StubLlm.js"
+import { type ContractOptions, type Rule, request, rules, type Subject, statusRules } from "./contractRules.js"
+
+export type { ContractOptions }
+
+/** A layer does not do what every layer must. */
+export class ContractViolation extends Data.TaggedError("ContractViolation")<{
+  /** The name of the check. */
+  readonly rule: string
+  /** What was found instead. */
+  readonly detail: string
+}> {
+  override get message(): string {
+    return `${this.rule}: ${this.detail}`
+  }
+}
+
+/** One check, ready to run: it makes a layer, a stub and a clock of its own. */
+export interface Check {
+  readonly name: string
+  readonly check: Effect.Effect<void, ContractViolation>
+}
+const toChecks = <E>(
+  all: ReadonlyArray<readonly [name: string, rule: Rule]>,
+  makeSubject: (time: ManualClock.ManualClock) => Effect.Effect<Subject, E, Scope.Scope>,
+  options: ContractOptions
+): ReadonlyArray<Check> =>
+  all.map(([name, rule]) => ({
+    name,
+    check: Effect.suspend(() => {
+      const time = ManualClock.make()
+      return Effect.flatMap(Effect.withClock(Effect.orDie(makeSubject(time)), time.clock), (subject) =>
+        rule(subject, options)
+      )
+    }).pipe(
+      Effect.scoped,
+      Effect.mapError(({ detail }) => new ContractViolation({ rule: name, detail }))
+    )
+  }))
+
+/**
+ * The checks for a layer of the attempt tier. `makeLayer` is run once per check, so that no state is carried over; its
+ * failures are defects.
+ */
+export const attemptLayer = <E>(
+  makeLayer: Effect.Effect<Service.AttemptLayer, E, Scope.Scope>,
+  options: ContractOptions = {}
+): ReadonlyArray<Check> =>
+  toChecks(
+    [...statusRules, ...rules],
+    (time) =>
+      Effect.map(makeLayer, (layer): Subject => {
+        const stub = StubLlm.make()
+        const slot = StubLlm.slot("contract", options.deployment)
+        const answers: Array<LlmResponse> = []
+        const remember = Service.mapAttempt((call) => Effect.tap(call, (answer) => answers.push(answer)))
+        const service = layer(remember(stub.attempts))
+        return {
+          stub,
+          time,
+          answers,
+          status: () => service.status(slot, request(false), time.now()),
+          build: (stream) => {
+            const attempt = StubLlm.attempt(request(stream), slot, time.now())
+            return { call: Service.primed(service.call(attempt)), release: () => attempt.release() }
+          }
+        }
+      }),
+    options
+  )
+
+/**
+ * The checks for a layer of the request tier. `makeLayer` is run once per check, so that no state is carried over; its
+ * failures are defects.
+ */
+export const requestLayer = <E>(
+  makeLayer: Effect.Effect<Service.RequestLayer, E, Scope.Scope>,
+  options: ContractOptions = {}
+): ReadonlyArray<Check> =>
+  toChecks(
+    rules,
+    (time) =>
+      Effect.map(makeLayer, (layer): Subject => {
+        const stub = StubLlm.make()
+        const answers: Array<LlmResponse> = []
+        const remember = Service.mapRequest((call) =>
+          Effect.tap(Service.primed(call), (answer) => answers.push(answer))
+        )
+        const service = layer(remember(stub.requests))
+        return {
+          stub,
+          time,
+          answers,
+          status: undefined,
+          build: (stream) => {
+            const begun = LlmRequest.begin(request(stream), time.now())
+            return { call: service.call(begun), release: () => begun.route.journal.releaseAll() }
+          }
+        }
+      }),
+    options
+  )
