@@ -4,8 +4,9 @@ const arrows = {
   router: ["core"],
   providers: ["core", "router"],
   testing: ["core", "router"],
-  gateway: ["core", "router", "providers"],
-  cli: ["core", "router", "providers", "gateway"]
+  litellm: ["core", "router", "providers"],
+  gateway: ["core", "router", "providers", "litellm"],
+  cli: ["core", "router", "providers", "litellm", "gateway"]
 }
 
 /** The folders of a package from the ground up: each may use those before it and none after it. */
@@ -32,7 +33,8 @@ const concerns = {
     "hedge",
     "router"
   ],
-  providers: ["transport", "errors", "exchange", "openai"]
+  providers: ["transport", "errors", "exchange", "openai"],
+  gateway: ["config", "dashboard", "errors", "keys", "telemetry", "generations", "edge", "log", "control"]
 }
 
 /** Public modules: those in PascalCase, and the index. */

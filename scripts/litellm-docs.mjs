@@ -4,9 +4,9 @@ import { tsImport } from "tsx/esm/api"
 import { writeOrCheck } from "./generated.mjs"
 
 const document = "docs/litellm-config.md"
-const { keys } = await tsImport("../packages/gateway/src/litellm/keys/keys.ts", import.meta.url)
+const { keys } = await tsImport("../packages/litellm/src/keys/keys.ts", import.meta.url)
 const foreign = await tsImport("../packages/gateway/src/edge/calls/foreignFields.ts", import.meta.url)
-const { names } = await tsImport("../packages/gateway/src/litellm/keys/theirKeys.ts", import.meta.url)
+const { names } = await tsImport("../packages/litellm/src/keys/theirKeys.ts", import.meta.url)
 
 const sections = [
   ["file", "Top level", "Any other key at the top is one of our own settings."],
@@ -72,7 +72,7 @@ is a label.)
 
 const text = `# LiteLLM's \`config.yaml\`
 
-<!-- Written by scripts/litellm-docs.mjs; edit the tables in packages/gateway/src/litellm/keys. -->
+<!-- Written by scripts/litellm-docs.mjs; edit the tables in packages/litellm/src/keys. -->
 
 The gateway reads a LiteLLM proxy's file unchanged. Each key is \`honoured\`, \`warned\` (the check of the file names its path
 and says what happens instead), or \`accepted\` (there is nothing to do, and nothing that anybody would miss). A value that

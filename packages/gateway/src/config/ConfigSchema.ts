@@ -1,8 +1,9 @@
 /**
  * A JSON Schema of configuration files, for editors: our own settings exactly, LiteLLM's sections as open objects.
  */
+
+import * as LiteLlmConfig from "@switchyard/litellm/LiteLlmConfig"
 import { JSONSchema } from "effect"
-import * as LiteLlmConfig from "../litellm/LiteLlmConfig.js"
 import * as GatewayConfig from "./GatewayConfig.js"
 
 type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }

@@ -5,6 +5,7 @@
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import { DeploymentConfig, Tls } from "@switchyard/core/Deployment"
 import * as Field from "@switchyard/core/Field"
+import { originOf } from "@switchyard/core/Origin"
 import * as Providers from "@switchyard/providers/Providers"
 import * as Transport from "@switchyard/providers/Transport"
 import * as Router from "@switchyard/router/Router"
@@ -12,7 +13,6 @@ import * as Strategies from "@switchyard/router/RoutingStrategy/Names"
 import { SpendLimit } from "@switchyard/router/SpendWindows"
 import { Either, Layer, Redacted, Schema } from "effect"
 import { secretIssues } from "./callerSecrets.js"
-import { originOf } from "./origin.js"
 import { refusedKeys } from "./priceFindings.js"
 
 /** A string of the file that nobody may read back. */

@@ -2,10 +2,11 @@
  * Makes a configuration of a tree: puts the environment in, translates LiteLLM's part, lays our own settings over it, and
  * gathers everything that is wrong with the whole.
  */
+
+import { closest } from "@switchyard/core/Closest"
 import type { ConfigIssue } from "@switchyard/core/ConfigError"
+import * as LiteLlmConfig from "@switchyard/litellm/LiteLlmConfig"
 import { Either } from "effect"
-import * as LiteLlmConfig from "../litellm/LiteLlmConfig.js"
-import { closest } from "./closest.js"
 import type { Variables } from "./Environment.js"
 import * as EnvironmentKeys from "./EnvironmentKeys.js"
 import { cycles, cyclesAmong, unknownNames } from "./findings/chainFindings.js"

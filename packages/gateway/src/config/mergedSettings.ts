@@ -1,7 +1,7 @@
 /**
  * Our own settings laid over those of a LiteLLM file, and where each of them stands in the file.
  */
-import type { Translation } from "../litellm/LiteLlmConfig.js"
+import type { Translation } from "@switchyard/litellm/LiteLlmConfig"
 
 type Settings = Readonly<Record<string, unknown>>
 

@@ -3,7 +3,7 @@
  * origins; without them no browser lets such a page read an answer.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { originOf } from "../config/origin.js"
+import { originOf } from "@switchyard/core/Origin"
 import { exposed } from "./RoutingHeaders.js"
 
 /** What the configuration says: `*` for pages of any origin, or the origins themselves. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigSchema from "@switchyard/gateway/ConfigSchema"
 import * as GatewayConfig from "@switchyard/gateway/GatewayConfig"
-import * as LiteLlmConfig from "@switchyard/gateway/LiteLlmConfig"
+import * as LiteLlmConfig from "@switchyard/litellm/LiteLlmConfig"
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { closest } from "../../src/config/closest.js"
+import { closest } from "@switchyard/core/Closest"
 import { merge, trace } from "../../src/config/mergedSettings.js"
 import { locate, parse } from "../../src/config/yaml/yamlTree.js"
 

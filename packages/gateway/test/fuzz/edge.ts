@@ -4,9 +4,9 @@
  */
 import { isUtf8 } from "node:buffer"
 import { connect, type Socket } from "node:net"
+import { isOwnParameter } from "@switchyard/litellm/OwnParameters"
 import { FastCheck as fc } from "effect"
 import { controls } from "../../src/edge/calls/Controls.js"
-import { isOwnParameter } from "../../src/litellm/models/ownParameters.js"
 import { depthOf, meaning, members, parse, type Tree } from "./jsonTree.js"
 import { mutateRequest, type RequestStep } from "./mutateRequests.js"
 import { type RawRequest, type Reading, readRequests, valuesOf } from "./requests.js"

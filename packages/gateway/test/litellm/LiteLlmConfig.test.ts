@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as GatewayConfig from "@switchyard/gateway/GatewayConfig"
-import * as LiteLlmConfig from "@switchyard/gateway/LiteLlmConfig"
+import * as LiteLlmConfig from "@switchyard/litellm/LiteLlmConfig"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import { Effect, Either, FastCheck as fc, Layer } from "effect"
 import { at, decodeIssues, models, oneModel, problems, type Tree } from "../support/litellm.js"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as LiteLlmConfig from "@switchyard/gateway/LiteLlmConfig"
+import * as LiteLlmConfig from "@switchyard/litellm/LiteLlmConfig"
 import { at, decodeIssues, models, oneModel, problems, type Tree } from "../support/litellm.js"
 
 /** A file with a key in it, and what of the settings shows that it was honoured. */

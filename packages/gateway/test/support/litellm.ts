@@ -1,5 +1,5 @@
 import * as GatewayConfig from "@switchyard/gateway/GatewayConfig"
-import type * as LiteLlmConfig from "@switchyard/gateway/LiteLlmConfig"
+import type * as LiteLlmConfig from "@switchyard/litellm/LiteLlmConfig"
 import { Either } from "effect"
 
 export type Tree = Readonly<Record<string, unknown>>

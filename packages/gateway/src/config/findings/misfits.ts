@@ -2,7 +2,7 @@
  * Sections at the top of a LiteLLM file that are called like ours and are none: LiteLLM ignores what it does not know there,
  * so they are told of and not read.
  */
-import * as LiteLlmConfig from "../../litellm/LiteLlmConfig.js"
+import * as LiteLlmConfig from "@switchyard/litellm/LiteLlmConfig"
 import type { Finding } from "../Problem.js"
 
 type Tree = Readonly<Record<string, unknown>>

@@ -1,10 +1,11 @@
 /**
  * Gives what was found in the settings its place in the file, its suggestion, and a form without secrets.
  */
+
+import { closest } from "@switchyard/core/Closest"
 import type { ConfigIssue } from "@switchyard/core/ConfigError"
 import { looksSecret, shownText } from "@switchyard/core/Secret"
-import { inTheirUnits } from "../../litellm/theirUnits.js"
-import { closest } from "../closest.js"
+import { inTheirUnits } from "@switchyard/litellm/TheirUnits"
 import * as Environment from "../Environment.js"
 import * as GatewayConfig from "../GatewayConfig.js"
 import { type Merged, trace } from "../mergedSettings.js"

@@ -4,7 +4,7 @@
  */
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import * as StandIn from "@switchyard/core/StandIn"
-import { isOwnParameter } from "../../litellm/models/ownParameters.js"
+import { isOwnParameter } from "@switchyard/litellm/OwnParameters"
 
 const words = (text: string): ReadonlyArray<string> => text.trim().split(/\s+/)
 

@@ -1,6 +1,6 @@
+import { closest } from "@switchyard/core/Closest"
 import * as Field from "@switchyard/core/Field"
 import * as LatencyBased from "@switchyard/router/RoutingStrategy/LatencyBased"
-import { closest } from "../../config/closest.js"
 import { type Draft, firstOf, Reader } from "../draft.js"
 import type { Globals } from "../globals.js"
 import type { Made } from "../models/modelList.js"

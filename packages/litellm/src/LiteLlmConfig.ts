@@ -3,7 +3,7 @@
  * finding, so that nothing is ignored in silence.
  */
 
-import type { Finding } from "../config/Problem.js"
+import type { Finding } from "@switchyard/core/Problem"
 import { Draft, Reader } from "./draft.js"
 import { Globals } from "./globals.js"
 import type { Key } from "./keys/key.js"

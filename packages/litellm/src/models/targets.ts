@@ -1,5 +1,5 @@
+import { closest } from "@switchyard/core/Closest"
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
-import { closest } from "../../config/closest.js"
 import type { Draft } from "../draft.js"
 import { notSet } from "../unset.js"
 import { below, type Given, isText } from "../values.js"

@@ -1,7 +1,7 @@
 /**
  * What LiteLLM reads from variables of its own where the file says nothing.
  */
-import { originOf } from "../config/origin.js"
+import { originOf } from "@switchyard/core/Origin"
 import type { Draft, Reader } from "./draft.js"
 import type { Env } from "./models/endpoint.js"
 import { below, isText, isTree, type Tree } from "./values.js"

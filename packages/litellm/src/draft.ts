@@ -1,5 +1,5 @@
 import { showValue } from "@switchyard/core/ConfigError"
-import type { Finding } from "../config/Problem.js"
+import type { Finding } from "@switchyard/core/Problem"
 import type { Section } from "./keys/key.js"
 import { find, suggestion } from "./keys/keys.js"
 import { told } from "./keys/theirKeys.js"

@@ -1,7 +1,7 @@
+import { closest } from "@switchyard/core/Closest"
 import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import { Effect, Option } from "effect"
-import { closest } from "../config/closest.js"
 import type { Draft } from "./draft.js"
 import type { Globals } from "./globals.js"
 import type { ModelList } from "./models/modelList.js"

@@ -1,5 +1,5 @@
+import { closest } from "@switchyard/core/Closest"
 import type { Reason } from "@switchyard/core/LlmError"
-import { closest } from "../../config/closest.js"
 import type { Draft } from "../draft.js"
 import { below, type Given, isTree, isUnset, toNumber } from "../values.js"
 

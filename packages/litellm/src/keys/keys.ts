@@ -1,4 +1,4 @@
-import { closest } from "../../config/closest.js"
+import { closest } from "@switchyard/core/Closest"
 import { fileKeys, requestKeys } from "./fileKeys.js"
 import type { Key, Section } from "./key.js"
 import { modelKeys } from "./modelKeys.js"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isOwnParameter } from "../../../src/litellm/models/ownParameters.js"
+import { isOwnParameter } from "@switchyard/litellm/OwnParameters"
 
 const words = (text: string): ReadonlyArray<string> => text.trim().split(/\s+/)
 

@@ -1,5 +1,5 @@
+import { closest } from "@switchyard/core/Closest"
 import leven from "leven"
-import { closest } from "../../config/closest.js"
 import { type Draft, Reader } from "../draft.js"
 import { find, suggestion } from "../keys/keys.js"
 import { notSet } from "../unset.js"

@@ -1,9 +1,9 @@
-import { closest } from "../../config/closest.js"
+import { closest } from "@switchyard/core/Closest"
 import type { Draft } from "../draft.js"
 import { find, suggestion } from "../keys/keys.js"
 import { looksMisplaced, meantBy } from "../keys/misplaced.js"
 import { below, type Given, isTree, isUnset, type Tree } from "../values.js"
-import { isOwnParameter, isPrice } from "./ownParameters.js"
+import { isOwnParameter, isPrice } from "./OwnParameters.js"
 
 /** Parameters of models that are sure to be meant. */
 const modelParameters: ReadonlySet<string> = new Set([
