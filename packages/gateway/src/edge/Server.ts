@@ -2,25 +2,20 @@
  * The HTTP server: Node's own, with bounds on what a client may send and how slowly, the hot endpoints on one path and
  * everything else on the other, and an end that lets calls in flight finish.
  */
-import { randomUUID } from "node:crypto"
-import {
-  createServer,
-  type IncomingMessage,
-  type Server as NodeServer,
-  type ServerResponse,
-  STATUS_CODES
-} from "node:http"
+import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { toMs } from "@switchyard/core/Time"
 import { Effect, Fiber, Option, Schema, type Scope } from "effect"
 import { defaultBodyBytes, defaultConcurrent, type Server as Settings } from "../config/GatewayConfig.js"
 import { answerRefusal, type Refusal, type TurnedAway } from "../errors/ErrorBody.js"
+import { answerClientError, doorkeeper } from "./bareSocket.js"
 import type { Cors } from "./Cors.js"
 import { type Completions, send } from "./calls/Completions.js"
 import { Connections, defaultConnections, descriptorLimit, type Full } from "./connections.js"
 import { framingRefusal, unknownExpectation } from "./framing.js"
 import { answerHalfClosed } from "./halfClosed.js"
 import type { Heartbeat } from "./heartbeat.js"
+import { boundsFor, LingeringCloses, lingerWithBody } from "./lingering.js"
 import { requestIdOf } from "./requestId.js"
 import { pathOf, targetOf, toOrigin } from "./requestPath.js"
 
@@ -82,79 +77,18 @@ export interface Listening {
 
 const defaultHeaderBytes = 16 * 1024
 
-const clientErrors: Readonly<Record<string, Refusal>> = {
-  HPE_HEADER_OVERFLOW: { status: 431, code: "headers_too_large", message: "the request's headers are too large" },
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
-    status: 413,
-    code: "request_too_large",
-    message: "the chunk extensions are too large"
-  },
-  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: "request_timeout", message: "the request took too long to arrive" }
-}
-
-const malformed: Refusal = { status: 400, code: "bad_request", message: "the request is not valid HTTP" }
-
-const noRoom: Refusal = {
-  status: 503,
-  code: "too_many_connections",
-  message: "the gateway has too many connections and takes no more for the moment",
-  retryAfter: 1000
-}
-
-/** Ms that a client has to close its side after such an answer. */
-const linger = 1_000
-
-/** Connections that are told at once why they are turned away; more are just closed. */
-const maxTold = 64
-
-/** Answers on the bare socket, whose parser gave up. */
-const answerSocket = (socket: Socket, refusal: Refusal): void => {
-  const { body, headers, status } = answerRefusal(refusal, { "x-request-id": randomUUID() })
-  const lines = Object.entries({ ...headers, "content-length": Buffer.byteLength(body), connection: "close" })
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`
-  )
-  socket.setTimeout(linger, () => socket.destroy())
-}
-
-/**
- * Answers what Node's parser gave up on. The answer must not be taken for another request's: one that came before on this
- * socket, and is whole, gets its own answer first, and then the socket closes.
- */
-const answerClientError = (error: NodeJS.ErrnoException, socket: Socket, latest: ServerResponse | undefined): void => {
-  const refusal = clientErrors[error.code ?? ""] ?? malformed
-  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy()
-  if (latest === undefined || (latest.writableFinished && latest.req.complete)) return answerSocket(socket, refusal)
-  if (latest.headersSent) return void socket.destroy()
-  latest.shouldKeepAlive = false
-  // A request that is broken itself, behind others: its answer waits for theirs.
-  if (!latest.req.complete) {
-    if (latest.socket === null) send(latest, answerRefusal(refusal, { "x-request-id": randomUUID() }))
-    else answerSocket(socket, refusal)
-  }
-}
-
-/** Tells new connections that there is no room. */
-const doorkeeper = ({ onTurnedAway }: Handlers): ((socket: Socket) => void) => {
-  let told = 0
-  return (socket) => {
-    onTurnedAway(noRoom.code)
-    // Whoever is turned away may have reset the connection already.
-    socket.on("error", () => {})
-    if (told >= maxTold) return void socket.destroy()
-    told++
-    socket.once("close", () => told--)
-    answerSocket(socket, noRoom)
-  }
-}
-
 /** Node's server, with what is known of its life. */
 interface Running {
   readonly server: NodeServer
   isLeaving: boolean
 }
 
-const nodeServer = (settings: Settings, handlers: Handlers, connections: Connections): Running => {
+const nodeServer = (
+  settings: Settings,
+  handlers: Handlers,
+  connections: Connections,
+  lingering: LingeringCloses
+): Running => {
   const { completions, cors, onRefusal, other } = handlers
   const headersTimeout = toMs(settings.headersTimeout ?? "15 seconds")
   const requestTimeout = toMs(settings.requestTimeout ?? "60 seconds")
@@ -165,8 +99,15 @@ const nodeServer = (settings: Settings, handlers: Handlers, connections: Connect
     send(response, answerRefusal(refusal, { "x-request-id": id }))
     onRefusal({ id, method, path: pathOf(url), refusal })
   }
+  const isHeard = ({ socket }: IncomingMessage, response: ServerResponse): boolean => {
+    // It came in one piece with the end of a refused body.
+    if (lingering.has(socket)) return false
+    if (connections.use(socket, response)) return true
+    socket.destroy()
+    return false
+  }
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    if (!connections.use(request.socket, response)) return void request.socket.destroy()
+    if (!isHeard(request, response)) return
     if (running.isLeaving) response.shouldKeepAlive = false
     const refusal = framingRefusal(request)
     if (refusal !== undefined) return turnAway(request, response, refusal)
@@ -190,12 +131,13 @@ const nodeServer = (settings: Settings, handlers: Handlers, connections: Connect
     handle
   )
   const running: Running = { server, isLeaving: false }
-  const turnSocketAway = doorkeeper(handlers)
+  const turnSocketAway = doorkeeper(handlers.onTurnedAway, lingering)
   server.on("connection", (socket: Socket) => {
-    if (!connections.add(socket)) turnSocketAway(socket)
+    if (connections.add(socket)) lingerWithBody(socket, connections, lingering)
+    else turnSocketAway(socket)
   })
   server.on("clientError", (error, socket) =>
-    answerClientError(error, socket as Socket, connections.latest(socket as Socket))
+    answerClientError(error, socket as Socket, connections.latest(socket as Socket), completions, lingering)
   )
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     const length = Number(request.headers["content-length"] ?? 0)
@@ -205,8 +147,7 @@ const nodeServer = (settings: Settings, handlers: Handlers, connections: Connect
     handle(request, response)
   })
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
-    if (!connections.use(request.socket, response)) return void request.socket.destroy()
-    turnAway(request, response, unknownExpectation)
+    if (isHeard(request, response)) turnAway(request, response, unknownExpectation)
   })
   answerHalfClosed(server)
   return running
@@ -271,12 +212,15 @@ export const make = (settings: Settings, handlers: Handlers): Effect.Effect<List
     const host = settings.host ?? "127.0.0.1"
     const connections = connectionsOf(settings, handlers)
     const { heartbeat, onAcceptError } = handlers
-    yield* Effect.acquireRelease(
-      Effect.sync(() => heartbeat.add(connections)),
-      () => Effect.sync(() => heartbeat.delete(connections))
-    )
+    const lingering = new LingeringCloses(boundsFor(settings.maxBodyBytes ?? defaultBodyBytes))
+    for (const pulse of [connections, lingering]) {
+      yield* Effect.acquireRelease(
+        Effect.sync(() => heartbeat.add(pulse)),
+        () => Effect.sync(() => heartbeat.delete(pulse))
+      )
+    }
     const running = yield* Effect.acquireRelease(
-      Effect.sync(() => nodeServer(settings, handlers, connections)),
+      Effect.sync(() => nodeServer(settings, handlers, connections, lingering)),
       ({ server }) =>
         Effect.sync(() => {
           server.close()

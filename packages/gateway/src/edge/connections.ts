@@ -129,6 +129,12 @@ export class Connections implements Pulse {
     return this.all.get(socket)?.latest
   }
 
+  /** A connection whose last answer is out: what its client still sends keeps no new one away. */
+  release(socket: Socket): void {
+    const connection = this.all.get(socket)
+    if (connection !== undefined) connection.latest = undefined
+  }
+
   beat(now: number): void {
     this.now = now
     for (const [socket, connection] of this.all) {

@@ -92,6 +92,8 @@ export interface CompletionsDeps {
 export interface Completions {
   readonly handle: (target: PathTarget, request: IncomingMessage, response: ServerResponse) => void
   readonly inProgress: () => number
+  /** Refuses a request whose body can't be read on; false when the answer is none of an endpoint here. */
+  readonly giveUp: (response: ServerResponse, refusal: Refusal) => boolean
   /** Ends what is in progress: streams in-band, and what has not begun with a refusal. Gives how many it were. */
   readonly cut: () => number
 }
@@ -164,6 +166,10 @@ class Exchange implements Ended {
 
   get isWhole(): boolean {
     return this.response.writableFinished
+  }
+
+  isAnsweredBy(response: ServerResponse): boolean {
+    return this.response === response
   }
 
   /** Routes and answers. Never fails; an interruption means that the client is gone. */
@@ -438,5 +444,14 @@ export const make = (deps: CompletionsDeps): Completions => {
     return size
   }
 
-  return { handle, inProgress: () => live.size, cut }
+  const giveUp = (response: ServerResponse, refusal: Refusal): boolean => {
+    for (const exchange of live) {
+      if (!exchange.isAnsweredBy(response)) continue
+      exchange.cut(refusal)
+      return true
+    }
+    return false
+  }
+
+  return { handle, inProgress: () => live.size, giveUp, cut }
 }

@@ -8,9 +8,15 @@ const maxRatio = 100
 /** Bytes that a body may become however little was sent: a line that repeats itself packs very well. */
 const alwaysAllowed = 64 * 1024
 
+/**
+ * Bytes that a step of unpacking makes: as many as bodies like this one mostly become. Each step waits for a turn of the
+ * event loop, and on a busy machine that is what takes the time.
+ */
+const stepFor = (packed: number): number => Math.max(16 * 1024, Math.min(8 * packed, 1024 * 1024))
+
 type Unpack = (
   bytes: Buffer,
-  options: { readonly maxOutputLength: number },
+  options: { readonly maxOutputLength: number; readonly chunkSize: number },
   done: (error: (Error & { readonly code?: string }) | null, bytes: Buffer) => void
 ) => void
 
@@ -66,7 +72,7 @@ export const unpack = (
 ): void => {
   if (packed.length === 0) return done(Either.right(packed))
   const maxOutputLength = Math.min(max, Math.max(alwaysAllowed, packed.length * maxRatio))
-  unpacker(packed, { maxOutputLength }, (error, bytes) => {
+  unpacker(packed, { maxOutputLength, chunkSize: stepFor(packed.length) }, (error, bytes) => {
     if (error === null) return done(Either.right(bytes))
     const isTooLarge = error.code === "ERR_BUFFER_TOO_LARGE"
     done(

@@ -1,0 +1,54 @@
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Either } from "effect"
+import { unpack, unpackerOf } from "../../../src/edge/calls/unpacking.js"
+import type { Refusal } from "../../../src/errors/ErrorBody.js"
+
+const unpacked = (coding: string, packed: Buffer, max: number) =>
+  Effect.async<Either.Either<Buffer, Refusal>>((resume) => {
+    const unpacker = Either.getOrThrow(unpackerOf(coding))
+    if (unpacker === undefined) throw new Error("no coding")
+    unpack(unpacker, packed, max, (body) => resume(Effect.succeed(body)))
+  })
+
+/** Turns of the event loop, each as long as on a busy machine, until something is done. */
+const turnsOf = <A>(what: Effect.Effect<A>) =>
+  Effect.suspend(() => {
+    let turns = 0
+    let isOver = false
+    const turn = (): void => {
+      if (isOver) return
+      turns++
+      const until = performance.now() + 10
+      while (performance.now() < until);
+      setImmediate(turn)
+    }
+    setImmediate(turn)
+    return Effect.map(what, (value) => {
+      isOver = true
+      return { turns, value }
+    })
+  })
+
+const MiB = 1024 * 1024
+
+describe("a packed body", () => {
+  const text = Buffer.from(JSON.stringify({ words: Array.from({ length: 400_000 }, (_, index) => `word ${index}`) }))
+
+  it.live.each([
+    ["gzip", gzipSync(Buffer.alloc(64 * MiB, " ")), true],
+    ["deflate", deflateSync(Buffer.alloc(64 * MiB, " ")), true],
+    ["br", brotliCompressSync(text), false],
+    ["gzip", gzipSync(text), false]
+  ] as const)(
+    "is unpacked, or refused, within a few turns of the event loop, however long those are: %s",
+    ([coding, packed, isBomb]) =>
+      Effect.gen(function* () {
+        const { turns, value } = yield* turnsOf(unpacked(coding, packed, 32 * MiB))
+        if (Either.isRight(value)) assert.isTrue(value.right.equals(text))
+        else assert.strictEqual(value.left.code, "request_too_large")
+        assert.strictEqual(Either.isLeft(value), isBomb)
+        assert.isBelow(turns, 100)
+      })
+  )
+})
