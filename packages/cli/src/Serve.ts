@@ -7,9 +7,9 @@ import type { Gateway, Overrides } from "@switchyard/gateway/Gateway"
 import type { Source } from "@switchyard/gateway/Generations"
 import * as Problems from "@switchyard/gateway/Problem"
 import type { LogOutput, RequestLog } from "@switchyard/gateway/RequestLog"
-import { Effect, Either, type Scope } from "effect"
+import { Effect, Either } from "effect"
 import { requireFile, size } from "./configuration.js"
-import { catchFaults, exitCodes, type Fault, outlivePipes } from "./lifetime.js"
+import { catchFaults, exitCodes, type Fault, ignoreReloads, outlivePipes } from "./lifetime.js"
 import { CommandError, fail, hasColours, plain, print, printError } from "./output.js"
 
 /** What `serve` is asked. */
@@ -69,18 +69,6 @@ const tellFault =
     log.note("error", "fault", { kind, message, action, cause })
     log.flush()
   }
-
-/** Reload signals mean nothing before there is something to reload and while the gateway drains, but must not end it. */
-const ignoreReloads: Effect.Effect<void, never, Scope.Scope> = Effect.asVoid(
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const ignore = () => {}
-      process.on("SIGHUP", ignore)
-      return ignore
-    }),
-    (ignore) => Effect.sync(() => process.off("SIGHUP", ignore))
-  )
-)
 
 /**
  * Puts a file that was read again in force, or says why the old configuration stays: the log has a line for it. Without a

@@ -20,6 +20,18 @@ export const outlivePipes: Effect.Effect<void> = Effect.sync(() => {
   outlives = true
 })
 
+let ignoresReloads = false
+
+/**
+ * Reload signals mean nothing before there is something to reload, while the gateway drains, and between its end and that of
+ * the process, but must not end it: so nobody takes this back.
+ */
+export const ignoreReloads: Effect.Effect<void> = Effect.sync(() => {
+  if (ignoresReloads) return
+  ignoresReloads = true
+  process.on("SIGHUP", () => {})
+})
+
 /** A reader that has seen enough, like `head`, is no error; it ends a command, but never a server. */
 export const watchPipes = (): void => {
   for (const stream of [process.stdout, process.stderr]) {

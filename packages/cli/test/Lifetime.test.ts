@@ -5,6 +5,7 @@ import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { ignoreReloads } from "../src/lifetime.js"
 import { file, start } from "./support/process.js"
 
 const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
@@ -146,6 +147,14 @@ describe.concurrent("serve, under faults of its own process", { timeout: 120_000
       assert.strictEqual(yield* statusOf(`${gateway.url}/health/ready`), 503)
       gateway.child.kill("SIGTERM")
       assert.deepInclude(yield* gateway.finished, { code: null, signal: "SIGTERM" })
+    })
+  )
+  it.effect("a reload signal does not end the process between the gateway's end and its own", () =>
+    Effect.gen(function* () {
+      const before = process.listenerCount("SIGHUP")
+      yield* Effect.scoped(ignoreReloads)
+      yield* ignoreReloads
+      assert.strictEqual(process.listenerCount("SIGHUP"), before + 1)
     })
   )
 })
