@@ -95,6 +95,7 @@ class BodyReader {
   private isWorking = false
   private isPaused = false
   private isDone = false
+  private stopUnpacking: (() => void) | undefined
 
   constructor(
     private readonly request: IncomingMessage,
@@ -119,6 +120,7 @@ class BodyReader {
 
   stop(): void {
     this.isDone = true
+    this.stopUnpacking?.()
     this.drop()
   }
 
@@ -145,7 +147,7 @@ class BodyReader {
     const unpacker = encoding === undefined ? Either.right(undefined) : unpackerOf(encoding)
     if (Either.isLeft(unpacker)) return this.refuse(unpacker.left)
     if (unpacker.right === undefined) return this.settle(bytes)
-    unpack(unpacker.right, bytes, this.bounds.maxBytes, (unpacked) => {
+    this.stopUnpacking = unpack(unpacker.right, bytes, this.bounds.maxBytes, (unpacked) => {
       if (this.isDone) return
       if (Either.isLeft(unpacked)) return this.refuse(unpacked.left)
       const refusal = this.bounds.hold(Math.max(0, unpacked.right.length - bytes.length))

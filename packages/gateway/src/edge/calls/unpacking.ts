@@ -16,22 +16,23 @@ const stepFor = (packed: number): number => Math.max(16 * 1024, Math.min(8 * pac
 
 type Unpack = (
   bytes: Buffer,
-  options: { readonly maxOutputLength: number; readonly chunkSize: number },
-  done: (error: (Error & { readonly code?: string }) | null, bytes: Buffer) => void
-) => void
+  options: { readonly chunkSize: number }
+) => zlib.Gunzip | zlib.Inflate | zlib.InflateRaw | zlib.BrotliDecompress
 
 /** What HTTP calls deflate has zlib's header, but some send it bare. */
 const hasZlibHeader = (bytes: Buffer): boolean =>
   bytes.length >= 2 && (bytes.readUInt8(0) & 0x0f) === 8 && bytes.readUInt16BE(0) % 31 === 0
 
-const inflate: Unpack = (bytes, options, done) =>
-  hasZlibHeader(bytes) ? zlib.inflate(bytes, options, done) : zlib.inflateRaw(bytes, options, done)
+const gunzip: Unpack = (_, options) => zlib.createGunzip(options)
+
+const inflate: Unpack = (bytes, options) =>
+  hasZlibHeader(bytes) ? zlib.createInflate(options) : zlib.createInflateRaw(options)
 
 const encodings: Readonly<Record<string, Unpack | undefined>> = {
-  gzip: zlib.gunzip,
-  "x-gzip": zlib.gunzip,
+  gzip: gunzip,
+  "x-gzip": gunzip,
   deflate: inflate,
-  br: zlib.brotliDecompress
+  br: (_, options) => zlib.createBrotliDecompress(options)
 }
 
 /** Encodings that bodies may have, as `Accept-Encoding` names them. */
@@ -61,30 +62,50 @@ export const unpackerOf = (header: string | undefined): Either.Either<Unpack | u
 }
 
 /**
- * Unpacks a body, and calls `done` once. No more than the bound is ever held: `max` bytes, and a hundred times of what was
- * sent, whichever is less.
+ * Unpacks a body, and calls `done` once, unless what is given back is called before. No more than the bound is ever held:
+ * `max` bytes, and a hundred times of what was sent, whichever is less.
  */
 export const unpack = (
   unpacker: Unpack,
   packed: Buffer,
   max: number,
   done: (body: Either.Either<Buffer, Refusal>) => void
-): void => {
-  if (packed.length === 0) return done(Either.right(packed))
-  const maxOutputLength = Math.min(max, Math.max(alwaysAllowed, packed.length * maxRatio))
-  unpacker(packed, { maxOutputLength, chunkSize: stepFor(packed.length) }, (error, bytes) => {
-    if (error === null) return done(Either.right(bytes))
-    const isTooLarge = error.code === "ERR_BUFFER_TOO_LARGE"
-    done(
-      Either.left(
-        isTooLarge
-          ? {
-              status: 413,
-              code: "request_too_large",
-              message: `the request's body unpacks to more than ${maxOutputLength} bytes`
-            }
-          : { status: 400, code: "invalid_encoding", message: "the request's body is not packed as it says" }
-      )
-    )
+): (() => void) => {
+  if (packed.length === 0) {
+    done(Either.right(packed))
+    return () => {}
+  }
+  const most = Math.min(max, Math.max(alwaysAllowed, packed.length * maxRatio))
+  const stream = unpacker(packed, { chunkSize: stepFor(packed.length) })
+  const parts: Array<Buffer> = []
+  let size = 0
+  let isOver = false
+  const stop = (): void => {
+    isOver = true
+    parts.length = 0
+    stream.destroy()
+  }
+  const end = (body: Either.Either<Buffer, Refusal>): void => {
+    if (isOver) return
+    stop()
+    done(body)
+  }
+  stream.on("data", (part: Buffer) => {
+    if (isOver) return
+    parts.push(part)
+    size += part.length
+    if (size <= most) return
+    const message = `the request's body unpacks to more than ${most} bytes`
+    end(Either.left({ status: 413, code: "request_too_large", message }))
   })
+  stream.on("end", () => {
+    const [only] = parts
+    end(Either.right(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, size)))
+  })
+  stream.on("error", () => {
+    const message = "the request's body is not packed as it says"
+    end(Either.left({ status: 400, code: "invalid_encoding", message }))
+  })
+  stream.end(packed)
+  return stop
 }

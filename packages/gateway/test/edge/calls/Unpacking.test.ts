@@ -51,4 +51,19 @@ describe("a packed body", () => {
         assert.isBelow(turns, 100)
       })
   )
+
+  it.live("of a client that has left is not unpacked any further", () =>
+    Effect.gen(function* () {
+      const unpacker = Either.getOrThrow(unpackerOf("gzip"))
+      if (unpacker === undefined) return assert.fail("no coding")
+      let isDone = false
+      const packed = gzipSync(text)
+      const stop = unpack(unpacker, packed, 32 * MiB, () => {
+        isDone = true
+      })
+      stop()
+      yield* unpacked("gzip", packed, 32 * MiB)
+      assert.isFalse(isDone)
+    })
+  )
 })
