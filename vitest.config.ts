@@ -11,8 +11,7 @@ export default defineConfig({
     pool: "threads",
     // Files share their modules: loading Effect anew for each of them took a third of the time.
     isolate: false,
-    // One more than small machines have cores: tests of the clock wait for a moment of real time whenever it moves.
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 60_000,
     passWithNoTests: false
   }
