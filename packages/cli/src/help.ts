@@ -18,7 +18,8 @@ EVERYWHERE
   --completions sh|bash|zsh|fish
                 A completion script for a shell
 
-Exit codes: 0 it worked, 1 it did not, or the command line is wrong.`
+Exit codes: 0 it worked, 1 it did not, or the command line is wrong; of serve also 3, calls were cut at
+the end of a drain, and 70, a fault of its own.`
 
 /** Whether the last line before a blank one is an option's or an argument's name. */
 const isBelowName = (kept: ReadonlyArray<string>): boolean =>
