@@ -752,8 +752,10 @@ describe("script", () => {
       const turn = Effect.async<void>((resume) => {
         setImmediate(() => resume(Effect.void))
       })
-      const settled = Effect.repeat(turn, { until: () => sockets() === 0, times: 1000 })
-      yield* settled
+      const settled = (most: number) => Effect.repeat(turn, { until: () => sockets() <= most, times: 1000 })
+      yield* settled(0)
+      // Other files' connections may live on for a while: files share their process.
+      const before = sockets()
       const timers = count("Timeout")
       const upstream = yield* Effect.scoped(
         Effect.gen(function* () {
@@ -772,8 +774,8 @@ describe("script", () => {
         })
       )
       assert.deepStrictEqual([upstream.openSockets(), upstream.inFlight()], [0, 0])
-      yield* settled
-      assert.strictEqual(sockets(), 0)
+      yield* settled(before)
+      assert.isAtMost(sockets(), before)
       assert.isAtMost(count("Timeout"), timers)
       assert.isTrue(Exit.isFailure(yield* Effect.exit(upstream.revive)))
     })
