@@ -2,6 +2,7 @@
  * The domain and the algebra of Switchyard: requests, responses, errors, deployments, and what a layer is.
  */
 export * as AnswerFailure from "./answer/AnswerFailure.js"
+export * as AnswerUsage from "./answer/AnswerUsage.js"
 export * as ChatChunk from "./answer/ChatChunk.js"
 export * as EventStream from "./answer/EventStream.js"
 export * as LlmResponse from "./answer/LlmResponse.js"
@@ -29,6 +30,7 @@ export * as BaseService from "./service/BaseService.js"
 export * as Defect from "./service/Defect.js"
 export * as DeploymentService from "./service/DeploymentService.js"
 export * as LlmService from "./service/LlmService.js"
+export * as Payload from "./service/Payload.js"
 export * as Reasoning from "./service/Reasoning.js"
 export * as Service from "./service/Service.js"
 export * as Closest from "./shared/Closest.js"

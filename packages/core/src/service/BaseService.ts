@@ -4,20 +4,29 @@
  */
 import { Cause, type Clock, Effect, Option, Stream } from "effect"
 import { type AnswerFailure, failureOf, promptBlocked } from "../answer/AnswerFailure.js"
-import { completionText } from "../answer/ChatChunk.js"
+import { usageOf } from "../answer/AnswerUsage.js"
 import { EventStream } from "../answer/EventStream.js"
 import type { CompleteResponse, StreamingResponse } from "../answer/LlmResponse.js"
 import { LlmError } from "../errors/LlmError.js"
 import type { JsonObject } from "../json/Json.js"
-import { estimate, inBody } from "../outcome/Usage.js"
 import { estimateInputTokens, type LlmRequest } from "../request/LlmRequest.js"
 import { nowMs } from "../shared/Time.js"
 import * as Defect from "./Defect.js"
+import { ofRequest, ParameterBook, requestOf, tellDropped } from "./Payload.js"
 import * as Service from "./Service.js"
 
-/** A client of some provider. `request.model` is the provider's own model name. */
+/**
+ * A client of some provider. `request.body` is what the HTTP base would send: `model` is the provider's own name (as is
+ * `request.model`), `stream` fits the kind of the call, and the deployment's `defaults` stand below the caller's fields, in
+ * the words of the model's family; so `client.chat.completions.create(request.body)` is right as it is. Key, base URL and
+ * headers of a deployment are the client's own matter; a caller's headers are in `request.overrides.headers`.
+ *
+ * A client tells what went wrong by an `LlmError`; anything else is a defect. One that throws before it returns an effect or a
+ * stream fails its request at once: no other deployment is asked. One that dies later counts against its deployment, and the
+ * others are asked.
+ */
 export interface Handlers {
-  /** A whole answer in OpenAI's shape: `choices`, and `usage` where it is known. */
+  /** A whole answer in OpenAI's shape: `choices` (without them it is a `MalformedResponse`), and `usage` where it is known. */
   readonly complete: (request: LlmRequest) => Effect.Effect<JsonObject, LlmError>
   /** Chunks in OpenAI's shape. An end without a `finish_reason` counts as a cut. */
   readonly stream: (request: LlmRequest) => Stream.Stream<JsonObject, LlmError>
@@ -41,7 +50,17 @@ const errorOfFailure = (failure: AnswerFailure): LlmError => {
   }
 }
 
-const complete = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock, dead: Defect.Dead): Service.Call => {
+/** One call of a client. */
+interface Asked {
+  /** As the client gets it. */
+  readonly request: LlmRequest
+  /** As the caller made it: by it estimates are made. */
+  readonly given: LlmRequest
+  readonly adopt: Adopt
+  readonly dead: Defect.Dead
+}
+
+const complete = (handlers: Handlers, { dead, given, request }: Asked, clock: Clock.Clock): Service.Call => {
   const startedAt = nowMs(clock)
   let answer: Effect.Effect<JsonObject, LlmError>
   try {
@@ -53,14 +72,13 @@ const complete = (handlers: Handlers, request: LlmRequest, clock: Clock.Clock, d
     const failure = failureOf(request.operation, body)
     if (failure !== undefined) return Effect.fail(errorOfFailure(failure))
     const duration = nowMs(clock) - startedAt
-    const usage = inBody(body) ?? estimate(estimateInputTokens(request), Math.ceil(completionText(body).length / 4))
     return Effect.succeed({
       _tag: "Complete",
       status: 200,
       headers: {},
       body,
       raw: JSON.stringify(body),
-      outcome: { _tag: "Completed", usage, timeToFirstToken: duration, duration },
+      outcome: { _tag: "Completed", usage: usageOf(given, body), timeToFirstToken: duration, duration },
       journal: request.route.journal
     })
   })
@@ -133,13 +151,7 @@ const pump = (
     })
   )
 
-const streaming = (
-  handlers: Handlers,
-  request: LlmRequest,
-  clock: Clock.Clock,
-  adopt: Adopt,
-  dead: Defect.Dead
-): Service.Call =>
+const streaming = (handlers: Handlers, { adopt, dead, given, request }: Asked, clock: Clock.Clock): Service.Call =>
   Effect.uninterruptible(
     Effect.suspend(() => {
       const valve = new Valve()
@@ -147,7 +159,7 @@ const streaming = (
       const events = new EventStream({
         clock,
         startedAt: nowMs(clock),
-        estimateInputTokens: () => estimateInputTokens(request),
+        estimateInputTokens: () => estimateInputTokens(given),
         pause: () => valve.close(),
         resume: () => valve.open(),
         abort: () => stop(),
@@ -165,9 +177,9 @@ const streaming = (
     })
   )
 
-const call = (handlers: Handlers, request: LlmRequest, adopt: Adopt, dead: Defect.Dead = { request }): Service.Call =>
+const call = (handlers: Handlers, asked: Asked): Service.Call =>
   Effect.clockWith((clock) =>
-    request.stream ? streaming(handlers, request, clock, adopt, dead) : complete(handlers, request, clock, dead)
+    asked.request.stream ? streaming(handlers, asked, clock) : complete(handlers, asked, clock)
   )
 
 /**
@@ -184,11 +196,29 @@ const call = (handlers: Handlers, request: LlmRequest, adopt: Adopt, dead: Defec
  * })
  * ```
  */
-export const make = (handlers: Handlers): Service.AttemptService =>
-  Service.attempt((attempt) =>
-    call(handlers, { ...attempt.request, model: attempt.model }, (events) => attempt.adopt(events), attempt)
-  )
+export const make = (handlers: Handlers): Service.AttemptService => {
+  const book = new ParameterBook()
+  return Service.attempt((attempt) => {
+    const parameters = book.of(attempt)
+    const request = requestOf(attempt, parameters)
+    const asked = {
+      request,
+      given: attempt.request,
+      adopt: (events: EventStream) => attempt.adopt(events),
+      dead: attempt
+    }
+    const told = tellDropped(attempt, parameters)
+    return told === undefined ? call(handlers, asked) : Effect.zipRight(told, call(handlers, asked))
+  })
+}
 
-/** The same for the request tier: what `Router.fromServices` routes over. */
+/**
+ * The same for the request tier: what `Router.fromServices` routes over, which sees to the deployment's model and defaults.
+ * Alone it knows of no deployment, and sends the request's own `model`.
+ */
 export const forRequests = (handlers: Handlers): Service.RequestService =>
-  Service.request((request) => call(handlers, request, (events) => request.route.journal.adopt(events)))
+  Service.request((given) => {
+    const body = ofRequest(given)
+    const request = body === given.body ? given : { ...given, body }
+    return call(handlers, { request, given, adopt: (events) => given.route.journal.adopt(events), dead: { request } })
+  })

@@ -2,6 +2,7 @@
  * One attempt on the wire: it listens to the transport, and answers its call once.
  */
 import { type AnswerFailure, errorOf, failureOf, promptBlocked } from "@switchyard/core/AnswerFailure"
+import { usageOf } from "@switchyard/core/AnswerUsage"
 import type { Attempt } from "@switchyard/core/Attempt"
 import * as Defect from "@switchyard/core/Defect"
 import { EventStream } from "@switchyard/core/EventStream"
@@ -21,7 +22,7 @@ import { FoldedAnswer } from "./foldedAnswer.js"
 import { largeAnswer, readLarge } from "./largeAnswer.js"
 import type { Lingering } from "./lingering.js"
 import { isTooDeep, tooDeep } from "./nesting.js"
-import { refusesUsage, usageOf } from "./payload.js"
+import { refusesUsage } from "./payload.js"
 import { codingsOf, isPacked, Unpacker } from "./unpacker.js"
 
 /** Bounds and ways of a base service, decoded. */

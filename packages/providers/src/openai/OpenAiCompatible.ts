@@ -9,13 +9,13 @@ import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
+import { addsUsage, ParameterBook, type Parameters, tellDropped } from "@switchyard/core/Payload"
 import * as Service from "@switchyard/core/Service"
 import { toMs } from "@switchyard/core/Time"
 import { type Clock, type Context, Effect, Layer, Schema } from "effect"
 import { Exchange, type ExchangeSettings } from "../exchange/exchange.js"
 import { Lingering } from "../exchange/lingering.js"
-import { ParameterBook, type Parameters } from "../exchange/parameters.js"
-import { addsUsage, encode } from "../exchange/payload.js"
+import { encode } from "../exchange/payload.js"
 import { Transport, type TransportHandle, type TransportHandlers } from "../transport/Transport.js"
 import { headersOf, type Target, type TargetProblem, targetOf } from "./target.js"
 
@@ -69,10 +69,6 @@ const encoded = (attempt: Attempt, parameters: Parameters, asksForUsage: boolean
     return undefined
   }
 }
-
-/** Told once for each parameter of a model, so that nobody has to guess why it does nothing. */
-const tellDropped = ({ model, target }: Attempt, dropped: ReadonlyArray<string>): Effect.Effect<void> =>
-  Effect.logInfo(`${target.id}: left out of requests for ${model} from now on: ${dropped.join(", ")}`)
 
 /** The service over a transport. */
 export const make = (transport: Context.Tag.Service<Transport>, options: Options = {}): Service.AttemptService => {
@@ -137,8 +133,8 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
       exchange.runsOn(post(body, exchange))
       return Effect.sync(() => exchange.abort())
     })
-    const dropped = parameters.news()
-    return dropped.length === 0 ? call : Effect.zipRight(tellDropped(attempt, dropped), call)
+    const told = tellDropped(attempt, parameters)
+    return told === undefined ? call : Effect.zipRight(told, call)
   }
 
   return Service.expiring(Service.attempt((attempt) => Effect.clockWith((clock) => send(attempt, clock))))

@@ -2,15 +2,13 @@
  * The whole tower from one options object: every layer of this package in its place, each with its defaults. Read
  * `attemptTier` and `requestTier` from the bottom up, as a call goes; to change the order, compose the layers yourself.
  */
-import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
+import { ConfigError, type ConfigIssue } from "@switchyard/core/ConfigError"
 import * as Defect from "@switchyard/core/Defect"
-import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import { uniform } from "@switchyard/core/Dice"
 import * as Field from "@switchyard/core/Field"
-import { LlmError } from "@switchyard/core/LlmError"
 import { LlmService } from "@switchyard/core/LlmService"
-import * as Service from "@switchyard/core/Service"
+import type * as Service from "@switchyard/core/Service"
 import { Context, Effect, Either, Layer, Schema, type Scope } from "effect"
 import * as Availability from "../balancing/Availability.js"
 import * as Balancer from "../balancing/Balancer.js"
@@ -52,11 +50,12 @@ import * as Retry from "../retry/Retry.js"
 import * as RetryBudget from "../retry/RetryBudget.js"
 import * as Deadline from "../time/Deadline.js"
 import * as Timeouts from "../time/Timeouts.js"
+import { routed, type ServiceEntry } from "./fromServices.js"
 import type { Kept } from "./kept.js"
 import { buildStrategies, groupLayers, type StrategyLayer, strategyLayer } from "./strategies.js"
 import { keptFrom, type State, stateLayer, strategiesBefore } from "./takeOver.js"
 
-export type { StrategyLayer }
+export type { ServiceEntry, StrategyLayer }
 
 const off = Schema.Literal(false)
 
@@ -278,6 +277,11 @@ export const make = (
     return { service, state, attempts, strategyOf: built.nameFor, settings, kept }
   })
 
+const provided = <R>(
+  tower: Effect.Effect<Tower, ConfigError, R>
+): Layer.Layer<LlmService | State, ConfigError, Exclude<R, Scope.Scope>> =>
+  Layer.scopedContext(Effect.map(tower, ({ service, state }) => Context.add(state, LlmService, service)))
+
 /**
  * The default tower as a layer: give it a base service, and it answers requests that name a model group.
  *
@@ -299,19 +303,7 @@ export const make = (
  * ```
  */
 export const layer = (options: Options): Layer.Layer<LlmService | State, ConfigError, DeploymentService> =>
-  Layer.scopedContext(
-    Effect.gen(function* () {
-      const { service, state } = yield* make(options, yield* DeploymentService)
-      return Context.add(state, LlmService, service)
-    })
-  )
-
-/** A deployment and the service that answers for it. */
-export interface ServiceEntry {
-  /** `group` defaults to `default`, `model` to the id. */
-  readonly deployment: Partial<DeploymentConfig> & { readonly id: string }
-  readonly service: Service.RequestService
-}
+  provided(Effect.flatMap(DeploymentService, (base) => make(options, base)))
 
 /** Options of a router over given services. */
 export interface FromServicesOptions extends Omit<Options, "deployments"> {
@@ -319,34 +311,20 @@ export interface FromServicesOptions extends Omit<Options, "deployments"> {
   readonly weights?: ReadonlyArray<number>
 }
 
-const notOurs = (id: string): LlmError =>
-  new LlmError({ reason: "Unavailable", description: "no service was given for this deployment", deployment: id })
-
 /**
  * Routes over services that the caller built, for example clients of other libraries: each becomes a deployment, and all
- * the layers apply. Requests name a deployment's group (`default` where none is given). `BaseService.forRequests` in
- * `@switchyard/core` makes such a service of any client.
+ * the layers apply. Requests name a deployment's group (`default` where none is given). Each service gets the payload that
+ * the HTTP base would send: with the deployment's model and defaults, and `stream` as the call is meant. `BaseService.forRequests`
+ * in `@switchyard/core` makes such a service of any client.
  */
 export const fromServices = (
   entries: ReadonlyArray<ServiceEntry>,
   options: FromServicesOptions = {}
 ): Effect.Effect<Tower, ConfigError, Scope.Scope> =>
-  Effect.suspend(() => {
-    const { weights, ...rest } = options
-    if (weights !== undefined && weights.length !== entries.length) {
-      const expected = `one weight for each of the ${entries.length} services`
-      return Effect.fail(new ConfigError({ issues: [issue("weights", weights, expected)] }))
-    }
-    const services = new Map(entries.map(({ deployment, service }) => [deployment.id, service]))
-    const deployments = entries.map(({ deployment }, index): DeploymentConfig => {
-      const weight = weights?.[index] ?? deployment.weight
-      return { group: "default", model: deployment.id, ...deployment, ...(weight === undefined ? {} : { weight }) }
-    })
-    const base = Service.attempt((attempt) => {
-      const service = services.get(attempt.deployment)
-      return service === undefined
-        ? Effect.fail(notOurs(attempt.deployment))
-        : service.call({ ...attempt.request, model: attempt.model, trace: attempt.trace ?? attempt.request.trace })
-    })
-    return make({ ...rest, deployments }, base)
-  })
+  Effect.flatMap(routed(entries, options), ({ base, options }) => make(options, base))
+
+/** The router over given services as a layer, which needs no base. */
+export const layerFromServices = (
+  entries: ReadonlyArray<ServiceEntry>,
+  options: FromServicesOptions = {}
+): Layer.Layer<LlmService | State, ConfigError> => provided(fromServices(entries, options))

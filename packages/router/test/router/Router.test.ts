@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as BaseService from "@switchyard/core/BaseService"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
 import type { RequestService } from "@switchyard/core/Service"
@@ -7,7 +8,7 @@ import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import * as Router from "@switchyard/router/Router"
 import { RoutingStrategy } from "@switchyard/router/RoutingStrategy"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Context, Effect, Either, Layer } from "effect"
+import { Context, Effect, Either, Layer, Logger, Stream } from "effect"
 
 const request = (model = "m") => LlmRequest.chat({ model, messages: [{ role: "user", content: "Hi" }] })
 
@@ -247,6 +248,91 @@ describe("Router.fromServices", () => {
       assert.strictEqual(fine.calls.length, 10)
       assert.isAtMost(broken.calls.length, 5)
     })
+  )
+  const recording = () => {
+    const seen: Array<LlmRequest.LlmRequest> = []
+    const service = BaseService.forRequests({
+      complete: (request) =>
+        Effect.sync(() => {
+          seen.push(request)
+          return { choices: [{ message: { content: "Hi" }, finish_reason: "stop" }] }
+        }),
+      stream: (request) => {
+        seen.push(request)
+        return Stream.make({ choices: [{ index: 0, delta: { content: "Hi" }, finish_reason: "stop" }] })
+      }
+    })
+    return { seen, service }
+  }
+  const deployment = { id: "a", group: "smart", model: "gpt-4o-2024", defaults: { temperature: 0.3, top_p: 1 } }
+
+  it.scoped("each service gets the payload that the HTTP base would send", () =>
+    Effect.gen(function* () {
+      const { seen, service } = recording()
+      const router = yield* Router.fromServices([{ deployment, service }])
+      const asked = { model: "smart", messages: [], top_p: 0.5 }
+      yield* LlmService.complete(router.service, LlmRequest.chat({ ...asked, stream: true }))
+      yield* Stream.runDrain(LlmService.stream(router.service, LlmRequest.chat(asked)))
+      const body = { messages: [], temperature: 0.3, top_p: 0.5, model: "gpt-4o-2024" }
+      assert.deepStrictEqual(
+        seen.map((request) => request.body),
+        [
+          { ...body, stream: false },
+          { ...body, stream: true, stream_options: { include_usage: true } }
+        ]
+      )
+      assert.deepStrictEqual(
+        seen.map(({ model }) => model),
+        ["gpt-4o-2024", "gpt-4o-2024"]
+      )
+    })
+  )
+  it.effect("as a layer it needs no base; two of them in one app are two towers", () =>
+    Effect.gen(function* () {
+      const [one, other] = [recording(), recording()]
+      class Other extends Context.Tag("test/Other")<Other, Context.Tag.Service<LlmService.LlmService>>() {}
+      const router = ({ service }: typeof one) => Router.layerFromServices([{ deployment, service }])
+      const both = Layer.merge(
+        router(one),
+        Layer.effect(Other, LlmService.LlmService).pipe(Layer.provide(router(other)))
+      )
+      yield* Effect.gen(function* () {
+        yield* LlmService.LlmService.complete(request("smart"))
+        yield* LlmService.complete(yield* Other, request("smart"))
+      }).pipe(Effect.provide(both))
+      assert.deepStrictEqual([one.seen.length, other.seen.length], [1, 1])
+      const wrong = Router.layerFromServices([{ deployment, service: one.service }], { weights: [] })
+      const failed = yield* Effect.flip(Effect.scoped(Layer.build(wrong)))
+      assert.deepStrictEqual(
+        failed.issues.map(({ path }) => path),
+        ["weights"]
+      )
+    })
+  )
+  it.scoped(
+    "a client that throws fails its request at once; one that dies in its effect leaves the rest to the others",
+    () =>
+      Effect.gen(function* () {
+        const ends = (complete: BaseService.Handlers["complete"]) =>
+          Effect.gen(function* () {
+            const fine = recording()
+            const service = BaseService.forRequests({ complete, stream: () => Stream.empty })
+            const router = yield* Router.fromServices(
+              [
+                { deployment: { id: "dies", order: 0 }, service },
+                { deployment: { id: "fine", order: 1 }, service: fine.service }
+              ],
+              { strategy: "ordered" }
+            )
+            const end = yield* Effect.either(LlmService.complete(router.service, request("default")))
+            return [end._tag, fine.seen.length]
+          }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
+        const thrown = yield* ends(() => {
+          throw new Error("bug")
+        })
+        assert.deepStrictEqual(thrown, ["Left", 0])
+        assert.deepStrictEqual(yield* ends(() => Effect.die(new Error("bug"))), ["Right", 1])
+      })
   )
   it.scoped("weights share the traffic: a service of weight 0 gets none", () =>
     Effect.gen(function* () {

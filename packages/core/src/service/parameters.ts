@@ -2,11 +2,12 @@
  * The parameters of a request as the model that it goes to wants them: renamed, and without what it would refuse, where that
  * is asked for. What is known about a model is worked out once.
  */
-import type { Attempt } from "@switchyard/core/Attempt"
-import type { Deployment } from "@switchyard/core/Deployment"
-import { isJsonObject } from "@switchyard/core/Json"
-import { type LlmRequest, overlay } from "@switchyard/core/LlmRequest"
-import * as ModelFamily from "@switchyard/core/ModelFamily"
+
+import type { Deployment } from "../deployment/Deployment.js"
+import { isJsonObject } from "../json/Json.js"
+import { type LlmRequest, overlay } from "../request/LlmRequest.js"
+import * as ModelFamily from "../request/ModelFamily.js"
+import type { Attempt } from "./Attempt.js"
 
 type Body = Record<string, unknown>
 
