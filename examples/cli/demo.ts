@@ -77,8 +77,8 @@ export const run = (options: DemoOptions): Effect.Effect<boolean, ConfigError> =
       const scenario = options.strategy === undefined ? started : { ...started, strategy: options.strategy }
       const router = Router.layer({ ...scenario.options, strategy: scenario.strategy }).pipe(
         Layer.provide(Providers.layer),
-        Layer.provide(Transport.layerUndici()),
-        Layer.provideMerge(RouterEvents.layer())
+        Layer.provide(Transport.layerUndici),
+        Layer.provideMerge(RouterEvents.layer)
       )
       return yield* Effect.provide(show(options, scenario), router)
     })

@@ -67,7 +67,7 @@ const ask = (options: Router.Options, group: string, content: string) =>
         `\n\n${report.deployment} answered after ${report.attempts.length} attempt(s), ${Math.round(report.latency)} ms`
       )
     ),
-    Effect.provide(Router.layer(options).pipe(Layer.provide(Providers.layer), Layer.provide(Transport.layerUndici())))
+    Effect.provide(Router.layer(options).pipe(Layer.provide(Providers.layer), Layer.provide(Transport.layerUndici)))
   )
 
 const command = Command.make(

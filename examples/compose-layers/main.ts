@@ -26,17 +26,17 @@ import { Console, Effect, Layer, Stream } from "effect"
 
 // snippet:start compose
 const router = (deployments: DeploymentRegistry.RegistryConfig["deployments"]) =>
-  Deadline.layer({ deadline: "1 minute" }).pipe(
-    Layer.provide(Fallback.layer({ chains: { general: { smart: ["spare"] } } })),
-    Layer.provide(Retry.layer({ attempts: 3 })),
-    Layer.provide(Balancer.layer()), //                 requests name a group above, attempts a deployment below
-    Layer.provide(Cooldown.layer({ failures: 5, duration: "30 seconds" })),
+  Deadline.layerWith({ deadline: "1 minute" }).pipe(
+    Layer.provide(Fallback.layerWith({ chains: { general: { smart: ["spare"] } } })),
+    Layer.provide(Retry.layerWith({ attempts: 3 })),
+    Layer.provide(Balancer.layer), //                 requests name a group above, attempts a deployment below
+    Layer.provide(Cooldown.layerWith({ failures: 5, duration: "30 seconds" })),
     Layer.provide(Latency.layer),
-    Layer.provide(Timeouts.layer({ idle: "20 seconds" })),
+    Layer.provide(Timeouts.layerWith({ idle: "20 seconds" })),
     Layer.provide(Providers.layer), //                  the base service: OpenAI-compatible HTTP
-    Layer.provide(Transport.layerUndici()),
-    Layer.provide(LatencyBased.layer({ buffer: 0.1 })), // the routing strategy
-    Layer.provide([LatencyTracker.layerMemory({ alpha: 0.2 }), RetryBudget.layerMemory()]),
+    Layer.provide(Transport.layerUndici),
+    Layer.provide(LatencyBased.layerWith({ buffer: 0.1 })), // the routing strategy
+    Layer.provide([LatencyTracker.layerMemoryWith({ alpha: 0.2 }), RetryBudget.layerMemory]),
     Layer.provide([CooldownState.layerMemory, DeploymentStats.layerMemory]),
     Layer.provide(DeploymentRegistry.layer({ deployments }))
   )

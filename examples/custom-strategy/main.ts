@@ -61,7 +61,7 @@ const State = Layer.merge(
   })
 )
 
-const Live = Balancer.layer().pipe(
+const Live = Balancer.layer.pipe(
   Layer.provide(Models),
   Layer.provide(layerSpillover({ room: 2 })),
   Layer.provideMerge(State)

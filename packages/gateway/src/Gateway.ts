@@ -159,7 +159,7 @@ export const make = (
     const settings: Settings = { ...source.config.server, ...listening }
     const host = settings.host ?? "127.0.0.1"
     yield* checkExposure(source.config, host)
-    const published = Context.get(yield* Layer.build(RouterEvents.layer()), RouterEvents.RouterEvents)
+    const published = Context.get(yield* Layer.build(RouterEvents.layer), RouterEvents.RouterEvents)
     const eventLog = yield* EventLog.make(log.tap(published))
     const { events } = eventLog
     const sink = settings.openMetrics === true ? yield* promClientSink : yield* MetricsSink

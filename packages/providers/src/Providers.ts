@@ -66,7 +66,9 @@ export const check = (
 }
 
 /** Provides the base service for every protocol that this package speaks, with defaults. */
-export const layer: Layer.Layer<DeploymentService, never, Transport> = Layer.effect(
-  DeploymentService,
-  Effect.map(Transport, (transport) => make(protocols(transport)))
+export const layer: Layer.Layer<DeploymentService, never, Transport> = Layer.fresh(
+  Layer.effect(
+    DeploymentService,
+    Effect.map(Transport, (transport) => make(protocols(transport)))
+  )
 )

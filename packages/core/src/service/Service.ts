@@ -148,7 +148,9 @@ export const wrap = <I, S, E, R>(
   tag: Context.Tag<I, S>,
   make: Effect.Effect<(next: S) => S, E, R>
 ): Layer.Layer<I, E, I | R> =>
-  Layer.effect(
-    tag,
-    Effect.zipWith(make, tag, (layer, next) => layer(next))
+  Layer.fresh(
+    Layer.effect(
+      tag,
+      Effect.zipWith(make, tag, (layer, next) => layer(next))
+    )
   )

@@ -91,7 +91,7 @@ const overProviders = Effect.gen(function* () {
   const two = yield* FakeProvider.make({ name: "two" })
   const base = yield* Effect.provide(
     DeploymentService,
-    yield* Layer.build(Providers.layer.pipe(Layer.provide(Transport.layerUndici())))
+    yield* Layer.build(Providers.layer.pipe(Layer.provide(Transport.layerUndici)))
   )
   const built = yield* parts({
     settings: {

@@ -51,7 +51,7 @@ const strategyArgs = (draft: Draft, given: Given, strategy: unknown): unknown =>
   if (buffer === undefined) return strategy
   const options = { buffer: toNumber(buffer.value) }
   for (const { expected } of Field.issuesOf(LatencyBased.Options, options, "")) draft.error(buffer, expected)
-  return typeof options.buffer === "number" ? LatencyBased.layer({ buffer: options.buffer }) : strategy
+  return typeof options.buffer === "number" ? LatencyBased.layerWith({ buffer: options.buffer }) : strategy
 }
 
 const strategy = (draft: Draft, { router }: Globals, isOurs: boolean): void => {

@@ -149,14 +149,18 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
  * import * as Transport from "@switchyard/providers/Transport"
  * import { Layer } from "effect"
  *
- * const Base = OpenAiCompatible.layer.pipe(Layer.provide(Transport.layerUndici()))
+ * const Base = OpenAiCompatible.layer.pipe(Layer.provide(Transport.layerUndici))
  * ```
  */
-export const layer: Layer.Layer<DeploymentService, never, Transport> = Layer.effect(
-  DeploymentService,
-  Effect.map(Transport, (transport) => make(transport))
+export const layer: Layer.Layer<DeploymentService, never, Transport> = Layer.fresh(
+  Layer.effect(
+    DeploymentService,
+    Effect.map(Transport, (transport) => make(transport))
+  )
 )
 
 /** Provides the base service with options; fails with everything that is wrong with them. */
 export const layerWith = (options: Options): Layer.Layer<DeploymentService, ConfigError, Transport> =>
-  Layer.effect(DeploymentService, Effect.zipWith(Transport, Field.decode(Options, options, "openAiCompatible"), make))
+  Layer.fresh(
+    Layer.effect(DeploymentService, Effect.zipWith(Transport, Field.decode(Options, options, "openAiCompatible"), make))
+  )

@@ -78,11 +78,14 @@ export const makeUndici = (
  * import * as Transport from "@switchyard/providers/Transport"
  * import { Layer } from "effect"
  *
- * const Base = OpenAiCompatible.layer.pipe(Layer.provide(Transport.layerUndici({ connections: 64 })))
+ * const Base = OpenAiCompatible.layer.pipe(Layer.provide(Transport.layerUndiciWith({ connections: 64 })))
  * ```
  */
-export const layerUndici = (options: UndiciOptions = {}): Layer.Layer<Transport, ConfigError> =>
+export const layerUndiciWith = (options: UndiciOptions): Layer.Layer<Transport, ConfigError> =>
   Layer.scoped(Transport, makeUndici(options))
+
+/** Provides the transport over undici: the one to take on Node, with the defaults. */
+export const layerUndici: Layer.Layer<Transport> = Layer.orDie(layerUndiciWith({}))
 
 /**
  * The transport over a dispatcher of the caller's, for example undici's `ProxyAgent`. The dispatcher is not closed here,
@@ -97,12 +100,14 @@ export const fromDispatcher = (dispatcher: Dispatcher): Context.Tag.Service<Tran
  * much per call, and the client's own connect timeout stands in for the request's. The end of the scope aborts what is
  * in flight.
  */
-export const layerHttpClient: Layer.Layer<Transport, never, HttpClient.HttpClient> = Layer.scoped(
-  Transport,
-  Effect.flatMap(Effect.all([HttpClient.HttpClient, Effect.runtime<never>()]), ([client, runtime]) =>
-    Effect.acquireRelease(
-      Effect.sync(() => new HttpClientTransport(client, runtime)),
-      (transport) => transport.close
+export const layerHttpClient: Layer.Layer<Transport, never, HttpClient.HttpClient> = Layer.fresh(
+  Layer.scoped(
+    Transport,
+    Effect.flatMap(Effect.all([HttpClient.HttpClient, Effect.runtime<never>()]), ([client, runtime]) =>
+      Effect.acquireRelease(
+        Effect.sync(() => new HttpClientTransport(client, runtime)),
+        (transport) => transport.close
+      )
     )
   )
 )

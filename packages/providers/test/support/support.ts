@@ -28,7 +28,7 @@ export interface Wire {
   readonly layer: Layer.Layer<Transport.Transport, unknown>
 }
 
-export const undici: Wire = { name: "undici", layer: Transport.layerUndici() }
+export const undici: Wire = { name: "undici", layer: Transport.layerUndici }
 
 export const httpClient: Wire = {
   name: "HttpClient",

@@ -331,7 +331,7 @@ describe("Transport over undici alone", () => {
   it.scopedLive("no more connections than allowed are opened, and no call is lost", () =>
     Effect.gen(function* () {
       const up = yield* FakeProvider.make({ behaviour: { latencyMs: 1 } })
-      const service = yield* S.serviceOver({ name: "undici", layer: Transport.layerUndici({ connections: 3 }) })
+      const service = yield* S.serviceOver({ name: "undici", layer: Transport.layerUndiciWith({ connections: 3 }) })
       yield* Effect.forEach(Array.from({ length: 30 }), () => S.call(service, S.chat(), { baseUrl: up.url }), {
         concurrency: "unbounded"
       })
@@ -390,7 +390,7 @@ describe("Transport over undici alone", () => {
   it.scopedLive("a call that left while it waited for a connection costs none", () =>
     Effect.gen(function* () {
       const up = yield* FakeProvider.make()
-      const service = yield* S.serviceOver({ name: "undici", layer: Transport.layerUndici({ connections: 1 }) })
+      const service = yield* S.serviceOver({ name: "undici", layer: Transport.layerUndiciWith({ connections: 1 }) })
       yield* up.next({ latencyMs: 30 })
       const first = yield* Effect.fork(S.call(service, S.chat(), { baseUrl: up.url }))
       yield* up.awaitEntry((entry) => entry.seq === 1)

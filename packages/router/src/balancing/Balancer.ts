@@ -169,23 +169,32 @@ export const make =
   }
 
 /** Routes `LlmRequest`s to deployments with the strategy in the context; layers above ask its `Availability`. */
-export const layer = (
-  options: Options = {}
+export const layerWith = (
+  options: Options
 ): Layer.Layer<
   LlmService | Availability.Availability,
   ConfigError,
   DeploymentService | DeploymentRegistry | RoutingStrategy | DeploymentStats.DeploymentStats
 > =>
-  Layer.effectContext(
-    Effect.gen(function* () {
-      const valid = yield* Field.decode(Options, options, "balancer")
-      const registry = yield* DeploymentRegistry
-      const strategy = yield* RoutingStrategy
-      const stats = yield* DeploymentStats.DeploymentStats
-      const next = yield* DeploymentService
-      return Context.make(
-        LlmService,
-        make({ registry, strategy, stats, events: yield* RouterEvents }, valid)(next)
-      ).pipe(Context.add(Availability.Availability, Availability.make(registry, next)))
-    })
+  Layer.fresh(
+    Layer.effectContext(
+      Effect.gen(function* () {
+        const valid = yield* Field.decode(Options, options, "balancer")
+        const registry = yield* DeploymentRegistry
+        const strategy = yield* RoutingStrategy
+        const stats = yield* DeploymentStats.DeploymentStats
+        const next = yield* DeploymentService
+        return Context.make(
+          LlmService,
+          make({ registry, strategy, stats, events: yield* RouterEvents }, valid)(next)
+        ).pipe(Context.add(Availability.Availability, Availability.make(registry, next)))
+      })
+    )
   )
+
+/** Routes `LlmRequest`s to deployments with the strategy in the context; layers above ask its `Availability`, with the defaults. */
+export const layer: Layer.Layer<
+  LlmService | Availability.Availability,
+  never,
+  DeploymentService | DeploymentRegistry | RoutingStrategy | DeploymentStats.DeploymentStats
+> = Layer.fresh(Layer.orDie(layerWith({})))

@@ -24,8 +24,8 @@ export class RoutingStrategy extends Context.Tag("@switchyard/router/RoutingStra
 export { type Uniform, uniform }
 
 /** A strategy layer from a function that is given random numbers. */
-export const layerWith = (make: (random: Uniform) => Strategy): Layer.Layer<RoutingStrategy> =>
-  Layer.effect(RoutingStrategy, Effect.map(uniform, make))
+export const layer = (make: (random: Uniform) => Strategy): Layer.Layer<RoutingStrategy> =>
+  Layer.fresh(Layer.effect(RoutingStrategy, Effect.map(uniform, make)))
 
 /**
  * The open candidate with the lowest score; ties are broken uniformly at random. A score of `undefined` or `NaN` counts as

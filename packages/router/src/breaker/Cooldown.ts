@@ -12,7 +12,7 @@ import { inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
 import { type Status, worst } from "@switchyard/core/Status"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { type Context, Effect, type Layer, Schema } from "effect"
+import { type Context, Effect, Layer, Schema } from "effect"
 import type { Ticket } from "./breaker.js"
 import type { Overrides, Policy } from "./breakerPolicy.js"
 import { type Breaker, CooldownState } from "./CooldownState.js"
@@ -223,11 +223,11 @@ export const make = (deps: CooldownDeps, options: Options = {}): Service.Attempt
  * ```ts
  * import * as Cooldown from "@switchyard/router/Cooldown"
  *
- * const Breaker = Cooldown.layer({ failures: 5, duration: "30 seconds", allowedFails: { Authentication: 2 } })
+ * const Breaker = Cooldown.layerWith({ failures: 5, duration: "30 seconds", allowedFails: { Authentication: 2 } })
  * ```
  */
-export const layer = (
-  options: Options = {}
+export const layerWith = (
+  options: Options
 ): Layer.Layer<DeploymentService, ConfigError, DeploymentService | CooldownState> =>
   Service.wrap(
     DeploymentService,
@@ -236,3 +236,8 @@ export const layer = (
       return make({ state: yield* CooldownState }, valid)
     })
   )
+
+/** Puts a breaker around the inner service, with the defaults. */
+export const layer: Layer.Layer<DeploymentService, never, DeploymentService | CooldownState> = Layer.fresh(
+  Layer.orDie(layerWith({}))
+)

@@ -202,26 +202,34 @@ export const layer = (
   probe: Probe,
   options: Options = {}
 ): Layer.Layer<never, ConfigError, CooldownState | DeploymentRegistry> =>
-  Layer.scopedDiscard(
-    Effect.gen(function* () {
-      const valid = yield* Field.decode(Options, options, "healthProbes")
-      yield* run({ state: yield* CooldownState, registry: yield* DeploymentRegistry, probe }, valid)
-    })
+  Layer.fresh(
+    Layer.scopedDiscard(
+      Effect.gen(function* () {
+        const valid = yield* Field.decode(Options, options, "healthProbes")
+        yield* run({ state: yield* CooldownState, registry: yield* DeploymentRegistry, probe }, valid)
+      })
+    )
   )
 
 /**
  * Runs the probes with one-token chat requests through the attempt-tier service that it stands around, which it leaves as
  * it is. It belongs directly inside the Cooldown layer.
  */
-export const layerChat = (
-  options: Options = {}
+export const layerChatWith = (
+  options: Options
 ): Layer.Layer<DeploymentService, ConfigError, DeploymentService | CooldownState | DeploymentRegistry> =>
-  Layer.scoped(
-    DeploymentService,
-    Effect.gen(function* () {
-      const valid = yield* Field.decode(Options, options, "healthProbes")
-      const service = yield* DeploymentService
-      yield* run({ state: yield* CooldownState, registry: yield* DeploymentRegistry, probe: chat(service) }, valid)
-      return service
-    })
+  Layer.fresh(
+    Layer.scoped(
+      DeploymentService,
+      Effect.gen(function* () {
+        const valid = yield* Field.decode(Options, options, "healthProbes")
+        const service = yield* DeploymentService
+        yield* run({ state: yield* CooldownState, registry: yield* DeploymentRegistry, probe: chat(service) }, valid)
+        return service
+      })
+    )
   )
+
+/** Runs the probes with one-token chat requests through the attempt-tier service that it stands around, which it leaves as it is, with the defaults. */
+export const layerChat: Layer.Layer<DeploymentService, never, DeploymentService | CooldownState | DeploymentRegistry> =
+  Layer.fresh(Layer.orDie(layerChatWith({})))

@@ -205,18 +205,23 @@ export const make = (deps: CacheDeps, options: Options = {}): Service.RequestLay
  * import * as CacheStore from "@switchyard/router/CacheStore"
  * import { Layer } from "effect"
  *
- * const Cached = Cache.layer({ ttl: "10 minutes" }).pipe(
- *   Layer.provide(CacheStore.layerMemory({ maxBytes: 256 * 1024 * 1024 }))
+ * const Cached = Cache.layerWith({ ttl: "10 minutes" }).pipe(
+ *   Layer.provide(CacheStore.layerMemoryWith({ maxBytes: 256 * 1024 * 1024 }))
  * )
  * ```
  */
-export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService | CacheStore> =>
-  Layer.scoped(
-    LlmService,
-    Effect.gen(function* () {
-      const valid = yield* Field.decode(Options, options, "cache")
-      const store = yield* CacheStore
-      const scope = yield* Effect.scope
-      return make({ store, scope }, valid)(yield* LlmService)
-    })
+export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService | CacheStore> =>
+  Layer.fresh(
+    Layer.scoped(
+      LlmService,
+      Effect.gen(function* () {
+        const valid = yield* Field.decode(Options, options, "cache")
+        const store = yield* CacheStore
+        const scope = yield* Effect.scope
+        return make({ store, scope }, valid)(yield* LlmService)
+      })
+    )
   )
+
+/** Caches answers around the inner service, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService | CacheStore> = Layer.fresh(Layer.orDie(layerWith({})))

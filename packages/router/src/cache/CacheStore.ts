@@ -106,8 +106,11 @@ export const make = (options: Options = {}): Context.Tag.Service<CacheStore> => 
 }
 
 /** Entries kept in this process. */
-export const layerMemory = (options: Options = {}): Layer.Layer<CacheStore, ConfigError> =>
+export const layerMemoryWith = (options: Options): Layer.Layer<CacheStore, ConfigError> =>
   Layer.effect(
     CacheStore,
     Effect.map(Field.decode(Options, options, "cacheStore"), (valid) => make(valid))
   )
+
+/** Entries kept in this process, with the defaults. */
+export const layerMemory: Layer.Layer<CacheStore> = Layer.fresh(Layer.orDie(layerMemoryWith({})))

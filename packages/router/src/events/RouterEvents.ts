@@ -172,7 +172,7 @@ export class RouterEvents extends Context.Reference<RouterEvents>()("@switchyard
 }) {}
 
 /** Events that can be subscribed to; at most `capacity` (default 1,024) wait for a slow reader. */
-export const layer = (options: { readonly capacity?: number } = {}): Layer.Layer<RouterEvents> =>
+export const layerWith = (options: { readonly capacity?: number }): Layer.Layer<RouterEvents> =>
   Layer.effect(
     RouterEvents,
     Effect.map(PubSub.sliding<RouterEvent>(options.capacity ?? 1024), (hub) => {
@@ -196,3 +196,6 @@ export const layer = (options: { readonly capacity?: number } = {}): Layer.Layer
       }
     })
   )
+
+/** Events that can be subscribed to; at most `capacity` (default 1,024) wait for a slow reader, with the defaults. */
+export const layer: Layer.Layer<RouterEvents> = layerWith({})

@@ -13,7 +13,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
-import { type Context, Effect, type Layer, Schema } from "effect"
+import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
 import { isOvertaken } from "../retry/overtaken.js"
@@ -299,7 +299,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
  * ```ts
  * import * as Fallback from "@switchyard/router/Fallback"
  *
- * const Chains = Fallback.layer({
+ * const Chains = Fallback.layerWith({
  *   chains: {
  *     general: { smart: ["smart-eu", { model: "cheap", overrides: { max_tokens: 1000 } }] },
  *     contextWindow: { smart: ["long"] },
@@ -309,7 +309,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
  * })
  * ```
  */
-export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService | DeploymentRegistry> =>
+export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService | DeploymentRegistry> =>
   Service.wrap(
     LlmService,
     Effect.gen(function* () {
@@ -325,3 +325,8 @@ export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigErro
       return make({ registry, events }, options)
     })
   )
+
+/** Falls back over the chains around the inner service, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService | DeploymentRegistry> = Layer.fresh(
+  Layer.orDie(layerWith({}))
+)

@@ -10,7 +10,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { type Context, Effect, type Layer, Schema } from "effect"
+import { type Context, Effect, Layer, Schema } from "effect"
 import { Availability } from "../balancing/Availability.js"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { LatencyTracker } from "../latency/LatencyTracker.js"
@@ -124,8 +124,8 @@ export const delayOf = (
 }
 
 /** Hedges around the inner service. Belongs directly outside the Balancer, inside Retry. */
-export const layer = (
-  options: Options = {}
+export const layerWith = (
+  options: Options
 ): Layer.Layer<
   LlmService,
   ConfigError,
@@ -141,3 +141,10 @@ export const layer = (
       return make({ availability, budget, delay, events: yield* RouterEvents }, valid)
     })
   )
+
+/** Hedges around the inner service, with the defaults. */
+export const layer: Layer.Layer<
+  LlmService,
+  never,
+  LlmService | Availability | RetryBudget | LatencyTracker | DeploymentRegistry
+> = Layer.fresh(Layer.orDie(layerWith({})))

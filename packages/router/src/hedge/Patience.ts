@@ -15,7 +15,7 @@ import * as Reasoning from "@switchyard/core/Reasoning"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { type Context, Effect, type Layer, Schema } from "effect"
+import { type Context, Effect, Layer, Schema } from "effect"
 import { Availability } from "../balancing/Availability.js"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { RetryBudget } from "../retry/RetryBudget.js"
@@ -140,8 +140,8 @@ export const make = (deps: PatienceDeps, options: Options = {}): Service.Request
 }
 
 /** Asks others beside slow calls of the inner service. Belongs directly outside Fallback; below, a Timeouts layer must be. */
-export const layer = (
-  options: Options = {}
+export const layerWith = (
+  options: Options
 ): Layer.Layer<LlmService, ConfigError, LlmService | Availability | RetryBudget> =>
   Service.wrap(
     LlmService,
@@ -152,3 +152,8 @@ export const layer = (
       return make({ availability, budget, events: yield* RouterEvents }, valid)
     })
   )
+
+/** Asks others beside slow calls of the inner service, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService | Availability | RetryBudget> = Layer.fresh(
+  Layer.orDie(layerWith({}))
+)

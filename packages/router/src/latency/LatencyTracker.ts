@@ -85,5 +85,8 @@ export const make = (options: Options = {}): Context.Tag.Service<LatencyTracker>
 }
 
 /** Latencies kept in this process. Each call makes a tracker of its own: bind it to a const to share it. */
-export const layerMemory = (options: Options = {}): Layer.Layer<LatencyTracker, ConfigError> =>
+export const layerMemoryWith = (options: Options): Layer.Layer<LatencyTracker, ConfigError> =>
   Layer.effect(LatencyTracker, Effect.map(Field.decode(Options, options, "latency"), make))
+
+/** Latencies kept in this process, with the defaults. */
+export const layerMemory: Layer.Layer<LatencyTracker> = Layer.orDie(layerMemoryWith({}))

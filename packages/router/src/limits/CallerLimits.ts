@@ -12,7 +12,7 @@ import * as Service from "@switchyard/core/Service"
 import type { Busy } from "@switchyard/core/Status"
 import { nowMs } from "@switchyard/core/Time"
 import { total } from "@switchyard/core/Usage"
-import { type Context, Effect, type Layer, Schema } from "effect"
+import { type Context, Effect, Layer, Schema } from "effect"
 import { hasWorked } from "../money/estimateCost.js"
 import { CallerLimit, CallerWindows } from "./CallerWindows.js"
 import { estimateTokens } from "./estimateTokens.js"
@@ -83,7 +83,7 @@ export const make = ({ windows }: CallerLimitsDeps, options: Options = {}): Serv
 }
 
 /** Holds callers to their limits. */
-export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService | CallerWindows> =>
+export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService | CallerWindows> =>
   Service.wrap(
     LlmService,
     Effect.gen(function* () {
@@ -91,3 +91,6 @@ export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigErro
       return make({ windows: yield* CallerWindows }, valid)
     })
   )
+
+/** Holds callers to their limits, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService | CallerWindows> = Layer.fresh(Layer.orDie(layerWith({})))

@@ -14,7 +14,7 @@ import * as Service from "@switchyard/core/Service"
 import { type Busy, worst } from "@switchyard/core/Status"
 import { nowMs } from "@switchyard/core/Time"
 import { total } from "@switchyard/core/Usage"
-import { type Clock, type Context, Effect, type Layer, Schema } from "effect"
+import { type Clock, type Context, Effect, Layer, Schema } from "effect"
 import { estimateTokens } from "./estimateTokens.js"
 import { type Reservation, UsageWindows } from "./UsageWindows.js"
 
@@ -128,8 +128,8 @@ export const make = ({ windows }: LimitsDeps, options: Options = {}): Service.At
 }
 
 /** Holds deployments to their limits. */
-export const layer = (
-  options: Options = {}
+export const layerWith = (
+  options: Options
 ): Layer.Layer<DeploymentService, ConfigError, DeploymentService | UsageWindows> =>
   Service.wrap(
     DeploymentService,
@@ -138,3 +138,8 @@ export const layer = (
       return make({ windows: yield* UsageWindows }, valid)
     })
   )
+
+/** Holds deployments to their limits, with the defaults. */
+export const layer: Layer.Layer<DeploymentService, never, DeploymentService | UsageWindows> = Layer.fresh(
+  Layer.orDie(layerWith({}))
+)

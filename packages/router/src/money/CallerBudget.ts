@@ -12,7 +12,7 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { type Context, Effect, type Layer, Schema } from "effect"
+import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
 import { chargeOf, estimateAt, estimator } from "./estimateCost.js"
@@ -169,8 +169,8 @@ export const make = (
 }
 
 /** Holds callers to their budgets. */
-export const layer = (
-  options: Options = {}
+export const layerWith = (
+  options: Options
 ): Layer.Layer<LlmService, ConfigError, LlmService | SpendWindows | DeploymentRegistry | PriceBook> =>
   Service.wrap(
     LlmService,
@@ -183,3 +183,7 @@ export const layer = (
       return make({ windows, registry, prices, events }, valid)
     })
   )
+
+/** Holds callers to their budgets, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService | SpendWindows | DeploymentRegistry | PriceBook> =
+  Layer.fresh(Layer.orDie(layerWith({})))

@@ -107,14 +107,11 @@ export const make = (
 }
 
 /** A book of names and options: list prices are those of the day on which the layer is built. */
-export const layer = (
-  prices: Readonly<Record<string, Price>> = {},
-  options: BookOptions = {}
-): Layer.Layer<PriceBook> =>
+export const layerWith = (prices: Readonly<Record<string, Price>>, options: BookOptions = {}): Layer.Layer<PriceBook> =>
   Layer.effect(
     PriceBook,
     Effect.map(Clock.currentTimeMillis, (at) => make(prices, { at, ...options }))
   )
 
-/** Public list prices alone. */
-export const layerPublic: Layer.Layer<PriceBook> = layer()
+/** Public list prices alone, those of the day on which the layer is built. */
+export const layer: Layer.Layer<PriceBook> = layerWith({})

@@ -13,7 +13,7 @@ import * as Service from "@switchyard/core/Service"
 import type { Slot } from "@switchyard/core/Slot"
 import { type Busy, busy, closed, open, type Status, worst } from "@switchyard/core/Status"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { type Context, Effect, type Layer, Schema } from "effect"
+import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import type { Strictness } from "./CallerBudget.js"
 import { chargeOf, estimateAt } from "./estimateCost.js"
@@ -231,8 +231,8 @@ export const make = (
 }
 
 /** Holds deployments, providers and tags to their spending limits. */
-export const layer = (
-  options: Options = {}
+export const layerWith = (
+  options: Options
 ): Layer.Layer<DeploymentService, ConfigError, DeploymentService | SpendWindows | PriceBook> =>
   Service.wrap(
     DeploymentService,
@@ -244,3 +244,8 @@ export const layer = (
       return make({ windows, prices, events }, valid)
     })
   )
+
+/** Holds deployments, providers and tags to their spending limits, with the defaults. */
+export const layer: Layer.Layer<DeploymentService, never, DeploymentService | SpendWindows | PriceBook> = Layer.fresh(
+  Layer.orDie(layerWith({}))
+)

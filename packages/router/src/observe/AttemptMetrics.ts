@@ -9,7 +9,7 @@ import * as Field from "@switchyard/core/Field"
 import * as Service from "@switchyard/core/Service"
 import * as Slot from "@switchyard/core/Slot"
 import { nowMs } from "@switchyard/core/Time"
-import { Effect, type Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { outcomeLabel } from "../events/outcomeLabel.js"
 import { effect, MetricsSink, type Sink } from "./MetricsSink.js"
 import { Options } from "./metricOptions.js"
@@ -62,8 +62,11 @@ export const make = (options: Options = {}, sink: Sink = effect): Service.Attemp
 }
 
 /** Counts attempts around the inner service. */
-export const layer = (options: Options = {}): Layer.Layer<DeploymentService, ConfigError, DeploymentService> =>
+export const layerWith = (options: Options): Layer.Layer<DeploymentService, ConfigError, DeploymentService> =>
   Service.wrap(DeploymentService, Effect.zipWith(Field.decode(Options, options, "metrics"), MetricsSink, make))
+
+/** Counts attempts around the inner service, with the defaults. */
+export const layer: Layer.Layer<DeploymentService, never, DeploymentService> = Layer.fresh(Layer.orDie(layerWith({})))
 
 /** Counts nothing and costs nothing: it gives back the inner service. */
 export const layerNoop: Layer.Layer<DeploymentService, never, DeploymentService> = Service.wrap(

@@ -141,17 +141,22 @@ export const expose = (
  * Counts what layers publish: retries, hedges, cooldowns, probes, stream restarts, exhausted budgets. Provides events that
  * count themselves on their way to those of the context.
  */
-export const layer = (options: Options = {}): Layer.Layer<RouterEvents, ConfigError, DeploymentRegistry> =>
-  Layer.effect(
-    RouterEvents,
-    Effect.gen(function* () {
-      const valid = yield* Field.decode(Options, options, "metrics")
-      const registry = yield* DeploymentRegistry
-      const counters = new EventCounters(yield* RouterEvents)
-      counters.use((id) => registry.slot(id)?.deployment, valid, yield* MetricsSink)
-      return counters.events
-    })
+export const layerWith = (options: Options): Layer.Layer<RouterEvents, ConfigError, DeploymentRegistry> =>
+  Layer.fresh(
+    Layer.effect(
+      RouterEvents,
+      Effect.gen(function* () {
+        const valid = yield* Field.decode(Options, options, "metrics")
+        const registry = yield* DeploymentRegistry
+        const counters = new EventCounters(yield* RouterEvents)
+        counters.use((id) => registry.slot(id)?.deployment, valid, yield* MetricsSink)
+        return counters.events
+      })
+    )
   )
+
+/** Counts what layers publish: retries, hedges, cooldowns, probes, stream restarts, exhausted budgets, with the defaults. */
+export const layer: Layer.Layer<RouterEvents, never, DeploymentRegistry> = Layer.fresh(Layer.orDie(layerWith({})))
 
 /** Counts nothing and costs nothing. */
 export const layerNoop: Layer.Layer<never> = Layer.empty

@@ -10,7 +10,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
-import { type Clock, Effect, type Layer } from "effect"
+import { type Clock, Effect, Layer } from "effect"
 import { outcomeLabel } from "../events/outcomeLabel.js"
 import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
 import { effect, MetricsSink, type Sink, type Update } from "./MetricsSink.js"
@@ -130,7 +130,7 @@ export const make = (
 }
 
 /** Counts requests around the inner service. The outermost layer, so that answers from a cache count too. */
-export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService | DeploymentRegistry> =>
+export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService | DeploymentRegistry> =>
   Service.wrap(
     LlmService,
     Effect.gen(function* () {
@@ -139,6 +139,11 @@ export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigErro
       return make((model) => registry.resolve(model)?.group.name, valid, yield* MetricsSink)
     })
   )
+
+/** Counts requests around the inner service, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService | DeploymentRegistry> = Layer.fresh(
+  Layer.orDie(layerWith({}))
+)
 
 /** Counts nothing and costs nothing: it gives back the inner service. */
 export const layerNoop: Layer.Layer<LlmService, never, LlmService> = Service.wrap(

@@ -10,7 +10,7 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
-import { type Clock, type Context, Effect, type Fiber, FiberRef, type Layer, Schema, type Tracer } from "effect"
+import { type Clock, type Context, Effect, type Fiber, FiberRef, Layer, Schema, type Tracer } from "effect"
 import { Selection } from "../balancing/selection.js"
 import type { Events } from "../events/RouterEvents.js"
 import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
@@ -223,11 +223,14 @@ export const noting = (events: Events): Events => ({
  * const options: Partial<Router.Options> = { tracing: { captureContent: false } }
  * ```
  */
-export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService> =>
+export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService> =>
   Service.wrap(
     LlmService,
     Effect.map(Field.decode(Options, options, "tracing"), (valid) => requests(valid))
   )
+
+/** Traces requests around the inner service, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService> = Layer.fresh(Layer.orDie(layerWith({})))
 
 /** Traces attempts around the inner service, and the selections that led to them. */
 export const layerAttempts: Layer.Layer<DeploymentService, never, DeploymentService | DeploymentRegistry> =

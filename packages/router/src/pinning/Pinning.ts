@@ -10,7 +10,7 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
-import { Effect, type Layer, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { boundState, issuedState, type ProviderState } from "./providerState.js"
 
 /** Options of the layer. */
@@ -105,8 +105,11 @@ export const make = (options: Options = {}, issued: Issued = memory()): Service.
 }
 
 /** Pins requests around the inner service. */
-export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService> =>
+export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService> =>
   Service.wrap(
     LlmService,
     Effect.map(Field.decode(Options, options, "pinning"), (valid) => make(valid))
   )
+
+/** Pins requests around the inner service, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService> = Layer.fresh(Layer.orDie(layerWith({})))

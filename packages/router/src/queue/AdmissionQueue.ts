@@ -185,14 +185,21 @@ export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.R
 }
 
 /** Lets requests wait for room in front of the Balancer. */
-export const layer = (
-  options: Options = {}
+export const layerWith = (
+  options: Options
 ): Layer.Layer<LlmService, ConfigError, LlmService | DeploymentRegistry | UsageWindows> =>
-  Layer.scoped(
-    LlmService,
-    Effect.gen(function* () {
-      const valid = yield* Field.decode(Options, options, "admissionQueue")
-      const deps = { registry: yield* DeploymentRegistry, windows: yield* UsageWindows, scope: yield* Effect.scope }
-      return make(deps, valid)(yield* LlmService)
-    })
+  Layer.fresh(
+    Layer.scoped(
+      LlmService,
+      Effect.gen(function* () {
+        const valid = yield* Field.decode(Options, options, "admissionQueue")
+        const deps = { registry: yield* DeploymentRegistry, windows: yield* UsageWindows, scope: yield* Effect.scope }
+        return make(deps, valid)(yield* LlmService)
+      })
+    )
   )
+
+/** Lets requests wait for room in front of the Balancer, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService | DeploymentRegistry | UsageWindows> = Layer.fresh(
+  Layer.orDie(layerWith({}))
+)

@@ -9,7 +9,7 @@ import type { StreamingResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import { toMs } from "@switchyard/core/Time"
-import { Effect, type Layer, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { HeldStream, type HoldPolicy } from "./heldStream.js"
 
 /** Options of the layer. What comes first releases the stream; its end always does. */
@@ -67,11 +67,14 @@ export const make = (options: Options = {}): Service.RequestLayer => held(policy
 export const whole: Service.RequestLayer = held(untilTheEnd)
 
 /** Holds the beginning of streams back. Belongs directly inside Retry, outside Hedge. */
-export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService> =>
+export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService> =>
   Service.wrap(
     LlmService,
     Effect.map(Field.decode(Options, options, "holdback"), (valid) => make(valid))
   )
+
+/** Holds the beginning of streams back, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService> = Layer.fresh(Layer.orDie(layerWith({})))
 
 /** Delivers streams only when they are whole. Belongs directly inside Retry, outside Hedge. */
 export const layerWhole: Layer.Layer<LlmService, never, LlmService> = Service.wrap(LlmService, Effect.succeed(whole))

@@ -6,7 +6,7 @@ import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
-import { type Context, Effect, type Layer, Schema } from "effect"
+import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
 import { RecoveredStream, type Resume } from "./recoveredStream.js"
@@ -97,10 +97,10 @@ export const make = (deps: RecoveryDeps, options: Options = {}): Service.Request
  * ```ts
  * import * as Recovery from "@switchyard/router/Recovery"
  *
- * const Continued = Recovery.layer({ policy: "prefill" })
+ * const Continued = Recovery.layerWith({ policy: "prefill" })
  * ```
  */
-export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService | DeploymentRegistry> =>
+export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService | DeploymentRegistry> =>
   Service.wrap(
     LlmService,
     Effect.gen(function* () {
@@ -108,3 +108,8 @@ export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigErro
       return make({ registry: yield* DeploymentRegistry, events: yield* RouterEvents }, valid)
     })
   )
+
+/** Recovers streams around the inner service, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService | DeploymentRegistry> = Layer.fresh(
+  Layer.orDie(layerWith({}))
+)

@@ -12,7 +12,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { type Clock, type Context, Duration, Effect, type Layer, Schema } from "effect"
+import { type Clock, type Context, Duration, Effect, Layer, Schema } from "effect"
 import { Availability } from "../balancing/Availability.js"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { Failures } from "./failures.js"
@@ -238,8 +238,8 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
 }
 
 /** Retries around the inner service. Belongs outside Hedge and the Balancer, inside Fallback. */
-export const layer = (
-  options: Options = {}
+export const layerWith = (
+  options: Options
 ): Layer.Layer<LlmService, ConfigError, LlmService | Availability | RetryBudget> =>
   Service.wrap(
     LlmService,
@@ -250,3 +250,8 @@ export const layer = (
       return make({ availability, budget, events: yield* RouterEvents, random: yield* uniform }, valid)
     })
   )
+
+/** Retries around the inner service, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService | Availability | RetryBudget> = Layer.fresh(
+  Layer.orDie(layerWith({}))
+)

@@ -109,11 +109,14 @@ export const unlimited: Context.Tag.Service<RetryBudget> = {
 }
 
 /** A budget kept in this process, shared by all layers that are given it. */
-export const layerMemory = (options: Options = {}): Layer.Layer<RetryBudget, ConfigError> =>
+export const layerMemoryWith = (options: Options): Layer.Layer<RetryBudget, ConfigError> =>
   Layer.effect(
     RetryBudget,
     Effect.map(Field.decode(Options, options, "retryBudget"), (valid) => make(valid))
   )
+
+/** A budget kept in this process, shared by all layers that are given it, with the defaults. */
+export const layerMemory: Layer.Layer<RetryBudget> = Layer.orDie(layerMemoryWith({}))
 
 /** A budget that never runs out. */
 export const layerUnlimited: Layer.Layer<RetryBudget> = Layer.succeed(RetryBudget, unlimited)

@@ -299,7 +299,7 @@ const provided = <R>(
  *   ],
  *   retry: { attempts: 3 },
  *   cooldown: { failures: 5 }
- * }).pipe(Layer.provide(Providers.layer), Layer.provide(Transport.layerUndici()))
+ * }).pipe(Layer.provide(Providers.layer), Layer.provide(Transport.layerUndici))
  * ```
  */
 export const layer = (options: Options): Layer.Layer<LlmService | State, ConfigError, DeploymentService> =>

@@ -69,15 +69,15 @@ export const stateLayer = (options: StateOptions, previous: Previous | undefined
     kept(DeploymentRegistry.DeploymentRegistry, DeploymentRegistry.layer(options)),
     kept(DeploymentStats.DeploymentStats, DeploymentStats.layerMemory),
     kept(CooldownState.CooldownState, CooldownState.layerMemory),
-    kept(LatencyTracker.LatencyTracker, LatencyTracker.layerMemory(options.latency), "latency"),
+    kept(LatencyTracker.LatencyTracker, LatencyTracker.layerMemoryWith(options.latency ?? {}), "latency"),
     kept(UsageWindows.UsageWindows, UsageWindows.layerMemory),
     kept(SpendWindows.SpendWindows, SpendWindows.layerMemory),
     kept(CallerWindows.CallerWindows, CallerWindows.layerMemory),
-    kept(RetryBudget.RetryBudget, RetryBudget.layerMemory(options.retryBudget), "retryBudget"),
-    kept(CacheStore.CacheStore, CacheStore.layerMemory(options.cacheStore), "cacheStore"),
+    kept(RetryBudget.RetryBudget, RetryBudget.layerMemoryWith(options.retryBudget ?? {}), "retryBudget"),
+    kept(CacheStore.CacheStore, CacheStore.layerMemoryWith(options.cacheStore ?? {}), "cacheStore"),
     kept(
       PriceBook.PriceBook,
-      PriceBook.layer(options.prices, { assumed: PriceBook.assumedOf(options.unknownPrice) }),
+      PriceBook.layerWith(options.prices ?? {}, { assumed: PriceBook.assumedOf(options.unknownPrice) }),
       "prices",
       "unknownPrice"
     )

@@ -9,7 +9,7 @@ import { inForce } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import { toMs, withNow } from "@switchyard/core/Time"
-import { Effect, type Layer, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 
 /** Options of the layer. */
 export const Options = Schema.Struct({
@@ -52,8 +52,11 @@ export const make = (options: Options = {}): Service.RequestLayer => {
 }
 
 /** Stamps deadlines around the inner service. Belongs outside everything that takes time: retries, fallbacks, queues. */
-export const layer = (options: Options = {}): Layer.Layer<LlmService, ConfigError, LlmService> =>
+export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService> =>
   Service.wrap(
     LlmService,
     Effect.map(Field.decode(Options, options, "deadline"), (valid) => make(valid))
   )
+
+/** Stamps deadlines around the inner service, with the defaults. */
+export const layer: Layer.Layer<LlmService, never, LlmService> = Layer.fresh(Layer.orDie(layerWith({})))

@@ -12,7 +12,7 @@ import * as Reasoning from "@switchyard/core/Reasoning"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { Effect, type Layer, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { type AttemptBounds, Watch } from "./watch.js"
 
 /**
@@ -215,8 +215,11 @@ export const make = (options: Options = {}): Service.AttemptLayer => {
 }
 
 /** Bounds attempts around the inner service. Belongs innermost, next to the provider's base service. */
-export const layer = (options: Options = {}): Layer.Layer<DeploymentService, ConfigError, DeploymentService> =>
+export const layerWith = (options: Options): Layer.Layer<DeploymentService, ConfigError, DeploymentService> =>
   Service.wrap(
     DeploymentService,
     Effect.map(Field.decode(Options, options, "timeouts"), (valid) => make(valid))
   )
+
+/** Bounds attempts around the inner service, with the defaults. */
+export const layer: Layer.Layer<DeploymentService, never, DeploymentService> = Layer.fresh(Layer.orDie(layerWith({})))

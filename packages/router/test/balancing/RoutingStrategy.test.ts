@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { anyOpen, layerWith, lowest, RoutingStrategy, uniform } from "@switchyard/router/RoutingStrategy"
+import { anyOpen, layer, lowest, RoutingStrategy, uniform } from "@switchyard/router/RoutingStrategy"
 import { Effect, Random } from "effect"
 import { candidatesOf, chiSquare, chiSquareLimit, plainSlots, seeded } from "./strategies/support.js"
 
@@ -80,8 +80,6 @@ describe("a strategy's random numbers", () => {
     Effect.gen(function* () {
       const strategy = yield* RoutingStrategy
       assert.strictEqual(strategy.select(candidatesOf(plainSlots(4))), 3)
-    }).pipe(
-      Effect.provide(layerWith((random) => ({ name: "last", select: ({ size }) => (random() < 1 ? size - 1 : 0) })))
-    )
+    }).pipe(Effect.provide(layer((random) => ({ name: "last", select: ({ size }) => (random() < 1 ? size - 1 : 0) }))))
   )
 })

@@ -128,7 +128,7 @@ describe("options", () => {
     Effect.gen(function* () {
       const inner = Layer.succeed(DeploymentService, StubLlm.make().attempts)
       const wrong = { failures: 0, window: -1, jitter: 2, allowedFails: { Timeout: -1 }, colour: "red" }
-      const error = yield* Cooldown.layer(wrong as never).pipe(
+      const error = yield* Cooldown.layerWith(wrong as never).pipe(
         Layer.provide(Layer.merge(inner, CooldownState.layerMemory)),
         Layer.build,
         Effect.scoped,
@@ -157,7 +157,7 @@ describe("options", () => {
           return until ?? 0
         }).pipe(
           Effect.provide(
-            Cooldown.layer({ duration: "10 seconds" }).pipe(
+            Cooldown.layerWith({ duration: "10 seconds" }).pipe(
               Layer.provide(Layer.succeed(DeploymentService, stub.attempts)),
               Layer.provideMerge(CooldownState.layerMemory)
             )

@@ -304,8 +304,8 @@ describe("the default probe", () => {
   it.effect("reaches a deployment that the breaker around it has closed", () =>
     Effect.gen(function* () {
       const stub = StubLlm.make({ fail: { reason: "Unavailable", description: "" } })
-      const Live = Cooldown.layer().pipe(
-        Layer.provide(HealthProbes.layerChat({ interval: "1 second", unhealthyThreshold: 1, healthyThreshold: 1 })),
+      const Live = Cooldown.layer.pipe(
+        Layer.provide(HealthProbes.layerChatWith({ interval: "1 second", unhealthyThreshold: 1, healthyThreshold: 1 })),
         Layer.provide(Layer.succeed(DeploymentService, stub.attempts)),
         Layer.provideMerge(CooldownState.layerMemory),
         Layer.provideMerge(DeploymentRegistry.layer(registryConfig(["a"])))

@@ -461,9 +461,9 @@ describe("the layer", () => {
   it.effect("wraps the service in the context, and keeps its entries in the store in the context", () =>
     Effect.gen(function* () {
       const stub = StubLlm.make()
-      const Live = Cache.layer({ ttl: "1 minute" }).pipe(
+      const Live = Cache.layerWith({ ttl: "1 minute" }).pipe(
         Layer.provide(base(stub)),
-        Layer.provide(CacheStore.layerMemory())
+        Layer.provide(CacheStore.layerMemory)
       )
       yield* Effect.all([LlmService.LlmService.complete(chat()), LlmService.LlmService.complete(chat())]).pipe(
         Effect.provide(Live)
@@ -477,7 +477,7 @@ describe("the layer", () => {
       const built: Either.Either<unknown, ConfigError> = yield* Effect.either(
         Effect.scoped(
           Layer.build(
-            Cache.layer(wrong).pipe(Layer.provide(base(StubLlm.make())), Layer.provide(CacheStore.layerMemory()))
+            Cache.layerWith(wrong).pipe(Layer.provide(base(StubLlm.make())), Layer.provide(CacheStore.layerMemory))
           )
         )
       )

@@ -94,7 +94,7 @@ describe("CacheStore", () => {
   )
   it.effect("a bound that is no whole number of bytes is a configuration error", () =>
     Effect.gen(function* () {
-      const built = yield* Effect.either(Effect.scoped(Layer.build(CacheStore.layerMemory({ maxBytes: 0.5 }))))
+      const built = yield* Effect.either(Effect.scoped(Layer.build(CacheStore.layerMemoryWith({ maxBytes: 0.5 }))))
       assert.deepStrictEqual(Either.isLeft(built) ? built.left.issues.map((found) => found.path) : [], [
         "cacheStore.maxBytes"
       ])

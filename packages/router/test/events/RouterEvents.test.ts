@@ -182,7 +182,7 @@ describe("RouterEvents", () => {
         [["a", "b"], ["a"]]
       )
       assert.isFalse(events.isActive())
-    }).pipe(Effect.provide(RouterEvents.layer()))
+    }).pipe(Effect.provide(RouterEvents.layer))
   )
   it.effect("a reader that is too slow loses the oldest events", () =>
     Effect.gen(function* () {
@@ -197,6 +197,6 @@ describe("RouterEvents", () => {
       for (let at = 0; at < 100; at++) events.publish({ _tag: "CooldownClosed", at, deployment: "a" })
       yield* TestClock.adjust(1000)
       assert.deepStrictEqual([...(yield* Fiber.join(fiber))], [0, 96, 97, 98, 99])
-    }).pipe(Effect.provide(RouterEvents.layer({ capacity: 4 })))
+    }).pipe(Effect.provide(RouterEvents.layerWith({ capacity: 4 })))
   )
 })

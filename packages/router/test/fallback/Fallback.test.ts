@@ -827,7 +827,7 @@ describe("random chains", () => {
 describe("the layer", () => {
   const build = (options: Fallback.Options) =>
     Layer.build(
-      Fallback.layer(options).pipe(
+      Fallback.layerWith(options).pipe(
         Layer.provide(Layer.succeed(LlmService.LlmService, StubLlm.make().requests)),
         Layer.provide(DeploymentRegistry.layer({ deployments: groups, aliases: { fast: "a" } }))
       )

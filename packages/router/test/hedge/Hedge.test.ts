@@ -330,7 +330,7 @@ describe("a stream", () => {
 describe("the layer", () => {
   const built = (options: Hedge.Options, tracker = LatencyTracker.make()) => {
     const made = tower(["a", "b"], after({ a: 5_000, b: 10 }))
-    const live = Hedge.layer(options).pipe(
+    const live = Hedge.layerWith(options).pipe(
       Layer.provide([
         Layer.succeed(LlmService.LlmService, made.balancer),
         Layer.succeed(Availability, made.availability),

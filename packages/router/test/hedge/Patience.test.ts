@@ -244,6 +244,6 @@ describe("a slow call that does not stream", () => {
         [...(yield* Fiber.join(told))].map((event) => `${event._tag} ${"deployment" in event ? event.deployment : ""}`),
         ["HedgeStarted a", "HedgeWon b"]
       )
-    }).pipe(Effect.provide(RouterEvents.layer()))
+    }).pipe(Effect.provide(RouterEvents.layer))
   )
 })

@@ -173,7 +173,7 @@ describe("Latency", () => {
       Effect.provide(
         Latency.layer.pipe(
           Layer.provide(Layer.succeed(DeploymentService, StubLlm.make({ delay: 250 }).attempts)),
-          Layer.provideMerge(LatencyTracker.layerMemory())
+          Layer.provideMerge(LatencyTracker.layerMemory)
         )
       )
     )

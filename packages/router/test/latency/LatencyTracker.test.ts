@@ -389,7 +389,7 @@ describe("the tracker", () => {
   it.effect("refuses options that make no sense, all at once, with their paths", () =>
     Effect.gen(function* () {
       const build = (options: LatencyTracker.Options) =>
-        Effect.flip(Effect.provide(LatencyTracker.LatencyTracker, LatencyTracker.layerMemory(options)))
+        Effect.flip(Effect.provide(LatencyTracker.LatencyTracker, LatencyTracker.layerMemoryWith(options)))
       const wrong = yield* build({ alpha: 0, halfLife: 0, tau: "soon" as "1 second" })
       assert.deepStrictEqual(
         wrong.issues.map((issue) => issue.path),

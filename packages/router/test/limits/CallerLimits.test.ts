@@ -170,7 +170,7 @@ describe("the layer", () => {
   it.effect("says everything that is wrong with its options", () =>
     Effect.gen(function* () {
       const wrong = { callers: { alice: { rpm: -1, tpm: "many" } }, everyCaller: { maxParallel: 0.5 }, everyone: {} }
-      const Live = CallerLimits.layer(wrong as unknown as CallerLimits.Options).pipe(
+      const Live = CallerLimits.layerWith(wrong as unknown as CallerLimits.Options).pipe(
         Layer.provide(Layer.succeed(LlmService.LlmService, StubLlm.make().requests)),
         Layer.provide(CallerWindows.layerMemory)
       )

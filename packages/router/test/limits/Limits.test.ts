@@ -459,12 +459,12 @@ describe("the layer", () => {
     Effect.gen(function* () {
       const stub = StubLlm.make()
       const below = Layer.merge(Layer.succeed(DeploymentService, stub.attempts), UsageWindows.layerMemory)
-      const built = Limits.layer({ outputTokens: 10 }).pipe(Layer.provide(below))
+      const built = Limits.layerWith({ outputTokens: 10 }).pipe(Layer.provide(below))
       const service = yield* Effect.provide(DeploymentService, built)
       const slot = StubLlm.slot("a", { rpm: 1 })
       yield* service.call(StubLlm.attempt(chat(), slot))
       assert.strictEqual((yield* Effect.flip(service.call(StubLlm.attempt(chat(), slot)))).reason, "Rejected")
-      const wrong = Limits.layer({ outputTokens: -1 }).pipe(Layer.provide(below))
+      const wrong = Limits.layerWith({ outputTokens: -1 }).pipe(Layer.provide(below))
       const error = yield* Effect.flip(Effect.provide(DeploymentService, wrong))
       assert.deepStrictEqual(
         error.issues.map((issue) => issue.path),

@@ -582,11 +582,11 @@ describe("the layer", () => {
   it.effect("says everything that is wrong with its options", () =>
     Effect.gen(function* () {
       const wrong = { callers: { alice: { limit: Number.NaN, window: "soon" } }, everyone: {} }
-      const Live = CallerBudget.layer(wrong as unknown as CallerBudget.Options).pipe(
+      const Live = CallerBudget.layerWith(wrong as unknown as CallerBudget.Options).pipe(
         Layer.provide(Layer.succeed(LlmService.LlmService, StubLlm.make().requests)),
         Layer.provide(DeploymentRegistry.layer({ deployments: [{ id: "a", group: "m", model: "m" }] })),
         Layer.provide(SpendWindows.layerMemory),
-        Layer.provide(PriceBook.layerPublic)
+        Layer.provide(PriceBook.layer)
       )
       const built = yield* Effect.either(Effect.scoped(Layer.build(Live)))
       assert.deepStrictEqual(Either.isLeft(built) ? built.left.issues.map((found) => found.path).sort() : [], [

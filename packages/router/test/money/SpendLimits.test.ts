@@ -389,10 +389,10 @@ describe("status and events", () => {
   it.effect("says everything that is wrong with its options", () =>
     Effect.gen(function* () {
       const wrong = { tags: { t: { limit: -1, window: 0 } }, models: {} } as unknown as SpendLimits.Options
-      const Live = SpendLimits.layer(wrong).pipe(
+      const Live = SpendLimits.layerWith(wrong).pipe(
         Layer.provide(Layer.succeed(DeploymentService, StubLlm.make().attempts)),
         Layer.provide(SpendWindows.layerMemory),
-        Layer.provide(PriceBook.layerPublic)
+        Layer.provide(PriceBook.layer)
       )
       const built = yield* Effect.either(Effect.scoped(Layer.build(Live)))
       assert.deepStrictEqual(Either.isLeft(built) ? built.left.issues.map((found) => found.path).sort() : [], [

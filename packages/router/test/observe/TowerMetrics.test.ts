@@ -302,7 +302,7 @@ describe("the metrics of a tower", () => {
         isActive: () => true,
         stream: Stream.empty
       })
-      const counting = Metrics.layer({ prefix: "by_hand" }).pipe(
+      const counting = Metrics.layerWith({ prefix: "by_hand" }).pipe(
         Layer.provide(DeploymentRegistry.layer({ deployments })),
         Layer.provide(Layer.succeed(RouterEvents.RouterEvents, inner))
       )

@@ -533,11 +533,11 @@ describe("the layer", () => {
         UsageWindows.layerMemory,
         DeploymentRegistry.layer(configOf([{ id: "a" }]))
       )
-      const built = AdmissionQueue.layer({ maxQueue: 1, maxWait: "1 second" }).pipe(Layer.provide(below))
+      const built = AdmissionQueue.layerWith({ maxQueue: 1, maxWait: "1 second" }).pipe(Layer.provide(below))
       yield* Effect.fork(Effect.provide(LlmService.LlmService.complete(chat()), built))
       yield* TestClock.adjust(1)
       assert.strictEqual(stub.calls.length, 1)
-      const wrong = AdmissionQueue.layer({ maxQueue: 0.5, maxWait: 0 }).pipe(Layer.provide(below))
+      const wrong = AdmissionQueue.layerWith({ maxQueue: 0.5, maxWait: 0 }).pipe(Layer.provide(below))
       const error = yield* Effect.flip(Effect.provide(LlmService.LlmService, wrong))
       assert.deepStrictEqual(error._tag === "ConfigError" ? error.issues.map((issue) => issue.path) : [], [
         "admissionQueue.maxQueue",

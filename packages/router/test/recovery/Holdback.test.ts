@@ -251,7 +251,7 @@ describe("the layer", () => {
       const error = yield* Effect.flip(
         Effect.scoped(
           Layer.build(
-            Holdback.layer({ characters: 0, delay: -1 }).pipe(
+            Holdback.layerWith({ characters: 0, delay: -1 }).pipe(
               Layer.provide(Layer.succeed(LlmService.LlmService, StubLlm.make().requests))
             )
           )

@@ -782,7 +782,7 @@ describe("the layer", () => {
       const error = yield* Effect.flip(
         Effect.scoped(
           Layer.build(
-            Recovery.layer(options).pipe(
+            Recovery.layerWith(options).pipe(
               Layer.provide(Layer.succeed(LlmService.LlmService, StubLlm.make().requests)),
               Layer.provide(DeploymentRegistry.layer({ deployments: [{ id: "d", group: "m", model: "m" }] }))
             )

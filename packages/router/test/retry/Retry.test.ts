@@ -548,7 +548,7 @@ describe("streams", () => {
 describe("the layer", () => {
   const built = (options: Retry.Options) => {
     const { availability, balancer, events, published } = tower(["a"], always(fails("Unavailable")))
-    const live = Retry.layer(options).pipe(
+    const live = Retry.layerWith(options).pipe(
       Layer.provide([
         Layer.succeed(LlmService.LlmService, balancer),
         Layer.succeed(Availability, availability),

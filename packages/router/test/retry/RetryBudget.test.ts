@@ -84,7 +84,7 @@ describe("the retry budget", () => {
   it.effect("reports every wrong figure of a configuration", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(
-        Layer.build(RetryBudget.layerMemory({ share: -1, perSecond: Number.NaN, window: 0 }))
+        Layer.build(RetryBudget.layerMemoryWith({ share: -1, perSecond: Number.NaN, window: 0 }))
       )
       assert.deepStrictEqual(
         error.issues.map((issue) => issue.path),

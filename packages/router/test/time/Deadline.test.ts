@@ -93,7 +93,7 @@ describe("the deadline", () => {
   it.effect("of zero is a mistake in a configuration", () =>
     Effect.gen(function* () {
       const inner = Layer.succeed(LlmService.LlmService, StubLlm.make().requests)
-      const error = yield* Effect.flip(Layer.build(Deadline.layer({ deadline: 0 }).pipe(Layer.provide(inner))))
+      const error = yield* Effect.flip(Layer.build(Deadline.layerWith({ deadline: 0 }).pipe(Layer.provide(inner))))
       assert.deepStrictEqual(
         error.issues.map((issue) => issue.path),
         ["deadline.deadline"]

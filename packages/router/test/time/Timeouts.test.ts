@@ -785,7 +785,7 @@ describe("the layer", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         Layer.build(
-          Timeouts.layer({ idle: 0, total: "soon" as "1 second" }).pipe(
+          Timeouts.layerWith({ idle: 0, total: "soon" as "1 second" }).pipe(
             Layer.provide(Layer.succeed(DeploymentService, StubLlm.make().attempts))
           )
         )

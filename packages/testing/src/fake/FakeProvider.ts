@@ -214,7 +214,11 @@ export class FakeProviderTag extends Context.Tag("@switchyard/testing/FakeProvid
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options?: Options): Layer.Layer<FakeProviderTag> => Layer.scoped(FakeProviderTag, make(options))
+export const layerWith = (options: Options): Layer.Layer<FakeProviderTag> =>
+  Layer.scoped(FakeProviderTag, make(options))
+
+/** A fake upstream as a layer: each build starts a server of its own and stops it with the layer's scope, with the defaults. */
+export const layer: Layer.Layer<FakeProviderTag> = layerWith({})
 
 /**
  * The vector that every fake upstream answers for an input: of unit length, and dependent on the input alone.

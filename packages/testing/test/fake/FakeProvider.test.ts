@@ -741,7 +741,7 @@ describe("script", () => {
       const response = yield* Effect.promise(() => request(`${upstream.url}/models`))
       assert.strictEqual(upstream.name, "layered")
       yield* Effect.promise(() => response.body.dump())
-    }).pipe(Effect.provide(FakeProvider.layer({ name: "layered" })))
+    }).pipe(Effect.provide(FakeProvider.layerWith({ name: "layered" })))
   )
 
   it.live("no socket, listener or timer remains when the scope has closed", () =>

@@ -83,11 +83,16 @@ export const make = ({ prices, random }: Deps, options: Options = {}): Strategy 
 }
 
 /** Sends calls to the deployment on which they cost least. */
-export const layer = (options: Options = {}): Layer.Layer<RoutingStrategy, ConfigError, PriceBook> =>
-  Layer.effect(
-    RoutingStrategy,
-    Effect.gen(function* () {
-      const valid = yield* Field.decode(Options, options, "costBased")
-      return make({ prices: yield* PriceBook, random: yield* uniform }, valid)
-    })
+export const layerWith = (options: Options): Layer.Layer<RoutingStrategy, ConfigError, PriceBook> =>
+  Layer.fresh(
+    Layer.effect(
+      RoutingStrategy,
+      Effect.gen(function* () {
+        const valid = yield* Field.decode(Options, options, "costBased")
+        return make({ prices: yield* PriceBook, random: yield* uniform }, valid)
+      })
+    )
   )
+
+/** Sends calls to the deployment on which they cost least, with the defaults. */
+export const layer: Layer.Layer<RoutingStrategy, never, PriceBook> = Layer.fresh(Layer.orDie(layerWith({})))

@@ -137,14 +137,21 @@ export const make = ({ random, stats, tracker }: Deps, options: Options = {}): S
 }
 
 /** Sends calls to the fastest deployment. */
-export const layer = (
-  options: Options = {}
+export const layerWith = (
+  options: Options
 ): Layer.Layer<RoutingStrategy, ConfigError, LatencyTracker | DeploymentStats> =>
-  Layer.effect(
-    RoutingStrategy,
-    Effect.gen(function* () {
-      const valid = yield* Field.decode(Options, options, "latencyBased")
-      const random = yield* uniform
-      return make({ tracker: yield* LatencyTracker, stats: yield* DeploymentStats, random }, valid)
-    })
+  Layer.fresh(
+    Layer.effect(
+      RoutingStrategy,
+      Effect.gen(function* () {
+        const valid = yield* Field.decode(Options, options, "latencyBased")
+        const random = yield* uniform
+        return make({ tracker: yield* LatencyTracker, stats: yield* DeploymentStats, random }, valid)
+      })
+    )
   )
+
+/** Sends calls to the fastest deployment, with the defaults. */
+export const layer: Layer.Layer<RoutingStrategy, never, LatencyTracker | DeploymentStats> = Layer.fresh(
+  Layer.orDie(layerWith({}))
+)

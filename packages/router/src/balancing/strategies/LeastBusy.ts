@@ -42,7 +42,9 @@ export const make = ({ random, stats }: Deps): Strategy => {
 }
 
 /** Sends calls to the least busy deployment. */
-export const layer: Layer.Layer<RoutingStrategy, never, DeploymentStats> = Layer.effect(
-  RoutingStrategy,
-  Effect.zipWith(DeploymentStats, uniform, (stats, random) => make({ stats, random }))
+export const layer: Layer.Layer<RoutingStrategy, never, DeploymentStats> = Layer.fresh(
+  Layer.effect(
+    RoutingStrategy,
+    Effect.zipWith(DeploymentStats, uniform, (stats, random) => make({ stats, random }))
+  )
 )

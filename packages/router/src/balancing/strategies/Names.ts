@@ -47,12 +47,12 @@ const table: ReadonlyArray<readonly [name: string, make: (options: StrategyOptio
   ["usage-based-routing", () => UsageBased.layer],
   ["usage-based-routing-v2", () => UsageBased.layer],
   ["rate-limit-aware", () => RateLimitAware.layer],
-  ["latency-based", (options) => LatencyBased.layer(options.latencyBased)],
-  ["latency-based-routing", (options) => LatencyBased.layer(options.latencyBased)],
-  ["cost-based", (options) => CostBased.layer(options.costBased)],
-  ["cost-based-routing", (options) => CostBased.layer(options.costBased)],
+  ["latency-based", (options) => LatencyBased.layerWith(options.latencyBased ?? {})],
+  ["latency-based-routing", (options) => LatencyBased.layerWith(options.latencyBased ?? {})],
+  ["cost-based", (options) => CostBased.layerWith(options.costBased ?? {})],
+  ["cost-based-routing", (options) => CostBased.layerWith(options.costBased ?? {})],
   ["peak-ewma", () => PeakEwma.layer],
-  ["sticky", (options) => Sticky.layer(options.sticky)]
+  ["sticky", (options) => Sticky.layerWith(options.sticky ?? {})]
 ]
 
 const normal = (name: string): string => name.toLowerCase().replace(/[-_\s]/g, "")

@@ -25,4 +25,4 @@ export const make = (): Strategy => ({
 })
 
 /** Asks the deployments of a group in order of priority. */
-export const layer: Layer.Layer<RoutingStrategy> = Layer.sync(RoutingStrategy, make)
+export const layer: Layer.Layer<RoutingStrategy> = Layer.fresh(Layer.sync(RoutingStrategy, make))

@@ -126,9 +126,11 @@ export const make = ({ random, stats, tracker }: Deps): Strategy => {
 }
 
 /** Sends calls to the better of two random deployments. The time constant τ is an option of the `LatencyTracker`. */
-export const layer: Layer.Layer<RoutingStrategy, never, LatencyTracker | DeploymentStats> = Layer.effect(
-  RoutingStrategy,
-  Effect.gen(function* () {
-    return make({ tracker: yield* LatencyTracker, stats: yield* DeploymentStats, random: yield* uniform })
-  })
+export const layer: Layer.Layer<RoutingStrategy, never, LatencyTracker | DeploymentStats> = Layer.fresh(
+  Layer.effect(
+    RoutingStrategy,
+    Effect.gen(function* () {
+      return make({ tracker: yield* LatencyTracker, stats: yield* DeploymentStats, random: yield* uniform })
+    })
+  )
 )

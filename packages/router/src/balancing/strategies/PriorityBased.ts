@@ -6,15 +6,15 @@
 import type { Uniform } from "@switchyard/core/Dice"
 import type { Layer } from "effect"
 import type { Candidates } from "../Candidates.js"
-import { layerWith, lowest, type RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
+import * as RoutingStrategy from "../RoutingStrategy.js"
 
 const priority = (candidates: Candidates, index: number): number | undefined => candidates.at(index).deployment.priority
 
 /** The strategy, from its source of random numbers. */
-export const make = (deps: { readonly random: Uniform }): Strategy => ({
+export const make = (deps: { readonly random: Uniform }): RoutingStrategy.Strategy => ({
   name: "PriorityBased",
-  select: (candidates) => lowest(candidates, deps.random, priority)
+  select: (candidates) => RoutingStrategy.lowest(candidates, deps.random, priority)
 })
 
 /** Spreads calls evenly over the deployments of the lowest priority value. */
-export const layer: Layer.Layer<RoutingStrategy> = layerWith((random) => make({ random }))
+export const layer: Layer.Layer<RoutingStrategy.RoutingStrategy> = RoutingStrategy.layer((random) => make({ random }))

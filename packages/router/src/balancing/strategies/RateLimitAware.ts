@@ -32,7 +32,9 @@ export const make = ({ random, windows }: Deps): Strategy => {
 }
 
 /** Sends calls to the deployment with the most room under its limits. */
-export const layer: Layer.Layer<RoutingStrategy, never, UsageWindows> = Layer.effect(
-  RoutingStrategy,
-  Effect.zipWith(UsageWindows, uniform, (windows, random) => make({ windows, random }))
+export const layer: Layer.Layer<RoutingStrategy, never, UsageWindows> = Layer.fresh(
+  Layer.effect(
+    RoutingStrategy,
+    Effect.zipWith(UsageWindows, uniform, (windows, random) => make({ windows, random }))
+  )
 )

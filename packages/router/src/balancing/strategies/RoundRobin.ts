@@ -89,4 +89,4 @@ export const make = (): Strategy => {
 }
 
 /** Serves the deployments of a group in turn. */
-export const layer: Layer.Layer<RoutingStrategy> = Layer.sync(RoutingStrategy, make)
+export const layer: Layer.Layer<RoutingStrategy> = Layer.fresh(Layer.sync(RoutingStrategy, make))

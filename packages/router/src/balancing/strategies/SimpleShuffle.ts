@@ -6,14 +6,14 @@
 
 import type { Uniform } from "@switchyard/core/Dice"
 import type { Layer } from "effect"
-import { layerWith, type RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
+import * as RoutingStrategy from "../RoutingStrategy.js"
 import { weightedOpen } from "../weighted.js"
 
 /** The strategy, from its source of random numbers. */
-export const make = (deps: { readonly random: Uniform }): Strategy => ({
+export const make = (deps: { readonly random: Uniform }): RoutingStrategy.Strategy => ({
   name: "SimpleShuffle",
   select: (candidates) => weightedOpen(candidates, deps.random)
 })
 
 /** Spreads calls at random, in proportion to the deployments' weights. */
-export const layer: Layer.Layer<RoutingStrategy> = layerWith((random) => make({ random }))
+export const layer: Layer.Layer<RoutingStrategy.RoutingStrategy> = RoutingStrategy.layer((random) => make({ random }))

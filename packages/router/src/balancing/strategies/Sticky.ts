@@ -110,11 +110,16 @@ export const make = (deps: { readonly random: Uniform }, options: Options = {}):
 }
 
 /** Keeps sessions and prompt prefixes on one deployment each. */
-export const layer = (options: Options = {}): Layer.Layer<RoutingStrategy, ConfigError> =>
-  Layer.effect(
-    RoutingStrategy,
-    Effect.gen(function* () {
-      const valid = yield* Field.decode(Options, options, "sticky")
-      return make({ random: yield* uniform }, valid)
-    })
+export const layerWith = (options: Options): Layer.Layer<RoutingStrategy, ConfigError> =>
+  Layer.fresh(
+    Layer.effect(
+      RoutingStrategy,
+      Effect.gen(function* () {
+        const valid = yield* Field.decode(Options, options, "sticky")
+        return make({ random: yield* uniform }, valid)
+      })
+    )
   )
+
+/** Keeps sessions and prompt prefixes on one deployment each, with the defaults. */
+export const layer: Layer.Layer<RoutingStrategy> = Layer.fresh(Layer.orDie(layerWith({})))

@@ -46,7 +46,9 @@ export const make = ({ random, windows }: Deps): Strategy => {
 }
 
 /** Sends calls to the deployment that used the smallest share of its tokens per minute. */
-export const layer: Layer.Layer<RoutingStrategy, never, UsageWindows> = Layer.effect(
-  RoutingStrategy,
-  Effect.zipWith(UsageWindows, uniform, (windows, random) => make({ windows, random }))
+export const layer: Layer.Layer<RoutingStrategy, never, UsageWindows> = Layer.fresh(
+  Layer.effect(
+    RoutingStrategy,
+    Effect.zipWith(UsageWindows, uniform, (windows, random) => make({ windows, random }))
+  )
 )

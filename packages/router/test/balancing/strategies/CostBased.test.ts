@@ -92,7 +92,7 @@ describe("CostBased", () => {
 
   it.effect("refuses options that make no sense, with their path", () =>
     Effect.gen(function* () {
-      const layer = CostBased.layer({ cachedShare: 2 }).pipe(Layer.provide(PriceBook.layer(book)))
+      const layer = CostBased.layerWith({ cachedShare: 2 }).pipe(Layer.provide(PriceBook.layerWith(book)))
       const error = yield* Effect.flip(Effect.provide(RoutingStrategy, layer))
       assert.deepStrictEqual(
         error.issues.map((issue) => issue.path),

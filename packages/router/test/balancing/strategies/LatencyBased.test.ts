@@ -242,14 +242,14 @@ describe("LatencyBased", () => {
 /** The whole way: Balancer over Latency over a stub whose deployments are as slow as they are told. */
 const tower = (stub: StubLlm.StubLlm, ids: ReadonlyArray<string>, options?: LatencyBased.Options) => {
   const State = Layer.mergeAll(
-    LatencyTracker.layerMemory(),
+    LatencyTracker.layerMemory,
     DeploymentStats.layerMemory,
     DeploymentRegistry.layer({ deployments: ids.map((id) => ({ id, group: "m", model: "m" })) })
   )
-  return Balancer.layer().pipe(
+  return Balancer.layer.pipe(
     Layer.provide(Latency.layer),
     Layer.provide(Layer.succeed(DeploymentService, stub.attempts)),
-    Layer.provide(LatencyBased.layer(options)),
+    Layer.provide(LatencyBased.layerWith(options ?? {})),
     Layer.provideMerge(State)
   )
 }

@@ -62,7 +62,7 @@ describe("LeastBusy", () => {
       const Registry = DeploymentRegistry.layer({
         deployments: ["a", "b", "c", "d"].map((id) => ({ id, group: "m", model: "m" }))
       })
-      const Live = Balancer.layer().pipe(
+      const Live = Balancer.layer.pipe(
         Layer.provide(Layer.succeed(DeploymentService, stub.attempts)),
         Layer.provide(LeastBusy.layer),
         Layer.provideMerge(Registry),

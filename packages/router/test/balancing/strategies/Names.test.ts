@@ -10,8 +10,8 @@ import { choose, plainSlots } from "./support.js"
 
 const State = Layer.mergeAll(
   DeploymentStats.layerMemory,
-  LatencyTracker.layerMemory(),
-  PriceBook.layerPublic,
+  LatencyTracker.layerMemory,
+  PriceBook.layer,
   UsageWindows.layerMemory
 )
 

@@ -48,7 +48,7 @@ describe("Ordered", () => {
         const stub = StubLlm.make(({ deployment }) =>
           deployment === "a" ? { fail: { reason: "Authentication", description: "no key", status: 401 } } : {}
         )
-        const Live = Balancer.layer().pipe(
+        const Live = Balancer.layer.pipe(
           Layer.provide(Layer.succeed(DeploymentService, stub.attempts)),
           Layer.provide(Ordered.layer),
           Layer.provide(

@@ -253,7 +253,7 @@ describe("PeakEwma", () => {
       assert.strictEqual(choose(strategy, plainSlots(1)), "d0")
     }).pipe(
       Effect.provide(
-        PeakEwma.layer.pipe(Layer.provide(LatencyTracker.layerMemory()), Layer.provide(DeploymentStats.layerMemory))
+        PeakEwma.layer.pipe(Layer.provide(LatencyTracker.layerMemory), Layer.provide(DeploymentStats.layerMemory))
       )
     )
   )
