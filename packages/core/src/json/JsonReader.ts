@@ -3,7 +3,7 @@
  * makes a tree of what is small: long texts, long rows of numbers and objects of very many fields are checked and left in
  * the bytes, with a stand-in in the tree. So neither the time of a turn nor memory grows with more than the bytes.
  */
-import { digestOf, type RawMember } from "./ExactJson.js"
+import type { RawMember } from "./ExactJson.js"
 import type { JsonObject } from "./Json.js"
 import {
   escapes,
@@ -16,40 +16,12 @@ import {
   Part,
   plain,
   State,
-  setField,
   whole,
   words
 } from "./jsonBytes.js"
-import * as StandIn from "./StandIn.js"
+import { type Bounds, JsonTree, type Problem } from "./jsonTree.js"
 
-/** What a reader puts up with. */
-export interface Bounds {
-  /** Objects and lists in each other. */
-  readonly maxDepth: number
-  /** Texts, numbers, words, objects and lists, but for those in long rows of numbers where these are counted apart. */
-  readonly maxValues: number
-  /** Numbers in long rows. */
-  readonly maxNumbers: number
-  /** Fields of the root. */
-  readonly maxFields: number
-  /** Different names of fields: each makes whatever reads an object slower. */
-  readonly maxNames: number
-  /** Fields of the root in which long rows of numbers are counted apart; undefined for all. */
-  readonly numbersIn?: ReadonlySet<string>
-  /** What gets a stand-in: whatever is large (default), nothing but long rows of numbers, or nothing. */
-  readonly standIns?: "rows" | "none"
-  /** Whether the last of two fields of one name counts, and a number may be infinite, as for `JSON.parse`. Default false. */
-  readonly isLenient?: boolean
-}
-
-/** Why a text was not read to its end. */
-export type Problem =
-  | { readonly _tag: "syntax"; readonly at: number }
-  | { readonly _tag: "notObject" }
-  | { readonly _tag: "tooDeep" | "tooManyValues" | "tooManyNumbers" | "tooManyFields" | "tooManyNames" }
-  | { readonly _tag: "duplicate"; readonly name: string }
-  /** A number that no reader can hold. */
-  | { readonly _tag: "infinite"; readonly name: string }
+export type { Bounds, Problem } from "./jsonTree.js"
 
 /** What was read. */
 export interface ReadJson {
@@ -57,16 +29,8 @@ export interface ReadJson {
   readonly members: ReadonlyMap<string, RawMember>
 }
 
-/** Bytes from which a text gets a stand-in. */
-const longText = 16 * 1024
-/** Numbers in a row from which they get one. */
-const longRow = 64
-/** Fields from which an object gets one; what is read by name has fewer. */
-const wideObject = 1024
 /** Bytes of a number that may be too large for anybody, whatever its exponent. */
 const longNumber = 200
-
-type Container = Record<string, unknown> | Array<unknown>
 
 /** The reader of one text. */
 export class JsonReader {
@@ -74,15 +38,6 @@ export class JsonReader {
   private at = 0
   /** Where the text, number or word under way begins. */
   private start = 0
-  private stack: Array<Container> = []
-  private fields: Array<string> = []
-  /** Whether each open container is an object. */
-  private isObject: Array<boolean> = []
-  private counts: Array<number> = []
-  private starts: Array<number> = []
-  private depth = 0
-  /** The depth of an object that is left in the bytes; 0 for none. */
-  private skipped = 0
   // The text under way.
   private isAscii = true
   private hasEscapes = false
@@ -95,38 +50,15 @@ export class JsonReader {
   private exponentDigits = 0
   // The word under way.
   private word: readonly [text: string, value: boolean | null] = ["", null]
-  // Numbers in a row, in a list.
-  private row = 0
-  private rowStart = 0
-  private rowEnd = 0
-
-  private values = 0
-  private numbers = 0
-  private root: Record<string, unknown> | undefined
-  private readonly members = new Map<string, RawMember>()
-  private name = ""
-  private readonly seen = new Set<string>()
-  private memberStart = 0
-  private isApart: boolean
-  private hasStandIn = false
-  private hasLongNumber = false
-  private problem: Problem | undefined
-
-  private readonly longText: number
-  private readonly longRow: number
-  private readonly wideObject: number
+  private readonly tree: JsonTree
 
   constructor(private readonly bounds: Bounds) {
-    const { standIns } = bounds
-    this.longText = standIns === undefined ? longText : Number.POSITIVE_INFINITY
-    this.wideObject = standIns === undefined ? wideObject : Number.POSITIVE_INFINITY
-    this.longRow = standIns === "none" ? Number.POSITIVE_INFINITY : longRow
-    this.isApart = bounds.numbersIn === undefined
+    this.tree = new JsonTree(bounds)
   }
 
   /** Values that the tree holds so far. */
   get size(): number {
-    return this.values
+    return this.tree.values
   }
 
   /** How far it has read. */
@@ -139,8 +71,9 @@ export class JsonReader {
    * must stay.
    */
   read(bytes: Buffer, end: number, most = Number.POSITIVE_INFINITY): Problem | undefined {
-    const limit = this.values + most
-    while (this.problem === undefined && this.at < end && this.values < limit) {
+    const { tree } = this
+    const limit = tree.values + most
+    while (tree.problem === undefined && this.at < end && tree.values < limit) {
       switch (this.state) {
         case State.text:
         case State.name:
@@ -156,28 +89,25 @@ export class JsonReader {
           this.step(bytes, bytes[this.at] ?? 0)
       }
     }
-    return this.problem
+    return tree.problem
   }
 
   /** What was read; `bytes` are the whole text. */
   end(bytes: Buffer): ReadJson | Problem {
-    if (this.problem !== undefined) return this.problem
-    if (this.state === State.number && this.depth === 0 && whole[this.part] === true) return { _tag: "notObject" }
+    const { problem, root } = this.tree
+    if (problem !== undefined) return problem
+    if (this.state === State.number && this.tree.depth === 0 && whole[this.part] === true) return { _tag: "notObject" }
     if (this.state !== State.end) return { _tag: "syntax", at: this.at }
-    if (this.root === undefined) return { _tag: "notObject" }
+    if (root === undefined) return { _tag: "notObject" }
     const members = new Map<string, RawMember>()
-    for (const [name, member] of this.members) {
+    for (const [name, member] of this.tree.members) {
       members.set(name, { ...member, bytes: bytes.subarray(member.start, member.end), source: bytes })
     }
-    return { json: this.root, members }
-  }
-
-  private fail(problem: Problem): void {
-    this.problem = problem
+    return { json: root, members }
   }
 
   private bad(): void {
-    this.fail({ _tag: "syntax", at: this.at })
+    this.tree.fail({ _tag: "syntax", at: this.at })
   }
 
   private step(bytes: Buffer, byte: number): void {
@@ -204,7 +134,7 @@ export class JsonReader {
       case State.after:
         if (byte === 0x2c) {
           this.at++
-          this.state = this.isObject[this.depth] === true ? State.key : State.value
+          this.state = this.tree.isInObject ? State.key : State.value
           return
         }
         if (byte === 0x5d) return this.close(bytes, false)
@@ -231,8 +161,7 @@ export class JsonReader {
 
   private begin(bytes: Buffer, byte: number): void {
     if (byte === 0x2d || isDigit(byte)) return this.beginNumber(byte)
-    this.endRow(bytes)
-    if (this.depth === 1) this.memberStart = this.at
+    this.tree.beginOther(bytes, this.at)
     if (byte === 0x22) return this.beginText(State.text)
     if (byte === 0x7b || byte === 0x5b) return this.open(byte === 0x7b)
     const word = words.get(byte)
@@ -243,81 +172,27 @@ export class JsonReader {
   }
 
   private beginNumber(byte: number): void {
-    if (this.depth === 1) this.memberStart = this.at
+    this.tree.beginNumber(this.at)
     this.state = State.number
     this.start = this.at++
     this.part = byte === 0x2d ? Part.sign : byte === 0x30 ? Part.zero : Part.digits
     this.exponentDigits = 0
   }
 
-  private count(): void {
-    if (++this.values > this.bounds.maxValues) this.fail({ _tag: "tooManyValues" })
-  }
-
   private open(isObject: boolean): void {
-    this.count()
-    if (++this.depth > this.bounds.maxDepth) return this.fail({ _tag: "tooDeep" })
-    this.isObject[this.depth] = isObject
-    this.counts[this.depth] = 0
-    this.starts[this.depth] = this.at++
+    this.tree.open(isObject, this.at++)
     this.state = isObject ? State.keyOrClose : State.valueOrClose
-    if (this.skipped === 0) this.stack[this.depth] = isObject ? {} : []
   }
 
   private close(bytes: Buffer, isObject: boolean): void {
-    const { depth } = this
-    if (depth === 0 || this.isObject[depth] !== isObject) return this.bad()
-    this.endRow(bytes)
+    if (!this.tree.close(bytes, isObject, this.at + 1)) return this.bad()
     this.at++
-    this.depth--
-    if (depth === this.skipped) {
-      this.skipped = 0
-      const start = this.starts[depth] ?? 0
-      return this.put(this.standIn(bytes, "{", start, this.at, this.at - start, 0))
-    }
-    if (this.skipped > 0) {
-      this.state = State.after
-      return
-    }
-    if (depth > 1) return this.put(this.stack[depth])
-    this.state = State.end
-    const root = this.stack[depth]
-    if (root !== undefined && !Array.isArray(root)) this.root = root
+    this.goOn()
   }
 
-  private standIn(
-    bytes: Buffer,
-    head: string,
-    start: number,
-    end: number,
-    characters: number,
-    numbers: number
-  ): string {
-    this.hasStandIn = true
-    const digest = digestOf(bytes.subarray(start, end))
-    return StandIn.make(head, { start, end, characters, numbers, digest })
-  }
-
-  /** A value is complete. */
-  private put(value: unknown): void {
-    this.state = this.depth === 0 ? State.end : State.after
-    if (this.skipped > 0 || this.depth === 0) return
-    const parent = this.stack[this.depth]
-    if (Array.isArray(parent)) {
-      parent.push(value)
-      return
-    }
-    if (parent === undefined) return
-    setField(parent, this.fields[this.depth] ?? "", value)
-    if (this.depth === 1) this.endMember(value)
-  }
-
-  private endMember(value: unknown): void {
-    const { at: end, hasLongNumber, hasStandIn, memberStart: start, name } = this
-    const nothing = new Uint8Array(0)
-    this.members.set(name, { value, bytes: nothing, source: nothing, start, end, hasStandIn, hasLongNumber })
-    this.hasStandIn = false
-    this.hasLongNumber = false
+  /** A value is over. */
+  private goOn(): void {
+    this.state = this.tree.depth === 0 ? State.end : State.after
   }
 
   private readText(bytes: Buffer, end: number): void {
@@ -335,7 +210,7 @@ export class JsonReader {
           this.escape--
           this.shorter++
         } else this.bad()
-        if (this.problem !== undefined) break
+        if (this.tree.problem !== undefined) break
       } else if (plain[byte] === 1) {
         do at++
         while (at < end && plain[bytes[at] ?? 0] === 1)
@@ -372,38 +247,25 @@ export class JsonReader {
 
   private endText(bytes: Buffer): void {
     if (this.state === State.name) return this.endName(bytes)
-    this.count()
-    if (this.skipped > 0) {
-      this.state = State.after
-      return
-    }
-    const { at, shorter, start } = this
-    if (at - start < this.longText) return this.put(this.text(bytes))
+    const { at, shorter, start, tree } = this
+    this.goOn()
+    tree.count()
+    if (tree.isSkipping) return
+    if (at - start < tree.longText) return tree.put(this.text(bytes), at)
     const head = this.text(bytes, headEnd(bytes, start + 1))
-    this.put(this.standIn(bytes, head, start, at, at - start - 2 - shorter, 0))
+    tree.put(tree.standIn(bytes, head, start, at, at - start - 2 - shorter, 0), at)
   }
 
   private endName(bytes: Buffer): void {
+    const { tree } = this
     this.state = State.colon
-    const { depth } = this
-    const count = (this.counts[depth] ?? 0) + 1
-    this.counts[depth] = count
-    if (this.skipped > 0) return
-    if (depth > 1 && count > this.wideObject) {
-      this.skipped = depth
-      return
+    if (!tree.beginField()) return
+    if (this.isAscii && !this.hasEscapes) {
+      return tree.nameField(nameAt(bytes, this.start + 1, this.at - 1, tree.names))
     }
-    const { seen } = this
-    const isPlain = this.isAscii && !this.hasEscapes
-    const name = isPlain ? nameAt(bytes, this.start + 1, this.at - 1, seen) : this.text(bytes)
-    if (!isPlain) seen.add(name)
-    if (seen.size > this.bounds.maxNames) return this.fail({ _tag: "tooManyNames" })
-    this.fields[depth] = name
-    if (depth > 1) return
-    if (this.members.has(name) && this.bounds.isLenient !== true) return this.fail({ _tag: "duplicate", name })
-    if (count > this.bounds.maxFields) return this.fail({ _tag: "tooManyFields" })
-    this.name = name
-    this.isApart = this.bounds.numbersIn === undefined || this.bounds.numbersIn.has(name)
+    const name = this.text(bytes)
+    tree.names.add(name)
+    tree.nameField(name)
   }
 
   private readWord(bytes: Buffer, end: number): void {
@@ -411,8 +273,9 @@ export class JsonReader {
     while (this.at < end) {
       if (bytes[this.at] !== text.charCodeAt(this.at - this.start)) return this.bad()
       if (++this.at - this.start === text.length) {
-        this.count()
-        return this.put(value)
+        this.tree.count()
+        this.goOn()
+        return this.tree.put(value, this.at)
       }
     }
   }
@@ -431,41 +294,15 @@ export class JsonReader {
   }
 
   private endNumber(bytes: Buffer): void {
-    const { at, start } = this
-    if (at - start >= 16) this.hasLongNumber = true
+    const { at, start, tree } = this
+    if (at - start >= 16) tree.hasLongNumber = true
     const isRisky = at - start > longNumber || this.exponentDigits > 2
     if (isRisky && this.bounds.isLenient !== true && !Number.isFinite(Number(bytes.toString("latin1", start, at)))) {
-      return this.fail({ _tag: "infinite", name: this.name })
+      return tree.fail({ _tag: "infinite", name: tree.name })
     }
-    if (this.skipped === 0 && this.depth > 0 && this.isObject[this.depth] === false) {
-      if (this.row++ === 0) this.rowStart = start
-      this.rowEnd = at
-      this.state = State.after
-      if (this.isApart) {
-        if (this.numbers + this.row > this.bounds.maxNumbers) this.fail({ _tag: "tooManyNumbers" })
-      } else if (this.values + this.row > this.bounds.maxValues) this.fail({ _tag: "tooManyValues" })
-      return
-    }
-    this.count()
-    this.put(this.skipped > 0 ? 0 : Number(bytes.toString("latin1", start, at)))
-  }
-
-  /** A list's numbers in a row are over. */
-  private endRow(bytes: Buffer): void {
-    const { row, rowEnd, rowStart } = this
-    if (row === 0) return
-    this.row = 0
-    const list = this.stack[this.depth]
-    if (!Array.isArray(list)) return
-    if (row >= this.longRow) {
-      if (this.isApart) this.numbers += row
-      else this.values += row
-      list.push(this.standIn(bytes, "", rowStart, rowEnd, 0, row))
-      return
-    }
-    this.values += row
-    if (this.values > this.bounds.maxValues) this.fail({ _tag: "tooManyValues" })
-    for (const number of JSON.parse(`[${bytes.toString("latin1", rowStart, rowEnd)}]`) as ReadonlyArray<number>)
-      list.push(number)
+    this.goOn()
+    if (tree.takeInRow(start, at)) return
+    tree.count()
+    if (!tree.isSkipping) tree.put(Number(bytes.toString("latin1", start, at)), at)
   }
 }
