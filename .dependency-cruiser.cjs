@@ -34,7 +34,7 @@ const concerns = {
     "router"
   ],
   providers: ["transport", "errors", "exchange", "openai"],
-  gateway: ["config", "dashboard", "errors", "keys", "telemetry", "generations", "edge", "log", "control"]
+  gateway: ["api", "config", "dashboard", "errors", "keys", "telemetry", "generations", "edge", "log", "control"]
 }
 
 /** Public modules: those in PascalCase, and the index. */

@@ -12,64 +12,20 @@ import { LatencyTracker } from "@switchyard/router/LatencyTracker"
 import { SpendWindows } from "@switchyard/router/SpendWindows"
 import { UsageWindows } from "@switchyard/router/UsageWindows"
 import { type Clock, Context, Duration, Effect } from "effect"
+import type * as Views from "../api/AdminViews.js"
 import type { Generation, Generations } from "../generations/Generations.js"
-import type { ErrorEntry, EventLog } from "../log/EventLog.js"
+import type { EventLog } from "../log/EventLog.js"
 import { mask, secretsOf } from "../log/masking.js"
-import { type AnswerTimes, answerTimes } from "./answerTimes.js"
+import { answerTimes } from "./answerTimes.js"
 
 /** A deployment's state in one word. `unknown`: no call so far. `limited`: healthy, but a limit is used up. */
-export type State = "healthy" | "unknown" | "degraded" | "limited" | "cooldown" | "unhealthy" | "isolated"
+export type State = Views.State
 
 /** Why a deployment takes no calls, and for how many more ms; null when nobody knows. */
-export interface Block {
-  readonly reason: string
-  readonly remainingMs: number | null
-}
+export type Block = Views.Block
 
 /** One deployment as `/admin/deployments` shows it. Plain JSON; null means that nobody knows, or that there is none. */
-export interface DeploymentView {
-  readonly id: string
-  readonly group: string
-  readonly provider: string
-  readonly model: string
-  /** Host of the base URL. */
-  readonly host: string | null
-  readonly weight: number | null
-  readonly tags: ReadonlyArray<string>
-  readonly state: State
-  readonly isolated: boolean
-  /** Failures, a Retry-After or health probes keep it closed; `cause` is the error that did. */
-  readonly cooldown: (Block & { readonly cause: string | null }) | null
-  readonly limitedBy: Block | null
-  /** Share of its usual traffic while it ramps up after a recovery; 1 otherwise. */
-  readonly rampFactor: number
-  readonly stream: AnswerTimes
-  readonly plain: AnswerTimes
-  readonly inFlight: number
-  readonly requests: number
-  readonly successes: number
-  /** By the deployment's fault; `blameless` are those by a mistake of the caller, or a bound of its own. */
-  readonly failures: number
-  readonly blameless: number
-  readonly abandoned: number
-  readonly tokens: number
-  /** The last 60 seconds; null where nobody knows. */
-  readonly lastMinute: { readonly requests: number; readonly failures: number; readonly tokens: number } | null
-  readonly limits: {
-    readonly rpm: number | null
-    readonly tpm: number | null
-    readonly maxParallel: number | null
-  }
-  /** What is left of the limit that is nearest to full, 0 to 1; null where no limit is counted. */
-  readonly headroom: number | null
-  /** USD that its own spend limit has seen in the window in force; null without one. */
-  readonly spend: { readonly used: number; readonly limit: number } | null
-  /** Newest first. */
-  readonly lastErrors: ReadonlyArray<ErrorEntry & { readonly ageMs: number }>
-  /** The reason of the last failure, also where `lastErrors` knows nothing of it. */
-  readonly lastError: string | null
-  readonly lastRequestAgeMs: number | null
-}
+export type DeploymentView = Views.DeploymentView
 
 /** Where the views come from. */
 export interface AdminDeps {

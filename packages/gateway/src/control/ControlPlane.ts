@@ -2,44 +2,35 @@
  * Everything that the gateway serves beside the models themselves: the list of models, health, metrics, the admin endpoints
  * and the dashboard. One table says which path takes which methods and who may call it.
  */
+import * as Headers from "@effect/platform/Headers"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { nowMs } from "@switchyard/core/Time"
 import type { Exposition } from "@switchyard/router/MetricsSink"
-import { Effect, Stream } from "effect"
+import { Effect } from "effect"
 import * as Dashboard from "../dashboard/Dashboard.js"
 import * as OpenAccess from "../edge/OpenAccess.js"
 import { requestIdOf } from "../edge/requestId.js"
 import { decodePart, pathOf, prefixes, queryOf, targetOf } from "../edge/requestPath.js"
-import type { Refusal, TurnedAway } from "../errors/ErrorBody.js"
+import type { Refusal } from "../errors/ErrorBody.js"
 import type { Generation } from "../generations/Generations.js"
 import * as KeyRing from "../keys/KeyRing.js"
-import * as Admin from "./Admin.js"
+import type { AdminAppDeps } from "./adminApp.js"
 import * as answers from "./controlAnswers.js"
 import * as Health from "./Health.js"
-import { type LiveDeps, liveEvents } from "./liveEvents.js"
 import * as ModelInfo from "./ModelInfo.js"
 import * as ModelList from "./ModelList.js"
 
 /** What the control plane works with. */
-export interface ControlPlaneDeps extends LiveDeps {
+export interface ControlPlaneDeps extends AdminAppDeps {
   /** Whether only this machine reaches the gateway: names may be told to anybody then. Default true. */
   readonly isLocal?: boolean
-  /** How many requests wait for a connection to a provider. */
-  readonly waiting?: () => number
   /** What `/metrics` answers to a scrape with this `Accept` header; undefined where metrics are off. */
   readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition | undefined>
   /** Why a request must not be served at all: keeps other sites' pages, and what proxies pass on, out of an open gateway. */
   readonly guard: (headers: Readonly<Record<string, string>>, method: string, path: string) => Refusal | undefined
-  /** Lines that the log has lost since the start. */
-  readonly lostLines?: () => number
-  /** Told of every request that is turned away. */
-  readonly onRefusal?: (turnedAway: TurnedAway) => void
 }
-
-/** Dashboards that may listen at once. */
-export const maxListeners = 32
 
 type Answer = HttpServerResponse.HttpServerResponse
 
@@ -179,75 +170,6 @@ const metricsEndpoint = ({ isLocal = true, metrics }: ControlPlaneDeps): Endpoin
   }
 })
 
-/** A stream of events, for as many listeners at once as there is room for. */
-const eventsEndpoint = (deps: ControlPlaneDeps): Endpoint => {
-  let listeners = 0
-  const counted = Stream.unwrapScoped(
-    Effect.as(
-      Effect.acquireRelease(
-        Effect.sync(() => listeners++),
-        () => Effect.sync(() => listeners--)
-      ),
-      liveEvents(deps)
-    )
-  )
-  const full = answers.refuse({
-    status: 503,
-    code: "too_many_listeners",
-    message: `${maxListeners} dashboards listen already.`,
-    retryAfter: 10_000
-  })
-  return onlyGet("master", () =>
-    Effect.sync(() =>
-      listeners >= maxListeners
-        ? full
-        : HttpServerResponse.stream(counted, {
-            contentType: "text/event-stream; charset=utf-8",
-            headers: { "cache-control": "no-store, no-transform", "x-accel-buffering": "no" }
-          })
-    )
-  )
-}
-
-const adminEndpoints = (deps: ControlPlaneDeps): ReadonlyMap<string, Endpoint> =>
-  new Map([
-    [
-      "/admin/deployments",
-      onlyGet("master", ({ generation }) =>
-        Effect.clockWith((clock) =>
-          Effect.sync(() =>
-            answers.json({
-              deployments: Admin.deployments(generation, deps, clock),
-              connectionsWaiting: deps.waiting?.() ?? 0
-            })
-          )
-        )
-      )
-    ],
-    [
-      "/admin/config",
-      onlyGet("master", () => Effect.sync(() => answers.json(Admin.config(deps.generations, deps.lostLines?.()))))
-    ],
-    ["/admin/timeline", onlyGet("master", () => Effect.sync(() => answers.json(deps.timeline.recording())))],
-    ["/admin/events", eventsEndpoint(deps)]
-  ])
-
-const actionEndpoint = (deps: ControlPlaneDeps, action: Admin.Action): Endpoint => ({
-  access: "master",
-  methods: {
-    POST: ({ generation, name }) =>
-      Effect.map(Admin.act(action, name, generation, deps), (view) =>
-        view === undefined
-          ? answers.refuse({
-              status: 404,
-              code: "deployment_not_found",
-              message: `No deployment has the id '${name.slice(0, 200)}'.`
-            })
-          : answers.json(view)
-      )
-  }
-})
-
 const assetEndpoint = ({ body, contentType, etag }: Dashboard.Asset): Endpoint => {
   const headers = { "cache-control": "no-cache", etag }
   const whole = HttpServerResponse.uint8Array(body, { contentType, headers })
@@ -269,75 +191,110 @@ const finder = (deps: ControlPlaneDeps): ((path: string) => Found | undefined) =
     ...modelEndpoints(),
     ...healthEndpoints(deps),
     ["/metrics", metricsEndpoint(deps)],
-    ...adminEndpoints(deps),
     ...[...Dashboard.load()].map(([path, asset]) => [path, assetEndpoint(asset)] as const)
   ])
-  const named = [
-    ...prefixes.map((prefix) => ({ before: `${prefix}/models/`, after: "", endpoint: oneModel })),
-    ...Admin.actions.map((action) => ({
-      before: "/admin/deployments/",
-      after: `/${action}`,
-      endpoint: actionEndpoint(deps, action)
-    }))
-  ]
+  const folders = prefixes.map((prefix) => `${prefix}/models/`)
   return (path) => {
     const endpoint = exact.get(path) ?? (targetOf(path) === undefined ? undefined : elsewhere)
     if (endpoint !== undefined) return { endpoint, name: "" }
-    for (const { after, before, endpoint } of named) {
-      if (path.length <= before.length + after.length || !path.startsWith(before) || !path.endsWith(after)) continue
-      const name = decodePart(path.slice(before.length, path.length - after.length))
-      if (name !== undefined) return { endpoint, name }
-    }
-    return undefined
+    const folder = folders.find((before) => path.length > before.length && path.startsWith(before))
+    const name = folder === undefined ? undefined : decodePart(path.slice(folder.length))
+    return name === undefined ? undefined : { endpoint: oneModel, name }
   }
+}
+
+/** The methods of an endpoint as `Allow` names them. */
+const allowing = (methods: ReadonlyArray<string>): string =>
+  methods.flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name])).join(", ")
+
+/** A request, with what is said of it where it is turned away. */
+interface Asked {
+  readonly request: HttpServerRequest.HttpServerRequest
+  readonly id: string
+  readonly path: string
+  /** As endpoints know it. */
+  readonly method: string
+}
+
+/** Serves `/admin`; what that takes is loaded with the first request that asks for it. */
+const administration = (
+  deps: ControlPlaneDeps,
+  turnAway: (asked: Asked, why: TurningAway) => Effect.Effect<Answer>
+) => {
+  const load = Effect.runSync(
+    Effect.cached(
+      Effect.promise(() => import("./adminApp.js")).pipe(
+        Effect.flatMap(({ find, make }) => Effect.map(make(deps), (app) => ({ app, find })))
+      )
+    )
+  )
+  return (asked: Asked): Effect.Effect<Answer> =>
+    Effect.flatMap(load, ({ app, find }) => {
+      const { id, method, path, request } = asked
+      const found = find(path)
+      if (found === undefined) return turnAway(asked, { refusal: answers.unknownPath(request.method, path) })
+      if (!found.methods.includes(method)) return turnAway(asked, wrongMethod(asked, found.methods))
+      const headers = Headers.set(request.headers, "x-request-id", id)
+      return Effect.provideService(
+        app,
+        HttpServerRequest.HttpServerRequest,
+        request.modify({ url: found.url, headers })
+      )
+    })
+}
+
+const wrongMethod = ({ path, request }: Asked, methods: ReadonlyArray<string>): TurningAway => {
+  const allow = allowing(methods)
+  return { refusal: answers.wrongMethod(request.method, path, allow), headers: { allow } }
 }
 
 /**
  * The app for an `@effect/platform` server. Reads the dashboard's files, and throws when they are missing. It answers every
  * request, also one that it does not know; its errors have OpenAI's shape.
  *
- * Paths are matched by hand: ids and model names may hold slashes, and be longer than a router's parameters.
+ * Paths are matched by hand: ids and model names may hold slashes.
  */
 export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
   const find = finder(deps)
 
-  const turnAway = ({ headers, ...turnedAway }: TurnedAway & TurningAway): Effect.Effect<Answer> =>
+  const turnAway = (
+    { id, path, request: { method } }: Asked,
+    { headers, refusal }: TurningAway
+  ): Effect.Effect<Answer> =>
     Effect.sync(() => {
-      deps.onRefusal?.(turnedAway)
-      return answers.refuse(turnedAway.refusal, headers)
+      deps.onRefusal?.({ id, method, path, refusal })
+      return answers.refuse(refusal, headers)
     })
+  const administer = administration(deps, turnAway)
 
-  /** The answer, or why there is none. */
-  const answer = (method: string, url: string, headers: Call["headers"]): Effect.Effect<Answer> | TurningAway => {
-    const path = pathOf(url)
-    const barred = deps.guard(headers, method, path)
-    if (barred !== undefined) return { refusal: barred }
+  const answer = (asked: Asked): Effect.Effect<Answer> => {
+    const { method, path, request } = asked
+    const { headers, url } = request
+    const barred = deps.guard(headers, request.method, path)
+    if (barred !== undefined) return turnAway(asked, { refusal: barred })
+    if (path.startsWith("/admin/")) return administer(asked)
     const found = find(path)
     // Gemini's clients post to a model's name with a verb behind it.
     if (found === undefined || (method === "POST" && found.endpoint === oneModel && /:[a-z]+$/i.test(path))) {
-      return { refusal: answers.unknownPath(method, path) }
+      return turnAway(asked, { refusal: answers.unknownPath(request.method, path) })
     }
     const { access, methods } = found.endpoint
-    const handler = methods[method === "HEAD" ? "GET" : method]
-    if (handler === undefined) {
-      const allow = Object.keys(methods)
-        .flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name]))
-        .join(", ")
-      return { refusal: answers.wrongMethod(method, path, allow), headers: { allow } }
-    }
+    const handler = methods[method]
+    if (handler === undefined) return turnAway(asked, wrongMethod(asked, Object.keys(methods)))
     const generation = deps.generations.current()
     const call = { headers, generation, name: found.name, query: queryOf(url) }
     const refusal = refusalOf(typeof access === "string" ? access : access(generation), call)
-    return refusal === undefined ? handler(call) : { refusal }
+    return refusal === undefined ? handler(call) : turnAway(asked, { refusal })
   }
 
-  return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, method, url }) =>
+  return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     Effect.suspend(() => {
-      const id = requestIdOf(headers)
-      const path = pathOf(url)
-      const found = answer(method, url, headers)
-      const answered = "refusal" in found ? turnAway({ id, method, path, ...found }) : found
-      return Effect.map(answered, HttpServerResponse.setHeaders({ ...Dashboard.securityHeaders, "x-request-id": id }))
+      const id = requestIdOf(request.headers)
+      const method = request.method === "HEAD" ? "GET" : request.method
+      return Effect.map(
+        answer({ request, id, path: pathOf(request.url), method }),
+        HttpServerResponse.setHeaders({ ...Dashboard.securityHeaders, "x-request-id": id })
+      )
     })
   )
 }

@@ -9,6 +9,7 @@ import { DeploymentStats, type Stats } from "@switchyard/router/DeploymentStats"
 import { LatencyTracker } from "@switchyard/router/LatencyTracker"
 import type * as Router from "@switchyard/router/Router"
 import { Context, Effect, Schedule, type Scope } from "effect"
+import type * as Views from "../api/AdminViews.js"
 import { mostlyStreams } from "./answerTimes.js"
 
 /** Ms between two samples. */
@@ -30,18 +31,10 @@ export interface Point {
 }
 
 /** One deployment's samples, oldest first, in columns. */
-export type Series = { readonly id: string; readonly group: string } & {
-  readonly [name in keyof Point]: ReadonlyArray<Point[name]>
-}
+export type Series = Views.Series
 
 /** All samples. */
-export interface Recording {
-  /** Ms between two samples. */
-  readonly intervalMs: number
-  /** Wall-clock ms of each sample, oldest first. */
-  readonly at: ReadonlyArray<number>
-  readonly deployments: ReadonlyArray<Series>
-}
+export type Recording = Views.Recording
 
 /** The newest sample. */
 export interface Latest {

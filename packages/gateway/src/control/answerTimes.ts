@@ -1,14 +1,5 @@
 import type { DeploymentLatency } from "@switchyard/router/LatencyTracker"
-
-/** How fast a deployment answers calls of one kind. Ms; null means that nobody knows. */
-export interface AnswerTimes {
-  /** Average that fades with time: of streams to the first content, of plain calls to the whole answer. */
-  readonly meanMs: number | null
-  readonly p50Ms: number | null
-  readonly p95Ms: number | null
-  /** Recent answers, each counted by what time has left of its weight. */
-  readonly samples: number
-}
+import type { AnswerTimes } from "../api/AdminViews.js"
 
 const rounded = (ms: number | undefined): number | null => (ms === undefined ? null : Math.round(ms * 10) / 10)
 

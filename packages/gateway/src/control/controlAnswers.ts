@@ -42,6 +42,13 @@ export const unknownModel = (id: string): Refusal => ({
   param: "model"
 })
 
+/** There is no deployment of that id. */
+export const unknownDeployment = (id: string): Refusal => ({
+  status: 404,
+  code: "deployment_not_found",
+  message: `No deployment has the id '${id.slice(0, 200)}'.`
+})
+
 /** A key that may do other things. */
 export const notMaster = (hasMaster: boolean): Refusal => ({
   status: 403,

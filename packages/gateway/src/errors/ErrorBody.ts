@@ -144,13 +144,18 @@ export const answerError = (
   body: JSON.stringify(ofError(error))
 })
 
+/** The error object of a request that the gateway turns away. */
+export const ofRefusal = ({ code, message, param, status }: Refusal) => ({
+  error: { message, type: typeOf(status), param: param ?? null, code }
+})
+
 /** The whole answer to a request that the gateway turns away. */
 export const answerRefusal = (
   refusal: Refusal,
   headers: Readonly<Record<string, string | number>> = {},
   random: () => number = noSpread
 ): ErrorAnswer => {
-  const { code, message, param, retryAfter, status } = refusal
+  const { retryAfter, status } = refusal
   return {
     status,
     headers: {
@@ -159,6 +164,6 @@ export const answerRefusal = (
       ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
       ...RetryAdvice.ofRefusal(status, retryAfter, random)
     },
-    body: JSON.stringify({ error: { message, type: typeOf(status), param: param ?? null, code } })
+    body: JSON.stringify(ofRefusal(refusal))
   }
 }

@@ -6,6 +6,7 @@ import type { Journal } from "@switchyard/core/Journal"
 import { nowMs } from "@switchyard/core/Time"
 import type { Events, RouterEvent } from "@switchyard/router/RouterEvents"
 import { type Clock, Effect, Stream } from "effect"
+import type { Failure } from "../api/AdminViews.js"
 
 /** Events of every call: there are too many, and counters tell the same. */
 type OfCalls = "AttemptStarted" | "AttemptEnded" | "RequestEnded" | "HedgeStarted"
@@ -30,15 +31,7 @@ export type Entry = {
 } & Fields<Logged>
 
 /** One failed attempt on a deployment. Plain JSON. */
-export interface ErrorEntry {
-  /** Wall-clock ms. */
-  readonly at: number
-  readonly reason: string
-  /** The provider's HTTP status. */
-  readonly status: number | null
-  /** In our words, without the provider's, which may repeat a prompt. At most 200 characters. */
-  readonly message: string
-}
+export type ErrorEntry = Failure
 
 /** Keeps and gives out events and errors. */
 export interface EventLog {

@@ -1,0 +1,179 @@
+/**
+ * Serves the admin API. A module of its own that is loaded with the first request to `/admin`: a gateway starts sooner
+ * without it.
+ */
+import * as Etag from "@effect/platform/Etag"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Path from "@effect/platform/Path"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodeHttpPlatform from "@effect/platform-node/NodeHttpPlatform"
+import { Effect, Layer, Schema, Stream } from "effect"
+import * as AdminApi from "../api/AdminApi.js"
+import type { Deployments, Recording } from "../api/AdminViews.js"
+import { requestIdOf } from "../edge/requestId.js"
+import { decodePart, pathOf } from "../edge/requestPath.js"
+import { answerRefusal, ofRefusal, type Refusal, type TurnedAway } from "../errors/ErrorBody.js"
+import * as KeyRing from "../keys/KeyRing.js"
+import * as Admin from "./Admin.js"
+import * as answers from "./controlAnswers.js"
+import { type LiveDeps, liveEvents } from "./liveEvents.js"
+
+/** What the admin API works with. */
+export interface AdminAppDeps extends LiveDeps {
+  /** How many requests wait for a connection to a provider. */
+  readonly waiting?: () => number
+  /** Lines that the log has lost since the start. */
+  readonly lostLines?: () => number
+  /** Told of every request that is turned away. */
+  readonly onRefusal?: (turnedAway: TurnedAway) => void
+}
+
+/** Dashboards that may listen at once. */
+const maxListeners = 32
+
+/** Fails with a refusal as the API declares it; what the headers of a refusal say beside goes out with the answer. */
+const refuse = <A, I>(failure: Schema.Schema<A, I>, refusal: Refusal): Effect.Effect<never, A> => {
+  const { "content-type": _type, ...headers } = answerRefusal(refusal).headers
+  return Effect.zipRight(
+    HttpApp.appendPreResponseHandler((_, response) =>
+      Effect.succeed(HttpServerResponse.setHeaders(response, headers as Readonly<Record<string, string>>))
+    ),
+    Effect.flatMap(Effect.orDie(Schema.decodeUnknown(failure)(ofRefusal(refusal))), Effect.fail)
+  )
+}
+
+const authorization = ({ generations, onRefusal }: AdminAppDeps) =>
+  Layer.succeed(AdminApi.Authorization, {
+    // Which header a key stands in is the key ring's to know.
+    bearer: () =>
+      Effect.flatMap(
+        HttpServerRequest.HttpServerRequest,
+        ({ headers, method, originalUrl }): Effect.Effect<void, AdminApi.Unauthorized | AdminApi.Forbidden> => {
+          const { keys, source } = generations.current()
+          const key = KeyRing.keyOf(headers)
+          const caller = keys.identify(key)
+          if (keys.isOpen || caller?.isMaster === true) return Effect.void
+          const isUnknown = caller === undefined
+          const refusal = isUnknown ? KeyRing.unknownKey(key) : answers.notMaster(source.config.masterKey !== undefined)
+          onRefusal?.({ id: requestIdOf(headers), method, path: pathOf(originalUrl), refusal })
+          return isUnknown ? refuse(AdminApi.Unauthorized, refusal) : refuse(AdminApi.Forbidden, refusal)
+        }
+      )
+  })
+
+/** A stream of events, for as many listeners at once as there is room for. */
+const eventsFor = (deps: AdminAppDeps) => {
+  let listeners = 0
+  const counted = Stream.unwrapScoped(
+    Effect.as(
+      Effect.acquireRelease(
+        Effect.sync(() => listeners++),
+        () => Effect.sync(() => listeners--)
+      ),
+      liveEvents(deps)
+    )
+  )
+  return Effect.suspend(() =>
+    listeners >= maxListeners
+      ? refuse(AdminApi.Unavailable, {
+          status: 503,
+          code: "too_many_listeners",
+          message: `${maxListeners} dashboards listen already.`,
+          retryAfter: 10_000
+        })
+      : Effect.succeed(
+          HttpServerResponse.stream(counted, {
+            contentType: "text/event-stream; charset=utf-8",
+            headers: { "cache-control": "no-store, no-transform", "x-accel-buffering": "no" }
+          })
+        )
+  )
+}
+
+/** A large answer, which it would take thirty times as long to look at field by field as to write. */
+const asItIs = <A>(answer: A): HttpServerResponse.HttpServerResponse => answers.json(answer)
+
+const handlers = (deps: AdminAppDeps) => {
+  const { generations } = deps
+  const events = eventsFor(deps)
+  const act =
+    (action: Admin.Action) =>
+    ({ path: { id } }: { readonly path: { readonly id: string } }) =>
+      Effect.flatMap(Admin.act(action, id, generations.current(), deps), (view) =>
+        view === undefined ? refuse(AdminApi.NotFound, answers.unknownDeployment(id)) : Effect.succeed(view)
+      )
+  const document = Effect.runSync(Effect.cached(Effect.sync(() => AdminApi.document())))
+  return HttpApiBuilder.group(AdminApi.Api, "admin", (handling) =>
+    handling
+      .handle("deployments", () =>
+        Effect.clockWith((clock) =>
+          Effect.sync(() =>
+            asItIs<Deployments>({
+              deployments: Admin.deployments(generations.current(), deps, clock),
+              connectionsWaiting: deps.waiting?.() ?? 0
+            })
+          )
+        )
+      )
+      .handle("isolate", act("isolate"))
+      .handle("release", act("release"))
+      .handle("reset", act("reset"))
+      // What is masked may be anything.
+      .handle("config", () => Effect.sync(() => answers.json(Admin.config(generations, deps.lostLines?.()))))
+      .handle("timeline", () => Effect.sync(() => asItIs<Recording>(deps.timeline.recording())))
+      .handle("events", () => events)
+      .handle("openapi", () => document)
+  )
+}
+
+/** Where a request to `/admin` goes. */
+export interface Found {
+  /** What may be done there. */
+  readonly methods: ReadonlyArray<string>
+  /** The URL under which the API knows it: with a name as one part of the path, whatever slashes it has. */
+  readonly url: string
+}
+
+const named = /^(.*\/):id(\/.*)$/
+
+/** Finds endpoints by their path, and those whose path holds a name by what stands around it. */
+export const find = (path: string): Found | undefined => {
+  const methodsAt = (pattern: string) =>
+    AdminApi.endpoints.filter((endpoint) => endpoint.path === pattern).map(({ method }) => method)
+  const exact = methodsAt(path)
+  if (exact.length > 0) return { methods: exact, url: path }
+  for (const { path: pattern } of AdminApi.endpoints) {
+    const [, before = "", after = ""] = named.exec(pattern) ?? []
+    if (before === "" || path.length <= before.length + after.length) continue
+    if (!path.startsWith(before) || !path.endsWith(after)) continue
+    const name = decodePart(path.slice(before.length, path.length - after.length))
+    if (name !== undefined) {
+      return { methods: methodsAt(pattern), url: `${before}${encodeURIComponent(name)}${after}` }
+    }
+  }
+  return undefined
+}
+
+/** No cache keeps an answer: all of it is about this moment. */
+const unkept = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
+  "cache-control" in response.headers ? response : HttpServerResponse.setHeader(response, "cache-control", "no-store")
+
+/** The app that answers under the URLs of `find`. */
+export const make = (deps: AdminAppDeps): Effect.Effect<HttpApp.Default> => {
+  const api = HttpApiBuilder.api(AdminApi.Api).pipe(Layer.provide(Layer.provide(handlers(deps), authorization(deps))))
+  const services = Layer.mergeAll(NodeHttpPlatform.layer, NodeFileSystem.layer, Path.layer, Etag.layerWeak)
+  return Effect.gen(function* () {
+    const context = yield* Layer.build(services)
+    const app = yield* HttpApiBuilder.httpApp
+    return Effect.map(Effect.provide(app, context), unkept)
+  }).pipe(
+    // Ids may be long, and are told apart by their case.
+    HttpRouter.withRouterConfig({ caseSensitive: true, maxParamLength: Number.MAX_SAFE_INTEGER }),
+    Effect.provide([api, HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer]),
+    Effect.scoped
+  )
+}
