@@ -1,7 +1,6 @@
 /**
  * The layers of the tower, one module per concern, and `Router`, which composes them.
  */
-export * as Availability from "./balancing/Availability.js"
 export * as Balancer from "./balancing/Balancer.js"
 export * as Candidates from "./balancing/Candidates.js"
 export * as RoutingStrategy from "./balancing/RoutingStrategy.js"

@@ -8,6 +8,7 @@ import type { JsonObject } from "@switchyard/core/Json"
 import { LlmError, type LlmErrorFields } from "@switchyard/core/LlmError"
 import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import type { CompleteResponse, LlmResponse, StreamingResponse } from "@switchyard/core/LlmResponse"
+import type { Opening } from "@switchyard/core/Opening"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
 import { Slot } from "@switchyard/core/Slot"
@@ -66,8 +67,10 @@ export interface StubLlm {
   readonly openStreams: () => number
   /** Replies to every call from now on. */
   readonly reply: (reply: Reply | ((call: StubCall) => Reply)) => void
-  /** What `status` answers; default open. */
+  /** What `status` answers; default open. The request tier's service goes by it too, until `setOpenings` is called. */
   readonly setStatus: (status: Status | ((slot: Slot) => Status)) => void
+  /** What `openings` answers on the request tier. Default: `stub`, as its status says, or nobody where that is excluded. */
+  readonly setOpenings: (openings: ReadonlyArray<Opening> | Service.RequestService["openings"]) => void
 }
 
 /** A deployment for tests: `{ id, group: "m", model: "m" }` and whatever else is given. */
@@ -247,14 +250,23 @@ export const make = (reply: Reply | ((call: StubCall) => Reply) = {}, options: S
       }
     )
   const only = slot("stub")
+  const statusOf = (on: Slot): Status => (typeof status === "function" ? status(on) : status)
+  let openings: ReadonlyArray<Opening> | Service.RequestService["openings"] = (request, now) => {
+    if (request.route.excluded.includes(only.id)) return []
+    const found = statusOf(only)
+    const opensAt = found._tag === "Open" ? now : Math.max(now, found.until ?? Number.POSITIVE_INFINITY)
+    return [{ deployment: only.id, opensAt, namedAt: opensAt }]
+  }
   return {
-    attempts: Service.attempt(call, (on) => (typeof status === "function" ? status(on) : status)),
-    requests: Service.request((request) =>
-      Service.bracket(
-        (clock) => attempt(request, only, nowMs(clock)),
-        (made) => call(made),
-        (made, outcome, clock) => made.settle(outcome, nowMs(clock))
-      )
+    attempts: Service.attempt(call, statusOf),
+    requests: Service.request(
+      (request) =>
+        Service.bracket(
+          (clock) => attempt(request, only, nowMs(clock)),
+          (made) => call(made),
+          (made, outcome, clock) => made.settle(outcome, nowMs(clock))
+        ),
+      (request, now) => (typeof openings === "function" ? openings(request, now) : openings)
     ),
     calls,
     outcomes,
@@ -265,6 +277,9 @@ export const make = (reply: Reply | ((call: StubCall) => Reply) = {}, options: S
     },
     setStatus: (next) => {
       status = next
+    },
+    setOpenings: (next) => {
+      openings = next
     }
   }
 }

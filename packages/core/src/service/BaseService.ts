@@ -214,7 +214,7 @@ export const make = (handlers: Handlers): Service.AttemptService => {
 
 /**
  * The same for the request tier: what `Router.fromServices` routes over, which sees to the deployment's model and defaults.
- * Alone it knows of no deployment, and sends the request's own `model`.
+ * Alone it knows of no deployment, and sends the request's own `model`; it is open for all that it knows.
  */
 export const forRequests = (handlers: Handlers): Service.RequestService =>
   Service.request((given) => {

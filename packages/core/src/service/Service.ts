@@ -4,6 +4,7 @@
  */
 import { type Clock, type Context, Effect, Exit, Layer, Pipeable } from "effect"
 import type { LlmResponse } from "../answer/LlmResponse.js"
+import { type Openings, unknown } from "../deployment/Opening.js"
 import type { Slot } from "../deployment/Slot.js"
 import { open, type Status } from "../deployment/Status.js"
 import { LlmError } from "../errors/LlmError.js"
@@ -19,8 +20,15 @@ export interface Service<in Req> extends Pipeable.Pipeable {
   readonly call: (request: Req) => Call
 }
 
-/** The request tier: takes a request that names a model group. */
-export interface RequestService extends Service<LlmRequest> {}
+/** The request tier: takes a request that names a model group, and says beforehand when somebody could take it. */
+export interface RequestService extends Service<LlmRequest> {
+  /**
+   * Every deployment of the request's group that passes the request's filters and is not excluded, and when it could be
+   * chosen; avoided ones are among them. Empty where nobody could ever take it, and for an unknown model. It is about the
+   * group that the request names: what fallbacks, a cache or a caller's own limits would do is not in it.
+   */
+  readonly openings: Openings<LlmRequest>
+}
 
 /** The attempt tier: takes a request with its chosen deployment, and says beforehand whether it could. */
 export interface AttemptService extends Service<Attempt> {
@@ -28,28 +36,33 @@ export interface AttemptService extends Service<Attempt> {
   readonly status: (slot: Slot, request: LlmRequest, now: number) => Status
 }
 
-/** A layer of the request tier, as a plain value: retry, fallback, cache. */
+/** A layer of the request tier, as a plain value: retry, fallback, cache. It should forward `openings`. */
 export type RequestLayer = (next: RequestService) => RequestService
 
 /** A layer of the attempt tier, as a plain value: breaker, limits, latency. It must forward `status`. */
 export type AttemptLayer = (next: AttemptService) => AttemptService
 
-const Proto = {
-  pipe() {
-    // biome-ignore lint/complexity/noArguments: Pipeable's own protocol
-    return Pipeable.pipeArguments(this, arguments)
-  }
+/** A property of each service, so that one that is made by spread can be piped too. */
+const pipe: Pipeable.Pipeable["pipe"] = function (this: unknown) {
+  // biome-ignore lint/complexity/noArguments: Pipeable's own protocol
+  return Pipeable.pipeArguments(this, arguments)
 }
 
-/** A request-tier service from its call. */
-export const request = (call: (request: LlmRequest) => Call): RequestService =>
-  Object.assign(Object.create(Proto) as typeof Proto & Pipeable.Pipeable, { call })
+/**
+ * A request-tier service from its call. Without `openings` it says that somebody may be open now and nobody knows who, as a
+ * base service does; layers above then find out by asking. A layer hands on `next.openings`, or asks them about the request
+ * that it would send.
+ */
+export const request = (
+  call: (request: LlmRequest) => Call,
+  openings: RequestService["openings"] = unknown
+): RequestService => ({ pipe, call, openings })
 
 /** An attempt-tier service from its call; without `status` it is always open, as a base service is. */
 export const attempt = (
   call: (attempt: Attempt) => Call,
   status: AttemptService["status"] = () => open
-): AttemptService => Object.assign(Object.create(Proto) as typeof Proto & Pipeable.Pipeable, { call, status })
+): AttemptService => ({ pipe, call, status })
 
 /** Whether the calls for a request can be ended by `attempt.expire`. */
 export type Expiry = (request: LlmRequest) => boolean
@@ -71,11 +84,20 @@ const never: Expiry = () => false
 /** What the service promised by `expiring`; nothing for any other one. Ask once, when a layer is made. */
 export const expiryOf = (service: AttemptService): Expiry => expiries.get(service.call) ?? never
 
-/** A request-tier layer that changes the call and nothing else. */
+/** A request-tier layer that changes the call and forwards `openings`. */
 export const mapRequest =
   (f: (call: Call, request: LlmRequest) => Call): RequestLayer =>
   (next) =>
-    request((input) => f(next.call(input), input))
+    request((input) => f(next.call(input), input), next.openings)
+
+/** A request-tier layer that changes the request: also `openings` are asked about the changed one. `f` must be pure. */
+export const mapInput =
+  (f: (request: LlmRequest) => LlmRequest): RequestLayer =>
+  (next) =>
+    request(
+      (input) => next.call(f(input)),
+      (input, now) => next.openings(f(input), now)
+    )
 
 /** An attempt-tier layer that changes the call and forwards `status`. */
 export const mapAttempt =

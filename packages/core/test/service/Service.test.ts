@@ -3,6 +3,7 @@ import { DeploymentService } from "@switchyard/core/DeploymentService"
 import { toStream } from "@switchyard/core/EventStream"
 import { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
+import { isUnknown } from "@switchyard/core/Opening"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
 import { busy, open } from "@switchyard/core/Status"
@@ -337,6 +338,45 @@ describe("services and layers as values", () => {
       yield* Effect.flatMap(DeploymentService, (service) => service.call(newAttempt())).pipe(Effect.provide(live))
       assert.deepStrictEqual(seen, ["n-outer", "n-inner"])
       assert.strictEqual(stub.calls.length, 1)
+    })
+  )
+})
+
+describe("readiness on the request tier", () => {
+  const openings = (service: Service.RequestService, sent = request()) => service.openings(sent, 5)
+  const names = (service: Service.RequestService, sent = request()) =>
+    openings(service, sent).map(({ deployment }) => deployment as string)
+  const stub = StubLlm.make()
+  stub.setOpenings(({ model }, now) => [{ deployment: StubLlm.deployment(model).id, opensAt: now, namedAt: now }])
+
+  it("a service that says nothing of it is open for all that is known, and names nobody", () => {
+    const silent = Service.request(stub.requests.call)
+    assert.deepStrictEqual(openings(silent), [{ deployment: undefined, opensAt: 5, namedAt: 5 }])
+    assert.isTrue(isUnknown(openings(silent)))
+    assert.isFalse(isUnknown(openings(stub.requests)))
+    assert.isFalse(isUnknown([]))
+  })
+
+  it("goes through a layer that maps calls, and through one that is made by spread, which can be piped all the same", () => {
+    const spread: Service.RequestLayer = (next) => ({
+      ...next,
+      call: (sent) => Effect.zipRight(Effect.void, next.call(sent))
+    })
+    const service = stub.requests.pipe(spread).pipe(Service.mapRequest((call) => call))
+    assert.deepStrictEqual(names(service), ["m"])
+    const attempts: Service.AttemptService = { ...stub.attempts }
+    assert.strictEqual(
+      attempts.pipe((inner) => inner.call),
+      stub.attempts.call
+    )
+  })
+
+  it.effect("is asked about the request that a layer would send, where it changes requests", () =>
+    Effect.gen(function* () {
+      const other = stub.requests.pipe(Service.mapInput((sent) => ({ ...sent, model: "other" })))
+      assert.deepStrictEqual(names(other), ["other"])
+      yield* other.call(request())
+      assert.strictEqual(stub.calls[stub.calls.length - 1]?.request.model, "other")
     })
   )
 })

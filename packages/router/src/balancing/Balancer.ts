@@ -13,14 +13,13 @@ import type { Outcome } from "@switchyard/core/Outcome"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
-import { type Clock, Context, Duration, Effect, Layer, Schema } from "effect"
+import { type Clock, type Context, Duration, Effect, Layer, Schema } from "effect"
 import { attemptEnded, attemptStarted } from "../events/attemptEvents.js"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { learnLength } from "../money/answerLengths.js"
 import { DeploymentRegistry, type Resolved } from "../registry/DeploymentRegistry.js"
 import * as DeploymentStats from "../registry/DeploymentStats.js"
 import { substitute } from "../registry/resolve.js"
-import * as Availability from "./Availability.js"
 import { RoutingStrategy, type Strategy } from "./RoutingStrategy.js"
 import { type Choice, Selection, StrategyDefect } from "./selection.js"
 
@@ -158,43 +157,48 @@ export const make =
       return options.whenAllClosed === "wait" ? waitAndRoute(error, resolved, request, now, clock) : Effect.fail(error)
     }
 
-    return Service.request((request) =>
-      Effect.clockWith((clock) => {
+    return Service.request(
+      (request) =>
+        Effect.clockWith((clock) => {
+          const resolved = registry.resolve(request.model)
+          return resolved === undefined
+            ? Effect.fail(unknownModel(request.model, registry.whyUnserved(request.model)))
+            : route(resolved, request, clock)
+        }),
+      (request, now) => {
         const resolved = registry.resolve(request.model)
         return resolved === undefined
-          ? Effect.fail(unknownModel(request.model, registry.whyUnserved(request.model)))
-          : route(resolved, request, clock)
-      })
+          ? []
+          : new Selection(resolved.group, request, now, next.status, resolved.captures).openings()
+      }
     )
   }
 
-/** Routes `LlmRequest`s to deployments with the strategy in the context; layers above ask its `Availability`. */
+/** Routes `LlmRequest`s to deployments with the strategy in the context. */
 export const layerWith = (
   options: Options
 ): Layer.Layer<
-  LlmService | Availability.Availability,
+  LlmService,
   ConfigError,
   DeploymentService | DeploymentRegistry | RoutingStrategy | DeploymentStats.DeploymentStats
 > =>
   Layer.fresh(
-    Layer.effectContext(
+    Layer.effect(
+      LlmService,
       Effect.gen(function* () {
         const valid = yield* Field.decode(Options, options, "balancer")
         const registry = yield* DeploymentRegistry
         const strategy = yield* RoutingStrategy
         const stats = yield* DeploymentStats.DeploymentStats
         const next = yield* DeploymentService
-        return Context.make(
-          LlmService,
-          make({ registry, strategy, stats, events: yield* RouterEvents }, valid)(next)
-        ).pipe(Context.add(Availability.Availability, Availability.make(registry, next)))
+        return make({ registry, strategy, stats, events: yield* RouterEvents }, valid)(next)
       })
     )
   )
 
-/** Routes `LlmRequest`s to deployments with the strategy in the context; layers above ask its `Availability`, with the defaults. */
+/** Routes `LlmRequest`s to deployments with the strategy in the context, with the defaults. */
 export const layer: Layer.Layer<
-  LlmService | Availability.Availability,
+  LlmService,
   never,
   DeploymentService | DeploymentRegistry | RoutingStrategy | DeploymentStats.DeploymentStats
 > = Layer.fresh(Layer.orDie(layerWith({})))

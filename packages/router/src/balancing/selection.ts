@@ -1,6 +1,6 @@
-import type { DeploymentId } from "@switchyard/core/Deployment"
 import { type Blocked, LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import type { Opening } from "@switchyard/core/Opening"
 import type { AttemptService } from "@switchyard/core/Service"
 import type { Slot } from "@switchyard/core/Slot"
 import { isOverridable, type Status } from "@switchyard/core/Status"
@@ -9,14 +9,6 @@ import type { Group } from "../registry/resolve.js"
 import { Candidates, type Filter } from "./Candidates.js"
 import { requestFilters, withAvoided } from "./filters.js"
 import type { Strategy } from "./RoutingStrategy.js"
-
-/** When a deployment could be chosen: monotonic ms, infinite when nobody knows. */
-export interface Opening {
-  readonly deployment: DeploymentId
-  readonly opensAt: number
-  /** What the provider named, where `opensAt` is later by chance alone; else the same. */
-  readonly namedAt: number
-}
 
 /** A strategy threw, or chose something that is no open candidate. A defect of that call alone. */
 export class StrategyDefect extends Schema.TaggedError<StrategyDefect>("@switchyard/router/StrategyDefect")(

@@ -181,17 +181,19 @@ export const make = (deps: CacheDeps, options: Options = {}): Service.RequestLay
       return next.call(request)
     }
 
-    return Service.request((request) =>
-      Effect.suspend(() => {
-        const { noCache = false, noStore = false } = request.overrides.cache ?? {}
-        const keys = noCache && noStore ? undefined : cacheKeys(request, shared)
-        if (keys === undefined) return next.call(request)
-        if (noCache) return fly(request, keys, true)
-        if (noStore) return lookUp(request, keys.answer, () => pass(request))
-        return flights.has(keys.flight)
-          ? fly(request, keys, false)
-          : lookUp(request, keys.answer, () => fly(request, keys, false))
-      })
+    return Service.request(
+      (request) =>
+        Effect.suspend(() => {
+          const { noCache = false, noStore = false } = request.overrides.cache ?? {}
+          const keys = noCache && noStore ? undefined : cacheKeys(request, shared)
+          if (keys === undefined) return next.call(request)
+          if (noCache) return fly(request, keys, true)
+          if (noStore) return lookUp(request, keys.answer, () => pass(request))
+          return flights.has(keys.flight)
+            ? fly(request, keys, false)
+            : lookUp(request, keys.answer, () => fly(request, keys, false))
+        }),
+      next.openings
     )
   }
 }

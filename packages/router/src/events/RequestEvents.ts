@@ -49,22 +49,24 @@ const ended = (request: LlmRequest, running: Running, outcome: Outcome, at: numb
 export const make =
   (events: Pick<Events, "publish" | "isActive">): Service.RequestLayer =>
   (next) =>
-    Service.request((request) =>
-      events.isActive()
-        ? Service.bracket<Running>(
-            (clock) => ({ clock, startedAt: nowMs(clock), firstContentAt: undefined }),
-            (running) =>
-              Effect.map(next.call(request), (response) => {
-                if (response._tag === "Streaming") {
-                  response.events.settlement.onFirstContent(() => {
-                    running.firstContentAt = nowMs(running.clock)
-                  })
-                }
-                return response
-              }),
-            (running, outcome, clock) => events.publish(ended(request, running, outcome, nowMs(clock)))
-          )
-        : next.call(request)
+    Service.request(
+      (request) =>
+        events.isActive()
+          ? Service.bracket<Running>(
+              (clock) => ({ clock, startedAt: nowMs(clock), firstContentAt: undefined }),
+              (running) =>
+                Effect.map(next.call(request), (response) => {
+                  if (response._tag === "Streaming") {
+                    response.events.settlement.onFirstContent(() => {
+                      running.firstContentAt = nowMs(running.clock)
+                    })
+                  }
+                  return response
+                }),
+              (running, outcome, clock) => events.publish(ended(request, running, outcome, nowMs(clock)))
+            )
+          : next.call(request),
+      next.openings
     )
 
 /** Publishes the ends of requests around the inner service. The outermost layer. */

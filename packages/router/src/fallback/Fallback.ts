@@ -264,30 +264,32 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
     })
 
   return (next) =>
-    Service.request((request) =>
-      Effect.suspend(() => {
-        if (request.overrides.disableFallbacks === true) return next.call(request)
-        const hops = hopsLeft(request)
-        if (!(hops > 0)) return next.call(request)
-        const plan = plans.plan(request, request.model)
-        if (plan.isEmpty) return next.call(request)
-        const { overtaking, visited } = request.route
-        if (overtaking?.error !== undefined) return walkFrom(next, request, overtaking.error)
-        const route = routeWith(request.route, Math.min(plan.ahead, hops), visited)
-        const call = next.call({ ...request, route })
-        if (!plan.contentPolicy) return Effect.catchAll(call, (error) => walkFrom(next, request, error))
-        return Effect.matchEffect(call, {
-          onFailure: (error) => walkFrom(next, request, error),
-          onSuccess: (response) =>
-            isFiltered(response)
-              ? walkFrom(next, request, violation(request.model), {
-                  response,
-                  attempt: request.route.journal.answered,
-                  hop: undefined
-                })
-              : Effect.succeed(response)
-        })
-      })
+    Service.request(
+      (request) =>
+        Effect.suspend(() => {
+          if (request.overrides.disableFallbacks === true) return next.call(request)
+          const hops = hopsLeft(request)
+          if (!(hops > 0)) return next.call(request)
+          const plan = plans.plan(request, request.model)
+          if (plan.isEmpty) return next.call(request)
+          const { overtaking, visited } = request.route
+          if (overtaking?.error !== undefined) return walkFrom(next, request, overtaking.error)
+          const route = routeWith(request.route, Math.min(plan.ahead, hops), visited)
+          const call = next.call({ ...request, route })
+          if (!plan.contentPolicy) return Effect.catchAll(call, (error) => walkFrom(next, request, error))
+          return Effect.matchEffect(call, {
+            onFailure: (error) => walkFrom(next, request, error),
+            onSuccess: (response) =>
+              isFiltered(response)
+                ? walkFrom(next, request, violation(request.model), {
+                    response,
+                    attempt: request.route.journal.answered,
+                    hop: undefined
+                  })
+                : Effect.succeed(response)
+          })
+        }),
+      next.openings
     )
 }
 

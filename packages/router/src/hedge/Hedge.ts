@@ -11,7 +11,6 @@ import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
-import { Availability } from "../balancing/Availability.js"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { LatencyTracker } from "../latency/LatencyTracker.js"
 import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
@@ -34,7 +33,6 @@ export type Options = typeof Options.Type
 
 /** What the layer works with. */
 export interface HedgeDeps {
-  readonly availability: Context.Tag.Service<Availability>
   /** Pays for hedges; a Retry layer above makes the deposits. */
   readonly budget: Context.Tag.Service<RetryBudget>
   /** Ms after which a request is hedged; undefined when that is not known, and the request is not hedged. */
@@ -45,55 +43,57 @@ export interface HedgeDeps {
 
 /**
  * The layer, from what it works with. A hedge starts after the delay, or at once when an attempt fails and may be tried
- * elsewhere; only on a deployment that is open and not asked yet, and only within the attempts of the request and the
+ * elsewhere; only while a deployment is open that was not asked yet, or nobody knows, and only within the attempts of the request and the
  * retry budget. Each success but the first is closed.
  */
 export const make = (deps: HedgeDeps, options: Pick<Options, "attempts"> = {}): Service.RequestLayer => {
-  const { availability, budget, delay, events } = deps
+  const { budget, delay, events } = deps
   const { attempts = 2 } = options
 
-  const allow = (request: LlmRequest, now: number): boolean => {
+  const allow = (openings: Service.RequestService["openings"], request: LlmRequest, now: number): boolean => {
     const { route } = request
     return (
       Route.attemptsLeft(route) > 0 &&
       now < route.deadline &&
       !route.journal.entries.some((entry) => entry instanceof Attempt && entry.overtaken) &&
-      availability
-        .openings(request, now)
-        .some(({ deployment, opensAt }) => opensAt <= now && !route.avoided.includes(deployment)) &&
+      openings(request, now).some(
+        ({ deployment, opensAt }) => opensAt <= now && (deployment === undefined || !route.avoided.includes(deployment))
+      ) &&
       budget.withdraw(now)
     )
   }
 
   return (next) =>
-    Service.request((request) =>
-      Effect.clockWith((clock) => {
-        const after = attempts > 1 ? delay(request, nowMs(clock)) : undefined
-        if (after === undefined) return next.call(request)
-        const group = request.model
-        return Effect.uninterruptibleMask((restore) =>
-          Effect.flatMap(Effect.runtime<never>(), (runtime) => {
-            const race = new Race(runtime, request, {
-              next,
-              clock,
-              delay: after,
-              attempts,
-              allow,
-              onStarted: (at) =>
-                events?.publish(
-                  { _tag: "HedgeStarted", at, group, deployment: request.route.journal.last?.deployment },
-                  request
-                ),
-              onWon: (deployment, at) => events?.publish({ _tag: "HedgeWon", at, group, deployment }, request)
+    Service.request(
+      (request) =>
+        Effect.clockWith((clock) => {
+          const after = attempts > 1 ? delay(request, nowMs(clock)) : undefined
+          if (after === undefined) return next.call(request)
+          const group = request.model
+          return Effect.uninterruptibleMask((restore) =>
+            Effect.flatMap(Effect.runtime<never>(), (runtime) => {
+              const race = new Race(runtime, request, {
+                next,
+                clock,
+                delay: after,
+                attempts,
+                allow: (asked, now) => allow(next.openings, asked, now),
+                onStarted: (at) =>
+                  events?.publish(
+                    { _tag: "HedgeStarted", at, group, deployment: request.route.journal.last?.deployment },
+                    request
+                  ),
+                onWon: (deployment, at) => events?.publish({ _tag: "HedgeWon", at, group, deployment }, request)
+              })
+              race.start()
+              return Effect.matchCauseEffect(restore(race.over), {
+                onFailure: (cause) => Effect.zipRight(race.abandon, Effect.failCause(cause)),
+                onSuccess: () => race.result()
+              })
             })
-            race.start()
-            return Effect.matchCauseEffect(restore(race.over), {
-              onFailure: (cause) => Effect.zipRight(race.abandon, Effect.failCause(cause)),
-              onSuccess: () => race.result()
-            })
-          })
-        )
-      })
+          )
+        }),
+      next.openings
     )
 }
 
@@ -126,25 +126,17 @@ export const delayOf = (
 /** Hedges around the inner service. Belongs directly outside the Balancer, inside Retry. */
 export const layerWith = (
   options: Options
-): Layer.Layer<
-  LlmService,
-  ConfigError,
-  LlmService | Availability | RetryBudget | LatencyTracker | DeploymentRegistry
-> =>
+): Layer.Layer<LlmService, ConfigError, LlmService | RetryBudget | LatencyTracker | DeploymentRegistry> =>
   Service.wrap(
     LlmService,
     Effect.gen(function* () {
       const valid = yield* Field.decode(Options, options, "hedge")
-      const availability = yield* Availability
       const budget = yield* RetryBudget
       const delay = delayOf(yield* LatencyTracker, yield* DeploymentRegistry, valid)
-      return make({ availability, budget, delay, events: yield* RouterEvents }, valid)
+      return make({ budget, delay, events: yield* RouterEvents }, valid)
     })
   )
 
 /** Hedges around the inner service, with the defaults. */
-export const layer: Layer.Layer<
-  LlmService,
-  never,
-  LlmService | Availability | RetryBudget | LatencyTracker | DeploymentRegistry
-> = Layer.fresh(Layer.orDie(layerWith({})))
+export const layer: Layer.Layer<LlmService, never, LlmService | RetryBudget | LatencyTracker | DeploymentRegistry> =
+  Layer.fresh(Layer.orDie(layerWith({})))

@@ -16,7 +16,6 @@ import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
-import { Availability } from "../balancing/Availability.js"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { RetryBudget } from "../retry/RetryBudget.js"
 import { Overtaking, type OvertakingRules } from "./overtaking.js"
@@ -35,7 +34,6 @@ export type Options = typeof Options.Type
 
 /** What the layer works with. */
 export interface PatienceDeps {
-  readonly availability: Context.Tag.Service<Availability>
   /** Pays for what is asked beside in the same group; fallbacks are free. */
   readonly budget: Context.Tag.Service<RetryBudget>
   /** Where it is published that another attempt starts beside a slow one. Default: nowhere. */
@@ -73,7 +71,7 @@ const defaultSlowReasoning = 180_000
 
 /** The layer, from what it works with. */
 export const make = (deps: PatienceDeps, options: Options = {}): Service.RequestLayer => {
-  const { availability, budget, events } = deps
+  const { budget, events } = deps
   const slow = toMs(options.slow ?? defaultSlow)
   const perToken = toMs(options.slowPerThousand ?? 25_000) / 1000
   const slowReasoning = toMs(options.slowReasoning ?? Math.max(defaultSlowReasoning, slow))
@@ -89,11 +87,13 @@ export const make = (deps: PatienceDeps, options: Options = {}): Service.Request
     return Math.min(known, (route.deadline - attempt.startedAt) / 2)
   }
 
-  const isOpen = (request: LlmRequest, now: number): boolean =>
-    availability.openings(request, now).some(({ opensAt }) => opensAt <= now)
-
   /** Where the walk goes on: in the same group while another deployment is open and may be asked, else over its fallbacks. */
-  const onward = ({ request, spent }: Overtaking, attempts: ReadonlyArray<Attempt>, now: number) => {
+  const onward = (
+    { next, request, spent }: Overtaking,
+    attempts: ReadonlyArray<Attempt>,
+    now: number
+  ): LlmRequest | undefined => {
+    const isOpen = (asking: LlmRequest): boolean => next.openings(asking, now).some(({ opensAt }) => opensAt <= now)
     const latest = attempts[attempts.length - 1]
     const { journal } = request.route
     if (latest === undefined || Route.attemptsLeft(request.route) <= 0 || now >= request.route.deadline)
@@ -102,12 +102,12 @@ export const make = (deps: PatienceDeps, options: Options = {}): Service.Request
     const inGroup = latest.request
     const hasSibling =
       Route.attemptsLeft(inGroup.route) > 0 &&
-      isOpen({ ...inGroup, route: asked(journal, inGroup.route) }, now) &&
+      isOpen({ ...inGroup, route: asked(journal, inGroup.route) }) &&
       budget.withdraw(now)
     if (!hasSibling && inGroup.route.lastResort) return undefined
     const hops = journal.fallbacks
     if (hops.length === 0 && hasSibling) return { ...request, route: { ...route, overtaking: { spent } } }
-    const closed = hops.map(({ to }) => to).filter((to) => !isOpen({ ...request, model: to, route }, now))
+    const closed = hops.map(({ to }) => to).filter((to) => !isOpen({ ...request, model: to, route }))
     const error = (hops.length === 0 ? undefined : failureOf(journal)) ?? tooSlow(latest)
     const visited = [...route.visited, ...closed]
     return { ...request, route: { ...route, visited, overtaking: { spent, error } } }
@@ -136,24 +136,19 @@ export const make = (deps: PatienceDeps, options: Options = {}): Service.Request
           return new Overtaking(rules, next, request, clock, caller).run(next.call(request), due)
         })
       )
-    })
+    }, next.openings)
 }
 
 /** Asks others beside slow calls of the inner service. Belongs directly outside Fallback; below, a Timeouts layer must be. */
-export const layerWith = (
-  options: Options
-): Layer.Layer<LlmService, ConfigError, LlmService | Availability | RetryBudget> =>
+export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService | RetryBudget> =>
   Service.wrap(
     LlmService,
     Effect.gen(function* () {
       const valid = yield* Field.decode(Options, options, "patience")
-      const availability = yield* Availability
       const budget = yield* RetryBudget
-      return make({ availability, budget, events: yield* RouterEvents }, valid)
+      return make({ budget, events: yield* RouterEvents }, valid)
     })
   )
 
 /** Asks others beside slow calls of the inner service, with the defaults. */
-export const layer: Layer.Layer<LlmService, never, LlmService | Availability | RetryBudget> = Layer.fresh(
-  Layer.orDie(layerWith({}))
-)
+export const layer: Layer.Layer<LlmService, never, LlmService | RetryBudget> = Layer.fresh(Layer.orDie(layerWith({})))

@@ -49,7 +49,7 @@ export class Overtaking extends Timer {
 
   constructor(
     private readonly rules: OvertakingRules,
-    private readonly next: RequestService,
+    readonly next: RequestService,
     readonly request: LlmRequest,
     private readonly clock: Clock.Clock,
     /** The caller's: what is asked beside its call inherits what is local to it. Read then only, since reading copies. */

@@ -79,7 +79,7 @@ export const make = ({ windows }: CallerLimitsDeps, options: Options = {}): Serv
         () => next.call(request),
         (reservation, _, clock) => reservation.settle(tokensOf(request), nowMs(clock))
       )
-    })
+    }, next.openings)
 }
 
 /** Holds callers to their limits. */

@@ -165,7 +165,7 @@ export const make = (
         () => next.call(request),
         (reservation, _, clock) => reservation.settle(charge(request), nowMs(clock))
       )
-    })
+    }, next.openings)
 }
 
 /** Holds callers to their budgets. */

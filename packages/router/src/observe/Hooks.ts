@@ -43,8 +43,9 @@ export const make =
         ? checked
         : Effect.catchAll(checked, (error) => Effect.flatMap(onError(error, request), Effect.fail))
     }
-    return Service.request((request) =>
-      onRequest === undefined ? answer(request) : Effect.flatMap(onRequest(request), answer)
+    return Service.request(
+      (request) => (onRequest === undefined ? answer(request) : Effect.flatMap(onRequest(request), answer)),
+      next.openings
     )
   }
 

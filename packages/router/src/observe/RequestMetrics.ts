@@ -120,12 +120,14 @@ export const make = (
   }
 
   return (next) =>
-    Service.request((request) =>
-      Service.bracket(
-        (clock) => begin(request, clock),
-        (running) => call(next, request, running),
-        (running, outcome) => end(request, running, outcome)
-      )
+    Service.request(
+      (request) =>
+        Service.bracket(
+          (clock) => begin(request, clock),
+          (running) => call(next, request, running),
+          (running, outcome) => end(request, running, outcome)
+        ),
+      next.openings
     )
 }
 

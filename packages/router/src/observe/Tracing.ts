@@ -100,16 +100,18 @@ export const requests = (options: Options = {}): Service.RequestLayer => {
     }))
 
   return (next) =>
-    Service.request((request) =>
-      Effect.withFiberRuntime((fiber) =>
-        isOn(fiber)
-          ? Service.bracket<{ readonly live: LiveSpan | undefined }>(
-              (clock) => ({ live: begin(request, fiber, clock) }),
-              ({ live }) => call(next, request, live),
-              ({ live }, outcome) => end(request, live, outcome)
-            )
-          : next.call(request)
-      )
+    Service.request(
+      (request) =>
+        Effect.withFiberRuntime((fiber) =>
+          isOn(fiber)
+            ? Service.bracket<{ readonly live: LiveSpan | undefined }>(
+                (clock) => ({ live: begin(request, fiber, clock) }),
+                ({ live }) => call(next, request, live),
+                ({ live }, outcome) => end(request, live, outcome)
+              )
+            : next.call(request)
+        ),
+      next.openings
     )
 }
 
@@ -198,7 +200,7 @@ export const refusals: Service.RequestLayer = (next) =>
           )
         : Effect.void
     )
-  })
+  }, next.openings)
 
 /** Events that also tell a request's span of its retries, hedges, fallbacks and restarts, on their way to `events`. */
 export const noting = (events: Events): Events => ({

@@ -88,20 +88,26 @@ export const make = (options: Options = {}, issued: Issued = memory()): Service.
   }
 
   return (next) =>
-    Service.request((request) => {
-      const pin = pinOf(request)
-      if (pin === undefined) return Effect.tap(next.call(request), (response) => Effect.sync(() => note(response)))
-      return Effect.mapBoth(next.call(pinned(request, pin)), {
-        onFailure: (error) =>
-          error.with({
-            description: `${error.description}; the request is bound to deployment ${pin.deployment} by a ${pin.state.kind} and cannot fail over`
-          }),
-        onSuccess: (response) => {
-          note(response)
-          return response
-        }
-      })
-    })
+    Service.request(
+      (request) => {
+        const pin = pinOf(request)
+        if (pin === undefined) return Effect.tap(next.call(request), (response) => Effect.sync(() => note(response)))
+        return Effect.mapBoth(next.call(pinned(request, pin)), {
+          onFailure: (error) =>
+            error.with({
+              description: `${error.description}; the request is bound to deployment ${pin.deployment} by a ${pin.state.kind} and cannot fail over`
+            }),
+          onSuccess: (response) => {
+            note(response)
+            return response
+          }
+        })
+      },
+      (request, now) => {
+        const pin = pinOf(request)
+        return next.openings(pin === undefined ? request : pinned(request, pin), now)
+      }
+    )
 }
 
 /** Pins requests around the inner service. */

@@ -8,6 +8,7 @@ import * as Field from "@switchyard/core/Field"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
+import type { Opening } from "@switchyard/core/Opening"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Clock, type Context, Duration, Effect, Layer, Schema, Scope } from "effect"
@@ -51,6 +52,14 @@ const priorityOf = (request: LlmRequest): number => {
 const leaving = (request: LlmRequest, spokenFor: LlmRequest["route"]["excluded"]): LlmRequest => ({
   ...request,
   route: { ...request.route, excluded: [...request.route.excluded, ...spokenFor], lastResort: false }
+})
+
+const nobody: ReadonlyArray<never> = []
+
+const later = (opening: Opening): Opening => ({
+  ...opening,
+  opensAt: Number.POSITIVE_INFINITY,
+  namedAt: Number.POSITIVE_INFINITY
 })
 
 /**
@@ -172,14 +181,25 @@ export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.R
       })
     }
 
-    return Service.request((request) =>
-      Effect.suspend(() => {
-        const number = room.arrive()
-        const call = room.isEmpty
-          ? next.call(request)
-          : Effect.clockWith((clock) => callAfterOthers(request, turnAt(request, nowMs(clock)), number))
-        return Effect.catchAll(call, (error) => waitAfter(request, number, error))
-      })
+    /** What is kept for those who wait opens once they have had it, and nobody knows when. */
+    const openings = (request: LlmRequest, now: number): ReadonlyArray<Opening> => {
+      const spokenFor = room.isEmpty ? nobody : room.spokenFor(request, turnAt(request, now), Number.POSITIVE_INFINITY)
+      if (spokenFor.length === 0) return next.openings(request, now)
+      const isKept = ({ deployment }: Opening): boolean => deployment !== undefined && spokenFor.includes(deployment)
+      const kept = next.openings(request, now).filter(isKept)
+      return [...next.openings(leaving(request, spokenFor), now), ...kept.map(later)]
+    }
+
+    return Service.request(
+      (request) =>
+        Effect.suspend(() => {
+          const number = room.arrive()
+          const call = room.isEmpty
+            ? next.call(request)
+            : Effect.clockWith((clock) => callAfterOthers(request, turnAt(request, nowMs(clock)), number))
+          return Effect.catchAll(call, (error) => waitAfter(request, number, error))
+        }),
+      openings
     )
   }
 }

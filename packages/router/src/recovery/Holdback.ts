@@ -49,14 +49,16 @@ const held =
           })
         )
       })
-    return Service.request((request) =>
-      request.stream
-        ? Effect.uninterruptibleMask((restore) =>
-            Effect.flatMap(restore(next.call(request)), (response) =>
-              response._tag === "Complete" ? Effect.succeed(response) : hold(response)
+    return Service.request(
+      (request) =>
+        request.stream
+          ? Effect.uninterruptibleMask((restore) =>
+              Effect.flatMap(restore(next.call(request)), (response) =>
+                response._tag === "Complete" ? Effect.succeed(response) : hold(response)
+              )
             )
-          )
-        : next.call(request)
+          : next.call(request),
+      next.openings
     )
   }
 

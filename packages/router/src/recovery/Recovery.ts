@@ -57,25 +57,27 @@ const prefill =
 const resumed =
   ({ events: published }: RecoveryDeps, ways: ReadonlyArray<Resume>): Service.RequestLayer =>
   (next) =>
-    Service.request((request) =>
-      request.stream
-        ? Effect.clockWith((clock) =>
-            Effect.map(next.call(request), (response) =>
-              response._tag === "Complete" || response.events.settlement.outcome?._tag === "Completed"
-                ? response
-                : {
-                    ...response,
-                    events: new RecoveredStream(response, {
-                      request,
-                      clock,
-                      send: next.call,
-                      ways,
-                      onRestart: (error, at) => published?.publish(restarted(request, error, at), request)
-                    })
-                  }
+    Service.request(
+      (request) =>
+        request.stream
+          ? Effect.clockWith((clock) =>
+              Effect.map(next.call(request), (response) =>
+                response._tag === "Complete" || response.events.settlement.outcome?._tag === "Completed"
+                  ? response
+                  : {
+                      ...response,
+                      events: new RecoveredStream(response, {
+                        request,
+                        clock,
+                        send: next.call,
+                        ways,
+                        onRestart: (error, at) => published?.publish(restarted(request, error, at), request)
+                      })
+                    }
+              )
             )
-          )
-        : next.call(request)
+          : next.call(request),
+      next.openings
     )
 
 /** The layer, from what it works with. */

@@ -9,11 +9,11 @@ import * as Field from "@switchyard/core/Field"
 import { type LlmError, Reason } from "@switchyard/core/LlmError"
 import { inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
+import { isUnknown, type Opening } from "@switchyard/core/Opening"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Clock, type Context, Duration, Effect, Layer, Schema } from "effect"
-import { Availability } from "../balancing/Availability.js"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { Failures } from "./failures.js"
 import { isOvertaken } from "./overtaken.js"
@@ -56,7 +56,6 @@ export type Options = typeof Options.Type
 
 /** What the layer works with. */
 export interface RetryDeps {
-  readonly availability: Context.Tag.Service<Availability>
   readonly budget: Context.Tag.Service<RetryBudget>
   /** Jitter: uniform numbers in [0, 1). */
   readonly random: Uniform
@@ -72,6 +71,7 @@ export const defaultAttempts = 3
 
 /** One request's tries in one group. */
 interface Tries {
+  readonly next: Service.RequestService
   readonly request: LlmRequest
   readonly clock: Clock.Clock
   /** What the journal held when the group was entered: its length, and the attempts that count. */
@@ -80,6 +80,8 @@ interface Tries {
   made: number
   /** The latest error that came from a deployment. */
   upstream: LlmError | undefined
+  /** Where nobody below says who is open, another deployment is asked for once, to find out; then it is known. */
+  others: "unknown" | "asked" | "none"
 }
 
 /** What a provider says of waiting when the request is at fault is nothing that a caller could use. */
@@ -95,9 +97,16 @@ const sleepUntil = (clock: Clock.Clock, at: number): Effect.Effect<void> =>
       : Effect.zipRight(clock.sleep(Duration.millis(Math.max(0.001, left))), sleepUntil(clock, at))
   })
 
+/** Where nobody below says who opens when, a refusal may tell: who failed may be asked again unless its status forbids it. */
+const toldBy = ({ blocked = [], reason, retryAfter = Number.POSITIVE_INFINITY }: LlmError, now: number): Opening => {
+  const isRefused = reason === "NoDeployment" && !blocked.some((block) => block.reason === "excluded")
+  const opensAt = isRefused ? now + retryAfter : now
+  return { deployment: undefined, opensAt, namedAt: opensAt }
+}
+
 /** The layer, from what it works with. */
 export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLayer => {
-  const { availability, budget, events, random } = deps
+  const { budget, events, random } = deps
   const { attempts = defaultAttempts, factor = 2, groups = {}, retryPolicy = {} } = options
   const baseDelay = toMs(options.baseDelay ?? 500)
   const maxDelay = toMs(options.maxDelay ?? 8_000)
@@ -138,14 +147,23 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
   const plan = (
     tries: Tries,
     failures: Failures,
+    failure: LlmError,
     retry: number,
     now: number
   ): { readonly wait: number; readonly route: Route.Route } | undefined => {
     const { route } = failures
     const same = backoff(retry)
     let wait = Number.POSITIVE_INFINITY
-    for (const { deployment, namedAt, opensAt } of availability.openings({ ...tries.request, route }, now)) {
-      const failed = route.avoided.includes(deployment)
+    let openings = tries.next.openings({ ...tries.request, route }, now)
+    if (isUnknown(openings)) {
+      if (tries.others === "unknown" && failures.latest !== undefined) {
+        tries.others = "asked"
+        return { wait: 0, route: failures.routeToOther() }
+      }
+      openings = [toldBy(failure, now)]
+    }
+    for (const { deployment, namedAt, opensAt } of openings) {
+      const failed = deployment === undefined || route.avoided.includes(deployment)
       const held = failures.held(deployment)
       const opensIn = Math.max(opensAt, held) - now
       if (!failed && opensIn <= 0) return { wait: 0, route: failures.routeToOther() }
@@ -163,9 +181,11 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
    * The error that the caller gets: its `retryAfter` is when this router would ask the group again, and not what a provider
    * said, which may be anything. Undefined when that is at once.
    */
-  const told = (error: LlmError, failures: Failures, { request }: Tries, now: number): LlmError => {
+  const told = (error: LlmError, failures: Failures, { next, request }: Tries, now: number): LlmError => {
+    const openings = next.openings(request, now)
+    if (isUnknown(openings)) return error
     let soonest = Number.POSITIVE_INFINITY
-    for (const { deployment, opensAt } of availability.openings(request, now)) {
+    for (const { deployment, opensAt } of openings) {
       soonest = Math.min(soonest, opensAt > now ? opensAt : failures.held(deployment))
     }
     const retryAfter = soonest > now && soonest < Number.POSITIVE_INFINITY ? soonest - now : undefined
@@ -177,14 +197,14 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
     Effect.flatMap(sleepUntil(tries.clock, at), () => {
       const now = nowMs(tries.clock)
       let next = Number.POSITIVE_INFINITY
-      for (const { namedAt, opensAt } of availability.openings({ ...tries.request, route }, now)) {
+      for (const { namedAt, opensAt } of tries.next.openings({ ...tries.request, route }, now)) {
         if (opensAt <= now) return Effect.void
         next = Math.min(next, now + spread(opensAt - now, namedAt - now))
       }
       return next <= latest && next < route.deadline ? untilOpen(tries, route, next, latest) : Effect.void
     })
 
-  const afterFailure = (tries: Tries, next: Service.RequestService, failure: LlmError): Service.Call => {
+  const afterFailure = (tries: Tries, failure: LlmError): Service.Call => {
     const { clock, from, request, spent } = tries
     const error = failure.reason === "NoDeployment" ? (tries.upstream ?? failure) : failure
     // A refusal by the router itself names no deployment: there is nothing that another one would do better.
@@ -193,12 +213,16 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
       return Effect.fail(isCallersFault(error) ? error.with({ retryAfter: undefined }) : error)
     }
     if (error.reason !== "Rejected") tries.upstream = error
+    if (tries.others === "asked" && failure.reason === "NoDeployment") {
+      tries.others = "none"
+      tries.made--
+    }
     const now = nowMs(clock)
     const failures = new Failures(request, from, error, now)
     const used = Math.max(tries.made, request.route.journal.spent - spent)
     const retries = retriesAfter(tries, failures, error)
     const isSpent = used > retries || Route.attemptsLeft(request.route) <= 0
-    const planned = isSpent ? undefined : plan(tries, failures, used - 1, now)
+    const planned = isSpent ? undefined : plan(tries, failures, failure, used - 1, now)
     if (planned === undefined || now >= request.route.deadline || !budget.withdraw(now)) {
       return Effect.fail(told(error, failures, tries, now))
     }
@@ -216,42 +240,39 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
       request
     )
     tries.made++
-    const again = Effect.suspend(() => attempt(tries, next, bounded(request, route, spent, retries)))
+    const again = Effect.suspend(() => attempt(tries, bounded(request, route, spent, retries)))
     return wait > 0 ? Effect.zipRight(untilOpen(tries, route, now + wait, now + wait + maxWait), again) : again
   }
 
-  const attempt = (tries: Tries, next: Service.RequestService, request: LlmRequest): Service.Call =>
-    Effect.catchAll(next.call(request), (error) => afterFailure(tries, next, error))
+  const attempt = (tries: Tries, request: LlmRequest): Service.Call =>
+    Effect.catchAll(tries.next.call(request), (error) => afterFailure(tries, error))
 
   return (next) =>
-    Service.request((request) =>
-      Effect.clockWith((clock) => {
-        const { route } = request
-        const spent = route.overtaking?.spent ?? route.journal.spent
-        const from = route.journal.entries.length
-        budget.deposit(nowMs(clock))
-        return Effect.catchAll(next.call(bounded(request, route, spent, retriesAtFirst(request))), (error) =>
-          afterFailure({ request, clock, from, spent, made: 1, upstream: undefined }, next, error)
-        )
-      })
+    Service.request(
+      (request) =>
+        Effect.clockWith((clock) => {
+          const { route } = request
+          const spent = route.overtaking?.spent ?? route.journal.spent
+          const from = route.journal.entries.length
+          budget.deposit(nowMs(clock))
+          return Effect.catchAll(next.call(bounded(request, route, spent, retriesAtFirst(request))), (error) =>
+            afterFailure({ next, request, clock, from, spent, made: 1, upstream: undefined, others: "unknown" }, error)
+          )
+        }),
+      next.openings
     )
 }
 
 /** Retries around the inner service. Belongs outside Hedge and the Balancer, inside Fallback. */
-export const layerWith = (
-  options: Options
-): Layer.Layer<LlmService, ConfigError, LlmService | Availability | RetryBudget> =>
+export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService | RetryBudget> =>
   Service.wrap(
     LlmService,
     Effect.gen(function* () {
       const valid = yield* Field.decode(Options, options, "retry")
-      const availability = yield* Availability
       const budget = yield* RetryBudget
-      return make({ availability, budget, events: yield* RouterEvents, random: yield* uniform }, valid)
+      return make({ budget, events: yield* RouterEvents, random: yield* uniform }, valid)
     })
   )
 
 /** Retries around the inner service, with the defaults. */
-export const layer: Layer.Layer<LlmService, never, LlmService | Availability | RetryBudget> = Layer.fresh(
-  Layer.orDie(layerWith({}))
-)
+export const layer: Layer.Layer<LlmService, never, LlmService | RetryBudget> = Layer.fresh(Layer.orDie(layerWith({})))

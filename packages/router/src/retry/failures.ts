@@ -43,9 +43,12 @@ export class Failures {
     }
   }
 
-  /** Monotonic ms before which a deployment wants no further request. */
-  held(id: DeploymentId): number {
-    return this.heldUntil.get(id) ?? Number.NEGATIVE_INFINITY
+  /** Monotonic ms before which a deployment wants no further request; without its name, before which none of the failed ones does. */
+  held(id: DeploymentId | undefined): number {
+    if (id !== undefined) return this.heldUntil.get(id) ?? Number.NEGATIVE_INFINITY
+    return this.route.avoided.length === 0
+      ? Number.NEGATIVE_INFINITY
+      : this.route.avoided.reduce((soonest, one) => Math.min(soonest, this.held(one)), Number.POSITIVE_INFINITY)
   }
 
   /** The route for a try at `at` (monotonic ms): deployments that are to be left alone until later are excluded from it. */

@@ -10,7 +10,6 @@ import * as Field from "@switchyard/core/Field"
 import { LlmService } from "@switchyard/core/LlmService"
 import type * as Service from "@switchyard/core/Service"
 import { Context, Effect, Either, Layer, Schema, type Scope } from "effect"
-import * as Availability from "../balancing/Availability.js"
 import * as Balancer from "../balancing/Balancer.js"
 import type { Strategy } from "../balancing/RoutingStrategy.js"
 import * as Cooldown from "../breaker/Cooldown.js"
@@ -181,7 +180,6 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
     const usage = yield* UsageWindows.UsageWindows
     const { issued, room } = kept
     const scope = yield* Effect.scope
-    const availability = Availability.make(registry, attempts)
     return attempts.pipe(
       Balancer.make({ registry, strategy, stats, events }, options.balancer),
       options.queue === undefined
@@ -190,14 +188,11 @@ const requestTier = (attempts: Service.AttemptService, strategy: Strategy, optio
       isTraced(options) ? Tracing.refusals : keep,
       options.hedge === undefined
         ? keep
-        : Hedge.make(
-            { availability, budget, events, delay: Hedge.delayOf(tracker, registry, options.hedge) },
-            options.hedge
-          ),
+        : Hedge.make({ budget, events, delay: Hedge.delayOf(tracker, registry, options.hedge) }, options.hedge),
       StreamRecovery.inside(options.recovery),
-      options.retry === false ? keep : Retry.make({ availability, budget, events, random }, options.retry),
+      options.retry === false ? keep : Retry.make({ budget, events, random }, options.retry),
       Fallback.make({ registry, events }, options.fallback),
-      Patience.make({ availability, budget, events }, options.patience),
+      Patience.make({ budget, events }, options.patience),
       StreamRecovery.outside({ registry, events }, options.recovery),
       options.pinning === false ? keep : Pinning.make(options.pinning, issued),
       options.callerBudget === undefined

@@ -41,13 +41,15 @@ export const deadlinePassed = (): LlmError =>
 export const make = (options: Options = {}): Service.RequestLayer => {
   const standard = options.deadline === undefined ? defaultDeadline : toMs(options.deadline)
   return (next) =>
-    Service.request((request) =>
-      withNow((now) => {
-        const { overrides, route } = request
-        const deadline = Math.min(route.deadline, now + inForce(overrides, overrides.deadline, standard))
-        if (deadline <= now) return Effect.fail(deadlinePassed())
-        return next.call(deadline === route.deadline ? request : { ...request, route: { ...route, deadline } })
-      })
+    Service.request(
+      (request) =>
+        withNow((now) => {
+          const { overrides, route } = request
+          const deadline = Math.min(route.deadline, now + inForce(overrides, overrides.deadline, standard))
+          if (deadline <= now) return Effect.fail(deadlinePassed())
+          return next.call(deadline === route.deadline ? request : { ...request, route: { ...route, deadline } })
+        }),
+      next.openings
     )
 }
 

@@ -7,7 +7,6 @@ import { nowMs } from "@switchyard/core/Time"
 import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Deferred, Effect, Exit, Fiber, FiberId, identity, Layer, Runtime, Stream, TestClock } from "effect"
-import { Availability } from "../../src/balancing/Availability.js"
 import { RouterEvents } from "../../src/events/RouterEvents.js"
 import * as Hedge from "../../src/hedge/Hedge.js"
 import * as LatencyTracker from "../../src/latency/LatencyTracker.js"
@@ -34,11 +33,11 @@ const setup = (
   given: Given = {}
 ) => {
   const made = tower(members, script, given.gate)
-  const { availability, balancer, events } = made
+  const { balancer, events } = made
   const { attempts = 2, budget = RetryBudget.unlimited } = given
   const delay = "delay" in given ? given.delay : 100
   const service = Hedge.make(
-    { availability, budget, events, delay: () => delay },
+    { budget, events, delay: () => delay },
     { attempts }
   )((given.between ?? identity)(balancer))
   /** Sends the request, lets time pass, and tells who was asked, how it ended and when. */
@@ -109,7 +108,7 @@ describe("a hedge", () => {
   )
   it.effect("the loser is interrupted and fully finished before the answer is returned", () =>
     Effect.gen(function* () {
-      const { balancer, availability, stub } = tower(["a", "b"], after({ a: 5_000, b: 50 }))
+      const { balancer, stub } = tower(["a", "b"], after({ a: 5_000, b: 50 }))
       let freedAt = -1
       const slow = {
         ...balancer,
@@ -123,7 +122,7 @@ describe("a hedge", () => {
             )
           )
       }
-      const service = Hedge.make({ availability, budget: RetryBudget.unlimited, delay: () => 100 })(slow)
+      const service = Hedge.make({ budget: RetryBudget.unlimited, delay: () => 100 })(slow)
       const fiber = yield* Effect.fork(Effect.zipRight(service.call(chat()), Effect.map(Effect.clock, nowMs)))
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Fiber.join(fiber), 180)
@@ -231,8 +230,8 @@ describe("a hedge", () => {
     Effect.gen(function* () {
       const script = () => ({ delay: 150, ...fails("Unavailable") })
       const ids = ["a", "b", "c", "d", "e"]
-      const { availability, send, service, stub, used } = setup(ids, script)
-      const deps = { availability, budget: RetryBudget.unlimited, random: () => 0.5 }
+      const { send, service, stub, used } = setup(ids, script)
+      const deps = { budget: RetryBudget.unlimited, random: () => 0.5 }
       const retrying = Retry.make(deps)(service)
       assert.match(yield* send(chat(), retrying), /^[a-e]{3} Unavailable/)
       assert.strictEqual(new Set(used()).size, 3)
@@ -243,8 +242,8 @@ describe("a hedge", () => {
   it.effect("and the first attempt both fail: the retry avoids both deployments", () =>
     Effect.gen(function* () {
       const script = (id: string) => (id === "c" ? { text: "c" } : { delay: 120, ...fails("Unavailable") })
-      const { availability, send, service } = setup(["a", "b", "c"], script)
-      const retrying = Retry.make({ availability, budget: RetryBudget.unlimited, random: () => 0.5 })(service)
+      const { send, service } = setup(["a", "b", "c"], script)
+      const retrying = Retry.make({ budget: RetryBudget.unlimited, random: () => 0.5 })(service)
       assert.strictEqual(yield* send(chat(), retrying), "abc c 220")
     })
   )
@@ -255,11 +254,11 @@ describe("a hedge", () => {
         const script = (id: string) =>
           id === "c" ? { text: "c" } : { delay: id === "a" ? 150 : 20, ...fails("Unavailable", { deployment: id }) }
         const members = [{ id: "a", maxRetries: 3 }, { id: "b", maxRetries: 0 }, "c"]
-        const { availability, send, service } = setup(members, script)
+        const { send, service } = setup(members, script)
         const reworded = Service.mapRequest(Effect.mapError((error) => error.with({ description: "reworded" })))(
           service
         )
-        const retrying = Retry.make({ availability, budget: RetryBudget.unlimited, random: () => 0.5 })(reworded)
+        const retrying = Retry.make({ budget: RetryBudget.unlimited, random: () => 0.5 })(reworded)
         assert.strictEqual(yield* send(chat(), retrying), "abc c 150")
       })
   )
@@ -333,7 +332,6 @@ describe("the layer", () => {
     const live = Hedge.layerWith(options).pipe(
       Layer.provide([
         Layer.succeed(LlmService.LlmService, made.balancer),
-        Layer.succeed(Availability, made.availability),
         Layer.succeed(DeploymentRegistry, made.registry),
         Layer.succeed(LatencyTracker.LatencyTracker, tracker),
         Layer.succeed(RouterEvents, made.events),

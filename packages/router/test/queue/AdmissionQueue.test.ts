@@ -10,6 +10,9 @@ import * as Balancer from "@switchyard/router/Balancer"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import * as DeploymentStats from "@switchyard/router/DeploymentStats"
 import * as Limits from "@switchyard/router/Limits"
+import * as Retry from "@switchyard/router/Retry"
+import * as RetryBudget from "@switchyard/router/RetryBudget"
+import type { Events, RouterEvent } from "@switchyard/router/RouterEvents"
 import type { Strategy } from "@switchyard/router/RoutingStrategy"
 import * as UsageWindows from "@switchyard/router/UsageWindows"
 import { cases } from "@switchyard/testing/Effort"
@@ -691,4 +694,54 @@ describe("under random schedules of arrivals, priorities, durations, failures an
     })
     assert.isAbove(waitedAndServed, cases(3_000))
   }, 60_000)
+})
+
+describe("readiness in front of the queue", () => {
+  /** Two that are open by now, and one caller that waits for the first of them and has not asked again. */
+  const withWaiter = Effect.gen(function* () {
+    const made = setup([{ id: "a" }, { id: "b" }])
+    made.statuses.set("a", busy("rpm", 1000, "limit"))
+    made.statuses.set("b", closed("isolated", undefined, "operator"))
+    const waiter = yield* send(made.service, { name: "waits" })
+    made.statuses.clear()
+    return { ...made, waiter }
+  })
+
+  it.effect("a deployment that those who wait will have is open for nobody who comes later", () =>
+    Effect.gen(function* () {
+      const { service, waiter } = yield* withWaiter
+      const openings = (now: number, ask: Ask = {}) =>
+        service.openings(chat(ask), now).map(({ deployment, opensAt }) => `${deployment} ${opensAt}`)
+      assert.deepStrictEqual(openings(0), ["b 0", "a Infinity"])
+      assert.deepStrictEqual(openings(0, { priority: -1 }), ["a 0", "b 0"])
+      yield* TestClock.adjust(2000)
+      assert.strictEqual((yield* Fiber.join(waiter))._tag, "Right")
+      assert.deepStrictEqual(openings(2000), ["a 2000", "b 2000"])
+    })
+  )
+
+  it.effect(
+    "Retry does not take for open what the queue keeps for others: it asks the one that failed, after a backoff",
+    () =>
+      Effect.gen(function* () {
+        const { service, stub, waiter } = yield* withWaiter
+        const delays: Array<number> = []
+        const publish = (event: RouterEvent) => event._tag === "Retried" && delays.push(event.delay)
+        const events = { publish } as unknown as Events
+        const retrying = Retry.make({ budget: RetryBudget.unlimited, random: () => 0.5, events })(service)
+        stub.reply(({ request }) =>
+          request.caller === "late" && delays.length === 0
+            ? { fail: { reason: "Unavailable", description: "down" } }
+            : {}
+        )
+        const late = yield* send(retrying, { name: "late" })
+        yield* TestClock.adjust("1 minute")
+        for (const fiber of [waiter, late]) assert.strictEqual((yield* Fiber.join(fiber))._tag, "Right")
+        assert.deepStrictEqual(delays, [375])
+        assert.deepStrictEqual(
+          stub.calls.map(({ deployment, request }) => `${request.caller} ${deployment}`),
+          ["late b", "late b", "waits a"]
+        )
+      })
+  )
 })

@@ -2,11 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { LlmError, Reason } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
+import * as Service from "@switchyard/core/Service"
 import { busy, closed } from "@switchyard/core/Status"
 import { nowMs } from "@switchyard/core/Time"
-import type * as StubLlm from "@switchyard/testing/StubLlm"
-import { Effect, Exit, Fiber, FastCheck as fc, Layer, Random, Stream, TestClock } from "effect"
-import { Availability } from "../../src/balancing/Availability.js"
+import * as StubLlm from "@switchyard/testing/StubLlm"
+import { Effect, Exit, Fiber, FastCheck as fc, identity, Layer, Random, Stream, TestClock } from "effect"
 import { RouterEvents } from "../../src/events/RouterEvents.js"
 import * as Retry from "../../src/retry/Retry.js"
 import * as RetryBudget from "../../src/retry/RetryBudget.js"
@@ -19,16 +19,18 @@ interface Given {
   /** Jitter; default 0.5. */
   readonly random?: () => number
   readonly budget?: RetryBudget.RetryBudget["Type"]
+  /** What stands between the layer and the balancer. */
+  readonly between?: Service.RequestLayer
 }
 
 const setup = (
   members: ReadonlyArray<Member>,
   script: (id: string, nth: number) => StubLlm.Reply,
-  { budget = RetryBudget.unlimited, options = {}, random = () => 0.5 }: Given = {}
+  { between = identity, budget = RetryBudget.unlimited, options = {}, random = () => 0.5 }: Given = {}
 ) => {
   const made = tower(members, script)
-  const { availability, balancer, events } = made
-  const service = Retry.make({ availability, budget, events, random }, options)(balancer)
+  const { balancer, events } = made
+  const service = Retry.make({ budget, events, random }, options)(between(balancer))
   /** Sends the request, lets all the time pass that it takes, and tells who was asked when and how it ended. */
   const send = (request: LlmRequest = chat()) =>
     Effect.gen(function* () {
@@ -254,12 +256,10 @@ describe("which deployment", () => {
         made.statuses.set("b", closed("isolated", undefined, "operator"))
         return id === "a" ? fails("Authentication") : {}
       })
-      const { availability, balancer, events, used } = made
-      const blind = { openings: () => [{ deployment: "b" as never, opensAt: 0, namedAt: 0 }] }
-      assert.isAbove(availability.openings(chat(), 0).length, 0)
-      const service = Retry.make({ availability: blind, budget: RetryBudget.unlimited, events, random: () => 0 })(
-        balancer
-      )
+      const { balancer, events, used } = made
+      const openings = () => [{ deployment: "b" as never, opensAt: 0, namedAt: 0 }]
+      assert.isAbove(balancer.openings(chat(), 0).length, 0)
+      const service = Retry.make({ budget: RetryBudget.unlimited, events, random: () => 0 })({ ...balancer, openings })
       assert.strictEqual((yield* Effect.flip(service.call(chat()))).reason, "Authentication")
       assert.strictEqual(used(), "a")
     })
@@ -275,9 +275,8 @@ describe("which deployment", () => {
   )
   it.effect("a refusal by the router's own queue is not retried", () =>
     Effect.gen(function* () {
-      const { availability } = setup(["a"], always({}))
       let calls = 0
-      const service = Retry.make({ availability, budget: RetryBudget.unlimited, random: () => 0 })({
+      const service = Retry.make({ budget: RetryBudget.unlimited, random: () => 0 })({
         ...tower(["a"], always({})).balancer,
         call: () =>
           Effect.suspend(() => {
@@ -545,13 +544,85 @@ describe("streams", () => {
   )
 })
 
+describe("what is known of readiness below", () => {
+  const forgetful: Service.RequestLayer = (next) => Service.request((request) => next.call({ ...request }))
+  const under = (members: ReadonlyArray<Member>, script: (id: string, nth: number) => StubLlm.Reply) =>
+    setup(members, script, { between: forgetful })
+
+  it.effect(
+    "a layer in between that does not tell costs no wait: another deployment is asked for once, to find out",
+    () =>
+      Effect.gen(function* () {
+        const down = (id: string) => (id === "a" ? fails("Unavailable") : {})
+        assert.strictEqual(yield* under(["a", "b"], down).send(), "ab ok 0")
+      })
+  )
+  it.effect("with nobody else there the same one is asked after a backoff, and as often as ever", () =>
+    Effect.gen(function* () {
+      const { delays, send } = under(["a"], always(fails("Unavailable")))
+      assert.strictEqual(yield* send(), "aaa Unavailable 1125")
+      assert.deepStrictEqual(delays(), [0, 375, 750])
+    })
+  )
+  it.effect("a Retry-After of all that failed is waited out", () =>
+    Effect.gen(function* () {
+      const script = (_: string, nth: number) => (nth === 0 ? fails("RateLimited", { retryAfter: 1_000 }) : {})
+      assert.match(yield* under(["a"], script).send(), /^aa ok 1[01]\d\d$/)
+    })
+  )
+  it.effect("one that closes after its failure is waited for as long as the refusal says, and never for no time", () =>
+    Effect.gen(function* () {
+      const closing = (until: number | undefined) => {
+        const made = under(["a"], (_, nth) => {
+          made.statuses.set("a", closed("isolated", until, "operator"))
+          return nth === 0 ? fails("Unavailable") : {}
+        })
+        return made.send()
+      }
+      assert.strictEqual(yield* closing(1_234), "aa ok 1234")
+      assert.strictEqual(yield* closing(undefined), "a Unavailable 0")
+    })
+  )
+  it.effect("alone over a service that knows nothing: the same again, after a backoff", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      const base = Service.request(() =>
+        Effect.suspend(() => Effect.fail(new LlmError({ reason: "Unavailable", description: `call ${++calls}` })))
+      )
+      const service = Retry.make({ budget: RetryBudget.unlimited, random: () => 0.5 })(base)
+      const fiber = yield* Effect.fork(Effect.flip(service.call(chat())))
+      yield* TestClock.adjust(374)
+      assert.strictEqual(calls, 1)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(calls, 2)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* Fiber.join(fiber)).description, "call 3")
+    })
+  )
+  it.effect("alone over a stub whose readiness is scripted", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make(({ index }) => (index === 0 ? fails("Unavailable") : {}))
+      stub.setOpenings((_, now) => [
+        { deployment: StubLlm.deployment("stub").id, opensAt: now, namedAt: now },
+        { deployment: StubLlm.deployment("other").id, opensAt: Math.max(now, 100), namedAt: Math.max(now, 100) }
+      ])
+      const service = Retry.make({ budget: RetryBudget.unlimited, random: () => 0.5 })(stub.requests)
+      const fiber = yield* Effect.fork(service.call(chat()))
+      yield* TestClock.adjust(99)
+      assert.strictEqual(stub.calls.length, 1)
+      yield* TestClock.adjust(1)
+      yield* Fiber.join(fiber)
+      assert.strictEqual(stub.calls.length, 2)
+    })
+  )
+})
+
 describe("the layer", () => {
   const built = (options: Retry.Options) => {
-    const { availability, balancer, events, published } = tower(["a"], always(fails("Unavailable")))
+    const { balancer, events, published } = tower(["a"], always(fails("Unavailable")))
     const live = Retry.layerWith(options).pipe(
       Layer.provide([
         Layer.succeed(LlmService.LlmService, balancer),
-        Layer.succeed(Availability, availability),
         Layer.succeed(RouterEvents, events),
         RetryBudget.layerUnlimited
       ])

@@ -23,8 +23,6 @@ import * as UsageWindows from "@switchyard/router/UsageWindows"
 import * as Contract from "@switchyard/testing/Contract"
 import { Effect } from "effect"
 
-const nobodyElse = { openings: () => [] }
-
 /** Makes every request ask for a fault that is none, so that it takes the long way. */
 const asking: Service.AttemptLayer = (next) =>
   Service.attempt((attempt) => {
@@ -60,16 +58,10 @@ const requestLayers: Readonly<Record<string, Effect.Effect<Service.RequestLayer,
     return (next) => named(limits(next))
   }),
   Deadline: Effect.sync(() => Deadline.make()),
-  "Hedge that waits": Effect.sync(() =>
-    Hedge.make({ availability: nobodyElse, budget: RetryBudget.unlimited, delay: () => 60_000 })
-  ),
-  "Patience that never ends": Effect.sync(() =>
-    Patience.make({ availability: nobodyElse, budget: RetryBudget.unlimited })
-  ),
-  "Hedge that knows no delay": Effect.sync(() =>
-    Hedge.make({ availability: nobodyElse, budget: RetryBudget.unlimited, delay: () => undefined })
-  ),
-  Retry: Effect.sync(() => Retry.make({ availability: nobodyElse, budget: RetryBudget.unlimited, random: () => 0.5 })),
+  "Hedge that waits": Effect.sync(() => Hedge.make({ budget: RetryBudget.unlimited, delay: () => 60_000 })),
+  "Patience that never ends": Effect.sync(() => Patience.make({ budget: RetryBudget.unlimited })),
+  "Hedge that knows no delay": Effect.sync(() => Hedge.make({ budget: RetryBudget.unlimited, delay: () => undefined })),
+  Retry: Effect.sync(() => Retry.make({ budget: RetryBudget.unlimited, random: () => 0.5 })),
   "the spans of requests": Effect.sync(() => Tracing.requests({ captureContent: true })),
   "the notes of refusals": Effect.succeed(Tracing.refusals)
 }

@@ -21,8 +21,8 @@ import { chat, fails, tower } from "../support/tower.js"
 const waits = (error: StubLlm.Reply, request = chat()) =>
   Effect.gen(function* () {
     const made = tower(["a"], () => error)
-    const { availability, balancer, events } = made
-    const deps = { availability, budget: RetryBudget.unlimited, events, random: () => 1 }
+    const { balancer, events } = made
+    const deps = { budget: RetryBudget.unlimited, events, random: () => 1 }
     const service = Retry.make(deps, { groups: { m: { attempts: 8 } } })(balancer)
     yield* Effect.fork(Effect.exit(LlmService.complete(service, request)))
     yield* TestClock.adjust("5 minutes")

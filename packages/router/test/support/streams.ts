@@ -11,7 +11,6 @@ import * as LlmService from "@switchyard/core/LlmService"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
-import * as Availability from "@switchyard/router/Availability"
 import * as Balancer from "@switchyard/router/Balancer"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import * as DeploymentStats from "@switchyard/router/DeploymentStats"
@@ -171,7 +170,6 @@ export const setup = (script: Script, options: Setup = {}) => {
       ? (next: Service.RequestService) => next
       : Retry.make(
           {
-            availability: Availability.make(registry, up.service),
             budget: RetryBudget.unlimited,
             random: () => 1
           },

@@ -8,7 +8,6 @@ import { open, type Status } from "@switchyard/core/Status"
 import { estimate } from "@switchyard/core/Usage"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect } from "effect"
-import * as Availability from "../../src/balancing/Availability.js"
 import * as Balancer from "../../src/balancing/Balancer.js"
 import type { Strategy } from "../../src/balancing/RoutingStrategy.js"
 import type { Events, RouterEvent } from "../../src/events/RouterEvents.js"
@@ -86,7 +85,6 @@ export const tower = (
     published,
     events: events as Events,
     balancer: Balancer.make({ registry, strategy: firstOpen, stats: DeploymentStats.make() })(attempts),
-    availability: Availability.make(registry, attempts),
     /** The deployments that were called, in order. */
     used: () => stub.calls.map(({ deployment }) => deployment as string).join("")
   }

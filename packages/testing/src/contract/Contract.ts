@@ -14,7 +14,15 @@ import * as Service from "@switchyard/core/Service"
 import { Data, Effect, type Scope } from "effect"
 import * as ManualClock from "../ManualClock.js"
 import * as StubLlm from "../StubLlm.js"
-import { type ContractOptions, type Rule, request, rules, type Subject, statusRules } from "./contractRules.js"
+import {
+  type ContractOptions,
+  openingRules,
+  type Rule,
+  request,
+  rules,
+  type Subject,
+  statusRules
+} from "./contractRules.js"
 
 export type { ContractOptions }
 
@@ -75,6 +83,7 @@ export const attemptLayer = <E>(
           time,
           answers,
           status: () => service.status(slot, request(false), time.now()),
+          openings: undefined,
           build: (stream) => {
             const attempt = StubLlm.attempt(request(stream), slot, time.now())
             return { call: Service.primed(service.call(attempt)), release: () => attempt.release() }
@@ -93,7 +102,7 @@ export const requestLayer = <E>(
   options: ContractOptions = {}
 ): ReadonlyArray<Check> =>
   toChecks(
-    rules,
+    [...openingRules, ...rules],
     (time) =>
       Effect.map(makeLayer, (layer): Subject => {
         const stub = StubLlm.make()
@@ -107,6 +116,7 @@ export const requestLayer = <E>(
           time,
           answers,
           status: undefined,
+          openings: () => service.openings(LlmRequest.begin(request(false), time.now()), time.now()),
           build: (stream) => {
             const begun = LlmRequest.begin(request(stream), time.now())
             return { call: service.call(begun), release: () => begun.route.journal.releaseAll() }

@@ -2,6 +2,7 @@ import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import { type EventStream, toStream } from "@switchyard/core/EventStream"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import type { LlmResponse, StreamingResponse } from "@switchyard/core/LlmResponse"
+import type { Opening } from "@switchyard/core/Opening"
 import type * as Service from "@switchyard/core/Service"
 import { busy, closed, type Status } from "@switchyard/core/Status"
 import { Array as Arr, Cause, Data, Effect, Exit, Fiber, Option, Stream } from "effect"
@@ -33,6 +34,8 @@ export interface Subject {
   readonly answers: ReadonlyArray<LlmResponse>
   /** The outer status of the deployment; undefined on the request tier. */
   readonly status: (() => Status) | undefined
+  /** What the outer service says of a plain request's readiness; undefined on the attempt tier. */
+  readonly openings: (() => ReadonlyArray<Opening>) | undefined
 }
 
 export type Rule = (subject: Subject, options: ContractOptions) => Effect.Effect<void, Broken>
@@ -362,6 +365,42 @@ export const statusRules: ReadonlyArray<readonly [name: string, rule: Rule]> = [
             () => `the inner service says ${JSON.stringify(inner)}, the layer ${JSON.stringify(outer)}`
           )
         }
+      })
+  ]
+]
+
+/** What the inner service may say of its readiness: somebody later, somebody at no known time, nobody. */
+const readiness = (now: number): ReadonlyArray<ReadonlyArray<Opening>> => {
+  const opening = (deployment: string, opensAt: number): Opening => ({
+    deployment: StubLlm.deployment(deployment).id,
+    opensAt,
+    namedAt: opensAt
+  })
+  return [[opening("stub", now + 60_000), opening("other", Number.POSITIVE_INFINITY)], [opening("other", now)], []]
+}
+
+/** What is said of one that the inner service does not know, or that opens later there; undefined for nothing. */
+const tooEarly = (outer: ReadonlyArray<Opening>, inner: ReadonlyArray<Opening>): Opening | undefined =>
+  outer.find(({ deployment, namedAt, opensAt }) => {
+    if (deployment === undefined) return false
+    const known = inner.find((opening) => opening.deployment === deployment)
+    return known === undefined || opensAt < known.opensAt || namedAt < known.namedAt
+  })
+
+export const openingRules: ReadonlyArray<readonly [name: string, rule: Rule]> = [
+  [
+    "names nobody who opens sooner than the inner service says",
+    (subject) =>
+      Effect.gen(function* () {
+        for (const inner of readiness(subject.time.now())) {
+          subject.stub.setOpenings(inner)
+          const early = tooEarly(subject.openings?.() ?? [], inner)
+          yield* expect(
+            early === undefined,
+            () => `the inner service says ${JSON.stringify(inner)}, the layer ${JSON.stringify(early)}`
+          )
+        }
+        yield* expect(subject.stub.calls.length === 0, () => "reading the openings made a call")
       })
   ]
 ]

@@ -5,6 +5,7 @@ import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import * as Service from "@switchyard/core/Service"
 import { busy, open } from "@switchyard/core/Status"
 import * as Contract from "@switchyard/testing/Contract"
+import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Either, Exit, Fiber } from "effect"
 
 /** The names of the checks that a layer does not pass. */
@@ -324,6 +325,34 @@ describe("the contract of the request tier", () => {
       })
       assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(cache)), ["runs a call value anew each time"])
       assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(cache, { mayAnswerItself: true })), [])
+    })
+  )
+
+  it.effect("finds a layer that calls somebody open who is not, or whom nobody knows", () =>
+    Effect.gen(function* () {
+      const rule = "names nobody who opens sooner than the inner service says"
+      const hasty: Service.RequestLayer = (next) =>
+        Service.request(next.call, (request, now) =>
+          next.openings(request, now).map((opening) => ({ ...opening, opensAt: now }))
+        )
+      const inventive: Service.RequestLayer = (next) =>
+        Service.request(next.call, (_, now) => [
+          { deployment: StubLlm.deployment("mine").id, opensAt: now, namedAt: now }
+        ])
+      const stricter: Service.RequestLayer = (next) =>
+        Service.request(next.call, (request, now) =>
+          next.openings(request, now).map((opening) => ({ ...opening, opensAt: opening.opensAt + 1 }))
+        )
+      for (const [layer, broken] of [
+        [hasty, [rule]],
+        [inventive, [rule]],
+        [stricter, []],
+        [retryOnce, []]
+      ] as const) {
+        const checks = Contract.requestLayer(Effect.succeed(layer)).filter(({ name }) => name === rule)
+        assert.strictEqual(checks.length, 1)
+        assert.deepStrictEqual(yield* brokenRules(checks), broken)
+      }
     })
   )
 
