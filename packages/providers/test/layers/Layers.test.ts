@@ -9,7 +9,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import { LlmService } from "@switchyard/core/LlmService"
 import { Transport } from "@switchyard/providers/Transport"
-import { Availability } from "@switchyard/router/Availability"
 import * as CacheStore from "@switchyard/router/CacheStore"
 import * as CallerWindows from "@switchyard/router/CallerWindows"
 import * as CooldownState from "@switchyard/router/CooldownState"
@@ -81,7 +80,6 @@ const surroundings = Effect.suspend(() => {
     Layer.mergeAll(
       Layer.succeed(DeploymentService, stub.attempts),
       Layer.succeed(LlmService, stub.requests),
-      Layer.succeed(Availability, { openings: () => [] }),
       Layer.succeed(Transport, { send: () => ({ abort: () => {}, pause: () => {}, resume: () => {} }) }),
       Layer.succeed(
         HttpClient.HttpClient,
