@@ -262,9 +262,9 @@ export const make = (reply: Reply | ((call: StubCall) => Reply) = {}, options: S
     requests: Service.request(
       (request) =>
         Service.bracket(
-          (clock) => attempt(request, only, nowMs(clock)),
+          (at) => attempt(request, only, at),
           (made) => call(made),
-          (made, outcome, clock) => made.settle(outcome, nowMs(clock))
+          (made, outcome, at) => made.settle(outcome, at)
         ),
       (request, now) => (typeof openings === "function" ? openings(request, now) : openings)
     ),

@@ -73,7 +73,7 @@ export type Take = (batch: ReadonlyArray<StreamEvent>) => Effect.Effect<void> | 
  * an empty batch; anyone may `close` it.
  */
 export class EventStream {
-  readonly settlement = new Settlement()
+  readonly settlement = new Settlement(() => nowMs(this.options.clock))
   readonly facts = new StreamFacts()
   /** Events that were no JSON object and were skipped, with `onMalformed: "skip"`. */
   skipped = 0
@@ -95,7 +95,6 @@ export class EventStream {
   /** What the reader has still to write into the log. */
   private log: Effect.Effect<void> | undefined
   private paused = false
-  private firstContentAt = 0
   /** Events and characters that came before the first content. */
   private preludeEvents = 0
   private preludeCharacters = 0
@@ -394,18 +393,19 @@ export class EventStream {
     // The upstream may still hold its goodbye back; nothing is left that backpressure could protect from.
     this.resumeUpstream()
     const now = nowMs(this.options.clock)
-    this.settle({
+    const outcome = {
       _tag: "Completed",
       usage: this.usage(),
-      timeToFirstToken: (this.settlement.hasContent ? this.firstContentAt : now) - this.options.startedAt,
+      timeToFirstToken: (this.settlement.firstContentAt ?? now) - this.options.startedAt,
       duration: now - this.options.startedAt
-    })
+    } as const
+    this.settle(outcome, now)
   }
 
   /** Whoever is told of the end may die of it: the reader learns of the end all the same. */
-  private settle(outcome: Outcome.Outcome): void {
+  private settle(outcome: Outcome.Outcome, at = nowMs(this.options.clock)): void {
     try {
-      this.settlement.settle(outcome)
+      this.settlement.settle(outcome, at)
     } catch (defect) {
       this.log ??= this.deathOf(Cause.die(defect)).log
     }
@@ -436,7 +436,6 @@ export class EventStream {
   }
 
   private contentArrived(): void {
-    this.firstContentAt = nowMs(this.options.clock)
     this.settlement.firstContent()
     this.contentWaiter?.(Effect.void)
     this.contentWaiter = undefined

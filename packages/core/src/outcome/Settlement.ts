@@ -5,11 +5,11 @@
 import type { Outcome } from "./Outcome.js"
 
 /** Calls all, also after one that throws: each gives back what its layer holds. The first defect is thrown at the end. */
-const callAll = <A>(callbacks: ReadonlyArray<(value: A) => void>, value: A): void => {
+const callAll = <A>(callbacks: ReadonlyArray<A>, call: (callback: A) => void): void => {
   let thrown: { readonly defect: unknown } | undefined
   for (const callback of callbacks) {
     try {
-      callback(value)
+      call(callback)
     } catch (defect) {
       thrown ??= { defect }
     }
@@ -17,52 +17,74 @@ const callAll = <A>(callbacks: ReadonlyArray<(value: A) => void>, value: A): voi
   if (thrown !== undefined) throw thrown.defect
 }
 
-/** Completed by the base service of a stream; read by every layer. Callbacks are synchronous and must not throw. */
+/** Told how a stream ended, and when: monotonic ms. */
+export type OnSettled = (outcome: Outcome, at: number) => void
+
+/** Told when a stream's first content came: monotonic ms. */
+export type OnFirstContent = (at: number) => void
+
+/**
+ * Completed by the base service of a stream; read by every layer. It stamps both moments once, so that all who are told of
+ * them tell the same times. Callbacks are synchronous and must not throw.
+ */
 export class Settlement {
-  private outcomeCallbacks: Array<(outcome: Outcome) => void> = []
-  private contentCallbacks: Array<() => void> = []
-  private seenContent = false
-  private settled: Outcome | undefined
+  private outcomeCallbacks: Array<OnSettled> = []
+  private contentCallbacks: Array<OnFirstContent> = []
+  private contentAt: number | undefined
+  private settled: { readonly outcome: Outcome; readonly at: number } | undefined
+
+  /** `now` reads monotonic ms; without it everything happens at 0. */
+  constructor(private readonly now: () => number = () => 0) {}
 
   /** How the stream ended; undefined while it runs. */
   get outcome(): Outcome | undefined {
-    return this.settled
+    return this.settled?.outcome
+  }
+
+  /** Monotonic ms of the end; undefined while it runs. */
+  get endedAt(): number | undefined {
+    return this.settled?.at
+  }
+
+  /** Monotonic ms of the first content; undefined before it. */
+  get firstContentAt(): number | undefined {
+    return this.contentAt
   }
 
   /** Whether content (text, a tool call, reasoning) has arrived. */
   get hasContent(): boolean {
-    return this.seenContent
+    return this.contentAt !== undefined
   }
 
   /** Calls `f` once when the stream is over, at once when it already is. */
-  onSettled(f: (outcome: Outcome) => void): void {
-    if (this.settled !== undefined) f(this.settled)
+  onSettled(f: OnSettled): void {
+    if (this.settled !== undefined) f(this.settled.outcome, this.settled.at)
     else this.outcomeCallbacks.push(f)
   }
 
   /** Calls `f` once at the first content, at once when it was already seen; never when the stream ends without any. */
-  onFirstContent(f: () => void): void {
-    if (this.seenContent) f()
+  onFirstContent(f: OnFirstContent): void {
+    if (this.contentAt !== undefined) f(this.contentAt)
     else this.contentCallbacks.push(f)
   }
 
   /** The base service saw the first content. Later calls do nothing. */
-  firstContent(): void {
-    if (this.seenContent || this.settled !== undefined) return
-    this.seenContent = true
+  firstContent(at: number = this.now()): void {
+    if (this.contentAt !== undefined || this.settled !== undefined) return
+    this.contentAt = at
     const callbacks = this.contentCallbacks
     this.contentCallbacks = []
-    callAll(callbacks, undefined)
+    callAll(callbacks, (callback) => callback(at))
   }
 
   /** The base service saw the end. Only the first call counts; returns whether this was it. */
-  settle(outcome: Outcome): boolean {
+  settle(outcome: Outcome, at: number = this.now()): boolean {
     if (this.settled !== undefined) return false
-    this.settled = outcome
+    this.settled = { outcome, at }
     const callbacks = this.outcomeCallbacks
     this.outcomeCallbacks = []
     this.contentCallbacks = []
-    callAll(callbacks, outcome)
+    callAll(callbacks, (callback) => callback(outcome, at))
     return true
   }
 }

@@ -2,18 +2,17 @@
  * The algebra of the tower: a service takes a request, a layer is a function from the inner service to the outer one.
  * Two tiers, two types: a layer on the wrong side of the router does not compile.
  */
-import { type Clock, type Context, Effect, Exit, Layer, Pipeable } from "effect"
-import type { LlmResponse } from "../answer/LlmResponse.js"
+import { type Clock, type Context, Effect, Layer, Pipeable } from "effect"
 import { type Openings, unknown } from "../deployment/Opening.js"
 import type { Slot } from "../deployment/Slot.js"
-import { open, type Status } from "../deployment/Status.js"
-import { LlmError } from "../errors/LlmError.js"
-import * as Outcome from "../outcome/Outcome.js"
+import { open, type Status, worst } from "../deployment/Status.js"
+import type { LlmError } from "../errors/LlmError.js"
+import type { Outcome } from "../outcome/Outcome.js"
 import type { LlmRequest } from "../request/LlmRequest.js"
 import type { Attempt } from "./Attempt.js"
+import { type AnyBracket, type Bracket, type Call, within } from "./lifetime.js"
 
-/** A call. A streaming response may outlive it: who gets one reads it to the end or closes it. */
-export type Call = Effect.Effect<LlmResponse, LlmError>
+export type { Bracket, Call }
 
 /** Something that answers requests of one kind. */
 export interface Service<in Req> extends Pipeable.Pipeable {
@@ -105,47 +104,94 @@ export const mapAttempt =
   (next) =>
     attempt((input) => f(next.call(input), input), next.status)
 
+/** What a service that is nothing but brackets around another one is made of, the outermost first. */
+interface Run<Req> {
+  readonly brackets: ReadonlyArray<AnyBracket<Req>>
+  readonly inner: Service<Req>
+}
+
+/** Kept beside the functions, as promises are: a service with another `call`, made by spread say, is no such run. */
+const runs = new WeakMap<(request: never) => Call, Run<never>>()
+
+/** The call within a bracket. Those that the service is made of already are run with it as one. */
+const around = <Req, A>(bracket: Bracket<Req, A>, next: Service<Req>): Service<Req>["call"] => {
+  const known = runs.get(next.call) as Run<Req> | undefined
+  const own = bracket as unknown as AnyBracket<Req>
+  const brackets = known === undefined ? [own] : [own, ...known.brackets]
+  const inner = known?.inner ?? next
+  const enter = (request: Req): Call => inner.call(request)
+  const isNeeded = (request: Req): boolean => brackets.some(({ when }) => when === undefined || when(request))
+  const call = (request: Req): Call => (isNeeded(request) ? within(brackets, request, enter) : inner.call(request))
+  runs.set(call, { brackets, inner } as unknown as Run<never>)
+  return call
+}
+
+/** A bracket of the attempt tier; with `status`, it also has a say in whether a deployment takes a request. */
+export interface AttemptBracket<in out A = void> extends Bracket<Attempt, A> {
+  /** A plain read, no reservation. The worse of it and of what the inner service says counts. */
+  readonly status?: AttemptService["status"]
+}
+
 /**
- * Runs `f` exactly once when the call is over, however it ends: for a plain call when the effect ends, for a stream when
- * its last chunk, its error or its abandonment is known. `f` is synchronous and must not throw.
+ * A layer of the attempt tier that takes and gives back, or only watches. Around a service of which the outermost layers are
+ * such ones, it runs with them as one bracket, which costs 7 operations however many they are: order, and who hears what,
+ * stay as they are written. A layer of another kind between them begins a new one.
  */
-export const onSettled = (call: Call, f: (outcome: Outcome.Outcome) => void): Call =>
-  Effect.onExit(call, (exit) =>
-    Effect.sync(() => {
-      if (Exit.isFailure(exit)) f(Outcome.fromCause(exit.cause))
-      else if (exit.value._tag === "Complete") f(exit.value.outcome)
-      else exit.value.events.settlement.onSettled(f)
-    })
-  )
+export const bracketAttempt =
+  <A>(bracket: AttemptBracket<A>): AttemptLayer =>
+  (next) => {
+    const { status } = bracket
+    return attempt(
+      around(bracket, next),
+      status === undefined
+        ? next.status
+        : (slot, input, now) => worst(status(slot, input, now), next.status(slot, input, now))
+    )
+  }
+
+/** A bracket of the request tier. */
+export interface RequestBracket<in out A = void> extends Bracket<LlmRequest, A> {
+  /** The request whose openings are asked about, where `pass` changes what they depend on: the model, or its demands. Pure. */
+  readonly asks?: (request: LlmRequest) => LlmRequest
+}
+
+/** The same for the request tier. */
+export const bracketRequest =
+  <A>(bracket: RequestBracket<A>): RequestLayer =>
+  (next) => {
+    const { asks } = bracket
+    return request(
+      around(bracket, next),
+      asks === undefined ? next.openings : (input, now) => next.openings(asks(input), now)
+    )
+  }
 
 /**
  * Takes something for the length of a call and gives it back exactly once when the call has settled, however it ends:
- * permits, reservations, gauges. `begin` and the watch over the call are one uninterruptible step: between a plain
- * `Effect.suspend` and an `onExit` after it a fiber may yield, be interrupted, and leak what it took. When `begin` gives
- * an `LlmError` nothing was taken, and the call fails with it. `begin` and `end` are synchronous and must not throw; a
- * `call` that throws is a defect of the call, and `end` hears of it.
+ * permits, reservations, gauges. `begin` gives what it took, or an effect of it; an `LlmError` is an effect that fails, and
+ * says that nothing was taken. What holds for a `Bracket` holds here; a layer of nothing else is better written as one, by
+ * `bracketAttempt` or `bracketRequest`. A `call` that throws is a defect of the call, and `end` hears of it.
  */
 export const bracket = <A>(
-  begin: (clock: Clock.Clock) => A | LlmError,
+  begin: (at: number, clock: Clock.Clock) => A | Effect.Effect<A, LlmError>,
   call: (taken: A) => Call,
-  end: (taken: A, outcome: Outcome.Outcome, clock: Clock.Clock) => void
+  end: (taken: A, outcome: Outcome, at: number) => void
 ): Call =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.clockWith((clock) => {
-      const taken = begin(clock)
-      if (taken instanceof LlmError) return Effect.fail(taken)
-      return Effect.matchCauseEffect(restore(Effect.suspend(() => call(taken))), {
-        onFailure: (cause) => {
-          end(taken, Outcome.fromCause(cause), clock)
-          return Effect.failCause(cause)
-        },
-        onSuccess: (response) => {
-          if (response._tag === "Complete") end(taken, response.outcome, clock)
-          else response.events.settlement.onSettled((outcome) => end(taken, outcome, clock))
-          return Effect.succeed(response)
-        }
-      })
-    })
+  within<void>(
+    [{ begin: (_, at, clock) => begin(at, clock), end: (taken, outcome, at) => end(taken as A, outcome, at) }],
+    undefined,
+    (_, taken) => call(taken as A)
+  )
+
+/**
+ * Runs `f` exactly once when the call is over, however it ends: for a plain call when the effect ends, for a stream when
+ * its last chunk, its error or its abandonment is known. `f` is synchronous and must not throw; `at` is monotonic ms.
+ */
+export const onSettled = (call: Call, f: (outcome: Outcome, at: number) => void): Call =>
+  bracket(
+    () => undefined,
+    () => call,
+    (_, outcome, at) => f(outcome, at)
   )
 
 /**

@@ -83,25 +83,27 @@ export const make =
       }
     }
 
-    const run = (attempt: Attempt): Service.Call =>
-      Service.bracket(
-        () => {
-          attempt.request.route.journal.append(attempt)
-          DeploymentStats.started(stats.of(attempt.slot), attempt.startedAt)
-          if (events?.isActive() === true) events.publish(attemptStarted(attempt))
-          return attempt
-        },
-        () => {
-          const refused = attempt.request.route.journal.refusal(attempt)
-          return refused === undefined ? Service.primed(next.call(attempt)) : Effect.fail(refused)
-        },
-        (_, outcome, clock) => {
-          if (outcome._tag !== "Completed") attempt.release()
-          const now = nowMs(clock)
-          settle(attempt, outcome, now)
-          if (events?.isActive() === true) events.publish(attemptEnded(attempt, outcome, now))
-        }
-      )
+    const guarded = Service.bracketAttempt<void>({
+      begin: (attempt) => attempt.request.route.journal.refusal(attempt)
+    })
+    const written = Service.bracketAttempt<void>({
+      begin: (attempt) => {
+        attempt.request.route.journal.append(attempt)
+        DeploymentStats.started(stats.of(attempt.slot), attempt.startedAt)
+        if (events?.isActive() === true) events.publish(attemptStarted(attempt))
+      },
+      end: (_, outcome, at, attempt) => {
+        if (outcome._tag !== "Completed") attempt.release()
+        settle(attempt, outcome, at)
+        if (events?.isActive() === true) events.publish(attemptEnded(attempt, outcome, at))
+      }
+    })
+    const sent = written(guarded(next))
+
+    const run = (attempt: Attempt): Service.Call => {
+      const call = sent.call(attempt)
+      return attempt.request.stream ? Service.primed(call) : call
+    }
 
     const dispatch = (
       choice: Choice,

@@ -10,8 +10,8 @@ import * as Field from "@switchyard/core/Field"
 import { LlmError, longestHold, Reason } from "@switchyard/core/LlmError"
 import { inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
-import { type Status, worst } from "@switchyard/core/Status"
-import { nowMs, toMs } from "@switchyard/core/Time"
+import type { Status } from "@switchyard/core/Status"
+import { toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import type { Ticket } from "./breaker.js"
 import type { Overrides, Policy } from "./breakerPolicy.js"
@@ -161,59 +161,47 @@ export interface CooldownDeps {
   readonly state: Context.Tag.Service<CooldownState>
 }
 
+/** What the breaker of a deployment lets through. */
+interface Admitted {
+  readonly breaker: Breaker
+  readonly ticket: Ticket
+}
+
 /** The layer, over the breakers of `state`. */
 export const make = (deps: CooldownDeps, options: Options = {}): Service.AttemptLayer => {
   const { state } = deps
   const policy = policyOf(options)
 
-  /** A stream's first content is proof enough: a long answer must not put off the recovery. */
-  const onTrial = (next: Service.AttemptService, attempt: Attempt, breaker: Breaker, ticket: Ticket): Service.Call =>
-    Effect.clockWith((clock) =>
-      Effect.map(next.call(attempt), (response) => {
-        if (response._tag === "Streaming") {
-          response.events.settlement.onFirstContent(() => breaker.succeeded(ticket, policy, nowMs(clock)))
-        }
-        return response
-      })
-    )
-
-  return (next) =>
-    Service.attempt(
-      (attempt) => {
-        const { request, slot } = attempt
-        const breaker = state.of(slot)
-        return Service.bracket<Ticket>(
-          (clock) => {
-            const now = nowMs(clock)
-            const ticket = state.isIsolated(slot)
-              ? undefined
-              : breaker.admit(policy, now, attempt.forced, attempt.named)
-            return ticket ?? turnedAway(slot.id, state.status(slot, now), now)
-          },
-          (ticket) =>
-            ticket.onTrial ? onTrial(next, attempt, breaker, ticket) : Effect.suspend(() => next.call(attempt)),
-          (ticket, outcome, clock) => {
-            if (outcome._tag === "Completed") {
-              if (isWildcard(attempt)) breaker.has(request.model)
-              return breaker.succeeded(ticket, policy, nowMs(clock))
-            }
-            if (outcome._tag === "Abandoned" || isNeutral(outcome.error, request)) return breaker.undecided(ticket)
-            const { error } = outcome
-            const now = nowMs(clock)
-            const rule = error.breaker
-            if (rule === "doubtful" && breaker.succeededWithin(doubtWindow, now)) return breaker.undecided(ticket)
-            if (rule === "trips" && error.reason === "ModelNotFound" && isWildcard(attempt)) {
-              breaker.lacks(request.model, overridesOf(attempt, policy), policy, now)
-              return breaker.undecided(ticket)
-            }
-            const { hold } = error
-            if (hold !== undefined) breaker.retryAfter(hold.duration, policy, now, hold.kind)
-            breaker.failed(ticket, error.reason, rule === "trips", overridesOf(attempt, policy), policy, now)
-          }
-        )
-      },
-      (slot, request, now) => worst(state.status(slot, now, request.model), next.status(slot, request, now))
-    )
+  return Service.bracketAttempt<Admitted>({
+    begin: ({ forced, named, slot }, at) => {
+      const breaker = state.of(slot)
+      const ticket = state.isIsolated(slot) ? undefined : breaker.admit(policy, at, forced, named)
+      return ticket === undefined ? turnedAway(slot.id, state.status(slot, at), at) : { breaker, ticket }
+    },
+    // A stream's first content is proof enough: a long answer must not put off the recovery.
+    onFirstContent: ({ breaker, ticket }, at) => {
+      if (ticket.onTrial) breaker.succeeded(ticket, policy, at)
+    },
+    end: ({ breaker, ticket }, outcome, at, attempt) => {
+      const { request } = attempt
+      if (outcome._tag === "Completed") {
+        if (isWildcard(attempt)) breaker.has(request.model)
+        return breaker.succeeded(ticket, policy, at)
+      }
+      if (outcome._tag === "Abandoned" || isNeutral(outcome.error, request)) return breaker.undecided(ticket)
+      const { error } = outcome
+      const rule = error.breaker
+      if (rule === "doubtful" && breaker.succeededWithin(doubtWindow, at)) return breaker.undecided(ticket)
+      if (rule === "trips" && error.reason === "ModelNotFound" && isWildcard(attempt)) {
+        breaker.lacks(request.model, overridesOf(attempt, policy), policy, at)
+        return breaker.undecided(ticket)
+      }
+      const { hold } = error
+      if (hold !== undefined) breaker.retryAfter(hold.duration, policy, at, hold.kind)
+      breaker.failed(ticket, error.reason, rule === "trips", overridesOf(attempt, policy), policy, at)
+    },
+    status: (slot, request, now) => state.status(slot, now, request.model)
+  })
 }
 
 /**

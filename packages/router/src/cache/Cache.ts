@@ -149,7 +149,7 @@ export const make = (deps: CacheDeps, options: Options = {}): Service.RequestLay
     /** Waits for a call, new or under way; `isAlone` for a new one that nobody else may join. */
     const fly = (request: LlmRequest, keys: CacheKeys, isAlone: boolean): Service.Call =>
       Service.bracket(
-        (clock) => (isAlone ? depart(request, keys, clock).join(request) : takeSeat(request, keys, clock)),
+        (_, clock) => (isAlone ? depart(request, keys, clock).join(request) : takeSeat(request, keys, clock)),
         (seat) => {
           const answer = Service.primed(seat.answer)
           return seat.isLeader

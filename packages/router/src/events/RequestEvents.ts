@@ -5,13 +5,11 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
-import { nowMs } from "@switchyard/core/Time"
-import { type Clock, Effect, type Layer } from "effect"
+import { Effect, type Layer } from "effect"
 import { outcomeLabel } from "./outcomeLabel.js"
 import { type Events, type RequestEnded, RouterEvents } from "./RouterEvents.js"
 
 interface Running {
-  readonly clock: Clock.Clock
   readonly startedAt: number
   firstContentAt: number | undefined
 }
@@ -46,28 +44,15 @@ const ended = (request: LlmRequest, running: Running, outcome: Outcome, at: numb
 }
 
 /** The layer, from where it publishes. */
-export const make =
-  (events: Pick<Events, "publish" | "isActive">): Service.RequestLayer =>
-  (next) =>
-    Service.request(
-      (request) =>
-        events.isActive()
-          ? Service.bracket<Running>(
-              (clock) => ({ clock, startedAt: nowMs(clock), firstContentAt: undefined }),
-              (running) =>
-                Effect.map(next.call(request), (response) => {
-                  if (response._tag === "Streaming") {
-                    response.events.settlement.onFirstContent(() => {
-                      running.firstContentAt = nowMs(running.clock)
-                    })
-                  }
-                  return response
-                }),
-              (running, outcome, clock) => events.publish(ended(request, running, outcome, nowMs(clock)))
-            )
-          : next.call(request),
-      next.openings
-    )
+export const make = (events: Pick<Events, "publish" | "isActive">): Service.RequestLayer =>
+  Service.bracketRequest<Running>({
+    when: () => events.isActive(),
+    begin: (_, at) => ({ startedAt: at, firstContentAt: undefined }),
+    onFirstContent: (running, at) => {
+      running.firstContentAt = at
+    },
+    end: (running, outcome, at, request) => events.publish(ended(request, running, outcome, at))
+  })
 
 /** Publishes the ends of requests around the inner service. The outermost layer. */
 export const layer: Layer.Layer<LlmService, never, LlmService> = Service.wrap(

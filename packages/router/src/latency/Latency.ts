@@ -7,43 +7,17 @@
  * it sees them.
  */
 import { DeploymentService } from "@switchyard/core/DeploymentService"
-import * as Outcome from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
-import { nowMs } from "@switchyard/core/Time"
-import { type Context, Effect, Exit, type Layer } from "effect"
-import { LatencyTracker, type TrackedCall } from "./LatencyTracker.js"
+import { type Context, Effect, type Layer } from "effect"
+import { LatencyTracker } from "./LatencyTracker.js"
 
 /** The layer, from the tracker that it writes to. */
-export const make =
-  (tracker: Context.Tag.Service<LatencyTracker>): Service.AttemptLayer =>
-  (next) =>
-    Service.attempt(
-      (attempt) =>
-        Effect.clockWith((clock) => {
-          let tracked: TrackedCall | undefined
-          // Observation begins inside what onExit guards: an interruption between two steps must not leave it open.
-          const call = Effect.suspend(() => {
-            tracked = tracker.begin(attempt.slot, attempt.request.stream, nowMs(clock))
-            return next.call(attempt)
-          })
-          return Effect.onExit(call, (exit) =>
-            Effect.sync(() => {
-              if (tracked === undefined) return
-              const observed = tracked
-              if (Exit.isFailure(exit)) {
-                observed.settled(Outcome.fromCause(exit.cause), nowMs(clock))
-              } else if (exit.value._tag === "Complete") {
-                observed.settled(exit.value.outcome, nowMs(clock))
-              } else {
-                const { settlement } = exit.value.events
-                settlement.onFirstContent(() => observed.answered(nowMs(clock)))
-                settlement.onSettled((outcome) => observed.settled(outcome, nowMs(clock)))
-              }
-            })
-          )
-        }),
-      next.status
-    )
+export const make = (tracker: Context.Tag.Service<LatencyTracker>): Service.AttemptLayer =>
+  Service.bracketAttempt({
+    begin: ({ request, slot }, at) => tracker.begin(slot, request.stream, at),
+    onFirstContent: (tracked, at) => tracked.answered(at),
+    end: (tracked, outcome, at) => tracked.settled(outcome, at)
+  })
 
 /** Times the attempts of the inner service. */
 export const layer: Layer.Layer<DeploymentService, never, DeploymentService | LatencyTracker> = Service.wrap(

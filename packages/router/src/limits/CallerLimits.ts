@@ -10,7 +10,6 @@ import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmReques
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import type { Busy } from "@switchyard/core/Status"
-import { nowMs } from "@switchyard/core/Time"
 import { total } from "@switchyard/core/Usage"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { hasWorked } from "../money/estimateCost.js"
@@ -65,21 +64,16 @@ const tokensOf = (request: LlmRequest): number => {
 export const make = ({ windows }: CallerLimitsDeps, options: Options = {}): Service.RequestLayer => {
   const limits = new Map(Object.entries(options.callers ?? {}))
   const { everyCaller } = options
-  return (next) =>
-    Service.request((request) => {
+  return Service.bracketRequest({
+    begin: (request, at) => {
       const { caller } = request
       const limit = caller === undefined ? undefined : (limits.get(caller) ?? everyCaller)
-      if (caller === undefined || limit === undefined) return next.call(request)
-      return Service.bracket(
-        (clock) => {
-          const now = nowMs(clock)
-          const room = windows.window(caller, now).reserve(limit, estimateTokens(request), now)
-          return room._tag === "Busy" ? refused(limit, room, now) : room
-        },
-        () => next.call(request),
-        (reservation, _, clock) => reservation.settle(tokensOf(request), nowMs(clock))
-      )
-    }, next.openings)
+      if (caller === undefined || limit === undefined) return undefined
+      const room = windows.window(caller, at).reserve(limit, estimateTokens(request), at)
+      return room._tag === "Busy" ? refused(limit, room, at) : room
+    },
+    end: (reservation, _, at, request) => reservation?.settle(tokensOf(request), at)
+  })
 }
 
 /** Holds callers to their limits. */

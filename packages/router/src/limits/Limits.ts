@@ -8,11 +8,9 @@ import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
 import { LlmError } from "@switchyard/core/LlmError"
 import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
-import type { LlmResponse } from "@switchyard/core/LlmResponse"
-import * as Outcome from "@switchyard/core/Outcome"
+import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
-import { type Busy, worst } from "@switchyard/core/Status"
-import { nowMs } from "@switchyard/core/Time"
+import { type Busy, open } from "@switchyard/core/Status"
 import { total } from "@switchyard/core/Usage"
 import { type Clock, type Context, Effect, Layer, Schema } from "effect"
 import { estimateTokens } from "./estimateTokens.js"
@@ -62,13 +60,19 @@ const rejected = (attempt: Attempt, { reason, until }: Busy, now: number): LlmEr
     ...(until === undefined ? {} : { retryAfter: Math.max(0, until - now) })
   })
 
+/** What an attempt on a deployment with limits holds. */
+interface Held {
+  readonly reservation: Reservation
+  readonly clock: Clock.Clock
+}
+
 /** The layer. Calls on a deployment without limits pass straight through, unless somebody reads their usage. */
 export const make = ({ windows }: LimitsDeps, options: Options = {}): Service.AttemptLayer => {
   const learns = options.learnFromHeaders ?? true
 
   const estimate = (request: LlmRequest): number => estimateTokens(request, options.outputTokens)
 
-  const finish = (attempt: Attempt, reservation: Reservation, outcome: Outcome.Outcome, now: number): void => {
+  const finish = (attempt: Attempt, reservation: Reservation, outcome: Outcome, now: number): void => {
     const error = outcome._tag === "Failed" ? outcome.error : undefined
     if (learns && error?.reason === "RateLimited" && error.retryAfter !== undefined) {
       windows.throttle(attempt.slot, error.retryAfter, now)
@@ -78,53 +82,28 @@ export const make = ({ windows }: LimitsDeps, options: Options = {}): Service.At
     reservation.settle(usage === undefined ? estimateInputTokens(attempt.request) : total(usage), now)
   }
 
-  const answered = (attempt: Attempt, reservation: Reservation, response: LlmResponse, clock: Clock.Clock): void => {
-    const now = nowMs(clock)
-    if (learns) windows.learn(attempt.slot, response.headers, now, clock.unsafeCurrentTimeMillis())
-    if (response._tag === "Complete") finish(attempt, reservation, response.outcome, now)
-    else {
-      response.events.settlement.onSettled((outcome) => finish(attempt, reservation, outcome, nowMs(clock)))
-    }
-  }
-
-  return (next) => {
-    const watched = (attempt: Attempt, reservation: Reservation, call: Service.Call, clock: Clock.Clock) =>
-      Effect.matchCauseEffect(call, {
-        onFailure: (cause) => {
-          finish(attempt, reservation, Outcome.fromCause(cause), nowMs(clock))
-          return Effect.failCause(cause)
-        },
-        onSuccess: (response) => {
-          answered(attempt, reservation, response, clock)
-          return Effect.succeed(response)
-        }
-      })
-
-    // One uninterruptible step from the reservation to the watch over the call: what was taken is always given back.
-    const limited = (attempt: Attempt): Service.Call =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.clockWith((clock) => {
-          const now = nowMs(clock)
-          return Effect.flatMap(
-            windows.reserve(attempt.slot, estimate(attempt.request), now, attempt.request.route.journal),
-            (admission): Service.Call =>
-              admission._tag === "Busy"
-                ? Effect.fail(rejected(attempt, admission, now))
-                : watched(attempt, admission, restore(Effect.suspend(() => next.call(attempt))), clock)
-          )
-        })
-      )
-
-    return Service.attempt(
-      (attempt) => (windows.counts(attempt.slot) ? limited(attempt) : next.call(attempt)),
-      (slot, request, now) => {
-        const { maxParallel, rpm, tpm } = slot.deployment
-        if (rpm === undefined && tpm === undefined && maxParallel === undefined) return next.status(slot, request, now)
-        const own = windows.status(slot, tpm === undefined ? 0 : estimate(request), now)
-        return worst(own, next.status(slot, request, now))
-      }
+  const admit = (attempt: Attempt, at: number, clock: Clock.Clock): Effect.Effect<Held, LlmError> =>
+    Effect.flatMap(
+      windows.reserve(attempt.slot, estimate(attempt.request), at, attempt.request.route.journal),
+      (admission) =>
+        admission._tag === "Busy"
+          ? Effect.fail(rejected(attempt, admission, at))
+          : Effect.succeed({ reservation: admission, clock })
     )
-  }
+
+  return Service.bracketAttempt<Held>({
+    when: ({ slot }) => windows.counts(slot),
+    begin: admit,
+    onResponse: ({ clock }, { headers }, at, { slot }) => {
+      if (learns) windows.learn(slot, headers, at, clock.unsafeCurrentTimeMillis())
+    },
+    end: ({ reservation }, outcome, at, attempt) => finish(attempt, reservation, outcome, at),
+    status: (slot, request, now) => {
+      const { maxParallel, rpm, tpm } = slot.deployment
+      if (rpm === undefined && tpm === undefined && maxParallel === undefined) return open
+      return windows.status(slot, tpm === undefined ? 0 : estimate(request), now)
+    }
+  })
 }
 
 /** Holds deployments to their limits. */

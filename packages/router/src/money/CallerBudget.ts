@@ -11,7 +11,7 @@ import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
-import { nowMs, toMs } from "@switchyard/core/Time"
+import { toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
@@ -145,27 +145,22 @@ export const make = (
       return reservation.cover(total, isOnly ? soFar : undefined, limit, now) ? undefined : turnedAway(attempt)
     }
 
-  return (next) =>
-    Service.request((request) => {
+  return Service.bracketRequest({
+    begin: (request, at) => {
       const { caller } = request
       const budget = caller === undefined ? undefined : (budgets.get(caller) ?? everyCaller)
-      if (caller === undefined || budget === undefined) return next.call(request)
-      return Service.bracket(
-        (clock) => {
-          const now = nowMs(clock)
-          const resolved = registry.resolve(request.model)
-          if (refuseUnknownPrice && !isComplete(resolved)) return unpriced(request.model)
-          const amount = estimate(request, resolved, now)
-          const window = windows.window("caller", caller, budget.length, now)
-          const reservation = window.reserve(amount, budget.limit, now)
-          if (reservation === undefined) return refuse(window, caller, budget.limit, now)
-          request.route.journal.guard(guard(reservation, request, budget.limit))
-          return reservation
-        },
-        () => next.call(request),
-        (reservation, _, clock) => reservation.settle(charge(request), nowMs(clock))
-      )
-    }, next.openings)
+      if (caller === undefined || budget === undefined) return undefined
+      const resolved = registry.resolve(request.model)
+      if (refuseUnknownPrice && !isComplete(resolved)) return unpriced(request.model)
+      const amount = estimate(request, resolved, at)
+      const window = windows.window("caller", caller, budget.length, at)
+      const reservation = window.reserve(amount, budget.limit, at)
+      if (reservation === undefined) return refuse(window, caller, budget.limit, at)
+      request.route.journal.guard(guard(reservation, request, budget.limit))
+      return reservation
+    },
+    end: (reservation, _, at, request) => reservation?.settle(charge(request), at)
+  })
 }
 
 /** Holds callers to their budgets. */

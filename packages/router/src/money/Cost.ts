@@ -8,12 +8,13 @@ import { cost, PriceBook } from "./PriceBook.js"
 
 /** The layer, from a price book, which is asked for the model that the attempt named: a wildcard stands for many. */
 export const make = (book: Context.Tag.Service<PriceBook>): Service.AttemptLayer =>
-  Service.mapAttempt((call, attempt) =>
-    Service.onSettled(call, (outcome) => {
-      const price = outcome.usage === undefined ? undefined : book.price(attempt.target, attempt.model)
-      if (price !== undefined && outcome.usage !== undefined) attempt.cost = cost(outcome.usage, price)
-    })
-  )
+  Service.bracketAttempt<void>({
+    begin: () => {},
+    end: (_, { usage }, __, attempt) => {
+      const price = usage === undefined ? undefined : book.price(attempt.target, attempt.model)
+      if (price !== undefined && usage !== undefined) attempt.cost = cost(usage, price)
+    }
+  })
 
 /** Prices every attempt of the inner service. */
 export const layer: Layer.Layer<DeploymentService, never, DeploymentService | PriceBook> = Service.wrap(

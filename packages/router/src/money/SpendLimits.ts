@@ -12,7 +12,7 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
 import type { Slot } from "@switchyard/core/Slot"
 import { type Busy, busy, closed, open, type Status, worst } from "@switchyard/core/Status"
-import { nowMs, toMs } from "@switchyard/core/Time"
+import { toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import type { Strictness } from "./CallerBudget.js"
@@ -76,6 +76,12 @@ interface Plan {
   /** Of the deployment's own model; of a wildcard it is only known once a request names a model. */
   readonly price: Price | undefined
   readonly isWildcard: boolean
+}
+
+/** What an attempt holds back of the limits that it is under. */
+interface Held {
+  readonly reservations: ReadonlyArray<Reservation>
+  readonly price: Price | undefined
 }
 
 const closedWithoutPrice = closed("price", undefined, "operator")
@@ -179,9 +185,10 @@ export const make = (
   const reserveAll = (
     attempt: Attempt,
     limits: ReadonlyArray<Limit>,
+    price: Price | undefined,
     estimate: number,
     now: number
-  ): ReadonlyArray<Reservation> | LlmError => {
+  ): Held | LlmError => {
     const reservations: Array<Reservation> = []
     for (const limit of limits) {
       const reservation = limit.window.reserve(estimate, limit.amount, now)
@@ -191,43 +198,34 @@ export const make = (
       }
       reservations.push(reservation)
     }
-    return reservations
+    return { reservations, price }
   }
 
-  return (next) =>
-    Service.attempt(
-      (attempt) =>
-        Effect.clockWith((clock) => {
-          const now = nowMs(clock)
-          const plan = planOf(attempt.target, now)
-          const ofRequest = requestLimits(attempt.request, now)
-          if (plan.limits.length === 0 && ofRequest.length === 0) return next.call(attempt)
-          const all = ofRequest.length === 0 ? plan.limits : [...plan.limits, ...ofRequest]
-          const price = priceOf(plan, attempt)
-          if (refuseUnknownPrice && price === undefined) return Effect.fail(unpriced(attempt))
-          return Service.bracket(
-            () => {
-              const at = nowMs(clock)
-              return reserveAll(attempt, all, estimateOf(price, attempt.request, attempt.slot, attempt.model, at), at)
-            },
-            () => next.call(attempt),
-            (reservations, outcome) => {
-              const charge = chargeOf({ outcome, cost: attempt.cost }, attempt.request, () => price)
-              const at = nowMs(clock)
-              for (const made of reservations) made.settle(charge, at)
-            }
-          )
-        }),
-      (slot, request, now) => {
-        const plan = planOf(slot.deployment, now)
-        const ofRequest = requestLimits(request, now)
-        const inner = next.status(slot, request, now)
-        if (plan.limits.length === 0 && ofRequest.length === 0) return inner
-        if (refuseUnknownPrice && !plan.isWildcard && plan.price === undefined) return worst(closedWithoutPrice, inner)
-        const estimate = estimateOf(plan.price, request, slot, slot.deployment.model, now)
-        return worst(worst(status(plan.limits, estimate, now), status(ofRequest, estimate, now)), inner)
-      }
-    )
+  return Service.bracketAttempt<Held | undefined>({
+    begin: (attempt, at) => {
+      const plan = planOf(attempt.target, at)
+      const ofRequest = requestLimits(attempt.request, at)
+      if (plan.limits.length === 0 && ofRequest.length === 0) return undefined
+      const all = ofRequest.length === 0 ? plan.limits : [...plan.limits, ...ofRequest]
+      const price = priceOf(plan, attempt)
+      if (refuseUnknownPrice && price === undefined) return unpriced(attempt)
+      const estimate = estimateOf(price, attempt.request, attempt.slot, attempt.model, at)
+      return reserveAll(attempt, all, price, estimate, at)
+    },
+    end: (held, outcome, at, attempt) => {
+      if (held === undefined) return
+      const charge = chargeOf({ outcome, cost: attempt.cost }, attempt.request, () => held.price)
+      for (const made of held.reservations) made.settle(charge, at)
+    },
+    status: (slot, request, now) => {
+      const plan = planOf(slot.deployment, now)
+      const ofRequest = requestLimits(request, now)
+      if (plan.limits.length === 0 && ofRequest.length === 0) return open
+      if (refuseUnknownPrice && !plan.isWildcard && plan.price === undefined) return closedWithoutPrice
+      const estimate = estimateOf(plan.price, request, slot, slot.deployment.model, now)
+      return worst(status(plan.limits, estimate, now), status(ofRequest, estimate, now))
+    }
+  })
 }
 
 /** Holds deployments, providers and tags to their spending limits. */

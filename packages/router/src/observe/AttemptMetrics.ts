@@ -8,7 +8,6 @@ import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
 import * as Service from "@switchyard/core/Service"
 import * as Slot from "@switchyard/core/Slot"
-import { nowMs } from "@switchyard/core/Time"
 import { Effect, Layer } from "effect"
 import { outcomeLabel } from "../events/outcomeLabel.js"
 import { effect, MetricsSink, type Sink } from "./MetricsSink.js"
@@ -42,23 +41,20 @@ export const make = (options: Options = {}, sink: Sink = effect): Service.Attemp
     if (model !== deployment.group || provider !== deployment.provider) cell.row = makeRow(series, deployment)
     return cell.row
   }
-  return Service.mapAttempt((call, attempt) =>
-    Service.bracket(
-      () => {
-        const row = rowOf(attempt.slot)
-        row.inFlight(1)
-        return row
-      },
-      () => call,
-      (row, outcome, clock) => {
-        const label = outcomeLabel[outcome._tag]
-        const cause = attempt.trace === undefined ? attempt.request : attempt
-        row.inFlight(-1)
-        row.ended(label, outcome._tag === "Failed" ? outcome.error.reason : "")(1, cause)
-        row.latency(label)((nowMs(clock) - attempt.startedAt) / 1000, cause)
-      }
-    )
-  )
+  return Service.bracketAttempt({
+    begin: ({ slot }) => {
+      const row = rowOf(slot)
+      row.inFlight(1)
+      return row
+    },
+    end: (row, outcome, at, attempt) => {
+      const label = outcomeLabel[outcome._tag]
+      const cause = attempt.trace === undefined ? attempt.request : attempt
+      row.inFlight(-1)
+      row.ended(label, outcome._tag === "Failed" ? outcome.error.reason : "")(1, cause)
+      row.latency(label)((at - attempt.startedAt) / 1000, cause)
+    }
+  })
 }
 
 /** Counts attempts around the inner service. */

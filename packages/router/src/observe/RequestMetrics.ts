@@ -9,8 +9,7 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
-import { nowMs } from "@switchyard/core/Time"
-import { type Clock, Effect, Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { outcomeLabel } from "../events/outcomeLabel.js"
 import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
 import { effect, MetricsSink, type Sink, type Update } from "./MetricsSink.js"
@@ -24,7 +23,6 @@ const maxRows = 1000
 interface Running {
   readonly model: string
   readonly active: Update
-  readonly clock: Clock.Clock
   readonly startedAt: number
   /** Monotonic ms of a stream's first content. */
   firstContentAt: number | undefined
@@ -69,41 +67,15 @@ export const make = (
   const active = table1(maxRows, (model) => series.upDown(metricTable.active, { model }))
   const rows = table2(maxRows, (model, provider) => makeRow(series, model, provider))
 
-  const begin = (request: LlmRequest, clock: Clock.Clock): Running => {
-    const model = series.perModel ? (groupOf(request.model) ?? "other") : "all"
-    const running: Running = {
-      model,
-      active: active(model),
-      clock,
-      startedAt: nowMs(clock),
-      firstContentAt: undefined
-    }
-    running.active(1)
-    return running
-  }
-
-  const call = (next: Service.RequestService, request: LlmRequest, running: Running): Service.Call =>
-    request.stream
-      ? Effect.map(next.call(request), (response) => {
-          if (response._tag === "Streaming") {
-            response.events.settlement.onFirstContent(() => {
-              running.firstContentAt = nowMs(running.clock)
-            })
-          }
-          return response
-        })
-      : next.call(request)
-
-  const end = (request: LlmRequest, running: Running, outcome: Outcome): void => {
+  const count = (request: LlmRequest, running: Running, outcome: Outcome, at: number): void => {
     const { operation } = request
     const { journal } = request.route
-    running.active(-1)
     const row = rows(running.model, series.perProvider ? providerOf(journal) : "all")
     row.requests(1)
     row.successes(outcome._tag === "Completed" ? 1 : 0)
     if (outcome._tag === "Abandoned") row.abandoned(1)
     else if (outcome._tag === "Failed") row.errors(outcome.error.reason)(1, request)
-    row.latency(outcomeLabel[outcome._tag])((nowMs(running.clock) - running.startedAt) / 1000, request)
+    row.latency(outcomeLabel[outcome._tag])((at - running.startedAt) / 1000, request)
     if (running.firstContentAt !== undefined) row.ttft((running.firstContentAt - running.startedAt) / 1000, request)
     if (journal.cache === "miss") row.cacheMisses(1)
     else if (journal.cache !== undefined) row.cacheHits(1)
@@ -119,16 +91,21 @@ export const make = (
     if (operation === "embeddings") row.embeddingTokens(usage.inputTokens)
   }
 
-  return (next) =>
-    Service.request(
-      (request) =>
-        Service.bracket(
-          (clock) => begin(request, clock),
-          (running) => call(next, request, running),
-          (running, outcome) => end(request, running, outcome)
-        ),
-      next.openings
-    )
+  return Service.bracketRequest<Running>({
+    begin: (request, at) => {
+      const model = series.perModel ? (groupOf(request.model) ?? "other") : "all"
+      const running: Running = { model, active: active(model), startedAt: at, firstContentAt: undefined }
+      running.active(1)
+      return running
+    },
+    onFirstContent: (running, at) => {
+      running.firstContentAt = at
+    },
+    end: (running, outcome, at, request) => {
+      running.active(-1)
+      count(request, running, outcome, at)
+    }
+  })
 }
 
 /** Counts requests around the inner service. The outermost layer, so that answers from a cache count too. */

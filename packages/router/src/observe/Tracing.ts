@@ -8,14 +8,13 @@ import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
-import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
-import { type Clock, type Context, Effect, type Fiber, FiberRef, Layer, Schema, type Tracer } from "effect"
+import { type Context, Effect, Fiber, FiberRef, Layer, Option, Schema, type Tracer } from "effect"
 import { Selection } from "../balancing/selection.js"
 import type { Events } from "../events/RouterEvents.js"
 import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
 import { LiveSpan, tell } from "./liveSpan.js"
-import { eventNote, type Note, nobodyNote, rejectedNote, selectionNote } from "./routeNotes.js"
+import { eventNote, nobodyNote, rejectedNote, selectionNote } from "./routeNotes.js"
 import { type Attributes, asked, short, spanName, target, used } from "./spanAttributes.js"
 import { answer, prompt } from "./spanContent.js"
 
@@ -36,6 +35,8 @@ export const Options = Schema.Struct({
 export type Options = typeof Options.Type
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+const runningFiber = (): AnyFiber => Option.getOrThrow(Fiber.getCurrentFiber())
 
 const isOn = (fiber: AnyFiber): boolean => fiber.getFiberRef(FiberRef.currentTracerEnabled)
 
@@ -68,51 +69,34 @@ const routed = (request: LlmRequest): Attributes => {
 export const requests = (options: Options = {}): Service.RequestLayer => {
   const { captureContent = false, maxContentLength = 10_000, requestKind = "internal" } = options
 
-  const begin = (request: LlmRequest, fiber: AnyFiber, clock: Clock.Clock): LiveSpan | undefined => {
-    const live = LiveSpan.begin(clock, {
-      tracer: fiber.currentTracer,
-      name: spanName(request, request.model),
-      kind: requestKind,
-      parent: request.trace?.span ?? fiber.currentSpan,
-      state: request.trace?.state
-    })
-    live?.define(() => asked(request, request.model))
-    if (captureContent) live?.define(() => prompt(request, maxContentLength))
-    return live
-  }
-
-  const call = (next: Service.RequestService, request: LlmRequest, live: LiveSpan | undefined): Service.Call => {
-    if (live === undefined) return next.call(request)
-    const { trace } = live
-    const answered = next.call({ ...request, trace })
-    if (!trace.span.sampled) return answered
-    return Effect.map(answered, (response) => {
-      live.noteResponse(response)
+  return Service.bracketRequest<LiveSpan | undefined>({
+    begin: (request, at) => {
+      const fiber = runningFiber()
+      if (!isOn(fiber)) return undefined
+      const live = LiveSpan.begin(at, {
+        tracer: fiber.currentTracer,
+        name: spanName(request, request.model),
+        kind: requestKind,
+        parent: request.trace?.span ?? fiber.currentSpan,
+        state: request.trace?.state
+      })
+      live?.define(() => asked(request, request.model))
+      if (captureContent) live?.define(() => prompt(request, maxContentLength))
+      return live
+    },
+    pass: (request, live) => (live === undefined ? request : { ...request, trace: live.trace }),
+    onResponse: (live, response) => {
+      if (live?.trace.span.sampled !== true) return
+      live.response = response
       if (captureContent && response._tag === "Streaming") response.events.keepText(maxContentLength)
-      return response
-    })
-  }
-
-  const end = (request: LlmRequest, live: LiveSpan | undefined, outcome: Outcome): void =>
-    live?.end(outcome, () => ({
-      ...routed(request),
-      ...(captureContent && live.response !== undefined ? answer(live.response, maxContentLength) : {})
-    }))
-
-  return (next) =>
-    Service.request(
-      (request) =>
-        Effect.withFiberRuntime((fiber) =>
-          isOn(fiber)
-            ? Service.bracket<{ readonly live: LiveSpan | undefined }>(
-                (clock) => ({ live: begin(request, fiber, clock) }),
-                ({ live }) => call(next, request, live),
-                ({ live }, outcome) => end(request, live, outcome)
-              )
-            : next.call(request)
-        ),
-      next.openings
-    )
+    },
+    onFirstContent: (live, at) => live?.noteFirstContent(at),
+    end: (live, outcome, at, request) =>
+      live?.end(outcome, at, () => ({
+        ...routed(request),
+        ...(captureContent && live.response !== undefined ? answer(live.response, maxContentLength) : {})
+      }))
+  })
 }
 
 /**
@@ -121,38 +105,29 @@ export const requests = (options: Options = {}): Service.RequestLayer => {
  * it, because errors that pass through a fiber's span come out as other objects. A request that is not sampled has no spans of
  * attempts either.
  */
-export const attempts: Service.AttemptLayer = (next) =>
-  Service.attempt(
-    (attempt) =>
-      Effect.withFiberRuntime((fiber) => {
-        const { request } = attempt
-        const parent = request.trace?.span ?? fiber.currentSpan
-        if (parent?.sampled === false || !isOn(fiber)) return next.call(attempt)
-        return Service.bracket<{ readonly live: LiveSpan | undefined }>(
-          (clock) => {
-            const live = LiveSpan.begin(clock, {
-              tracer: fiber.currentTracer,
-              name: spanName(request, attempt.model),
-              kind: "client",
-              parent,
-              state: request.trace?.state
-            })
-            live?.define(() => ({ ...asked(request, attempt.model), ...target(attempt) }))
-            attempt.trace = live?.trace
-            return { live }
-          },
-          ({ live }) =>
-            live === undefined
-              ? next.call(attempt)
-              : Effect.map(next.call(attempt), (response) => {
-                  live.noteResponse(response)
-                  return response
-                }),
-          ({ live }, outcome) => live?.end(outcome, () => used(outcome.usage, attempt.cost))
-        )
-      }),
-    next.status
-  )
+export const attempts: Service.AttemptLayer = Service.bracketAttempt<LiveSpan | undefined>({
+  begin: (attempt, at) => {
+    const { request } = attempt
+    const fiber = runningFiber()
+    const parent = request.trace?.span ?? fiber.currentSpan
+    if (parent?.sampled === false || !isOn(fiber)) return undefined
+    const live = LiveSpan.begin(at, {
+      tracer: fiber.currentTracer,
+      name: spanName(request, attempt.model),
+      kind: "client",
+      parent,
+      state: request.trace?.state
+    })
+    live?.define(() => ({ ...asked(request, attempt.model), ...target(attempt) }))
+    attempt.trace = live?.trace
+    return live
+  },
+  onResponse: (live, response) => {
+    if (live !== undefined) live.response = response
+  },
+  onFirstContent: (live, at) => live?.noteFirstContent(at),
+  end: (live, outcome, at, attempt) => live?.end(outcome, at, () => used(outcome.usage, attempt.cost))
+})
 
 /** What the layers that watch the routing work with. */
 export interface SelectionDeps {
@@ -168,39 +143,33 @@ export interface SelectionDeps {
 export const selections =
   ({ registry, strategyOf }: SelectionDeps): Service.AttemptLayer =>
   (next) =>
-    Service.attempt((attempt) => {
-      const span = recordingSpan(attempt.request)
-      if (span === undefined) return next.call(attempt)
-      return Effect.clockWith((clock) => {
-        const say = (note: Note): void => tell(span, note, clock.unsafeCurrentTimeNanos())
+    Service.bracketAttempt<Tracer.Span | undefined>({
+      begin: (attempt, at) => {
         const { request, startedAt } = attempt
-        const resolved = registry.resolve(request.model)
-        if (resolved !== undefined) {
-          const findings = new Selection(resolved.group, request, startedAt, next.status).findings()
-          say(selectionNote(attempt, findings, strategyOf?.(resolved.group.name)))
+        const span = recordingSpan(request)
+        const resolved = span === undefined ? undefined : registry.resolve(request.model)
+        if (span === undefined || resolved === undefined) return span
+        const findings = new Selection(resolved.group, request, startedAt, next.status).findings()
+        tell(span, selectionNote(attempt, findings, strategyOf?.(resolved.group.name)), at)
+        return span
+      },
+      end: (span, outcome, at, attempt) => {
+        if (span === undefined || outcome._tag !== "Failed") return
+        const { error } = outcome
+        if (error.reason === "Rejected" && error.deployment === attempt.deployment) {
+          tell(span, rejectedNote(attempt, error), at)
         }
-        return Effect.tapError(next.call(attempt), (error) =>
-          Effect.sync(() => {
-            if (error.reason === "Rejected" && error.deployment === attempt.deployment)
-              say(rejectedNote(attempt, error))
-          })
-        )
-      })
-    }, next.status)
+      }
+    })(next)
 
 /** Tells the request's span that nobody in a group could take it, and why. Belongs outside the Balancer, and a queue. */
-export const refusals: Service.RequestLayer = (next) =>
-  Service.request((request) => {
-    const span = recordingSpan(request)
-    if (span === undefined) return next.call(request)
-    return Effect.tapError(next.call(request), (error) =>
-      error.reason === "NoDeployment"
-        ? Effect.clockWith((clock) =>
-            Effect.sync(() => tell(span, nobodyNote(request.model, error), clock.unsafeCurrentTimeNanos()))
-          )
-        : Effect.void
-    )
-  }, next.openings)
+export const refusals: Service.RequestLayer = Service.bracketRequest<Tracer.Span | undefined>({
+  begin: recordingSpan,
+  end: (span, outcome, at, { model }) => {
+    if (span === undefined || outcome._tag !== "Failed" || outcome.error.reason !== "NoDeployment") return
+    tell(span, nobodyNote(model, outcome.error), at)
+  }
+})
 
 /** Events that also tell a request's span of its retries, hedges, fallbacks and restarts, on their way to `events`. */
 export const noting = (events: Events): Events => ({
@@ -210,7 +179,7 @@ export const noting = (events: Events): Events => ({
     events.publish(event, about)
     const span = about === undefined ? undefined : recordingSpan(about)
     const note = span === undefined ? undefined : eventNote(event)
-    if (span !== undefined && note !== undefined) tell(span, note, BigInt(Math.round(event.at * 1e6)))
+    if (span !== undefined && note !== undefined) tell(span, note, event.at)
   }
 })
 

@@ -1,9 +1,8 @@
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import type { Outcome } from "@switchyard/core/Outcome"
-import { nowMs } from "@switchyard/core/Time"
 import type { TraceContext } from "@switchyard/core/TraceContext"
-import { type Clock, Context, Exit, FiberId, Option, type Tracer } from "effect"
+import { Context, Exit, FiberId, Option, type Tracer } from "effect"
 import type { Note } from "./routeNotes.js"
 import { type Attributes, answered, ended, short } from "./spanAttributes.js"
 
@@ -37,12 +36,15 @@ const define = (span: Tracer.Span, attributes: Attributes): void => {
   }
 }
 
-/** Tells a span what happened at a moment. */
-export const tell = (span: Tracer.Span, { attributes, name }: Note, at: bigint): void =>
+/** Spans tell time in ns. */
+const nanosOf = (ms: number): bigint => BigInt(Math.round(ms * 1e6))
+
+/** Tells a span what happened at a moment, in monotonic ms. */
+export const tell = (span: Tracer.Span, { attributes, name }: Note, at: number): void =>
   safely(() => {
     const said: Record<string, unknown> = {}
     for (const key in attributes) if (attributes[key] !== undefined) said[key] = attributes[key]
-    span.event(name, at, said)
+    span.event(name, nanosOf(at), said)
   })
 
 /** What a span is begun with. */
@@ -58,25 +60,22 @@ export interface Beginning {
 /** The span of a request or an attempt that runs, and what it needs to know of it. */
 export class LiveSpan {
   readonly trace: TraceContext
-  private readonly startedAt: number
   private firstContentAt: number | undefined
   response: LlmResponse | undefined
 
   private constructor(
     readonly span: Tracer.Span,
     state: string | undefined,
-    private readonly clock: Clock.Clock
+    private readonly startedAt: number
   ) {
     this.trace = { span, state }
-    this.startedAt = nowMs(clock)
   }
 
-  /** Begins a span; undefined when the tracer fails. */
-  static begin(clock: Clock.Clock, { kind, name, parent, state, tracer }: Beginning): LiveSpan | undefined {
+  /** Begins a span at a time in monotonic ms; undefined when the tracer fails. */
+  static begin(at: number, { kind, name, parent, state, tracer }: Beginning): LiveSpan | undefined {
     try {
-      const at = clock.unsafeCurrentTimeNanos()
-      const span = tracer.span(name, Option.fromNullable(parent), Context.empty(), [], at, kind)
-      return new LiveSpan(span, state, clock)
+      const span = tracer.span(name, Option.fromNullable(parent), Context.empty(), [], nanosOf(at), kind)
+      return new LiveSpan(span, state, at)
     } catch {
       return undefined
     }
@@ -87,18 +86,14 @@ export class LiveSpan {
     if (this.span.sampled) safely(() => define(this.span, make()))
   }
 
-  /** Notes an answer; a stream's first content is watched for. */
-  noteResponse(response: LlmResponse): void {
-    this.response = response
-    if (response._tag === "Complete") return
-    response.events.settlement.onFirstContent(() => {
-      this.firstContentAt = nowMs(this.clock)
-    })
+  /** Notes when a stream's first content came, monotonic ms. */
+  noteFirstContent(at: number): void {
+    this.firstContentAt = at
   }
 
   /** Ends it, with what the answer says about itself and what `make` builds. */
-  end(outcome: Outcome, make: () => Attributes): void {
-    const { clock, firstContentAt, response, span, startedAt } = this
+  end(outcome: Outcome, at: number, make: () => Attributes): void {
+    const { firstContentAt, response, span, startedAt } = this
     safely(() => {
       if (span.sampled) {
         if (response !== undefined) define(span, answered(response))
@@ -108,7 +103,7 @@ export class LiveSpan {
         })
         define(span, make())
       }
-      span.end(clock.unsafeCurrentTimeNanos(), exitOf(outcome))
+      span.end(nanosOf(at), exitOf(outcome))
     })
   }
 }

@@ -77,10 +77,10 @@ export class RecoveredStream extends EventStream {
     const { clock, request } = recovering
     super({ clock, startedAt: request.route.startedAt, estimateInputTokens: () => estimateInputTokens(request) })
     this.#recovering = recovering
-    this.#firstContentAt = nowMs(clock)
+    this.#firstContentAt = response.events.settlement.firstContentAt ?? nowMs(clock)
     this.#inner = response.events
     this.facts = response.events.facts
-    if (response.events.settlement.hasContent) this.settlement.firstContent()
+    if (response.events.settlement.hasContent) this.settlement.firstContent(this.#firstContentAt)
     this.#pulling = this.#watch(response.events)
   }
 
@@ -115,9 +115,9 @@ export class RecoveredStream extends EventStream {
     this.#over = { error: closedError() }
     this.#inner.close()
     this.#restarting?.unsafeInterruptAsFork(FiberId.none)
-    const { outcome } = this.#inner.settlement
+    const { endedAt, outcome } = this.#inner.settlement
     if (outcome?._tag === "Completed" && this.#isVerified) this.#complete(outcome)
-    else this.settlement.settle({ _tag: "Abandoned", usage: outcome?.usage })
+    else this.settlement.settle({ _tag: "Abandoned", usage: outcome?.usage }, endedAt)
   }
 
   override usage(): Usage {
@@ -147,11 +147,11 @@ export class RecoveredStream extends EventStream {
   #watch(inner: EventStream): Effect.Effect<Batch, LlmError> {
     this.#inner = inner
     this.facts = inner.facts
-    inner.settlement.onSettled((outcome) => {
+    inner.settlement.onSettled((outcome, at) => {
       if (this.#over !== undefined || this.#inner !== inner) return
       if (outcome._tag === "Abandoned") {
         this.#over = { error: closedError() }
-        this.settlement.settle(outcome)
+        this.settlement.settle(outcome, at)
       } else if (outcome._tag === "Completed" && this.#isVerified) {
         this.#complete(outcome)
       }
@@ -163,11 +163,13 @@ export class RecoveredStream extends EventStream {
     if (this.settlement.outcome !== undefined) return
     const { clock, request } = this.#recovering
     const { startedAt } = request.route
+    const at = this.#inner.settlement.endedAt ?? nowMs(clock)
     this.skipped += this.#inner.skipped
     this.settlement.settle(
       this.#restarts === 0
         ? outcome
-        : { ...outcome, timeToFirstToken: this.#firstContentAt - startedAt, duration: nowMs(clock) - startedAt }
+        : { ...outcome, timeToFirstToken: this.#firstContentAt - startedAt, duration: at - startedAt },
+      at
     )
   }
 

@@ -8,7 +8,7 @@ import { LlmError } from "@switchyard/core/LlmError"
 import { inForce } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
-import { toMs, withNow } from "@switchyard/core/Time"
+import { toMs } from "@switchyard/core/Time"
 import { Effect, Layer, Schema } from "effect"
 
 /** Options of the layer. */
@@ -40,17 +40,14 @@ export const deadlinePassed = (): LlmError =>
  */
 export const make = (options: Options = {}): Service.RequestLayer => {
   const standard = options.deadline === undefined ? defaultDeadline : toMs(options.deadline)
-  return (next) =>
-    Service.request(
-      (request) =>
-        withNow((now) => {
-          const { overrides, route } = request
-          const deadline = Math.min(route.deadline, now + inForce(overrides, overrides.deadline, standard))
-          if (deadline <= now) return Effect.fail(deadlinePassed())
-          return next.call(deadline === route.deadline ? request : { ...request, route: { ...route, deadline } })
-        }),
-      next.openings
-    )
+  return Service.bracketRequest<number>({
+    begin: ({ overrides, route }, at) => {
+      const deadline = Math.min(route.deadline, at + inForce(overrides, overrides.deadline, standard))
+      return deadline <= at ? deadlinePassed() : deadline
+    },
+    pass: (request, deadline) =>
+      deadline === request.route.deadline ? request : { ...request, route: { ...request.route, deadline } }
+  })
 }
 
 /** Stamps deadlines around the inner service. Belongs outside everything that takes time: retries, fallbacks, queues. */

@@ -1,0 +1,181 @@
+import { Cause, Clock, Context, Effect, Fiber, Option } from "effect"
+import type { LlmResponse } from "../answer/LlmResponse.js"
+import type { LlmError } from "../errors/LlmError.js"
+import * as Outcome from "../outcome/Outcome.js"
+import { nowMs } from "../shared/Time.js"
+
+/** A call. A streaming response may outlive it: who gets one reads it to the end or closes it. */
+export type Call = Effect.Effect<LlmResponse, LlmError>
+
+/**
+ * What stands around a call as data: what it takes before, and how it is given back. All functions are synchronous and must
+ * not throw; `at` is monotonic ms, the same for all brackets that run as one. `request` is what the bracket itself was given.
+ */
+export interface Bracket<in out Req, in out A = void> {
+  /** Whether it has anything to do for a request; left out, it always has. What has nothing to do costs nothing. */
+  readonly when?: (request: Req) => boolean
+  /**
+   * Takes something: its value when that is at once, or an effect of it when a store has to be asked. An `LlmError` is itself
+   * an effect that fails, so whoever gives one has taken nothing, and the call fails with it. What is taken must not be an
+   * `Effect` (an `Option` and an `Either` are some). Nothing interrupts the effect, as that would lose what it takes: give a
+   * question to a store a time limit of its own.
+   */
+  readonly begin: (request: Req, at: number, clock: Clock.Clock) => A | Effect.Effect<A, LlmError>
+  /** The request as it goes on from here, where it is another one. */
+  readonly pass?: (request: Req, taken: A) => Req
+  /** An answer is there: a whole one, or a stream that has begun. */
+  readonly onResponse?: (taken: A, response: LlmResponse, at: number, request: Req) => void
+  /** A stream's first content has come. */
+  readonly onFirstContent?: (taken: A, at: number, request: Req) => void
+  /**
+   * Gives back what was taken, exactly once, however the call ends: for a stream when its last chunk, its error or its
+   * abandonment is known. Left out by a guard that takes nothing.
+   */
+  readonly end?: (taken: A, outcome: Outcome.Outcome, at: number, request: Req) => void
+}
+
+/** Brackets whose types nobody needs any more. */
+export type AnyBracket<Req> = Bracket<Req, unknown>
+
+/** The clock of the fiber that runs: an `Effect` that reads it would be one more operation. */
+const clockHere = (): Clock.Clock => {
+  const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
+  return Context.get(fiber.currentDefaultServices, Clock.Clock)
+}
+
+type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+/** In place of what a bracket took that had nothing to do. */
+const nothing = Symbol("nothing")
+
+/** One call within its brackets. */
+class Lifetime<Req> {
+  private readonly taken: Array<unknown> = []
+  private readonly requests: Array<Req> = []
+  private readonly clock = clockHere()
+
+  constructor(
+    /** Outermost first. */
+    private readonly brackets: ReadonlyArray<AnyBracket<Req>>,
+    private readonly inner: (request: Req, taken: unknown) => Call,
+    private request: Req,
+    private readonly restore: Restore
+  ) {}
+
+  /** Begins the brackets from an index on, and calls. */
+  from(index: number): Call {
+    const { brackets, clock } = this
+    const at = nowMs(clock)
+    try {
+      for (let i = index; i < brackets.length; i++) {
+        const bracket = brackets[i] as AnyBracket<Req>
+        const begun = bracket.when?.(this.request) === false ? nothing : bracket.begin(this.request, at, clock)
+        if (Effect.isEffect(begun)) return this.waitFor(begun as Effect.Effect<unknown, LlmError>, bracket, i)
+        this.hold(bracket, begun)
+      }
+      const call = this.inner(this.request, this.taken[brackets.length - 1])
+      return Effect.matchCauseEffect(this.restore(call), this)
+    } catch (defect) {
+      return this.onFailure(Cause.die(defect))
+    }
+  }
+
+  readonly onFailure = (cause: Cause.Cause<LlmError>): Call => {
+    const died = this.end(Outcome.fromCause(cause), nowMs(this.clock))
+    return Effect.failCause(died ?? cause)
+  }
+
+  readonly onSuccess = (response: LlmResponse): Call => {
+    const at = nowMs(this.clock)
+    const unread = this.tellResponse(response, at)
+    if (unread !== undefined) return Effect.failCause(this.end(Outcome.fromCause(unread), at) ?? unread)
+    if (response._tag === "Complete") {
+      const died = this.end(response.outcome, at)
+      return died === undefined ? Effect.succeed(response) : Effect.failCause(died)
+    }
+    const { settlement } = response.events
+    if (this.brackets.some(({ onFirstContent }) => onFirstContent !== undefined)) {
+      settlement.onFirstContent((came) => this.tellFirstContent(came))
+    }
+    settlement.onSettled((outcome, ended) => {
+      const died = this.end(outcome, ended)
+      if (died !== undefined) throw Cause.squash(died)
+    })
+    return Effect.succeed(response)
+  }
+
+  private waitFor(begun: Effect.Effect<unknown, LlmError>, bracket: AnyBracket<Req>, index: number): Call {
+    return Effect.matchCauseEffect(begun, {
+      onFailure: this.onFailure,
+      onSuccess: (taken) => {
+        try {
+          this.hold(bracket, taken)
+        } catch (defect) {
+          return this.onFailure(Cause.die(defect))
+        }
+        return this.from(index + 1)
+      }
+    })
+  }
+
+  private hold(bracket: AnyBracket<Req>, taken: unknown): void {
+    this.taken.push(taken)
+    this.requests.push(this.request)
+    if (taken !== nothing && bracket.pass !== undefined) this.request = bracket.pass(this.request, taken)
+  }
+
+  /** A stream that a bracket dies of is closed: nobody above will get it. */
+  private tellResponse(response: LlmResponse, at: number): Cause.Cause<never> | undefined {
+    const { brackets, requests, taken } = this
+    try {
+      for (let i = brackets.length - 1; i >= 0; i--) {
+        if (taken[i] !== nothing) brackets[i]?.onResponse?.(taken[i], response, at, requests[i] as Req)
+      }
+      return undefined
+    } catch (defect) {
+      if (response._tag === "Streaming") response.events.close()
+      return Cause.die(defect)
+    }
+  }
+
+  private tellFirstContent(at: number): void {
+    const { brackets, requests, taken } = this
+    let died: Cause.Cause<never> | undefined
+    for (let i = brackets.length - 1; i >= 0; i--) {
+      try {
+        if (taken[i] !== nothing) brackets[i]?.onFirstContent?.(taken[i], at, requests[i] as Req)
+      } catch (defect) {
+        died ??= Cause.die(defect)
+      }
+    }
+    if (died !== undefined) throw Cause.squash(died)
+  }
+
+  /** Gives back what was taken, innermost first; the outer ones hear of an inner one that dies. */
+  private end(first: Outcome.Outcome, at: number): Cause.Cause<never> | undefined {
+    const { brackets, requests, taken } = this
+    let outcome = first
+    let died: Cause.Cause<never> | undefined
+    for (let i = taken.length - 1; i >= 0; i--) {
+      try {
+        if (taken[i] !== nothing) brackets[i]?.end?.(taken[i], outcome, at, requests[i] as Req)
+      } catch (defect) {
+        const cause = Cause.die(defect)
+        died = died === undefined ? cause : Cause.sequential(died, cause)
+        outcome = Outcome.fromCause(cause)
+      }
+    }
+    return died
+  }
+}
+
+/**
+ * Runs brackets, the outermost first, around one call, in the operations of one. The first `begin` and the watch over the
+ * call are one uninterruptible step: between a plain `Effect.suspend` and an `onExit` after it a fiber may yield, be
+ * interrupted, and leak what it took.
+ */
+export const within = <Req>(
+  brackets: ReadonlyArray<AnyBracket<Req>>,
+  request: Req,
+  inner: (request: Req, taken: unknown) => Call
+): Call => Effect.uninterruptibleMask((restore) => new Lifetime(brackets, inner, request, restore).from(0))
