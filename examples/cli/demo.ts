@@ -4,7 +4,7 @@
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Time from "@switchyard/core/Time"
 import * as Providers from "@switchyard/providers/Providers"
-import * as Transport from "@switchyard/providers/Transport"
+import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import * as Router from "@switchyard/router/Router"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
@@ -77,7 +77,7 @@ export const run = (options: DemoOptions): Effect.Effect<boolean, ConfigError> =
       const scenario = options.strategy === undefined ? started : { ...started, strategy: options.strategy }
       const router = Router.layer({ ...scenario.options, strategy: scenario.strategy }).pipe(
         Layer.provide(Providers.layer),
-        Layer.provide(Transport.layerUndici),
+        Layer.provide(UndiciTransport.layer),
         Layer.provideMerge(RouterEvents.layer)
       )
       return yield* Effect.provide(show(options, scenario), router)

@@ -5,7 +5,7 @@ import { Command, Options, ValidationError } from "@effect/cli"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { ConfigError, issue } from "@switchyard/core/ConfigError"
 import * as Providers from "@switchyard/providers/Providers"
-import * as Transport from "@switchyard/providers/Transport"
+import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import * as Router from "@switchyard/router/Router"
 import { Console, Effect, Layer, Option } from "effect"
 import * as Demo from "./demo.js"
@@ -67,7 +67,7 @@ const ask = (options: Router.Options, group: string, content: string) =>
         `\n\n${report.deployment} answered after ${report.attempts.length} attempt(s), ${Math.round(report.latency)} ms`
       )
     ),
-    Effect.provide(Router.layer(options).pipe(Layer.provide(Providers.layer), Layer.provide(Transport.layerUndici)))
+    Effect.provide(Router.layer(options).pipe(Layer.provide(Providers.layer), Layer.provide(UndiciTransport.layer)))
   )
 
 const command = Command.make(

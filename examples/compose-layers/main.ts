@@ -7,7 +7,7 @@ import * as ChatChunk from "@switchyard/core/ChatChunk"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Providers from "@switchyard/providers/Providers"
-import * as Transport from "@switchyard/providers/Transport"
+import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import * as Balancer from "@switchyard/router/Balancer"
 import * as Cooldown from "@switchyard/router/Cooldown"
 import * as CooldownState from "@switchyard/router/CooldownState"
@@ -34,7 +34,7 @@ const router = (deployments: DeploymentRegistry.RegistryConfig["deployments"]) =
     Layer.provide(Latency.layer),
     Layer.provide(Timeouts.layerWith({ idle: "20 seconds" })),
     Layer.provide(Providers.layer), //                  the base service: OpenAI-compatible HTTP
-    Layer.provide(Transport.layerUndici),
+    Layer.provide(UndiciTransport.layer),
     Layer.provide(LatencyBased.layerWith({ buffer: 0.1 })), // the routing strategy
     Layer.provide([LatencyTracker.layerMemoryWith({ alpha: 0.2 }), RetryBudget.layerMemory]),
     Layer.provide([CooldownState.layerMemory, DeploymentStats.layerMemory]),

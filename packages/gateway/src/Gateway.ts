@@ -8,7 +8,8 @@ import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigErr
 import { uniform } from "@switchyard/core/Dice"
 import * as Time from "@switchyard/core/Time"
 import * as Providers from "@switchyard/providers/Providers"
-import * as Transport from "@switchyard/providers/Transport"
+import type * as Transport from "@switchyard/providers/Transport"
+import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import * as Metrics from "@switchyard/router/Metrics"
 import { MetricsSink, type Sink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
@@ -63,7 +64,7 @@ export interface Overrides {
   /** Where traces and metrics are exported to. Default: nowhere. */
   readonly telemetry?: Telemetry.Settings | undefined
   /** Where proxies and certificates are read that the configuration does not name. Default: nowhere. */
-  readonly environment?: Transport.Variables
+  readonly environment?: UndiciTransport.Variables
   /** What sends requests to providers. Default: connections of the gateway's own, as `transport` of the configuration says. */
   readonly transport?: Context.Tag.Service<Transport.Transport>
 }
@@ -183,11 +184,11 @@ export const make = (
     const waiting = (): number => transport.waiting ?? 0
     const waitingFor = (options: Metrics.Options): Metrics.Family => connectionGauge(waiting(), options)
     const exporting = yield* Telemetry.start(telemetry, gauges)
-    const connecting = Transport.fromEnvironment(environment)
+    const connecting = UndiciTransport.fromEnvironment(environment)
     for (const message of connecting.warnings) log.note("warn", "transport", { message })
     const transport =
       given ??
-      (yield* Transport.makeUndici(
+      (yield* UndiciTransport.make(
         {
           connections: settings.maxConcurrent ?? defaultConcurrent,
           ...connecting.options,

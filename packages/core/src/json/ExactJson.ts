@@ -2,9 +2,12 @@
  * JSON objects whose numbers go on as they were written. `JSON.parse` rounds integers beyond 2^53 and forgets that `1.0` had a
  * point; most payloads hold neither, and pay one look at their text.
  */
-import { createHash } from "node:crypto"
+import type * as Crypto from "node:crypto"
+import * as Builtin from "../shared/Builtin.js"
 import type { JsonObject } from "./Json.js"
 import * as StandIn from "./StandIn.js"
+
+const crypto = Builtin.find<typeof Crypto>("node:crypto")
 
 /** A member of an object, and its value as it was written. */
 export interface WrittenMember {
@@ -149,8 +152,11 @@ export const membersOf = (text: string, parsed: JsonObject): ReadonlyMap<string,
   return members.size === 0 ? undefined : members
 }
 
-/** SHA-256 of what was written. */
-export const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("base64")
+/** SHA-256 of what was written; of values that stayed in their bytes, and only Node's gateway reads those. */
+export const digestOf = (bytes: Uint8Array): string => {
+  if (crypto === undefined) throw new Error("bytes are read on Node alone, 20.16 or newer")
+  return crypto.createHash("sha256").update(bytes).digest("base64")
+}
 
 /** Puts texts and bytes together: a text where all are texts. */
 const joined = (pieces: ReadonlyArray<string | Uint8Array>): string | Uint8Array =>

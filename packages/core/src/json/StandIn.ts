@@ -4,7 +4,6 @@
  * So whoever reads beginnings, lengths or equality reads them right, and the value itself goes on as the bytes that came.
  * Nobody outside this process can write one.
  */
-import { randomBytes } from "node:crypto"
 
 /** What a stand-in says of the value that it stands for. */
 export interface Facts {
@@ -23,7 +22,7 @@ export interface Facts {
 export const headLength = 4096
 
 /** A secret of this process. */
-const mark = `<${randomBytes(16).toString("hex")}>`
+const mark = `<${Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")}>`
 
 /** A text that stands for a value. */
 export const make = (head: string, { characters, digest, end, numbers, start }: Facts): string =>

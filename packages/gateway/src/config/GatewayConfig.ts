@@ -7,7 +7,7 @@ import { DeploymentConfig, Tls } from "@switchyard/core/Deployment"
 import * as Field from "@switchyard/core/Field"
 import { originOf } from "@switchyard/core/Origin"
 import * as Providers from "@switchyard/providers/Providers"
-import * as Transport from "@switchyard/providers/Transport"
+import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import * as Router from "@switchyard/router/Router"
 import * as Strategies from "@switchyard/router/RoutingStrategy/Names"
 import { SpendLimit } from "@switchyard/router/SpendWindows"
@@ -106,7 +106,7 @@ export const Connections = Schema.Struct({
   /** How long an idle connection is kept when the provider does not say. Default 4 seconds. */
   keepAlive: Schema.optional(Field.duration),
   /** Proxies on the way to providers, in place of the environment's (`HTTP_PROXY` and its like). */
-  proxy: Schema.optional(Transport.Proxies),
+  proxy: Schema.optional(UndiciTransport.Proxies),
   /** How certificates are checked, where a deployment does not say. Default: as `SSL_CERT_FILE` says, else against Node's list. */
   tls: Schema.optional(Tls)
 })

@@ -8,7 +8,7 @@ import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
 import * as Providers from "@switchyard/providers/Providers"
-import * as Transport from "@switchyard/providers/Transport"
+import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import * as ManualClock from "@switchyard/testing/ManualClock"
 import * as StubLlm from "@switchyard/testing/StubLlm"
@@ -91,7 +91,7 @@ const overProviders = Effect.gen(function* () {
   const two = yield* FakeProvider.make({ name: "two" })
   const base = yield* Effect.provide(
     DeploymentService,
-    yield* Layer.build(Providers.layer.pipe(Layer.provide(Transport.layerUndici)))
+    yield* Layer.build(Providers.layer.pipe(Layer.provide(UndiciTransport.layer)))
   )
   const built = yield* parts({
     settings: {

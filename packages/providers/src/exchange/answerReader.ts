@@ -162,7 +162,7 @@ export class AnswerReader {
   private areEvents(chunk: Uint8Array): boolean {
     const { body } = this
     const before = body?.size ?? 0
-    const start = startOf(body === undefined || before === 0 ? chunk : Buffer.concat([body.bytes(), chunk]))
+    const start = startOf(body === undefined || before === 0 ? chunk : body.bytes(chunk))
     if (start === "unknown" && before < maxUnknown) return false
     this.mayBeEvents = false
     // What its type calls an event stream may begin with a line that means nothing.

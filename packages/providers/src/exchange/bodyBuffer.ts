@@ -1,6 +1,19 @@
 /**
  * Collects a body that is wanted whole, up to a bound.
  */
+
+/** Chunks in one. */
+const joined = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
+  const all = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    all.set(chunk, at)
+    at += chunk.length
+  }
+  return all
+}
+
+/** The chunks of one body. */
 export class BodyBuffer {
   private readonly chunks: Array<Uint8Array> = []
   /** Bytes so far. */
@@ -21,15 +34,16 @@ export class BodyBuffer {
     return false
   }
 
-  /** What came so far. */
-  bytes(): Uint8Array {
-    return Buffer.concat(this.chunks, this.size)
+  /** What came so far, and `more` after it. */
+  bytes(more?: Uint8Array): Uint8Array {
+    if (more !== undefined) return joined([...this.chunks, more], this.size + more.length)
+    return joined(this.chunks, this.size)
   }
 
   /** The body as text; bytes that are no UTF-8 become U+FFFD, a byte order mark is dropped. */
   text(): string {
     const [only] = this.chunks
     if (only === undefined) return ""
-    return new TextDecoder().decode(this.chunks.length === 1 ? only : Buffer.concat(this.chunks, this.size))
+    return new TextDecoder().decode(this.chunks.length === 1 ? only : joined(this.chunks, this.size))
   }
 }

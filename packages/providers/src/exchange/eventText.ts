@@ -1,7 +1,6 @@
 /**
  * Telling an event stream by its first bytes: many servers send one under another content type, or under none.
  */
-import { Buffer } from "node:buffer"
 
 /** What a body begins as: an event stream, a JSON object, anything else, or too short to tell. */
 export type Start = "events" | "object" | "other" | "unknown"
@@ -20,11 +19,11 @@ const kindOf = (text: string): Start => {
 /** What text begins as. A byte order mark and white space before it say nothing. */
 export const startOfText = (text: string): Start => kindOf(text.slice(0, looked).replace(/^\uFEFF?\s*/, ""))
 
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
 /** What bytes begin as. */
 export const startOf = (bytes: Uint8Array): Start =>
-  bytes.length < 3 && bytes[0] === 0xef
-    ? "unknown"
-    : startOfText(Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, looked)).toString("utf8"))
+  bytes.length < 3 && bytes[0] === 0xef ? "unknown" : startOfText(decoder.decode(bytes.subarray(0, looked)))
 
 /** The data of the first event in a text of events that has any; the text itself when it holds none. */
 export const firstData = (text: string): string => {

@@ -1,7 +1,8 @@
 /**
  * Reads a large answer in turns with all other work. The numbers of embeddings stay in its bytes.
  */
-import { isUtf8 } from "node:buffer"
+import type * as NodeBuffer from "node:buffer"
+import * as Builtin from "@switchyard/core/Builtin"
 import type { JsonObject } from "@switchyard/core/Json"
 import { JsonReader, type Problem } from "@switchyard/core/JsonReader"
 import type { Operation } from "@switchyard/core/LlmRequest"
@@ -17,6 +18,9 @@ const pieceValues = 2000
 
 /** Values of an answer; one with the log probabilities of very many tokens has some millions. */
 const maxValues = 5_000_000
+
+/** Of Node alone, as all that reads bytes here: others parse large answers in one go. */
+const isUtf8 = Builtin.find<typeof NodeBuffer>("node:buffer")?.isUtf8
 
 const none: ReadonlySet<string> = new Set()
 
@@ -46,7 +50,7 @@ const withoutMark = (bytes: Buffer): Buffer =>
 /** Reads an answer to an operation, in turns to come. Bytes that are no UTF-8 become U+FFFD, as in small answers. */
 export const readLarge = (sent: Uint8Array, operation: Operation, reading: Reading): void => {
   const came = withoutMark(Buffer.from(sent.buffer, sent.byteOffset, sent.byteLength))
-  const bytes = isUtf8(came) ? came : Buffer.from(came.toString())
+  const bytes = isUtf8?.(came) === true ? came : Buffer.from(came.toString())
   const isEmbeddings = operation === "embeddings"
   const reader = new JsonReader({
     maxDepth,

@@ -1,8 +1,8 @@
 /**
  * Unpacks answers whose server compresses them although it was asked not to, as the bytes come.
  */
-import { Buffer } from "node:buffer"
-import * as zlib from "node:zlib"
+import type * as Zlib from "node:zlib"
+import * as Builtin from "@switchyard/core/Builtin"
 import { startOf } from "./eventText.js"
 
 /** Who is told, in order: `onData` as often as it takes, then one of the others. */
@@ -20,24 +20,31 @@ const maxRatio = 100
 /** Bytes that are not measured: a short text of one letter packs better than that. */
 const unmeasured = 64 * 1024
 
-type Step = zlib.Gunzip | zlib.Inflate | zlib.BrotliDecompress
-
-/** Node 22.15 and later; the types of the oldest Node that is supported do not know it. */
-const zstd = (zlib as unknown as { readonly createZstdDecompress?: () => Step }).createZstdDecompress
+type Step = Zlib.Gunzip | Zlib.Inflate | Zlib.BrotliDecompress
 
 /** `deflate` means zlib's format, and many servers leave its head away. */
-const inflate = (first: Uint8Array): Step =>
+const inflate = (zlib: typeof Zlib, first: Uint8Array): Step =>
   ((first[0] ?? 0) & 0x0f) === 8 && (((first[0] ?? 0) << 8) | (first[1] ?? 0)) % 31 === 0
     ? zlib.createInflate()
     : zlib.createInflateRaw()
 
-const steps: Readonly<Record<string, (first: Uint8Array) => Step>> = {
-  gzip: () => zlib.createGunzip(),
-  "x-gzip": () => zlib.createGunzip(),
-  deflate: inflate,
-  br: () => zlib.createBrotliDecompress(),
-  ...(zstd === undefined ? {} : { zstd: () => zstd() })
+type Steps = Readonly<Record<string, (first: Uint8Array) => Step>>
+
+const stepsOf = (zlib: typeof Zlib): Steps => {
+  // Node 22.15 and later; the types of the oldest Node that is supported do not know it.
+  const zstd = (zlib as unknown as { readonly createZstdDecompress?: () => Step }).createZstdDecompress
+  return {
+    gzip: () => zlib.createGunzip(),
+    "x-gzip": () => zlib.createGunzip(),
+    deflate: (first) => inflate(zlib, first),
+    br: () => zlib.createBrotliDecompress(),
+    ...(zstd === undefined ? {} : { zstd: () => zstd() })
+  }
 }
+
+const zlib = Builtin.find<typeof Zlib>("node:zlib")
+/** Without Node nothing is left to unpack: `fetch` has done so. */
+const steps: Steps = zlib === undefined ? {} : stepsOf(zlib)
 
 /** The codings of a `content-encoding` in the order in which they are undone; none for plain bytes. */
 export const codingsOf = (header: string | undefined): ReadonlyArray<string> =>
@@ -76,7 +83,7 @@ export class Unpacker {
   static make(codings: ReadonlyArray<string>, first: Uint8Array, sink: UnpackerSink): Unpacker | undefined {
     const known = codings.map((coding) => (Object.hasOwn(steps, coding) ? steps[coding] : undefined))
     // Below the outermost coding no byte is known yet: there `deflate` has its head.
-    const made = known.map((step, at) => step?.(at === 0 ? first : Buffer.from([0x78, 0x9c])))
+    const made = known.map((step, at) => step?.(at === 0 ? first : Uint8Array.of(0x78, 0x9c)))
     return made.every((step) => step !== undefined) ? new Unpacker(made, sink) : undefined
   }
 

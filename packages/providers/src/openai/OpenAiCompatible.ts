@@ -146,10 +146,10 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
  * @example
  * ```ts
  * import * as OpenAiCompatible from "@switchyard/providers/OpenAiCompatible"
- * import * as Transport from "@switchyard/providers/Transport"
+ * import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
  * import { Layer } from "effect"
  *
- * const Base = OpenAiCompatible.layer.pipe(Layer.provide(Transport.layerUndici))
+ * const Base = OpenAiCompatible.layer.pipe(Layer.provide(UndiciTransport.layer))
  * ```
  */
 export const layer: Layer.Layer<DeploymentService, never, Transport> = Layer.fresh(

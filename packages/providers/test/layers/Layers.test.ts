@@ -114,7 +114,7 @@ const shared = [
   "RetryBudget.layerUnlimited",
   "RouterEvents.layer",
   "SpendWindows.layerMemory",
-  "Transport.layerUndici",
+  "UndiciTransport.layer",
   "UsageWindows.layerMemory"
 ]
 

@@ -7,7 +7,7 @@ import type { DeploymentId } from "@switchyard/core/Deployment"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Providers from "@switchyard/providers/Providers"
-import * as Transport from "@switchyard/providers/Transport"
+import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import { DeploymentStats } from "@switchyard/router/DeploymentStats"
 import * as Router from "@switchyard/router/Router"
@@ -23,7 +23,7 @@ const deployments = (providers: ReadonlyArray<FakeProvider.FakeProvider>) =>
 const tower = (providers: ReadonlyArray<FakeProvider.FakeProvider>, options: Partial<Router.Options> = {}) =>
   Router.layer({ deployments: deployments(providers), strategy: "ordered", ...options }).pipe(
     Layer.provide(Providers.layer),
-    Layer.provide(Transport.layerUndici)
+    Layer.provide(UndiciTransport.layer)
   )
 
 const inOrder = (providers: ReadonlyArray<FakeProvider.FakeProvider>) => ({
@@ -94,7 +94,7 @@ describe("the default tower over real HTTP", () => {
       const few = (options: Partial<Router.Options>) =>
         Router.layer({ deployments: deployments([one, two]), strategy: "ordered", ...options }).pipe(
           Layer.provide(Providers.layer),
-          Layer.provide(Transport.layerUndiciWith({ connections: 1 }))
+          Layer.provide(UndiciTransport.layerWith({ connections: 1 }))
         )
       for (const stream of [false, true]) {
         const request = LlmRequest.chat({ model: "m", messages: [{ role: "user", content: "Hi" }], stream })
@@ -137,7 +137,7 @@ describe("the default tower over real HTTP", () => {
       })
       const lone = Router.layer({ deployments: deployments([one]) }).pipe(
         Layer.provide(Providers.layer),
-        Layer.provide(Transport.layerUndiciWith({ connections: 1 }))
+        Layer.provide(UndiciTransport.layerWith({ connections: 1 }))
       )
       yield* Effect.provide(program, lone)
     })

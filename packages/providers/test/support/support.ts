@@ -16,6 +16,7 @@ import type { AttemptService } from "@switchyard/core/Service"
 import * as Time from "@switchyard/core/Time"
 import * as OpenAiCompatible from "@switchyard/providers/OpenAiCompatible"
 import * as Transport from "@switchyard/providers/Transport"
+import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import type { FakeProvider } from "@switchyard/testing/FakeProvider"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Context, Effect, Layer, type Scope } from "effect"
@@ -28,7 +29,7 @@ export interface Wire {
   readonly layer: Layer.Layer<Transport.Transport, unknown>
 }
 
-export const undici: Wire = { name: "undici", layer: Transport.layerUndici }
+export const undici: Wire = { name: "undici", layer: UndiciTransport.layer }
 
 export const httpClient: Wire = {
   name: "HttpClient",

@@ -10,7 +10,7 @@ import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import * as OpenAiCompatible from "@switchyard/providers/OpenAiCompatible"
-import * as Transport from "@switchyard/providers/Transport"
+import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import { Effect } from "effect"
 import { proxyFor } from "../../src/transport/proxies.js"
 import { certificate, privateKey } from "../support/certificate.js"
@@ -73,9 +73,9 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-const ask = (config: Partial<DeploymentConfig>, options: Transport.UndiciOptions = {}) =>
+const ask = (config: Partial<DeploymentConfig>, options: UndiciTransport.Options = {}) =>
   Effect.gen(function* () {
-    const service = OpenAiCompatible.make(yield* Effect.orDie(Transport.makeUndici(options)))
+    const service = OpenAiCompatible.make(yield* Effect.orDie(UndiciTransport.make(options)))
     const { raw } = S.complete(yield* S.call(service, S.chat(), config))
     return JSON.parse(raw).choices[0].message.content as string
   })
@@ -111,7 +111,7 @@ describe("the proxy for an origin", () => {
 
   it("is read from the environment in both spellings; what makes no sense is said without its value", () => {
     assert.deepStrictEqual(
-      Transport.fromEnvironment({
+      UndiciTransport.fromEnvironment({
         HTTP_PROXY: "http://upper",
         http_proxy: "proxy.corp:3128",
         HTTPS_PROXY: " http://u:p@s:1 ",
@@ -126,11 +126,11 @@ describe("the proxy for an origin", () => {
         warnings: []
       }
     )
-    assert.deepStrictEqual(Transport.fromEnvironment({ all_proxy: "http://any", HTTP_PROXY: "" }).options, {
+    assert.deepStrictEqual(UndiciTransport.fromEnvironment({ all_proxy: "http://any", HTTP_PROXY: "" }).options, {
       proxy: { http: "http://any", https: "http://any" }
     })
-    assert.deepStrictEqual(Transport.fromEnvironment({ NO_PROXY: "*" }), { options: {}, warnings: [] })
-    assert.deepStrictEqual(Transport.fromEnvironment({ HTTPS_PROXY: "socks5://u:geheim@x" }), {
+    assert.deepStrictEqual(UndiciTransport.fromEnvironment({ NO_PROXY: "*" }), { options: {}, warnings: [] })
+    assert.deepStrictEqual(UndiciTransport.fromEnvironment({ HTTPS_PROXY: "socks5://u:geheim@x" }), {
       options: {},
       warnings: ["HTTPS_PROXY is not used: expected the http or https URL of a proxy"]
     })
@@ -237,7 +237,7 @@ describe("a certificate", () => {
 
   it.scopedLive("one deployment's way is not another's, and a file that is not there is an error of its own", () =>
     Effect.gen(function* () {
-      const service = OpenAiCompatible.make(yield* Effect.orDie(Transport.makeUndici()))
+      const service = OpenAiCompatible.make(yield* Effect.orDie(UndiciTransport.make()))
       yield* S.call(service, S.chat(), { baseUrl: secure, tls: { verify: false } })
       const strict = yield* Effect.flip(S.call(service, S.chat(), { baseUrl: secure }))
       assert.strictEqual(strict.code, "DEPTH_ZERO_SELF_SIGNED_CERT")
@@ -281,7 +281,7 @@ describe("a connection that has served before", () => {
   }
   const askTwice = (baseUrl: string, request = S.chat()) =>
     Effect.gen(function* () {
-      const service = OpenAiCompatible.make(yield* Effect.orDie(Transport.makeUndici({ connections: 1 })))
+      const service = OpenAiCompatible.make(yield* Effect.orDie(UndiciTransport.make({ connections: 1 })))
       const first = yield* Effect.either(S.call(service, request, { baseUrl }))
       const second = yield* Effect.either(S.call(service, request, { baseUrl }))
       return [first, second].map((result) => (result._tag === "Right" ? "ok" : result.left.reason))
@@ -345,7 +345,7 @@ describe("an interim answer", () => {
         })
       })
       const port = yield* Effect.promise(() => listening(server))
-      const service = OpenAiCompatible.make(yield* Effect.orDie(Transport.makeUndici({ connections: 1 })))
+      const service = OpenAiCompatible.make(yield* Effect.orDie(UndiciTransport.make({ connections: 1 })))
       for (const request of [S.chat(), S.streamed()]) {
         for (const _ of ways) {
           const { raw } = S.complete(yield* S.call(service, request, { baseUrl: `http://127.0.0.1:${port}/v1` }))

@@ -1,7 +1,8 @@
 import { createServer as createTcpServer, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import * as OpenAiCompatible from "@switchyard/providers/OpenAiCompatible"
-import * as Transport from "@switchyard/providers/Transport"
+import type * as Transport from "@switchyard/providers/Transport"
+import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { MockAgent } from "undici"
@@ -331,7 +332,7 @@ describe("Transport over undici alone", () => {
   it.scopedLive("no more connections than allowed are opened, and no call is lost", () =>
     Effect.gen(function* () {
       const up = yield* FakeProvider.make({ behaviour: { latencyMs: 1 } })
-      const service = yield* S.serviceOver({ name: "undici", layer: Transport.layerUndiciWith({ connections: 3 }) })
+      const service = yield* S.serviceOver({ name: "undici", layer: UndiciTransport.layerWith({ connections: 3 }) })
       yield* Effect.forEach(Array.from({ length: 30 }), () => S.call(service, S.chat(), { baseUrl: up.url }), {
         concurrency: "unbounded"
       })
@@ -346,7 +347,7 @@ describe("Transport over undici alone", () => {
     () =>
       Effect.gen(function* () {
         const up = yield* FakeProvider.make()
-        const transport = yield* Transport.makeUndici({ connections: 1 })
+        const transport = yield* UndiciTransport.make({ connections: 1 })
         const told: Array<string> = []
         const ask = (name: string, mayWait?: () => number) =>
           transport.send(request(up.url.replace(/\/v1$/, "")), {
@@ -376,7 +377,7 @@ describe("Transport over undici alone", () => {
     Effect.gen(function* () {
       const up = yield* FakeProvider.make({ behaviour: { hang: true } })
       const scope = yield* Scope.make()
-      const transport = yield* Scope.extend(Transport.makeUndici({ connections: 1 }), scope)
+      const transport = yield* Scope.extend(UndiciTransport.make({ connections: 1 }), scope)
       const origin = up.url.replace(/\/v1$/, "")
       const both = [send(transport, request(origin)), send(transport, request(origin))]
       yield* Scope.close(scope, Exit.void)
@@ -390,7 +391,7 @@ describe("Transport over undici alone", () => {
   it.scopedLive("a call that left while it waited for a connection costs none", () =>
     Effect.gen(function* () {
       const up = yield* FakeProvider.make()
-      const service = yield* S.serviceOver({ name: "undici", layer: Transport.layerUndiciWith({ connections: 1 }) })
+      const service = yield* S.serviceOver({ name: "undici", layer: UndiciTransport.layerWith({ connections: 1 }) })
       yield* up.next({ latencyMs: 30 })
       const first = yield* Effect.fork(S.call(service, S.chat(), { baseUrl: up.url }))
       yield* up.awaitEntry((entry) => entry.seq === 1)
@@ -466,7 +467,7 @@ describe("Transport over undici alone", () => {
         .get("http://mocked.example")
         .intercept({ path: "/v1/chat/completions", method: "POST" })
         .reply(200, { choices: [{ text: "" }] })
-      const service = OpenAiCompatible.make(Transport.fromDispatcher(mock))
+      const service = OpenAiCompatible.make(UndiciTransport.fromDispatcher(mock))
       S.complete(yield* S.call(service, S.chat(), { baseUrl: "http://mocked.example/v1" }))
       yield* Effect.promise(() => mock.close())
     })
@@ -474,7 +475,7 @@ describe("Transport over undici alone", () => {
 
   it.live("options that are wrong are named", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(Effect.scoped(Transport.makeUndici({ connections: 0, keepAlive: -1 })))
+      const error = yield* Effect.flip(Effect.scoped(UndiciTransport.make({ connections: 0, keepAlive: -1 })))
       assert.include(error.message, "transport.connections")
       assert.include(error.message, "transport.keepAlive")
     })

@@ -283,7 +283,7 @@ const provided = <R>(
  * @example
  * ```ts
  * import * as Providers from "@switchyard/providers/Providers"
- * import * as Transport from "@switchyard/providers/Transport"
+ * import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
  * import * as Router from "@switchyard/router/Router"
  * import { Layer } from "effect"
  *
@@ -294,7 +294,7 @@ const provided = <R>(
  *   ],
  *   retry: { attempts: 3 },
  *   cooldown: { failures: 5 }
- * }).pipe(Layer.provide(Providers.layer), Layer.provide(Transport.layerUndici))
+ * }).pipe(Layer.provide(Providers.layer), Layer.provide(UndiciTransport.layer))
  * ```
  */
 export const layer = (options: Options): Layer.Layer<LlmService | State, ConfigError, DeploymentService> =>

@@ -14,7 +14,7 @@ import { secureOptions, UndiciSockets } from "./undiciSockets.js"
 import { TransportError, type TransportHandle, type TransportHandlers, type TransportRequest } from "./wire.js"
 
 /** Options of the undici transport. */
-export const UndiciOptions = Schema.Struct({
+export const Options = Schema.Struct({
   /** Most connections per origin; further requests wait for one, callers by turns. Default 256. */
   connections: Schema.optional(Field.positiveCount),
   /**
@@ -28,7 +28,7 @@ export const UndiciOptions = Schema.Struct({
   tls: Schema.optional(Tls)
 })
 /** Options of the undici transport. */
-export type UndiciOptions = typeof UndiciOptions.Type
+export type Options = typeof Options.Type
 
 const defaultConnections = 256
 
@@ -70,7 +70,7 @@ const tokenOf = (proxy: string): { readonly token?: string } => {
 }
 
 /** undici's agents, one for each way to connect, and every socket that they opened. */
-export class UndiciTransport {
+export class UndiciAgents {
   /** Agents by the way to connect, then by the connect timeout. */
   private readonly agents = new Map<string, Map<number, Dispatcher>>()
   private readonly sockets = new UndiciSockets()
@@ -80,7 +80,7 @@ export class UndiciTransport {
   private closed = false
 
   constructor(
-    private readonly options: UndiciOptions,
+    private readonly options: Options,
     private readonly clock: Clock.Clock,
     /** Whether several callers may come, so that one must not hold every connection. */
     private readonly isShared?: () => boolean
