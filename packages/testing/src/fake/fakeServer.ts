@@ -58,7 +58,8 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
   /** Lets out what was written, then destroys the socket. */
   const cut = (x: Exchange): void => {
     settle(x, "cut")
-    x.request.socket.destroySoon()
+    // A response of Node 24 keeps its chunks until the turn is over.
+    setImmediate(() => x.request.socket.destroySoon())
   }
   const wrote = (x: Exchange, text: string, chunks: number): void => {
     x.row.bytesSent += Buffer.byteLength(text)
