@@ -38,6 +38,9 @@ const folders = readdirSync(join(root, "packages"), { withFileTypes: true })
 
 const problems = []
 
+/** @param {ts.ImportDeclaration} node */
+const specifierOf = (node) => /** @type {ts.StringLiteral} */ (node.moduleSpecifier).text
+
 for (const file of [...folders, "examples"].flatMap(sources)) {
   const path = file.split(sep).join("/")
   if (allowed.some((pattern) => pattern.test(path))) continue
@@ -56,8 +59,8 @@ for (const file of [...folders, "examples"].flatMap(sources)) {
       const name = node.expression.getText().replace(/^globalThis\./, "")
       if (functions.has(name)) report(node, name, functions.get(name))
       if (name === "Date") report(node, "Date()", "Clock or DateTime.now")
-    } else if (ts.isImportDeclaration(node) && modules.has(node.moduleSpecifier.text.replace(/^node:/, ""))) {
-      report(node, node.moduleSpecifier.text, "Effect's Clock and Schedule")
+    } else if (ts.isImportDeclaration(node) && modules.has(specifierOf(node).replace(/^node:/, ""))) {
+      report(node, specifierOf(node), "Effect's Clock and Schedule")
     }
     ts.forEachChild(node, visit)
   }

@@ -1,4 +1,4 @@
-// Type-checks the whole workspace in one program, Effect's own diagnostics included.
+// Type-checks the whole workspace in one program, Effect's own diagnostics included, and the scripts in another.
 //
 // The Effect language service adds its diagnostics (a floating Effect, a missing service, ...) to `tsc` by patching the
 // installed compiler. The patch is idempotent and skipped when it is already there.
@@ -18,6 +18,7 @@ if (patch.status !== 0) {
   process.exit(1)
 }
 
-process.exit(
-  run("typescript/bin/tsc", ["--project", "tsconfig.check.json", ...process.argv.slice(2)], "inherit").status ?? 1
-)
+for (const project of ["tsconfig.check.json", "scripts/tsconfig.json"]) {
+  const { status } = run("typescript/bin/tsc", ["--project", project, ...process.argv.slice(2)], "inherit")
+  if (status !== 0) process.exit(status ?? 1)
+}

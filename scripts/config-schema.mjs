@@ -30,7 +30,7 @@ const moduleOf = (file) => {
         if (initializer !== undefined) constants.set(name.getText(), initializer)
       }
     } else if (ts.isImportDeclaration(statement)) {
-      const from = fileOf(statement.moduleSpecifier.text, file)
+      const from = fileOf(/** @type {ts.StringLiteral} */ (statement.moduleSpecifier).text, file)
       const bindings = statement.importClause?.namedBindings
       if (from === undefined || bindings === undefined) continue
       if (ts.isNamespaceImport(bindings)) imports.set(bindings.name.text, { from })

@@ -5,62 +5,27 @@
 //   3. relative links lead somewhere;
 //   4. every export of a public module carries a JSDoc comment.
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join, posix } from "node:path"
-import { fileURLToPath } from "node:url"
 import ts from "typescript"
+import {
+  blocksOf,
+  contentOf,
+  documents,
+  fileOf,
+  isMarkdown,
+  isProgram,
+  packages,
+  programOf,
+  read,
+  root,
+  targetOf,
+  walk
+} from "./snippets.mjs"
 
-const root = fileURLToPath(new URL("..", import.meta.url))
 const write = process.argv.includes("--write")
 const problems = []
 const report = (file, line, message) => problems.push(`${file}:${line} ${message}`)
-const read = (path) => readFileSync(join(root, path), "utf8")
-
-const walk = (folder, keep) =>
-  existsSync(join(root, folder))
-    ? readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-        const path = posix.join(folder, entry.name)
-        if (entry.isDirectory()) return ["node_modules", "dist"].includes(entry.name) ? [] : walk(path, keep)
-        return keep(path) ? [path] : []
-      })
-    : []
-
-const packages = readdirSync(join(root, "packages")).filter((name) => existsSync(join(root, "packages", name, "src")))
-const isMarkdown = (path) => path.endsWith(".md")
-const documents = [
-  ...readdirSync(root).filter(isMarkdown),
-  ...packages.map((name) => `packages/${name}/README.md`).filter((path) => existsSync(join(root, path))),
-  ...walk("examples", isMarkdown),
-  ...walk("docs", isMarkdown)
-]
-
-/** The fenced blocks of a document: `start` and `end` are the indices of the fences' lines. */
-const blocksOf = (lines) => {
-  const blocks = []
-  let open
-  lines.forEach((line, index) => {
-    const fence = /^(\s*)(`{3,}|~{3,})(.*)$/.exec(line)
-    if (fence === null) return
-    if (open === undefined) {
-      open = { start: index, indent: fence[1], mark: fence[2], info: fence[3].trim() }
-    } else if (fence[3].trim() === "" && fence[2].startsWith(open.mark)) {
-      blocks.push({ ...open, end: index })
-      open = undefined
-    }
-  })
-  return blocks
-}
-
-/** The file a block must be equal to, if it names one. */
-const targetOf = (lines, block) => {
-  const title = /\btitle="([^"]+)"/.exec(block.info)
-  if (title !== null) return title[1]
-  for (let index = block.start - 1; index >= 0; index--) {
-    if (lines[index].trim() === "") continue
-    return /^\s*<!--\s*snippet:\s*(\S+)\s*-->\s*$/.exec(lines[index])?.[1]
-  }
-  return undefined
-}
 
 const trimBlank = (lines) => {
   const isBlank = (line) => line.trim() === ""
@@ -82,7 +47,7 @@ const snippet = (target) => {
     lines = lines.slice(start + 1, end)
   }
   lines = trimBlank(lines.filter((line) => !/^\s*(\/\/|#)\s*snippet:(start|end)\s+\S+\s*$/.test(line)))
-  const indents = lines.filter((line) => line.trim() !== "").map((line) => /^ */.exec(line)[0].length)
+  const indents = lines.filter((line) => line.trim() !== "").map((line) => line.length - line.trimStart().length)
   const indent = indents.length === 0 ? 0 : Math.min(...indents)
   return { lines: lines.map((line) => line.slice(indent)) }
 }
@@ -139,23 +104,21 @@ const checkLinks = (document) => {
 
 const scratch = ".tmp/docs-check"
 rmSync(join(root, scratch), { recursive: true, force: true })
+/** Documents by the files that their programs are written to. */
 const extracted = new Map()
 
-/** Blank lines stand in for the prose, so that the compiler reports the document's own line numbers. */
 const extract = (document, block, content) => {
-  const file = `${scratch}/${document.replace(/[^A-Za-z0-9]+/g, "_")}_${block.start + 1}.ts`
+  const file = `${scratch}/${fileOf(document, block)}`
   extracted.set(file, document)
   mkdirSync(dirname(join(root, file)), { recursive: true })
-  writeFileSync(join(root, file), `${"\n".repeat(block.start + 1)}${content.join("\n")}\n`)
+  writeFileSync(join(root, file), programOf(block, content))
 }
 
 for (const document of documents) {
   let lines = read(document).split("\n")
   const replacements = []
   for (const block of blocksOf(lines)) {
-    const content = lines
-      .slice(block.start + 1, block.end)
-      .map((line) => line.replace(new RegExp(`^${block.indent}`), ""))
+    const content = contentOf(lines, block)
     const target = targetOf(lines, block)
     if (target !== undefined) {
       const wanted = snippet(target)
@@ -165,7 +128,7 @@ for (const document of documents) {
         if (write) replacements.push({ block, lines: wanted.lines })
         else report(document, block.start + 1, `differs from ${target} (npm run docs-check -- --write updates it)`)
       }
-    } else if (/^(ts|typescript)\b/.test(block.info) && !/\bno-check\b/.test(block.info)) {
+    } else if (isProgram(lines, block)) {
       extract(document, block, content)
     }
   }
@@ -219,7 +182,12 @@ const exportsOf = (source) => {
     const isExported = modifiers.some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword)
     if (ts.isVariableStatement(node)) {
       for (const declaration of node.declarationList.declarations) declare(declaration.name.getText(), node, isExported)
-    } else if (ts.isExportDeclaration(node) && !node.moduleSpecifier && node.exportClause) {
+    } else if (
+      ts.isExportDeclaration(node) &&
+      !node.moduleSpecifier &&
+      node.exportClause &&
+      ts.isNamedExports(node.exportClause)
+    ) {
       for (const element of node.exportClause.elements) exported.add((element.propertyName ?? element.name).text)
     } else if (ts.isExportAssignment(node)) {
       declare("default", node, true)

@@ -282,6 +282,20 @@ const rows = [
 
 const datasource = { type: "prometheus", uid: "$datasource" }
 
+/**
+ * @typedef {object} Panel
+ * @property {string} type
+ * @property {string} title
+ * @property {string} unit
+ * @property {Array<Array<string>>} lines
+ * @property {number} width
+ * @property {boolean} [bars]
+ * @property {boolean} [exemplars]
+ * @property {number} [max]
+ * @property {boolean} [stack]
+ * @property {Array<[value: string | number, text: string | number, color: string]>} [states]
+ */
+
 const targets = (lines, { exemplars = false }) =>
   lines.map(([legendFormat, expr], index) => ({
     refId: String.fromCharCode(65 + index),
@@ -293,6 +307,7 @@ const targets = (lines, { exemplars = false }) =>
     ...(exemplars && index === 0 ? { exemplar: true } : {})
   }))
 
+/** @param {Panel} panel */
 const defaultsOf = ({ bars = false, max, stack = false, states, type, unit }) => ({
   unit,
   min: 0,
@@ -321,6 +336,7 @@ const defaultsOf = ({ bars = false, max, stack = false, states, type, unit }) =>
         : {}
 })
 
+/** @param {Panel} panel */
 const optionsOf = ({ type }) =>
   type === "stat"
     ? { colorMode: "none", graphMode: "area", reduceOptions: { calcs: ["lastNotNull"] } }
@@ -344,7 +360,7 @@ const layOut = () => {
     })
     let x = 0
     let height = 0
-    for (const panel of row.panels) {
+    for (const panel of /** @type {Array<Panel>} */ (row.panels)) {
       const h = panel.type === "stat" ? 4 : 8
       if (x + panel.width > 24) {
         y += height

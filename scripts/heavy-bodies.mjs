@@ -43,7 +43,9 @@ if (given.upstream !== undefined) {
       response.end(answer)
     })
   })
-  server.listen(0, "127.0.0.1", () => console.log(server.address().port))
+  server.listen(0, "127.0.0.1", () =>
+    console.log(/** @type {import("node:net").AddressInfo} */ (server.address()).port)
+  )
 } else await main()
 
 function fill(before, unit, after, separator = ",") {

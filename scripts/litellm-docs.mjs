@@ -8,6 +8,7 @@ const { keys } = await tsImport("../packages/litellm/src/keys/keys.ts", import.m
 const foreign = await tsImport("../packages/gateway/src/edge/calls/foreignFields.ts", import.meta.url)
 const { names } = await tsImport("../packages/litellm/src/keys/theirKeys.ts", import.meta.url)
 
+/** Id, title, and what is said below it. @type {Array<[string, string, string]>} */
 const sections = [
   ["file", "Top level", "Any other key at the top is one of our own settings."],
   ["model_list", "`model_list[]`", ""],

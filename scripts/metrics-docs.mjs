@@ -7,6 +7,7 @@ const { defaults, definitions } = await tsImport("../packages/router/src/observe
 const { waitingConnections } = await tsImport("../packages/gateway/src/telemetry/connectionGauge.ts", import.meta.url)
 const { lostLines, refusals } = await tsImport("../packages/gateway/src/telemetry/ownCounters.ts", import.meta.url)
 
+/** Id, title, and what is said below it. @type {Array<[string, string, string]>} */
 const sections = [
   [
     "request",

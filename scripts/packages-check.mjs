@@ -1,12 +1,15 @@
 // What would be published is fit for it: the fields that npm shows, the licence in every tarball, all files that `exports` and
-// `bin` name and nothing that only the build needs, a README whose install line and links work on npm, and whatever publint
-// knows of. Needs a build.
+// `bin` name and nothing that only the build needs, a README whose install line and links work on npm, whatever publint and
+// attw know of, and what becomes of them outside this workspace (outside.mjs). Needs a build.
 import { spawnSync } from "node:child_process"
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
+import { outside } from "./outside.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const text = (path) => (existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "")
@@ -18,9 +21,11 @@ const folders = readdirSync(join(root, "packages"))
   .filter((folder) => existsSync(join(root, folder, "package.json")) && json(`${folder}/package.json`).private !== true)
 
 const npm = process.platform === "win32" ? "npm.cmd" : "npm"
+const destination = mkdtempSync(join(tmpdir(), "switchyard-packed-"))
+process.on("exit", () => rmSync(destination, { recursive: true, force: true }))
 const packed = spawnSync(
   npm,
-  ["pack", "--dry-run", "--json", "--ignore-scripts", ...folders.map((one) => `./${one}`)],
+  ["pack", "--pack-destination", destination, "--json", "--ignore-scripts", ...folders.map((one) => `./${one}`)],
   {
     cwd: root,
     encoding: "utf8",
@@ -86,6 +91,16 @@ for (const folder of folders) {
   const { messages } = await publint({ pkgDir: join(root, folder), pack: "npm", strict: true })
   for (const message of messages) report(`publint: ${formatMessage(message, manifest, { color: false })}`)
 
+  // A command is not imported.
+  if (tarball !== undefined && manifest.exports?.["."] !== undefined) {
+    const analysis = await checkPackage(createPackageFromTarballData(readFileSync(join(destination, tarball.filename))))
+    // What is only an ES module is not asked for by other means.
+    const wrong = (analysis.types === false ? [{ kind: "no types" }] : analysis.problems).filter(
+      ({ resolutionKind }) => resolutionKind !== "node10" && resolutionKind !== "node16-cjs"
+    )
+    for (const { entrypoint, kind, ...more } of wrong) report(`attw: ${kind} ${entrypoint ?? JSON.stringify(more)}`)
+  }
+
   const readme = text(`${folder}/README.md`)
   const install = /^(?:npm i(?:nstall)?|npx) .*$/m.exec(readme)?.[0] ?? ""
   if (!new RegExp(`(^| )${name}(@\\S+)?( |$)`, "m").test(install)) report("README.md has no line that installs it")
@@ -98,6 +113,15 @@ for (const folder of folders) {
       report(`README.md installs ${peer}@${wanted}, and ${range} is needed`)
   }
 }
+
+problems.push(
+  ...(await outside(
+    folders.map((folder) => {
+      const { name } = json(`${folder}/package.json`)
+      return { name, folder, file: join(destination, tarballs.get(name).filename) }
+    })
+  ))
+)
 
 if (problems.length > 0) {
   console.error(problems.join("\n"))

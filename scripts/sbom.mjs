@@ -47,7 +47,7 @@ const licencesOf = (licence) =>
 
 const componentOf = ([path, entry]) => {
   const full = nameOf(path, entry)
-  const [, group, own] = /^(?:(@[^/]+)\/)?(.+)$/.exec(full)
+  const [, group, own] = /^(?:(@[^/]+)\/)?(.+)$/.exec(full) ?? []
   const { integrity, license, optional, resolved } = entry
   const [, algorithm, hash] = /^(sha\d+)-(\S+)$/.exec(integrity ?? "") ?? []
   return {
@@ -73,9 +73,8 @@ const dependencyOf = ([path, entry]) => {
 }
 
 const top = purlOf(name, version)
-const sorted = [...entries].sort(([a], [b]) =>
-  refs.get(a) < refs.get(b) ? -1 : refs.get(a) > refs.get(b) ? 1 : a < b ? -1 : 1
-)
+const refOf = (path) => refs.get(path) ?? ""
+const sorted = [...entries].sort(([a], [b]) => (refOf(a) < refOf(b) ? -1 : refOf(a) > refOf(b) ? 1 : a < b ? -1 : 1))
 // The same version may stand at several places.
 const unique = sorted.filter(([path], index) => index === 0 || refs.get(path) !== refs.get(sorted[index - 1][0]))
 const bom = {

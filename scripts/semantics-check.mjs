@@ -38,7 +38,7 @@ if (process.argv.includes("--list")) {
   for (const folder of readdirSync(join(root, "packages"))) {
     const tests = join("packages", folder, "test")
     if (!existsSync(join(root, tests))) continue
-    for (const path of readdirSync(join(root, tests), { recursive: true }).sort()) {
+    for (const path of readdirSync(join(root, tests), { recursive: true, encoding: "utf8" }).sort()) {
       if (!path.endsWith(".test.ts")) continue
       console.log(`# ${folder}/${path}`)
       for (const name of testsIn(join(tests, path))) console.log(name)

@@ -1,0 +1,175 @@
+// @ts-check
+// The packed packages where a user has them: installed in a folder outside this workspace, beside the peers that they ask
+// for. There every public module is imported, and the documents' programs and some examples are compiled as strictly as
+// anybody may (the libraries' declarations too), as nodenext and as bundlers resolve, and run.
+import { spawn, spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { blocksOf, contentOf, documents, fileOf, isProgram, programOf, read, root } from "./snippets.mjs"
+
+/** @typedef {{ name: string, folder: string, file: string }} Tarball */
+
+const npm = process.platform === "win32" ? "npm.cmd" : "npm"
+const examples = ["compose-layers", "custom-strategy"]
+/** What must be the very version that the workspace has, so that the same commit says the same tomorrow. */
+const peers = [
+  "@effect/platform",
+  "@effect/platform-node",
+  "@effect/vitest",
+  "@types/node",
+  "effect",
+  "prom-client",
+  "undici",
+  "vitest"
+]
+
+/** Ways to resolve and to be strict. */
+const ways = [
+  { name: "nodenext", module: "NodeNext", moduleResolution: "NodeNext", exactOptionalPropertyTypes: true },
+  { name: "nodenext-loose", module: "NodeNext", moduleResolution: "NodeNext", exactOptionalPropertyTypes: false },
+  { name: "bundler", module: "ESNext", moduleResolution: "Bundler", exactOptionalPropertyTypes: true },
+  { name: "bundler-loose", module: "ESNext", moduleResolution: "Bundler", exactOptionalPropertyTypes: false }
+]
+
+/** @param {string} path */
+const json = (path) => JSON.parse(read(path))
+
+/** A program for each document's block, one that imports every public module, and the examples. @param {ReadonlyArray<Tarball>} tarballs */
+const programs = (tarballs) => {
+  /** @type {Map<string, string>} */
+  const files = new Map()
+  for (const document of documents) {
+    const lines = read(document).split("\n")
+    for (const block of blocksOf(lines)) {
+      const content = contentOf(lines, block)
+      if (!isProgram(lines, block)) continue
+      const isTest = content.some((line) => line.includes('from "@effect/vitest"'))
+      const file = fileOf(document, block)
+      files.set(isTest ? file.replace(/ts$/, "test.ts") : file, programOf(block, content))
+    }
+  }
+  const modules = tarballs.flatMap(({ folder, name }) =>
+    Object.keys(json(`${folder}/package.json`).exports ?? {})
+      .filter((path) => !path.endsWith(".json") && !path.includes("*"))
+      .map((path) => `${name}${path.slice(1)}`)
+  )
+  const imports = modules.map((one, index) => `import * as m${index} from "${one}"`)
+  files.set(
+    "all.ts",
+    `${imports.join("\n")}\nexport const all = [${modules.map((_, index) => `m${index}`).join(", ")}]\n`
+  )
+  for (const name of examples) files.set(`${name}.ts`, read(`examples/${name}/main.ts`))
+  return files
+}
+
+/** @param {string} folder @param {ReadonlyArray<Tarball>} tarballs */
+const install = (folder, tarballs) => {
+  const locked = json("package-lock.json").packages
+  const dependencies = Object.fromEntries([
+    ...tarballs.map(({ file, name }) => [name, `file:${file}`]),
+    // Effect's declarations for Node name it, and do not bring it.
+    ["@types/ws", "8.18.1"],
+    ...peers.map((name) => [name, locked[`node_modules/${name}`].version])
+  ])
+  writeFileSync(
+    join(folder, "package.json"),
+    JSON.stringify({
+      name: "outside",
+      private: true,
+      type: "module",
+      dependencies,
+      overrides: json("package.json").overrides
+    })
+  )
+  return spawnSync(
+    npm,
+    ["install", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+    {
+      cwd: folder,
+      encoding: "utf8"
+    }
+  )
+}
+
+/**
+ * Runs Node there; what it says where it fails, or nothing.
+ * @param {string} folder @param {string} what @param {ReadonlyArray<string>} args @returns {Promise<ReadonlyArray<string>>}
+ */
+const node = (folder, what, args) =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"], timeout: 120_000 })
+    let said = ""
+    const hear = (/** @type {Buffer} */ bytes) => {
+      said += bytes.toString()
+    }
+    child.stdout.on("data", hear)
+    child.stderr.on("data", hear)
+    child.on("close", (code) => resolve(code === 0 ? [] : [`${what} (${code}):\n${said.trimEnd()}`]))
+  })
+
+/** @param {string} folder @param {(typeof ways)[number]} way */
+const compile = (folder, { name, ...options }) => {
+  const compilerOptions = {
+    ...options,
+    target: "ES2022",
+    lib: ["ES2022", "DOM", "DOM.Iterable"],
+    types: ["node"],
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    verbatimModuleSyntax: true,
+    skipLibCheck: false,
+    rootDir: "src",
+    outDir: name
+  }
+  writeFileSync(join(folder, `tsconfig.${name}.json`), JSON.stringify({ compilerOptions, include: ["src"] }))
+  const tsc = join(root, "node_modules/typescript/bin/tsc")
+  return node(folder, `compiled for ${name}`, [tsc, "--project", `tsconfig.${name}.json`, "--pretty", "false"])
+}
+
+/** Two at a time. @param {ReadonlyArray<() => Promise<ReadonlyArray<string>>>} tasks */
+const inTurn = async (tasks) => {
+  const waiting = [...tasks]
+  /** @type {Array<string>} */
+  const said = []
+  const worker = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) said.push(...(await next()))
+  }
+  await Promise.all([worker(), worker()])
+  return said
+}
+
+/** What does not work there. @param {ReadonlyArray<Tarball>} tarballs @returns {Promise<ReadonlyArray<string>>} */
+export const outside = async (tarballs) => {
+  const folder = mkdtempSync(join(tmpdir(), "switchyard-outside-"))
+  try {
+    const installed = install(folder, tarballs)
+    if (installed.status !== 0) return [`installed outside the workspace: ${installed.stdout}${installed.stderr}`]
+    mkdirSync(join(folder, "src"))
+    const files = programs(tarballs)
+    for (const [name, text] of files) writeFileSync(join(folder, "src", name), text)
+    const compiled = await inTurn(ways.map((way) => () => compile(folder, way)))
+    if (compiled.length > 0) return compiled
+    const tests = [...files.keys()].filter((name) => name.endsWith(".test.ts"))
+    const plain = [...files.keys()].filter((name) => !tests.includes(name) && !examples.includes(name.slice(0, -3)))
+    // All at once: what is made of a module's parts is made in each of them.
+    writeFileSync(
+      join(folder, "run.mjs"),
+      `const [folder, ...names] = process.argv.slice(2)
+for (const name of names) {
+  try { await import("./" + folder + "/" + name) } catch (error) { console.error(name, error); process.exitCode = 1 }
+}
+`
+    )
+    const vitest = join(folder, "node_modules/vitest/vitest.mjs")
+    const js = (/** @type {string} */ name) => name.replace(/ts$/, "js")
+    return await inTurn([
+      ...["nodenext", "bundler"].map((way) => () => node(folder, `run as ${way}`, ["run.mjs", way, ...plain.map(js)])),
+      ...examples.map((name) => () => node(folder, `examples/${name}`, [`nodenext/${name}.js`])),
+      () => node(folder, "the documents' tests", [vitest, "run", "--dir", "nodenext"]),
+      () => node(folder, "the command", ["node_modules/switchyard/bin/switchyard.js", "--version"])
+    ])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
