@@ -7,7 +7,8 @@ import * as CooldownState from "@switchyard/router/CooldownState"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import * as Router from "@switchyard/router/Router"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Context, Effect, TestClock } from "effect"
+import { Context, Effect } from "effect"
+import { simulate } from "../support/schedules.js"
 
 const strategies = [
   "simple-shuffle",
@@ -45,8 +46,7 @@ const setup = (strategy: string, members: ReadonlyArray<Member>, options: Partia
           const before = stub.calls.length
           for (let i = 0; i < n; i++) {
             yield* ask(`session ${i}`)
-            // The test clock waits for a moment of real time whenever it moves.
-            if (i % 5 === 4) yield* TestClock.adjust(100)
+            if (i % 5 === 4) yield* Effect.sleep(100)
           }
           return stub.calls.slice(before).filter(({ deployment }) => deployment === id).length / n
         })
@@ -68,7 +68,7 @@ describe("a weight of 0 drains", () => {
         }
         const { share } = yield* setup(strategy, [drained, { id: "b", weight: 0 }], { retry: false })
         assert.isAbove(yield* share("a", 20), 0, "all drain")
-      }).pipe(Effect.scoped)
+      }).pipe(Effect.scoped, simulate)
     )
   }
 })
@@ -78,7 +78,7 @@ describe("a recovered deployment with slow start", () => {
     Effect.gen(function* () {
       const cooldowns = Context.get(tower.state, CooldownState.CooldownState)
       yield* cooldowns.cool(slot, "1 second")
-      yield* TestClock.adjust("2 seconds")
+      yield* Effect.sleep("2 seconds")
     })
 
   for (const strategy of strategies.filter((name) => name !== "ordered")) {
@@ -99,10 +99,10 @@ describe("a recovered deployment with slow start", () => {
         const slow = yield* share("b", 100)
         assert.isBelow(slow, 0.25, `usually ${usual}`)
         assert.isAbove(slow, 0)
-        yield* TestClock.adjust("10 minutes")
+        yield* Effect.sleep("10 minutes")
         const later = yield* share("b", 50)
         assert.isAbove(later, Math.min(0.3, usual / 2), `usually ${usual}`)
-      }).pipe(Effect.scoped)
+      }).pipe(Effect.scoped, simulate)
     )
   }
 
@@ -119,6 +119,6 @@ describe("a recovered deployment with slow start", () => {
         }
         assert.strictEqual(yield* share("a", 20), 1 / ids.length)
       }
-    }).pipe(Effect.scoped)
+    }).pipe(Effect.scoped, simulate)
   )
 })

@@ -7,7 +7,8 @@ import { nowMs } from "@switchyard/core/Time"
 import * as Router from "@switchyard/router/Router"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Effect, Exit, Fiber, Stream, TestClock } from "effect"
+import { Effect, Exit, Fiber, Stream } from "effect"
+import { simulate } from "../support/schedules.js"
 
 const d = (id: string, group = "m", more: Partial<DeploymentConfig> = {}): DeploymentConfig => ({
   id,
@@ -53,7 +54,7 @@ const run = ({ body, deployments, embeddings = false, leaves = 700, options, ove
     const fiber = yield* Effect.fork(
       Effect.map(Effect.exit(LlmService.complete(service, request)), (exit) => ({ exit, at: seconds() }))
     )
-    yield* TestClock.adjust(leaves * 1000)
+    yield* Effect.sleep(leaves * 1000)
     if (fiber.unsafePoll() === null) yield* Fiber.interrupt(fiber)
     const end = fiber.unsafePoll()
     const done = end !== null && Exit.isSuccess(end) ? end.value : undefined
@@ -214,7 +215,7 @@ describe("a slow call that does not stream", () => {
     it.effect(`${name}`, () =>
       Effect.gen(function* () {
         assert.strictEqual((yield* run(given)).told, told)
-      })
+      }).pipe(simulate)
     )
   }
   it.effect("that loses is neutral, and has ended before the answer is given", () =>
@@ -226,7 +227,7 @@ describe("a slow call that does not stream", () => {
         ["a abandoned", "b completed"]
       )
       assert.strictEqual(report?.deployment, "b")
-    })
+    }).pipe(simulate)
   )
   it.effect("is told of as a hedge, and so is its winner", () =>
     Effect.gen(function* () {
@@ -244,6 +245,6 @@ describe("a slow call that does not stream", () => {
         [...(yield* Fiber.join(told))].map((event) => `${event._tag} ${"deployment" in event ? event.deployment : ""}`),
         ["HedgeStarted a", "HedgeWon b"]
       )
-    }).pipe(Effect.provide(RouterEvents.layer))
+    }).pipe(Effect.provide(RouterEvents.layer), simulate)
   )
 })

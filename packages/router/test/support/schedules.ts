@@ -56,6 +56,14 @@ export class VirtualTime implements Scheduler.Scheduler {
     onInstant()
   }
 
+  /** Lets the time pass, instant by instant, for as long as somebody sleeps and it is not done. */
+  pass(isDone: () => boolean): void {
+    this.flush()
+    while (!isDone() && this.timers.length > 0) {
+      this.advance(Math.min(...this.timers.map((timer) => timer.at)))
+    }
+  }
+
   /** Starts an effect in this time. */
   fork<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> {
     return Effect.runFork(Effect.withClock(effect, this.clock), { scheduler: this })
@@ -127,3 +135,15 @@ export const forSeeds = (most: number, property: (dice: Dice, seed: number) => v
     Error.stackTraceLimit = stackTraceLimit
   }
 }
+
+/**
+ * Runs an effect to its end in a time of its own, in which a sleep lasts no real time: a `TestClock` waits some real
+ * milliseconds whenever it moves.
+ */
+export const simulate = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    const time = new VirtualTime()
+    const fiber = time.fork(effect)
+    time.pass(() => fiber.unsafePoll() !== null)
+    return fiber.unsafePoll() ?? Effect.dieMessage("it waits for what never comes")
+  })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Slot } from "@switchyard/core/Slot"
 import type { Uniform } from "@switchyard/router/RoutingStrategy"
 import * as RoundRobin from "@switchyard/router/RoutingStrategy/RoundRobin"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { choose, plainSlots, seeded } from "./support.js"
 
@@ -109,7 +110,7 @@ describe("RoundRobin", () => {
   })
 
   it("is even among all that stay open, whatever opens, closes, joins, leaves and moves around them", () => {
-    for (let seed = 0; seed < 400; seed++) {
+    for (let seed = 0; seed < cases(400); seed++) {
       const random = seeded(`round robin ${seed}`)
       const strategy = RoundRobin.make()
       let slots = plainSlots(2 + below(random, 8))
@@ -148,7 +149,7 @@ describe("RoundRobin", () => {
   })
 
   it("is even while the list itself shrinks and grows", () => {
-    for (let seed = 0; seed < 200; seed++) {
+    for (let seed = 0; seed < cases(200); seed++) {
       const random = seeded(`shrinking ${seed}`)
       const strategy = RoundRobin.make()
       const slots = plainSlots(6)
