@@ -13,6 +13,7 @@ const arrows = {
 const concerns = {
   core: ["shared", "json", "errors", "deployment", "outcome", "request", "answer", "service"],
   router: [
+    "stack",
     "cache",
     "catalogue",
     "drills",

@@ -80,6 +80,9 @@ export const run = (options: DemoOptions): Effect.Effect<boolean, ConfigError> =
         Layer.provide(UndiciTransport.layer),
         Layer.provideMerge(RouterEvents.layer)
       )
-      return yield* Effect.provide(show(options, scenario), router)
+      return yield* Router.Tower.pipe(
+        Effect.flatMap(({ state }) => Effect.provide(show(options, scenario), state)),
+        Effect.provide(router)
+      )
     })
   )

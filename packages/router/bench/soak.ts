@@ -91,7 +91,7 @@ const one = (service: LlmServiceValue, index: number) => {
   return Effect.exit(Effect.raceFirst(call, Effect.sleep(patience)))
 }
 
-type LlmServiceValue = Router.Tower["service"]
+type LlmServiceValue = Router.Built["service"]
 
 const program = Effect.gen(function* () {
   const stub = StubLlm.make(reply, { keep: 100 })

@@ -268,7 +268,7 @@ export const Settings = Schema.Struct({
   deployments: Schema.optional(Schema.Array(DeploymentConfig)),
   ...groups.fields,
   ...OwnSettings.fields,
-  ...Router.concerns.fields
+  ...Router.fields()
 })
 
 /** Everything that a gateway runs on. */

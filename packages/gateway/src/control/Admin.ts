@@ -11,6 +11,7 @@ import { DeploymentStats } from "@switchyard/router/DeploymentStats"
 import { LatencyTracker } from "@switchyard/router/LatencyTracker"
 import { SpendWindows } from "@switchyard/router/SpendWindows"
 import { UsageWindows } from "@switchyard/router/UsageWindows"
+import { told } from "@switchyard/router/Stack"
 import { type Clock, Context, Duration, Effect } from "effect"
 import type * as Views from "../api/AdminViews.js"
 import type { Generation, Generations } from "../generations/Generations.js"
@@ -48,7 +49,7 @@ const stateOf = ({ blockedBy, health, isolated }: Inspection, limit: Status): St
 }
 
 const spendOf = (slot: Slot, { source, tower }: Generation, now: number): DeploymentView["spend"] => {
-  const limit = source.config.router.spendLimits?.deployments?.[slot.id]
+  const limit = told(source.config.router.spendLimits)?.deployments?.[slot.id]
   if (limit === undefined) return null
   const length = Duration.toMillis(limit.window)
   const window = Context.get(tower.state, SpendWindows).window("deployment", slot.id, length, now)

@@ -207,7 +207,7 @@ class Recorder {
 
 /** Records the tower that is in force at each sample, until the scope closes. */
 export const make = (
-  tower: () => Pick<Router.Tower, "state">,
+  tower: () => Pick<Router.Built, "state">,
   options: TimelineOptions = {}
 ): Effect.Effect<Timeline, never, Scope.Scope> =>
   Effect.suspend(() => {

@@ -5,6 +5,7 @@
 import { ConfigError, issue } from "@switchyard/core/ConfigError"
 import type * as Service from "@switchyard/core/Service"
 import * as Router from "@switchyard/router/Router"
+import { told } from "@switchyard/router/Stack"
 import { Context, Effect, Exit, Runtime, Scope } from "effect"
 import type { LoadedConfig } from "../config/ConfigFile.js"
 import { secretIssues } from "../config/callerSecrets.js"
@@ -22,7 +23,7 @@ export interface Generation {
   readonly number: number
   readonly source: Source
   readonly keys: KeyRing.KeyRing
-  readonly tower: Router.Tower
+  readonly tower: Router.Built
   /** Wall-clock ms when it came into force. */
   readonly installedAt: number
 }
@@ -78,9 +79,9 @@ export const routerOptions = ({ keys, router }: GatewayConfig, isExported = fals
       ? {}
       : {
           callerLimits: {
-            ...router.callerLimits,
+            ...told(router.callerLimits),
             callers: {
-              ...router.callerLimits?.callers,
+              ...told(router.callerLimits)?.callers,
               ...Object.fromEntries(limited.map((key) => [key.name, limitsOf(key)]))
             }
           }
@@ -89,8 +90,8 @@ export const routerOptions = ({ keys, router }: GatewayConfig, isExported = fals
       ? {}
       : {
           callerBudget: {
-            ...router.callerBudget,
-            callers: { ...router.callerBudget?.callers, ...Object.fromEntries(budgeted) }
+            ...told(router.callerBudget),
+            callers: { ...told(router.callerBudget)?.callers, ...Object.fromEntries(budgeted) }
           }
         })
   }

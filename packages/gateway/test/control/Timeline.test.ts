@@ -11,7 +11,7 @@ const chat = (model = "m") => LlmRequest.chat({ model, messages: [{ role: "user"
 const towerOf = (ids: ReadonlyArray<string>, stub = StubLlm.make()) =>
   Router.make({ deployments: ids.map((id) => ({ id, group: id, model: "m" })), retry: false }, stub.attempts)
 
-const call = (tower: Router.Tower, model: string) => Effect.ignore(LlmService.complete(tower.service, chat(model)))
+const call = (tower: Router.Built, model: string) => Effect.ignore(LlmService.complete(tower.service, chat(model)))
 
 const seriesOf = (timeline: Timeline.Timeline, id: string) =>
   timeline.recording().deployments.find((series) => series.id === id)

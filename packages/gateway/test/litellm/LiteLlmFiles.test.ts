@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { told } from "@switchyard/router/Stack"
 import { Effect, Redacted } from "effect"
 import { errorIn, post } from "../support/gateways.js"
 import { anyPath, deploymentsOf, type Env, readText, serve } from "../support/liteLlmFiles.js"
@@ -191,7 +192,7 @@ router_settings:
         "litellm_params.rpm: the environment variable NONE is not set: this counts as unset"
       )
       assert.include(at(read.warnings, 6), "router_settings.num_retries: the environment variable NONE is not set")
-      assert.deepStrictEqual(read.config?.router.fallback?.chains?.general, { writer: ["other"] })
+      assert.deepStrictEqual(told(read.config?.router.fallback)?.chains?.general, { writer: ["other"] })
       assert.isUndefined(read.config?.router.retry)
     })
   )
@@ -612,7 +613,7 @@ router_settings:
   model_group_alias: { a: b, b: a, c: nobody, d: spare }
 `)
       assert.deepStrictEqual(errors, [])
-      assert.deepStrictEqual(config?.router.fallback?.chains?.general?.writer, ["spare"])
+      assert.deepStrictEqual(told(config?.router.fallback)?.chains?.general?.writer, ["spare"])
       assert.deepStrictEqual(config?.router.aliases, { d: "spare" })
       assert.include(at(warnings, 8), "never used → the group writer, whose model this is")
       assert.include(at(warnings, 8), "left out: no group has this name → the group spare, whose model this is")
@@ -635,7 +636,12 @@ router_settings:
 deployments: [{ id: o, group: ours, model: o, baseUrl: http://x/v1 }]
 `)
       assert.deepStrictEqual(warnings, [])
-      assert.deepStrictEqual(config?.router.fallback?.chains?.general?.writer, ["groq/llama", "mine", "also", "ours"])
+      assert.deepStrictEqual(told(config?.router.fallback)?.chains?.general?.writer, [
+        "groq/llama",
+        "mine",
+        "also",
+        "ours"
+      ])
     })
   )
 

@@ -12,7 +12,7 @@ import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import { DeploymentStats } from "@switchyard/router/DeploymentStats"
 import * as Router from "@switchyard/router/Router"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
-import { Chunk, Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { Chunk, Context, Deferred, Effect, Fiber, Layer, Stream } from "effect"
 
 const upstreams = Effect.all([FakeProvider.make({ name: "one" }), FakeProvider.make({ name: "two" })])
 
@@ -106,8 +106,9 @@ describe("the default tower over real HTTP", () => {
           if (stream) yield* Stream.runDrain(LlmService.stream(request))
           else yield* LlmService.complete(request)
           assert.strictEqual(requestsTo(two), before + 1)
-          const slot = (yield* DeploymentRegistry).slot("one" as DeploymentId)
-          const stats = slot === undefined ? undefined : (yield* DeploymentStats).of(slot)
+          const slot = Context.get((yield* Router.Tower).state, DeploymentRegistry).slot("one" as DeploymentId)
+          const stats =
+            slot === undefined ? undefined : Context.get((yield* Router.Tower).state, DeploymentStats).of(slot)
           assert.strictEqual(stats?.failures, 0)
           assert.strictEqual(requestsTo(one), seen + 1)
           yield* Fiber.interrupt(holding)
@@ -201,9 +202,9 @@ describe("the default tower over real HTTP", () => {
         yield* Fiber.interrupt(fiber)
         yield* one.awaitEntry(({ end }) => end === "clientAborted")
         assert.strictEqual(requestsTo(two), 0)
-        const slot = (yield* DeploymentRegistry).slot("one")
+        const slot = Context.get((yield* Router.Tower).state, DeploymentRegistry).slot("one")
         if (slot === undefined) return assert.fail("no slot")
-        const figures = (yield* DeploymentStats).of(slot)
+        const figures = Context.get((yield* Router.Tower).state, DeploymentStats).of(slot)
         assert.deepStrictEqual([figures.inFlight, figures.abandoned, figures.failures], [0, 1, 0])
       })
       yield* Effect.provide(program, tower([one, two], inOrder([one, two])))

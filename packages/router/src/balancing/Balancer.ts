@@ -16,12 +16,15 @@ import { nowMs } from "@switchyard/core/Time"
 import { type Clock, type Context, Duration, Effect, Layer, Schema } from "effect"
 import { attemptEnded, attemptStarted } from "../events/attemptEvents.js"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
+import { TowerEvents } from "../events/TowerEvents.js"
 import { learnLength } from "../money/answerLengths.js"
-import { DeploymentRegistry, type Resolved } from "../registry/DeploymentRegistry.js"
+import { DeploymentRegistry, Registry, type Resolved } from "../registry/DeploymentRegistry.js"
 import * as DeploymentStats from "../registry/DeploymentStats.js"
 import { substitute } from "../registry/resolve.js"
+import * as Concern from "../stack/Concern.js"
 import { RoutingStrategy, type Strategy } from "./RoutingStrategy.js"
 import { type Choice, Selection, StrategyDefect } from "./selection.js"
+import { Strategies, TowerStrategies } from "./TowerStrategies.js"
 
 export { StrategyDefect }
 
@@ -204,3 +207,18 @@ export const layer: Layer.Layer<
   never,
   DeploymentService | DeploymentRegistry | RoutingStrategy | DeploymentStats.DeploymentStats
 > = Layer.fresh(Layer.orDie(layerWith({})))
+
+/** The turn of a stack. */
+export class Balancer extends Concern.turn({
+  name: "balancer",
+  about: "Chooses a deployment, by the strategy of its group",
+  options: Options,
+  state: [Registry, DeploymentStats.Statistics, Strategies, TowerEvents],
+  make: (options) =>
+    Effect.gen(function* () {
+      const { strategy } = yield* TowerStrategies
+      const stats = yield* DeploymentStats.DeploymentStats
+      const deps = { registry: yield* DeploymentRegistry, stats, strategy }
+      return make({ ...deps, events: yield* RouterEvents }, options)
+    })
+}) {}

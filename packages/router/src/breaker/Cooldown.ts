@@ -13,9 +13,10 @@ import * as Service from "@switchyard/core/Service"
 import type { Status } from "@switchyard/core/Status"
 import { toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
+import * as Concern from "../stack/Concern.js"
 import type { Ticket } from "./breaker.js"
 import type { Overrides, Policy } from "./breakerPolicy.js"
-import { type Breaker, CooldownState } from "./CooldownState.js"
+import { type Breaker, Breakers, CooldownState } from "./CooldownState.js"
 
 const ruleOrOff = (rule: Schema.Schema<number>, expected: string) =>
   Schema.optional(
@@ -229,3 +230,13 @@ export const layerWith = (
 export const layer: Layer.Layer<DeploymentService, never, DeploymentService | CooldownState> = Layer.fresh(
   Layer.orDie(layerWith({}))
 )
+
+/** The layer as a concern of a stack. */
+export class Cooldown extends Concern.attempt({
+  name: "cooldown",
+  about: "The circuit breaker of each deployment",
+  options: Options,
+  outside: { limits: "a closed breaker takes no permit", spendLimits: "a closed breaker sets no money aside" },
+  state: [Breakers],
+  make: (options) => Effect.map(CooldownState, (state) => make({ state }, options))
+}) {}

@@ -9,6 +9,8 @@ import { closed, type Status } from "@switchyard/core/Status"
 import { toMs, withNow } from "@switchyard/core/Time"
 import { Context, type Duration, Effect, Layer } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
+import { TowerEvents } from "../events/TowerEvents.js"
+import * as State from "../stack/State.js"
 import { Breaker, type BreakerView } from "./breaker.js"
 import { slowStartOf } from "./slowStart.js"
 
@@ -101,3 +103,11 @@ export const layerMemory: Layer.Layer<CooldownState> = Layer.effect(
   CooldownState,
   Effect.zipWith(uniform, RouterEvents, (random, events) => make({ random, events }))
 )
+
+/** The breakers of a tower. */
+export class Breakers extends State.make({
+  name: "breakers",
+  tag: CooldownState,
+  needs: [TowerEvents],
+  layer: () => layerMemory
+}) {}

@@ -13,9 +13,11 @@ import * as Outcome from "@switchyard/core/Outcome"
 import type { AttemptService } from "@switchyard/core/Service"
 import type { Slot } from "@switchyard/core/Slot"
 import { nowMs, withNow } from "@switchyard/core/Time"
-import { type Cause, type Context, Effect, Layer, Schema, type Scope } from "effect"
-import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
-import { type Breaker, CooldownState } from "./CooldownState.js"
+import { type Cause, Context, Effect, Layer, Schema, type Scope } from "effect"
+import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
+import * as Concern from "../stack/Concern.js"
+import * as State from "../stack/State.js"
+import { type Breaker, Breakers, CooldownState } from "./CooldownState.js"
 
 /** Options of the probes. Durations are ms, a `Duration`, or text like "30 seconds". */
 export const Options = Schema.Struct({
@@ -233,3 +235,27 @@ export const layerChatWith = (
 /** Runs the probes with one-token chat requests through the attempt-tier service that it stands around, which it leaves as it is, with the defaults. */
 export const layerChat: Layer.Layer<DeploymentService, never, DeploymentService | CooldownState | DeploymentRegistry> =
   Layer.fresh(Layer.orDie(layerChatWith({})))
+
+/** What probes of a tower found. */
+export class ProbeFindings extends Context.Tag("@switchyard/router/ProbeFindings")<ProbeFindings, Findings>() {}
+
+/** What health probes found out. */
+export class Probed extends State.make({
+  name: "probed",
+  tag: ProbeFindings,
+  layer: () => Layer.sync(ProbeFindings, findings)
+}) {}
+
+/** The probes as a concern of a stack: they ask the base service, below the breaker that they mend. */
+export class HealthProbes extends Concern.beside({
+  name: "healthProbes",
+  about: "Asks deployments now and then whether they live",
+  options: Options,
+  state: [Probed, Breakers, Registry],
+  make: (options) =>
+    Effect.gen(function* () {
+      const probe = chat(yield* DeploymentService)
+      const state = yield* CooldownState
+      yield* run({ state, registry: yield* DeploymentRegistry, probe, findings: yield* ProbeFindings }, options)
+    })
+}) {}

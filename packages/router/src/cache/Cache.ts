@@ -19,7 +19,8 @@ import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { zero } from "@switchyard/core/Usage"
 import { type Clock, type Context, Effect, Layer, Schema, type Scope } from "effect"
-import { type CacheEntry, CacheStore, entryBytes, type StoredStream } from "./CacheStore.js"
+import * as Concern from "../stack/Concern.js"
+import { CachedAnswers, type CacheEntry, CacheStore, entryBytes, type StoredStream } from "./CacheStore.js"
 import { type CacheKeys, cacheKeys } from "./cacheKey.js"
 import { Flight, type Seat } from "./flight.js"
 
@@ -227,3 +228,17 @@ export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError
 
 /** Caches answers around the inner service, with the defaults. */
 export const layer: Layer.Layer<LlmService, never, LlmService | CacheStore> = Layer.fresh(Layer.orDie(layerWith({})))
+
+/** The layer as a concern of a stack. */
+export class Cache extends Concern.request({
+  name: "cache",
+  about: "Answers that were given before",
+  on: false,
+  options: Options,
+  outside: { deadline: "a hit takes no time", callerBudget: "a hit costs nothing", callerLimits: "a hit uses nothing" },
+  state: [CachedAnswers],
+  make: (options) =>
+    Effect.gen(function* () {
+      return make({ store: yield* CacheStore, scope: yield* Effect.scope }, options)
+    })
+}) {}

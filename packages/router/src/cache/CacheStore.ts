@@ -9,6 +9,7 @@ import type { Headers } from "@switchyard/core/LlmResponse"
 import { nowMs } from "@switchyard/core/Time"
 import { Context, Effect, Layer, Schema } from "effect"
 import { LRUCache } from "lru-cache"
+import * as State from "../stack/State.js"
 import { eventBytes, textBytes } from "./textBytes.js"
 
 /** A whole answer to a plain request. */
@@ -114,3 +115,11 @@ export const layerMemoryWith = (options: Options): Layer.Layer<CacheStore, Confi
 
 /** Entries kept in this process, with the defaults. */
 export const layerMemory: Layer.Layer<CacheStore> = Layer.fresh(Layer.orDie(layerMemoryWith({})))
+
+/** The answers that are kept. */
+export class CachedAnswers extends State.make({
+  name: "cacheStore",
+  tag: CacheStore,
+  options: Options,
+  layer: layerMemoryWith
+}) {}

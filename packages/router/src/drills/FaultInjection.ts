@@ -11,6 +11,7 @@ import { LlmError, type LlmErrorFields, type Reason } from "@switchyard/core/Llm
 import type { Fault, LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
 import { type Clock, Duration, Effect, type Layer, Stream } from "effect"
+import * as Concern from "../stack/Concern.js"
 import { cannedAnswer, cannedChunks, type Stamp } from "./cannedAnswer.js"
 
 /** What a provider says with each failure; reasons that no provider gives have nothing to add. */
@@ -93,3 +94,12 @@ export const layer: Layer.Layer<DeploymentService, never, DeploymentService> = S
   DeploymentService,
   Effect.sync(make)
 )
+
+/** The layer as a concern of a stack. */
+export class FaultInjection extends Concern.attempt({
+  name: "faultInjection",
+  about: "Faults for requests that ask for one (`overrides.fault`)",
+  on: false,
+  inside: { timeouts: "a fault may be that nothing comes" },
+  make: () => make()
+}) {}

@@ -6,6 +6,8 @@ import { LlmService } from "@switchyard/core/LlmService"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
 import { Effect, type Layer } from "effect"
+import { TowerEvents } from "../events/TowerEvents.js"
+import * as Concern from "../stack/Concern.js"
 import { outcomeLabel } from "./outcomeLabel.js"
 import { type Events, type RequestEnded, RouterEvents } from "./RouterEvents.js"
 
@@ -59,3 +61,12 @@ export const layer: Layer.Layer<LlmService, never, LlmService> = Service.wrap(
   LlmService,
   Effect.map(RouterEvents, make)
 )
+
+/** The layer as a concern of a stack. */
+export class RequestEvents extends Concern.request({
+  name: "requestEvents",
+  about: "Publishes the end of every request, while somebody listens",
+  outside: { cache: "what the cache answers is told too" },
+  state: [TowerEvents],
+  make: () => Effect.map(RouterEvents, make)
+}) {}

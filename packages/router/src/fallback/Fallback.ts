@@ -2,7 +2,7 @@
  * Goes to another model group when one cannot answer. The walk over the chains is depth first, tries each target at most
  * once per request, and is bounded by a number of hops, so that chains that point at each other end.
  */
-import { ConfigError } from "@switchyard/core/ConfigError"
+import { ConfigError, type ConfigIssue } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import type { FallbackHop, JournalEntry } from "@switchyard/core/Journal"
 import { arrayOf, isJsonObject } from "@switchyard/core/Json"
@@ -13,10 +13,18 @@ import { LlmService } from "@switchyard/core/LlmService"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
-import { type Context, Effect, Layer, Schema } from "effect"
+import { type Context, Effect, Either, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
-import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
+import { TowerEvents } from "../events/TowerEvents.js"
+import {
+  DeploymentRegistry,
+  make as makeRegistry,
+  Registry,
+  type RegistryConfig
+} from "../registry/DeploymentRegistry.js"
 import { isOvertaken } from "../retry/overtaken.js"
+import * as Concern from "../stack/Concern.js"
+import type { Given } from "../stack/State.js"
 import * as FallbackChains from "./FallbackChains.js"
 import { FallbackPlans } from "./fallbackPlans.js"
 import { Places, windowOf } from "./places.js"
@@ -332,3 +340,27 @@ export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError
 export const layer: Layer.Layer<LlmService, never, LlmService | DeploymentRegistry> = Layer.fresh(
   Layer.orDie(layerWith({}))
 )
+
+/** Targets that no group, alias or deployment of the options serves. */
+const unknownTargets = (given: Given): ReadonlyArray<ConfigIssue> => {
+  const { fallback = {} } = given as { readonly fallback?: Options | false }
+  const registry = Effect.runSync(Effect.either(makeRegistry(given as unknown as RegistryConfig)))
+  if (Either.isLeft(registry) || fallback === false || fallback.chains === undefined) return []
+  const { resolve } = registry.right
+  const chains = FallbackChains.FallbackChains.make(fallback.chains, resolve)
+  return chains.validate((model) => resolve(model) !== undefined, "fallback.chains").errors
+}
+
+/** The layer as a concern of a stack. */
+export class Fallback extends Concern.request({
+  name: "fallback",
+  about: "Other groups, when a group has failed",
+  options: Options,
+  outside: { retry: "a group is given up when its retries are", hedge: "a group is given up as a whole" },
+  state: [Registry, TowerEvents],
+  make: (options) =>
+    Effect.gen(function* () {
+      return make({ registry: yield* DeploymentRegistry, events: yield* RouterEvents }, options)
+    }),
+  check: unknownTargets
+}) {}

@@ -12,9 +12,11 @@ import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
-import { LatencyTracker } from "../latency/LatencyTracker.js"
-import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
-import { RetryBudget } from "../retry/RetryBudget.js"
+import { TowerEvents } from "../events/TowerEvents.js"
+import { Latencies, LatencyTracker } from "../latency/LatencyTracker.js"
+import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
+import { RetryBudget, RetryTokens } from "../retry/RetryBudget.js"
+import * as Concern from "../stack/Concern.js"
 import { Race } from "./race.js"
 
 /** Options of the layer. */
@@ -140,3 +142,17 @@ export const layerWith = (
 /** Hedges around the inner service, with the defaults. */
 export const layer: Layer.Layer<LlmService, never, LlmService | RetryBudget | LatencyTracker | DeploymentRegistry> =
   Layer.fresh(Layer.orDie(layerWith({})))
+
+/** The layer as a concern of a stack. */
+export class Hedge extends Concern.request({
+  name: "hedge",
+  about: "Asks a second deployment while the first is slow to answer",
+  on: false,
+  options: Options,
+  state: [RetryTokens, Latencies, Registry, TowerEvents],
+  make: (options) =>
+    Effect.gen(function* () {
+      const delay = delayOf(yield* LatencyTracker, yield* DeploymentRegistry, options)
+      return make({ budget: yield* RetryBudget, events: yield* RouterEvents, delay }, options)
+    })
+}) {}

@@ -17,7 +17,9 @@ import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
-import { RetryBudget } from "../retry/RetryBudget.js"
+import { TowerEvents } from "../events/TowerEvents.js"
+import { RetryBudget, RetryTokens } from "../retry/RetryBudget.js"
+import * as Concern from "../stack/Concern.js"
 import { Overtaking, type OvertakingRules } from "./overtaking.js"
 
 /** Options of the layer: when an attempt is slow. At the latest at half of what the deadline left it. Infinite means never. */
@@ -152,3 +154,16 @@ export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError
 
 /** Asks others beside slow calls of the inner service, with the defaults. */
 export const layer: Layer.Layer<LlmService, never, LlmService | RetryBudget> = Layer.fresh(Layer.orDie(layerWith({})))
+
+/** The layer as a concern of a stack. */
+export class Patience extends Concern.request({
+  name: "patience",
+  about: "Asks others beside a slow call that does not stream",
+  options: Options,
+  outside: { fallback: "others are those that a fallback would ask" },
+  state: [RetryTokens, TowerEvents],
+  make: (options) =>
+    Effect.gen(function* () {
+      return make({ budget: yield* RetryBudget, events: yield* RouterEvents }, options)
+    })
+}) {}

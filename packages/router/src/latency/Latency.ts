@@ -9,7 +9,8 @@
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Service from "@switchyard/core/Service"
 import { type Context, Effect, type Layer } from "effect"
-import { LatencyTracker } from "./LatencyTracker.js"
+import * as Concern from "../stack/Concern.js"
+import { Latencies, Options as LatencyOptions, LatencyTracker } from "./LatencyTracker.js"
 
 /** The layer, from the tracker that it writes to. */
 export const make = (tracker: Context.Tag.Service<LatencyTracker>): Service.AttemptLayer =>
@@ -24,3 +25,13 @@ export const layer: Layer.Layer<DeploymentService, never, DeploymentService | La
   DeploymentService,
   Effect.map(LatencyTracker, make)
 )
+
+/** The layer as a concern of a stack. Its options are those of what it feeds. */
+export class Latency extends Concern.attempt({
+  name: "latency",
+  about: "Averages of how long a deployment takes",
+  options: LatencyOptions,
+  outside: { timeouts: "an attempt that timed out was slow" },
+  state: [Latencies],
+  make: () => Effect.map(LatencyTracker, make)
+}) {}

@@ -7,6 +7,7 @@ import * as Field from "@switchyard/core/Field"
 import * as Slot from "@switchyard/core/Slot"
 import { toMs } from "@switchyard/core/Time"
 import { Context, Effect, Layer, Schema } from "effect"
+import * as State from "../stack/State.js"
 import {
   type Answers,
   type Average,
@@ -90,3 +91,12 @@ export const layerMemoryWith = (options: Options): Layer.Layer<LatencyTracker, C
 
 /** Latencies kept in this process, with the defaults. */
 export const layerMemory: Layer.Layer<LatencyTracker> = Layer.orDie(layerMemoryWith({}))
+
+/** How long deployments take. */
+export class Latencies extends State.make({
+  name: "latencies",
+  key: "latency",
+  tag: LatencyTracker,
+  options: Options,
+  layer: layerMemoryWith
+}) {}

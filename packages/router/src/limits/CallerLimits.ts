@@ -13,7 +13,8 @@ import type { Busy } from "@switchyard/core/Status"
 import { total } from "@switchyard/core/Usage"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { hasWorked } from "../money/estimateCost.js"
-import { CallerLimit, CallerWindows } from "./CallerWindows.js"
+import * as Concern from "../stack/Concern.js"
+import { CallerLimit, CallerUsage, CallerWindows } from "./CallerWindows.js"
 import { estimateTokens } from "./estimateTokens.js"
 
 /** Options of the layer. */
@@ -88,3 +89,19 @@ export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError
 
 /** Holds callers to their limits, with the defaults. */
 export const layer: Layer.Layer<LlmService, never, LlmService | CallerWindows> = Layer.fresh(Layer.orDie(layerWith({})))
+
+/** The layer as a concern of a stack. */
+export class CallerLimits extends Concern.request({
+  name: "callerLimits",
+  about: "Requests, tokens and calls at once that a caller may ask for",
+  on: false,
+  options: Options,
+  outside: {
+    callerBudget: "what is turned away sets no money aside",
+    retry: "a request counts once, however many attempts it takes",
+    fallback: "a request counts once, however many groups it asks"
+  },
+  inside: { cache: "a hit uses nothing" },
+  state: [CallerUsage],
+  make: (options) => Effect.map(CallerWindows, (windows) => make({ windows }, options))
+}) {}

@@ -6,6 +6,7 @@
 import * as Field from "@switchyard/core/Field"
 import type { Busy } from "@switchyard/core/Status"
 import { Context, Layer, Schema } from "effect"
+import * as State from "../stack/State.js"
 import { SlotUsage } from "./slotUsage.js"
 
 /** What one caller may use. 0 means nothing, unset means no limit. */
@@ -109,3 +110,6 @@ export const make = (capacity = 100_000): Context.Tag.Service<CallerWindows> => 
 
 /** Windows kept in this process. */
 export const layerMemory: Layer.Layer<CallerWindows> = Layer.sync(CallerWindows, () => make())
+
+/** What callers have used of their limits. */
+export class CallerUsage extends State.make({ name: "callerUsage", tag: CallerWindows, layer: () => layerMemory }) {}

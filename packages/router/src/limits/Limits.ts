@@ -13,8 +13,9 @@ import * as Service from "@switchyard/core/Service"
 import { type Busy, open } from "@switchyard/core/Status"
 import { total } from "@switchyard/core/Usage"
 import { type Clock, type Context, Effect, Layer, Schema } from "effect"
+import * as Concern from "../stack/Concern.js"
 import { estimateTokens } from "./estimateTokens.js"
-import { type Reservation, UsageWindows } from "./UsageWindows.js"
+import { DeploymentUsage, type Reservation, UsageWindows } from "./UsageWindows.js"
 
 /** Options of the layer. */
 export const Options = Schema.Struct({
@@ -122,3 +123,17 @@ export const layerWith = (
 export const layer: Layer.Layer<DeploymentService, never, DeploymentService | UsageWindows> = Layer.fresh(
   Layer.orDie(layerWith({}))
 )
+
+/** The layer as a concern of a stack. */
+export class Limits extends Concern.attempt({
+  name: "limits",
+  about: "Requests, tokens and calls at once that a deployment may be asked for",
+  options: Options,
+  outside: {
+    latency: "what waits for a permit is not slow",
+    attemptMetrics: "what was turned away is no attempt",
+    timeouts: "a permit is given back when the attempt has timed out"
+  },
+  state: [DeploymentUsage],
+  make: (options) => Effect.map(UsageWindows, (windows) => make({ windows }, options))
+}) {}

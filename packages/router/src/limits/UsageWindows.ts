@@ -8,6 +8,7 @@ import * as RateLimitHeaders from "@switchyard/core/RateLimitHeaders"
 import * as Slot from "@switchyard/core/Slot"
 import type { Busy, Status } from "@switchyard/core/Status"
 import { Context, Effect, Layer } from "effect"
+import * as State from "../stack/State.js"
 import { lastMinuteOf } from "../time/lastMinute.js"
 import { SlotUsage, type Taken } from "./slotUsage.js"
 
@@ -189,3 +190,6 @@ export const make = (): Context.Tag.Service<UsageWindows> => {
 
 /** Windows kept in this process. */
 export const layerMemory: Layer.Layer<UsageWindows> = Layer.sync(UsageWindows, make)
+
+/** What deployments have used of their limits. */
+export class DeploymentUsage extends State.make({ name: "usage", tag: UsageWindows, layer: () => layerMemory }) {}

@@ -14,10 +14,13 @@ import * as Service from "@switchyard/core/Service"
 import { toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
-import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
+import { TowerEvents } from "../events/TowerEvents.js"
+import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
+import * as Concern from "../stack/Concern.js"
 import { chargeOf, estimateAt, estimator } from "./estimateCost.js"
-import { type Price, PriceBook } from "./PriceBook.js"
-import { type Reservation, SpendLimit, type SpendWindow, SpendWindows } from "./SpendWindows.js"
+import { type Price, PriceBook, Prices, UnknownPricePolicy, UnknownPrices } from "./PriceBook.js"
+import { type Reservation, Spending, SpendLimit, type SpendWindow, SpendWindows } from "./SpendWindows.js"
+import { refused, type Settings } from "./UnpricedBudgets.js"
 
 /** Options of the layer. */
 export const Options = Schema.Struct({
@@ -182,3 +185,24 @@ export const layerWith = (
 /** Holds callers to their budgets, with the defaults. */
 export const layer: Layer.Layer<LlmService, never, LlmService | SpendWindows | DeploymentRegistry | PriceBook> =
   Layer.fresh(Layer.orDie(layerWith({})))
+
+/** The layer as a concern of a stack. */
+export class CallerBudget extends Concern.request({
+  name: "callerBudget",
+  about: "Money that a caller may spend",
+  on: false,
+  options: Options,
+  outside: {
+    retry: "money is set aside once for all attempts",
+    fallback: "money is set aside once for all groups"
+  },
+  inside: { cache: "a hit costs nothing" },
+  state: [Spending, Registry, Prices, UnknownPricePolicy, TowerEvents],
+  make: (options) =>
+    Effect.gen(function* () {
+      const { policy } = yield* UnknownPrices
+      const deps = { windows: yield* SpendWindows, registry: yield* DeploymentRegistry, prices: yield* PriceBook }
+      return make({ ...deps, events: yield* RouterEvents }, options, { refuseUnknownPrice: policy === "refuse" })
+    }),
+  check: (given) => refused(given as unknown as Settings)
+}) {}

@@ -4,7 +4,8 @@
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Service from "@switchyard/core/Service"
 import { type Context, Effect, type Layer } from "effect"
-import { cost, PriceBook } from "./PriceBook.js"
+import * as Concern from "../stack/Concern.js"
+import { cost, PriceBook, Prices } from "./PriceBook.js"
 
 /** The layer, from a price book, which is asked for the model that the attempt named: a wildcard stands for many. */
 export const make = (book: Context.Tag.Service<PriceBook>): Service.AttemptLayer =>
@@ -21,3 +22,11 @@ export const layer: Layer.Layer<DeploymentService, never, DeploymentService | Pr
   DeploymentService,
   Effect.map(PriceBook, make)
 )
+
+/** The layer as a concern of a stack. */
+export class Cost extends Concern.attempt({
+  name: "cost",
+  about: "What each attempt cost",
+  state: [Prices],
+  make: () => Effect.map(PriceBook, make)
+}) {}

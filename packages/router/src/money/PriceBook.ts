@@ -7,6 +7,7 @@ import * as Field from "@switchyard/core/Field"
 import { Clock, Context, Effect, Layer, Schema } from "effect"
 import * as ModelCatalogue from "../catalogue/ModelCatalogue.js"
 import type { Price, Rates } from "../catalogue/price.js"
+import * as State from "../stack/State.js"
 
 export type { Price, Rates, Tier } from "../catalogue/price.js"
 export { cost } from "../catalogue/price.js"
@@ -33,6 +34,12 @@ export const UnknownPrice = Schema.Union(
 ).annotations({ message: () => ({ message: "`warn`, `refuse`, or a price: `{input, output}`", override: true }) })
 /** What becomes of a model whose price nobody knows, where a budget should bind. */
 export type UnknownPrice = typeof UnknownPrice.Type
+
+/** Prices of models by their names. */
+export const PriceTable = Schema.Record({
+  key: Schema.String,
+  value: Schema.Struct({ input: Field.price, cachedInput: Field.price, output: Field.price })
+})
 
 /** The price that stands in for an unknown one. */
 export const assumedOf = (unknown: UnknownPrice | undefined): BookOptions["assumed"] =>
@@ -115,3 +122,28 @@ export const layerWith = (prices: Readonly<Record<string, Price>>, options: Book
 
 /** Public list prices alone, those of the day on which the layer is built. */
 export const layer: Layer.Layer<PriceBook> = layerWith({})
+
+/** What becomes of a model whose price nobody knows. */
+export class UnknownPrices extends Context.Tag("@switchyard/router/UnknownPrices")<
+  UnknownPrices,
+  { readonly policy: UnknownPrice }
+>() {}
+
+/** What becomes of a model whose price nobody knows, where a budget should bind. Default `warn`. */
+export class UnknownPricePolicy extends State.make({
+  name: "unknownPrice",
+  tag: UnknownPrices,
+  options: UnknownPrice,
+  empty: "warn",
+  layer: (policy) => Layer.succeed(UnknownPrices, { policy })
+}) {}
+
+/** The prices of a tower. */
+export class Prices extends State.make({
+  name: "prices",
+  tag: PriceBook,
+  options: PriceTable,
+  needs: [UnknownPricePolicy],
+  layer: (prices) =>
+    Layer.unwrapEffect(Effect.map(UnknownPrices, ({ policy }) => layerWith(prices, { assumed: assumedOf(policy) })))
+}) {}

@@ -15,10 +15,13 @@ import { type Busy, busy, closed, open, type Status, worst } from "@switchyard/c
 import { toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
+import { TowerEvents } from "../events/TowerEvents.js"
+import * as Concern from "../stack/Concern.js"
 import type { Strictness } from "./CallerBudget.js"
 import { chargeOf, estimateAt } from "./estimateCost.js"
-import { type Price, PriceBook } from "./PriceBook.js"
-import { type Reservation, SpendLimit, type SpendWindow, SpendWindows } from "./SpendWindows.js"
+import { type Price, PriceBook, Prices, UnknownPricePolicy, UnknownPrices } from "./PriceBook.js"
+import { type Reservation, Spending, SpendLimit, type SpendWindow, SpendWindows } from "./SpendWindows.js"
+import { refused, type Settings } from "./UnpricedBudgets.js"
 
 const limits = Schema.optional(Schema.Record({ key: Schema.String, value: SpendLimit }))
 
@@ -247,3 +250,20 @@ export const layerWith = (
 export const layer: Layer.Layer<DeploymentService, never, DeploymentService | SpendWindows | PriceBook> = Layer.fresh(
   Layer.orDie(layerWith({}))
 )
+
+/** The layer as a concern of a stack. */
+export class SpendLimits extends Concern.attempt({
+  name: "spendLimits",
+  about: "Money that a deployment, a provider, a model or a tag may cost",
+  on: false,
+  options: Options,
+  outside: { cost: "what a call cost is known inside" },
+  state: [Spending, Prices, UnknownPricePolicy, TowerEvents],
+  make: (options) =>
+    Effect.gen(function* () {
+      const { policy } = yield* UnknownPrices
+      const deps = { windows: yield* SpendWindows, prices: yield* PriceBook, events: yield* RouterEvents }
+      return make(deps, options, { refuseUnknownPrice: policy === "refuse" })
+    }),
+  check: (given) => refused(given as unknown as Settings)
+}) {}

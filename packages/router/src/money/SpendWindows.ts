@@ -5,6 +5,7 @@
  */
 import * as Field from "@switchyard/core/Field"
 import { Context, Layer, Schema } from "effect"
+import * as State from "../stack/State.js"
 
 /** How much may be spent in how long. */
 export const SpendLimit = Schema.Struct({
@@ -210,3 +211,6 @@ export const make = (capacity = 100_000): Context.Tag.Service<SpendWindows> => {
 
 /** Windows kept in this process. */
 export const layerMemory: Layer.Layer<SpendWindows> = Layer.sync(SpendWindows, () => make())
+
+/** What was spent. */
+export class Spending extends State.make({ name: "spending", tag: SpendWindows, layer: () => layerMemory }) {}

@@ -6,9 +6,7 @@ import { type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import type { Deployment } from "@switchyard/core/Deployment"
 import { Either } from "effect"
 import { decode, type RegistryConfig } from "../registry/DeploymentRegistry.js"
-import type { Options as CallerBudgetOptions } from "./CallerBudget.js"
 import * as PriceBook from "./PriceBook.js"
-import type { Options as SpendLimitsOptions } from "./SpendLimits.js"
 
 /** What is worth knowing about a price, at its place in the options. */
 export interface Finding {
@@ -19,12 +17,26 @@ export interface Finding {
   readonly isOpen: boolean
 }
 
+/** What money bounds, each by its name. */
+export interface SpendLimitsSettings {
+  readonly deployments?: object | undefined
+  readonly providers?: object | undefined
+  readonly tags?: object | undefined
+  readonly requestTags?: object | undefined
+}
+
+/** What money bounds of callers. */
+export interface CallerBudgetSettings {
+  readonly callers?: object | undefined
+  readonly everyCaller?: object | undefined
+}
+
 /** The options that budgets and prices stand in. */
 export interface Settings extends RegistryConfig {
   readonly prices?: Readonly<Record<string, PriceBook.Price>> | undefined
   readonly unknownPrice?: PriceBook.UnknownPrice | undefined
-  readonly spendLimits?: SpendLimitsOptions | undefined
-  readonly callerBudget?: CallerBudgetOptions | undefined
+  readonly spendLimits?: false | SpendLimitsSettings | undefined
+  readonly callerBudget?: false | CallerBudgetSettings | undefined
 }
 
 /** A budget that the options do not hold themselves, for example that of a key. */
@@ -61,7 +73,9 @@ const finding = (path: string, covered: ReadonlyArray<Deployment>, unpriced: Rea
 
 const every = (): boolean => true
 
-const budgetsOf = ({ callerBudget, spendLimits }: Settings): ReadonlyArray<OtherBudget> => {
+const budgetsOf = (settings: Settings): ReadonlyArray<OtherBudget> => {
+  const callerBudget = settings.callerBudget === false ? undefined : settings.callerBudget
+  const spendLimits = settings.spendLimits === false ? undefined : settings.spendLimits
   const list = (path: string, given: object | undefined, covers: (name: string) => OtherBudget["covers"]) =>
     Object.keys(given ?? {}).map((name) => ({ path: `${path}.${name}`, covers: covers(name) }))
   return [

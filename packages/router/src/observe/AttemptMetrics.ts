@@ -8,8 +8,10 @@ import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
 import * as Service from "@switchyard/core/Service"
 import * as Slot from "@switchyard/core/Slot"
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { outcomeLabel } from "../events/outcomeLabel.js"
+import * as Concern from "../stack/Concern.js"
+import * as State from "../stack/State.js"
 import { effect, MetricsSink, type Sink } from "./MetricsSink.js"
 import { Options } from "./metricOptions.js"
 import { metricTable } from "./metricTable.js"
@@ -69,3 +71,32 @@ export const layerNoop: Layer.Layer<DeploymentService, never, DeploymentService>
   DeploymentService,
   Effect.succeed((next: Service.AttemptService) => next)
 )
+
+/** The layer of a tower, which keeps its series. */
+export class AttemptSeries extends Context.Tag("@switchyard/router/AttemptSeries")<
+  AttemptSeries,
+  Service.AttemptLayer
+>() {}
+
+/** The series of attempts: gauges count in them, across reloads. */
+export class CountedAttempts extends State.make({
+  name: "attemptSeries",
+  key: "metrics",
+  tag: AttemptSeries,
+  options: Options,
+  layer: (options) =>
+    Layer.effect(
+      AttemptSeries,
+      Effect.map(MetricsSink, (sink) => make(options, sink))
+    )
+}) {}
+
+/** The layer as a concern of a stack. */
+export class AttemptMetrics extends Concern.attempt({
+  name: "attemptMetrics",
+  key: "metrics",
+  about: "Counts attempts, and how long they took",
+  options: Options,
+  state: [CountedAttempts],
+  make: () => AttemptSeries
+}) {}

@@ -9,12 +9,15 @@ import * as Time from "@switchyard/core/Time"
 import { Context, Effect, Layer } from "effect"
 import { CooldownState } from "../breaker/CooldownState.js"
 import { HealthStatus } from "../breaker/HealthStatus.js"
+import { EventHub } from "../events/eventHub.js"
 import { RouterEvents } from "../events/RouterEvents.js"
+import { TowerEvents, tapped } from "../events/TowerEvents.js"
 import { LatencyTracker } from "../latency/LatencyTracker.js"
 import { UsageWindows } from "../limits/UsageWindows.js"
-import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
+import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
 import { DeploymentStats } from "../registry/DeploymentStats.js"
-import { EventCounters } from "./eventCounters.js"
+import * as Concern from "../stack/Concern.js"
+import { counting } from "./eventCounters.js"
 import type { Family, Sample } from "./exposition.js"
 import { type Exposition, MetricsSink } from "./MetricsSink.js"
 import { defaults, Options } from "./metricOptions.js"
@@ -111,9 +114,9 @@ export const collect = (
  * @example
  * ```ts
  * import * as Metrics from "@switchyard/router/Metrics"
- * import type { Tower } from "@switchyard/router/Router"
+ * import type { Built } from "@switchyard/router/Router"
  *
- * const body = (tower: Tower) => Metrics.scrape(tower.state, { prefix: "switchyard" })
+ * const body = (tower: Built) => Metrics.scrape(tower.state, { prefix: "switchyard" })
  * ```
  */
 export const scrape = (state: Context.Context<Collected>, options: Options = {}): Effect.Effect<string> =>
@@ -148,9 +151,9 @@ export const layerWith = (options: Options): Layer.Layer<RouterEvents, ConfigErr
       Effect.gen(function* () {
         const valid = yield* Field.decode(Options, options, "metrics")
         const registry = yield* DeploymentRegistry
-        const counters = new EventCounters(yield* RouterEvents)
-        counters.use((id) => registry.slot(id)?.deployment, valid, yield* MetricsSink)
-        return counters.events
+        const events = new EventHub(yield* RouterEvents)
+        events.tap(counting((id) => registry.slot(id)?.deployment, valid, yield* MetricsSink))
+        return events
       })
     )
   )
@@ -160,3 +163,21 @@ export const layer: Layer.Layer<RouterEvents, never, DeploymentRegistry> = Layer
 
 /** Counts nothing and costs nothing. */
 export const layerNoop: Layer.Layer<never> = Layer.empty
+
+/** Counters of what layers publish, as a concern of a stack. */
+export class EventMetrics extends Concern.beside({
+  name: "eventMetrics",
+  key: "metrics",
+  about: "Counts retries, hedges, cooldowns, probes, stream restarts and exhausted budgets",
+  options: Options,
+  state: [TowerEvents, Registry],
+  make: (options) =>
+    Effect.gen(function* () {
+      const registry = yield* DeploymentRegistry
+      const sink = yield* MetricsSink
+      tapped(
+        yield* RouterEvents,
+        counting((id) => registry.slot(id)?.deployment, options, sink)
+      )
+    })
+}) {}

@@ -9,9 +9,11 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { outcomeLabel } from "../events/outcomeLabel.js"
-import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
+import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
+import * as Concern from "../stack/Concern.js"
+import * as State from "../stack/State.js"
 import { effect, MetricsSink, type Sink, type Update } from "./MetricsSink.js"
 import { Options } from "./metricOptions.js"
 import { metricTable } from "./metricTable.js"
@@ -129,3 +131,36 @@ export const layerNoop: Layer.Layer<LlmService, never, LlmService> = Service.wra
   LlmService,
   Effect.succeed((next: Service.RequestService) => next)
 )
+
+/** The layer of a tower, which keeps its series. */
+export class RequestSeries extends Context.Tag("@switchyard/router/RequestSeries")<
+  RequestSeries,
+  Service.RequestLayer
+>() {}
+
+/** The series of requests: gauges count in them, across reloads. */
+export class CountedRequests extends State.make({
+  name: "requestSeries",
+  key: "metrics",
+  tag: RequestSeries,
+  options: Options,
+  needs: [Registry],
+  layer: (options) =>
+    Layer.effect(
+      RequestSeries,
+      Effect.zipWith(DeploymentRegistry, MetricsSink, (registry, sink) =>
+        make((model) => registry.resolve(model)?.group.name, options, sink)
+      )
+    )
+}) {}
+
+/** The layer as a concern of a stack. */
+export class RequestMetrics extends Concern.request({
+  name: "requestMetrics",
+  key: "metrics",
+  about: "Counts requests, and how long they took",
+  options: Options,
+  outside: { cache: "what the cache answers is counted too", deadline: "the time of a request is all of it" },
+  state: [CountedRequests],
+  make: () => RequestSeries
+}) {}

@@ -11,8 +11,12 @@ import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import { type Context, Effect, Fiber, FiberRef, Layer, Option, Schema, type Tracer } from "effect"
 import { Selection } from "../balancing/selection.js"
-import type { Events } from "../events/RouterEvents.js"
-import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
+import { Strategies, TowerStrategies } from "../balancing/TowerStrategies.js"
+import type { Tap } from "../events/eventHub.js"
+import { RouterEvents } from "../events/RouterEvents.js"
+import { TowerEvents, tapped } from "../events/TowerEvents.js"
+import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
+import * as Concern from "../stack/Concern.js"
 import { LiveSpan, tell } from "./liveSpan.js"
 import { eventNote, nobodyNote, rejectedNote, selectionNote } from "./routeNotes.js"
 import { type Attributes, asked, short, spanName, target, used } from "./spanAttributes.js"
@@ -171,17 +175,12 @@ export const refusals: Service.RequestLayer = Service.bracketRequest<Tracer.Span
   }
 })
 
-/** Events that also tell a request's span of its retries, hedges, fallbacks and restarts, on their way to `events`. */
-export const noting = (events: Events): Events => ({
-  stream: events.stream,
-  isActive: () => events.isActive(),
-  publish: (event, about) => {
-    events.publish(event, about)
-    const span = about === undefined ? undefined : recordingSpan(about)
-    const note = span === undefined ? undefined : eventNote(event)
-    if (span !== undefined && note !== undefined) tell(span, note, event.at)
-  }
-})
+/** Tells a request's span of its retries, hedges, fallbacks and restarts. */
+const note: Tap = (event, about) => {
+  const span = about === undefined ? undefined : recordingSpan(about)
+  const noted = span === undefined ? undefined : eventNote(event)
+  if (span !== undefined && noted !== undefined) tell(span, noted, event.at)
+}
 
 /**
  * Traces requests around the inner service. The outermost layer.
@@ -212,3 +211,66 @@ export const layerAttempts: Layer.Layer<DeploymentService, never, DeploymentServ
       (registry) => (next: Service.AttemptService) => selections({ registry })(attempts(next))
     )
   )
+
+/** Spans of requests, as a concern of a stack. */
+export class Tracing extends Concern.request({
+  name: "tracing",
+  about: "A span for each request",
+  on: false,
+  options: Options,
+  outside: { requestMetrics: "exemplars name the span", cache: "what the cache answers has a span too" },
+  make: (options) => requests(options)
+}) {}
+
+/** What requests' spans are told when nobody could take them, as a concern of a stack. */
+export class TracingRefusals extends Concern.request({
+  name: "tracingRefusals",
+  key: "tracing",
+  about: "Tells a request's span why nobody could take it",
+  on: false,
+  options: Options,
+  outside: { queue: "what waits is not refused yet" },
+  make: () => refusals
+}) {}
+
+/** What requests' spans are told of selections, as a concern of a stack. */
+export class TracingSelections extends Concern.attempt({
+  name: "tracingSelections",
+  key: "tracing",
+  about: "Tells a request's span of every choice of a deployment",
+  on: false,
+  options: Options,
+  outside: {
+    cooldown: "it reads every status as the selection did",
+    limits: "it reads every status as the selection did"
+  },
+  state: [Registry, Strategies],
+  make: () =>
+    Effect.gen(function* () {
+      const { nameFor } = yield* TowerStrategies
+      return selections({ registry: yield* DeploymentRegistry, strategyOf: nameFor })
+    })
+}) {}
+
+/** Spans of attempts, as a concern of a stack. */
+export class TracingAttempts extends Concern.attempt({
+  name: "tracingAttempts",
+  key: "tracing",
+  about: "A span for each attempt",
+  on: false,
+  options: Options,
+  outside: { cost: "the span tells what the attempt cost" },
+  inside: { limits: "what was turned away has no span" },
+  make: () => attempts
+}) {}
+
+/** What requests' spans are told of retries and fallbacks, as a concern of a stack. */
+export class TracingEvents extends Concern.beside({
+  name: "tracingEvents",
+  key: "tracing",
+  about: "Tells a request's span of its retries, hedges, fallbacks and restarts",
+  on: false,
+  options: Options,
+  state: [TowerEvents],
+  make: () => Effect.map(RouterEvents, (events) => tapped(events, note))
+}) {}

@@ -1,17 +1,18 @@
 import type { Deployment } from "@switchyard/core/Deployment"
-import type { Events, RouterEvent } from "../events/RouterEvents.js"
-import { effect, type Sink } from "./MetricsSink.js"
+import type { RouterEvent } from "../events/RouterEvents.js"
+import type { Sink } from "./MetricsSink.js"
 import type { Options } from "./metricOptions.js"
 import { type Definition, metricTable } from "./metricTable.js"
 import { SeriesMaker, table1, table2 } from "./series.js"
 
 const maxRows = 10_000
 
-type Count = (event: RouterEvent) => void
-
-const silent: Count = () => {}
-
-const counting = (deploymentOf: (id: string) => Deployment | undefined, options: Options, sink: Sink): Count => {
+/** Counts events, in series of the sink. */
+export const counting = (
+  deploymentOf: (id: string) => Deployment | undefined,
+  options: Options,
+  sink: Sink
+): ((event: RouterEvent) => void) => {
   const series = new SeriesMaker(options, sink)
   const table = (definition: Definition) =>
     table2(maxRows, (id, reason) => {
@@ -47,31 +48,5 @@ const counting = (deploymentOf: (id: string) => Deployment | undefined, options:
         return budgets(event.scope)(1)
       default:
     }
-  }
-}
-
-/**
- * Events that are counted on their way to those who listen. State that outlives a reload holds on to its events, so what
- * counts can be exchanged behind them. Only rare events are counted here, never one per call.
- */
-export class EventCounters {
-  private count = silent
-  /** What layers publish to. */
-  readonly events: Events
-
-  constructor(inner: Events) {
-    this.events = {
-      publish: (event) => {
-        this.count(event)
-        inner.publish(event)
-      },
-      isActive: inner.isActive,
-      stream: inner.stream
-    }
-  }
-
-  /** Counts from now on as the options say; `false` counts nothing. */
-  use(deploymentOf: (id: string) => Deployment | undefined, options: Options | false = {}, sink: Sink = effect): void {
-    this.count = options === false ? silent : counting(deploymentOf, options, sink)
   }
 }

@@ -10,7 +10,9 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
-import { Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
+import * as Concern from "../stack/Concern.js"
+import * as State from "../stack/State.js"
 import { boundState, issuedState, type ProviderState } from "./providerState.js"
 
 /** Options of the layer. */
@@ -119,3 +121,27 @@ export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError
 
 /** Pins requests around the inner service, with the defaults. */
 export const layer: Layer.Layer<LlmService, never, LlmService> = Layer.fresh(Layer.orDie(layerWith({})))
+
+/** Which deployment issued what, of a tower. */
+export class IssuedIds extends Context.Tag("@switchyard/router/IssuedIds")<IssuedIds, Issued>() {}
+
+/** Which deployment issued what. */
+export class Issuers extends State.make({
+  name: "issuers",
+  tag: IssuedIds,
+  layer: () => Layer.sync(IssuedIds, memory)
+}) {}
+
+/** The layer as a concern of a stack. */
+export class Pinning extends Concern.request({
+  name: "pinning",
+  about: "Sends what only one deployment can know to that deployment",
+  options: Options,
+  outside: {
+    recovery: "what is bound to a deployment is not restarted elsewhere",
+    fallback: "what is bound to a deployment has no fallback",
+    retry: "what is bound to a deployment is retried there"
+  },
+  state: [Issuers],
+  make: (options) => Effect.map(IssuedIds, (issued) => make(options, issued))
+}) {}

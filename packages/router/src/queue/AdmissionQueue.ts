@@ -11,9 +11,11 @@ import { LlmService } from "@switchyard/core/LlmService"
 import type { Opening } from "@switchyard/core/Opening"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { type Clock, type Context, Duration, Effect, Layer, Schema, Scope } from "effect"
-import { UsageWindows } from "../limits/UsageWindows.js"
-import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
+import { type Clock, Context, Duration, Effect, Layer, Schema, Scope } from "effect"
+import { DeploymentUsage, UsageWindows } from "../limits/UsageWindows.js"
+import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
+import * as Concern from "../stack/Concern.js"
+import * as State from "../stack/State.js"
 import { explained, isFull, mayClear, turnOf, Waiter } from "./waitingLine.js"
 import { WaitingRoom } from "./waitingRoom.js"
 
@@ -223,3 +225,40 @@ export const layerWith = (
 export const layer: Layer.Layer<LlmService, never, LlmService | DeploymentRegistry | UsageWindows> = Layer.fresh(
   Layer.orDie(layerWith({}))
 )
+
+/** Where requests of a tower wait. */
+export class QueueRoom extends Context.Tag("@switchyard/router/QueueRoom")<QueueRoom, WaitingRoom>() {}
+
+/** Who waits for room, and for which deployments. */
+export class Waiting extends State.make({
+  name: "waiting",
+  tag: QueueRoom,
+  needs: [Registry, DeploymentUsage],
+  layer: () =>
+    Layer.effect(
+      QueueRoom,
+      Effect.zipWith(DeploymentRegistry, UsageWindows, (registry, windows) => room({ registry, windows }))
+    ),
+  update: (waiting) => Effect.sync(() => waiting.noticeReload())
+}) {}
+
+/** The layer as a concern of a stack. */
+export class AdmissionQueue extends Concern.request({
+  name: "queue",
+  about: "Lets requests wait for room, in the order of their priority",
+  on: false,
+  options: Options,
+  inside: {
+    hedge: "what waits is not slow",
+    retry: "a request keeps its place while it waits"
+  },
+  state: [Waiting, Registry, DeploymentUsage],
+  make: (options) =>
+    Effect.gen(function* () {
+      const registry = yield* DeploymentRegistry
+      return make(
+        { registry, windows: yield* UsageWindows, room: yield* QueueRoom, scope: yield* Effect.scope },
+        options
+      )
+    })
+}) {}

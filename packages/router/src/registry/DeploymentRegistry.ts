@@ -6,6 +6,7 @@ import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigErr
 import { type Deployment, type DeploymentConfig, type DeploymentId, decodeAll } from "@switchyard/core/Deployment"
 import { Slot } from "@switchyard/core/Slot"
 import { Context, Effect, Either, Layer } from "effect"
+import * as State from "../stack/State.js"
 import { followAliases, type Group, matches, maxAliasHops, type Resolved, Resolver, type Trace } from "./resolve.js"
 
 export type { Group, Resolved, Trace }
@@ -146,3 +147,17 @@ export const make = (config: RegistryConfig): Effect.Effect<Context.Tag.Service<
  */
 export const layer = (config: RegistryConfig): Layer.Layer<DeploymentRegistry, ConfigError> =>
   Layer.effect(DeploymentRegistry, make(config))
+
+/** The deployments of a tower, which a reload exchanges in place. */
+export class Registry extends State.make({
+  name: "registry",
+  tag: DeploymentRegistry,
+  keys: ["deployments", "aliases", "defaultGroup", "unserved"],
+  options: State.shape<RegistryConfig>(),
+  layer,
+  update: (registry, config) => Effect.orDie(registry.replace(config)),
+  issues: (given) => {
+    const decoded = decode(given as unknown as RegistryConfig)
+    return Either.isLeft(decoded) ? decoded.left.issues : []
+  }
+}) {}

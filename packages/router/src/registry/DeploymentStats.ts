@@ -6,6 +6,7 @@ import type { Outcome } from "@switchyard/core/Outcome"
 import * as Slot from "@switchyard/core/Slot"
 import { total } from "@switchyard/core/Usage"
 import { Context, Layer } from "effect"
+import * as State from "../stack/State.js"
 import { type LastMinute as Counted, lastMinuteOf } from "../time/lastMinute.js"
 
 /** The figures of one deployment. Counters count attempts, since the process began. */
@@ -114,3 +115,6 @@ export const make = (): Context.Tag.Service<DeploymentStats> => {
 
 /** Figures kept in this process. */
 export const layerMemory: Layer.Layer<DeploymentStats> = Layer.sync(DeploymentStats, make)
+
+/** What is in flight and was answered, per deployment. */
+export class Statistics extends State.make({ name: "stats", tag: DeploymentStats, layer: () => layerMemory }) {}

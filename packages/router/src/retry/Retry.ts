@@ -15,9 +15,11 @@ import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Clock, type Context, Duration, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
+import { TowerEvents } from "../events/TowerEvents.js"
+import * as Concern from "../stack/Concern.js"
 import { Failures } from "./failures.js"
 import { isOvertaken } from "./overtaken.js"
-import { RetryBudget } from "./RetryBudget.js"
+import { RetryBudget, RetryTokens } from "./RetryBudget.js"
 
 /** Retries by the reason of the latest error, for example `{ RateLimited: 5, Timeout: 0 }`; 0 means none. */
 export const RetryPolicy = Schema.partial(Schema.Record({ key: Reason, value: Field.retries }))
@@ -276,3 +278,16 @@ export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError
 
 /** Retries around the inner service, with the defaults. */
 export const layer: Layer.Layer<LlmService, never, LlmService | RetryBudget> = Layer.fresh(Layer.orDie(layerWith({})))
+
+/** The layer as a concern of a stack. */
+export class Retry extends Concern.request({
+  name: "retry",
+  about: "Tries again, on another deployment where there is one",
+  options: Options,
+  outside: { hedge: "a race is tried again as a whole" },
+  state: [RetryTokens, TowerEvents],
+  make: (options) =>
+    Effect.gen(function* () {
+      return make({ budget: yield* RetryBudget, events: yield* RouterEvents, random: yield* uniform }, options)
+    })
+}) {}

@@ -7,6 +7,7 @@ import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import { toMs } from "@switchyard/core/Time"
 import { Context, Effect, Layer, Schema } from "effect"
+import * as State from "../stack/State.js"
 
 /** Options of the budget. */
 export const Options = Schema.Struct({
@@ -120,3 +121,11 @@ export const layerMemory: Layer.Layer<RetryBudget> = Layer.orDie(layerMemoryWith
 
 /** A budget that never runs out. */
 export const layerUnlimited: Layer.Layer<RetryBudget> = Layer.succeed(RetryBudget, unlimited)
+
+/** What retries and hedges may still cost. */
+export class RetryTokens extends State.make({
+  name: "retryBudget",
+  tag: RetryBudget,
+  options: Options,
+  layer: layerMemoryWith
+}) {}

@@ -13,7 +13,8 @@ import * as FallbackChains from "../fallback/FallbackChains.js"
 import { FallbackPlans } from "../fallback/fallbackPlans.js"
 import { DeploymentRegistry, type Trace } from "../registry/DeploymentRegistry.js"
 import { substitute } from "../registry/resolve.js"
-import type { Tower } from "./Router.js"
+import { told } from "../stack/Stack.js"
+import type { Built } from "./Router.js"
 
 /** One deployment of the group that the name resolved to. */
 export interface Verdict {
@@ -75,10 +76,10 @@ export interface ExplainDeps {
   readonly registry: Context.Tag.Service<DeploymentRegistry>
   readonly status: AttemptService["status"]
   readonly strategyOf: (group: string) => string
-  readonly settings: Pick<Tower["settings"], "fallback">
+  readonly settings: Pick<Built["settings"], "fallback">
 }
 
-const depsOf = ({ attempts, settings, state, strategyOf }: Tower): ExplainDeps => ({
+const depsOf = ({ attempts, settings, state, strategyOf }: Built): ExplainDeps => ({
   registry: Context.get(state, DeploymentRegistry),
   status: attempts.status,
   strategyOf,
@@ -93,14 +94,16 @@ const failures: ReadonlyArray<readonly [FailureKind, Reason]> = [
   ["invalidRequest", "InvalidRequest"]
 ]
 
-const plansOf = ({ registry, settings: { fallback = {} } }: ExplainDeps): FallbackPlans =>
-  new FallbackPlans(FallbackChains.FallbackChains.make(fallback.chains ?? {}, registry.resolve), registry, {
-    contentPolicyUsesGeneral: fallback.contentPolicyUsesGeneral ?? false,
-    invalidRequestUsesGeneral: fallback.invalidRequestUsesGeneral ?? false
+const plansOf = ({ registry, settings }: ExplainDeps): FallbackPlans => {
+  const fallback = told(settings.fallback)
+  return new FallbackPlans(FallbackChains.FallbackChains.make(fallback?.chains ?? {}, registry.resolve), registry, {
+    contentPolicyUsesGeneral: fallback?.contentPolicyUsesGeneral ?? false,
+    invalidRequestUsesGeneral: fallback?.invalidRequestUsesGeneral ?? false
   })
+}
 
 const hopsOf = ({ overrides }: LlmRequest, { settings: { fallback } }: ExplainDeps): number =>
-  overrides.disableFallbacks === true
+  overrides.disableFallbacks === true || fallback === false
     ? 0
     : inForce(overrides, overrides.maxFallbacks, fallback?.maxFallbacks ?? defaultMaxFallbacks)
 
@@ -158,11 +161,11 @@ const verdictsOf = (
  * import type * as Router from "@switchyard/router/Router"
  * import { Effect } from "effect"
  *
- * const why = (tower: Router.Tower, model: string) =>
+ * const why = (tower: Router.Built, model: string) =>
  *   Time.withNow((now) => Effect.sync(() => Explain.explain(tower, LlmRequest.chat({ model, messages: [] }), now)))
  * ```
  */
-export const explain = (from: Tower | ExplainDeps, request: LlmRequest, now: number): Explanation => {
+export const explain = (from: Built | ExplainDeps, request: LlmRequest, now: number): Explanation => {
   const deps = "service" in from ? depsOf(from) : from
   const trace = deps.registry.trace(request.model)
   const { resolved } = trace

@@ -10,6 +10,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import { toMs } from "@switchyard/core/Time"
 import { Effect, Layer, Schema } from "effect"
+import * as Concern from "../stack/Concern.js"
 
 /** Options of the layer. */
 export const Options = Schema.Struct({
@@ -59,3 +60,16 @@ export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError
 
 /** Stamps deadlines around the inner service, with the defaults. */
 export const layer: Layer.Layer<LlmService, never, LlmService> = Layer.fresh(Layer.orDie(layerWith({})))
+
+/** The layer as a concern of a stack. */
+export class Deadline extends Concern.request({
+  name: "deadline",
+  about: "When a request has to be over",
+  options: Options,
+  outside: {
+    retry: "all attempts together have the time",
+    fallback: "all groups together have the time",
+    queue: "waiting takes of the time"
+  },
+  make: (options) => make(options)
+}) {}

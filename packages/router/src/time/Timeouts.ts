@@ -13,6 +13,7 @@ import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { Effect, Layer, Schema } from "effect"
+import * as Concern from "../stack/Concern.js"
 import { type AttemptBounds, Watch } from "./watch.js"
 
 /**
@@ -223,3 +224,15 @@ export const layerWith = (options: Options): Layer.Layer<DeploymentService, Conf
 
 /** Bounds attempts around the inner service, with the defaults. */
 export const layer: Layer.Layer<DeploymentService, never, DeploymentService> = Layer.fresh(Layer.orDie(layerWith({})))
+
+/** The layer as a concern of a stack. */
+export class Timeouts extends Concern.attempt({
+  name: "timeouts",
+  about: "Bounds on attempts: to connect, to begin, between words, as a whole",
+  options: Options,
+  inside: {
+    cooldown: "an attempt that timed out has failed",
+    attemptMetrics: "an attempt that timed out has failed"
+  },
+  make: (options) => make(options)
+}) {}

@@ -74,7 +74,7 @@ describe("a weight of 0 drains", () => {
 })
 
 describe("a recovered deployment with slow start", () => {
-  const recover = (slot: Slot, tower: Router.Tower) =>
+  const recover = (slot: Slot, tower: Router.Built) =>
     Effect.gen(function* () {
       const cooldowns = Context.get(tower.state, CooldownState.CooldownState)
       yield* cooldowns.cool(slot, "1 second")

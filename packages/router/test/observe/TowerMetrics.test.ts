@@ -44,7 +44,7 @@ const setup = (prefix: string, options: Partial<Router.Options> = {}) =>
     return { ...tower, stub, text, scrape }
   })
 
-const call = (service: Router.Tower["service"], request: LlmRequest.LlmRequest) =>
+const call = (service: Router.Built["service"], request: LlmRequest.LlmRequest) =>
   Effect.either(LlmService.complete(service, request))
 
 /** Everything that can be counted happens at least once. */

@@ -5,15 +5,18 @@ import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import type { LlmErrorFields, Reason } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
+import { QueueRoom } from "@switchyard/router/AdmissionQueue"
 import { CacheStore } from "@switchyard/router/CacheStore"
 import { CooldownState } from "@switchyard/router/CooldownState"
 import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import { DeploymentStats } from "@switchyard/router/DeploymentStats"
+import { ProbeFindings } from "@switchyard/router/HealthProbes"
 import { LatencyTracker } from "@switchyard/router/LatencyTracker"
 import { PriceBook } from "@switchyard/router/PriceBook"
 import { RetryBudget } from "@switchyard/router/RetryBudget"
 import * as Router from "@switchyard/router/Router"
 import { RoutingStrategy } from "@switchyard/router/RoutingStrategy"
+import { TowerStrategies } from "@switchyard/router/TowerStrategies"
 import { UsageWindows } from "@switchyard/router/UsageWindows"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import {
@@ -49,28 +52,28 @@ const fails = (reason: Reason, more: Partial<LlmErrorFields> = {}): StubLlm.Repl
 const refused = fails("Authentication", { status: 401 })
 
 /** A tower in a scope that the test may close. */
-const build = (options: Router.Options, stub: StubLlm.StubLlm, previous?: Router.Tower) =>
+const build = (options: Router.Options, stub: StubLlm.StubLlm, previous?: Router.Built) =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const tower = yield* Router.make(options, stub.attempts, previous).pipe(Scope.extend(scope))
     return { tower, service: tower.service, close: Scope.close(scope, Exit.void) }
   })
 
-const get = <I extends Router.State, S>({ state }: Router.Tower, tag: Context.Tag<I, S>): S => Context.get(state, tag)
+const get = <I extends Router.State, S>({ state }: Router.Built, tag: Context.Tag<I, S>): S => Context.get(state, tag)
 
-const slotOf = (tower: Router.Tower, id: string) => get(tower, DeploymentRegistry).slot(id) ?? assert.fail(`no ${id}`)
+const slotOf = (tower: Router.Built, id: string) => get(tower, DeploymentRegistry).slot(id) ?? assert.fail(`no ${id}`)
 
-const blockedBy = (tower: Router.Tower, id: string) =>
+const blockedBy = (tower: Router.Built, id: string) =>
   Effect.map(TestClock.currentTimeMillis, (now) => get(tower, CooldownState).inspect(slotOf(tower, id), now).blockedBy)
 
 const used = (stub: StubLlm.StubLlm) => stub.calls.map(({ deployment }) => deployment as string).join("")
 
-const nobodyListens = (tower: Router.Tower) => !get(tower, UsageWindows).counts(StubLlm.slot("elsewhere"))
+const nobodyListens = (tower: Router.Built) => !get(tower, UsageWindows).counts(StubLlm.slot("elsewhere"))
 
 const reasonOf = <A>(result: Either.Either<A, { readonly reason: Reason }>): string =>
   Either.isRight(result) ? "ok" : result.left.reason
 
-const ask = (tower: Router.Tower, request = chat()) =>
+const ask = (tower: Router.Built, request = chat()) =>
   Effect.map(Effect.either(LlmService.complete(tower.service, request)), reasonOf)
 
 describe("a tower that takes the place of another", () => {
@@ -202,7 +205,7 @@ describe("a tower that takes the place of another", () => {
       for (const tag of [LatencyTracker, RetryBudget, CacheStore, PriceBook, UsageWindows] as const) {
         assert.strictEqual(get(same.tower, tag as never), get(first.tower, tag as never))
       }
-      const strategyIn = ({ tower }: typeof first) => tower.kept.strategies.get(undefined)?.strategy
+      const strategyIn = ({ tower }: typeof first) => get(tower, TowerStrategies).named.get(undefined)?.strategy
       assert.strictEqual(strategyIn(same), strategyIn(first))
       const price = { input: 1, cachedInput: 1, output: 1 }
       const changed = yield* build(
@@ -293,7 +296,7 @@ describe("the tower that was replaced", () => {
         )
       assert.deepStrictEqual(
         yield* problems({ deployments: [d("b", { weight: -1 })], retry: { attempts: 0 }, latency: { alpha: 2 } }),
-        ["deployments[0].weight", "retry.attempts", "latency.alpha"]
+        ["deployments[0].weight", "latency.alpha", "retry.attempts"]
       )
       assert.deepStrictEqual(yield* problems({ deployments: [d("b")], strategy: broken }), ["strategy"])
       assert.strictEqual(registry.version(), version)
@@ -307,11 +310,11 @@ describe("the tower that was replaced", () => {
 })
 
 describe("a strategy of one's own", () => {
-  it.scoped("is built anew in the new tower's scope, and the old one ends with its tower", () =>
-    Effect.gen(function* () {
-      const log: Array<string> = []
-      let built = 0
-      const strategy = Layer.scoped(
+  const logged = () => {
+    const log: Array<string> = []
+    let built = 0
+    const strategy = () =>
+      Layer.scoped(
         RoutingStrategy,
         Effect.gen(function* () {
           const number = ++built
@@ -319,9 +322,29 @@ describe("a strategy of one's own", () => {
           return { name: `own ${number}`, select: () => 0 }
         })
       )
+    return { log, strategy }
+  }
+  it.scoped("is handed over while it is the same, and outlives the tower that made it", () =>
+    Effect.gen(function* () {
+      const { log, strategy } = logged()
+      const same = strategy()
       const stub = StubLlm.make()
-      const first = yield* build({ deployments: [d("a")], strategy }, stub)
-      const second = yield* build({ deployments: [d("a")], strategy }, stub, first.tower)
+      const first = yield* build({ deployments: [d("a")], strategy: same }, stub)
+      const second = yield* build({ deployments: [d("a", { weight: 2 })], strategy: same }, stub, first.tower)
+      yield* first.close
+      assert.deepStrictEqual(log, [])
+      assert.strictEqual(second.tower.strategyOf("m"), "own 1")
+      assert.strictEqual(yield* ask(second.tower), "ok")
+      yield* second.close
+      assert.deepStrictEqual(log, ["closed 1"])
+    })
+  )
+  it.scoped("is built where it is another one, and the old one ends with its tower", () =>
+    Effect.gen(function* () {
+      const { log, strategy } = logged()
+      const stub = StubLlm.make()
+      const first = yield* build({ deployments: [d("a")], strategy: strategy() }, stub)
+      const second = yield* build({ deployments: [d("a")], strategy: strategy() }, stub, first.tower)
       yield* first.close
       assert.deepStrictEqual(log, ["closed 1"])
       assert.strictEqual(second.tower.strategyOf("m"), "own 2")
@@ -384,7 +407,7 @@ describe("requests that wait for room over a reload", () => {
     queue: { maxWait: "1 minute" }
   })
   const callers = (stub: StubLlm.StubLlm) => stub.calls.map(({ request }) => request.caller).join(" ")
-  const start = (tower: Router.Tower, caller: string) =>
+  const start = (tower: Router.Built, caller: string) =>
     Effect.tap(Effect.fork(ask(tower, chat({ caller }))), () => Effect.yieldNow())
 
   it.scoped("those of both towers stand in one line, and nobody listens when it is empty", () =>
@@ -467,16 +490,16 @@ describe("many reloads under traffic", () => {
       return exit.value
     }
     const stub = StubLlm.make(reply, { keep: 10 })
-    const reload = (options: Router.Options, previous?: Router.Tower) => {
+    const reload = (options: Router.Options, previous?: Router.Built) => {
       const scope = run(Scope.make())
       const made = run(Effect.either(Scope.extend(Router.make(options, stub.attempts, previous), scope)))
       return { made, close: () => run(Scope.close(scope, Exit.void)) }
     }
-    const install = (previous?: Router.Tower) => {
+    const install = (previous?: Router.Built) => {
       const { close, made } = reload(randomOptions(), previous)
       return Either.isRight(made) ? { tower: made.right, close } : assert.fail(made.left.message)
     }
-    const send = ({ service }: Router.Tower) => {
+    const send = ({ service }: Router.Built) => {
       const request = chat({}, { stream: dice.chance(0.5), seed: dice.int(1, 50) })
       return time.fork(
         request.stream
@@ -493,7 +516,7 @@ describe("many reloads under traffic", () => {
       for (let i = dice.int(0, 4); i > 0; i--) fibers.push(send(current.tower))
       time.advance(time.now + dice.int(0, 400))
       if (dice.chance(0.2)) for (const fiber of fibers.slice(-dice.int(1, 3))) time.interrupt(fiber)
-      waited = Math.max(waited, current.tower.kept.room.sizeOf("m"))
+      waited = Math.max(waited, get(current.tower, QueueRoom).sizeOf("m"))
       const registry = get(current.tower, DeploymentRegistry)
       const version = registry.version()
       if (dice.chance(0.1)) {
@@ -518,7 +541,6 @@ describe("many reloads under traffic", () => {
     const ends = fibers.map((fiber) => fiber.unsafePoll())
     assert.isTrue(ends.every((exit) => exit !== null))
     assert.isAbove(ends.filter((exit) => exit !== null && Exit.isSuccess(exit)).length, 200)
-    const { kept } = current.tower
     assert.isTrue(nobodyListens(current.tower))
     assert.deepStrictEqual([stub.inFlight(), stub.openStreams()], [0, 0])
     for (const slot of get(current.tower, DeploymentRegistry).slots()) {
@@ -526,6 +548,9 @@ describe("many reloads under traffic", () => {
       assert.strictEqual(get(current.tower, DeploymentStats).of(slot).inFlight, 0)
       assert.notStrictEqual(get(current.tower, CooldownState).inspect(slot, time.now).blockedBy, "unhealthy")
     }
-    assert.deepStrictEqual([kept.findings.raised.size, kept.room.sizeOf("m")], [0, 0])
+    assert.deepStrictEqual(
+      [get(current.tower, ProbeFindings).raised.size, get(current.tower, QueueRoom).sizeOf("m")],
+      [0, 0]
+    )
   })
 })

@@ -47,11 +47,11 @@ describe("Router.check", () => {
         "deployments[1].wieght | 2",
         'deployments[1].id | "a"',
         'strategy | "fastest"',
+        'deadline.dedline | "1 second"',
         "retry.attempts | 0",
         "cooldown.failures | -1",
         'cooldown.duration | "soon"',
-        "timeouts.idle | 0",
-        'deadline.dedline | "1 second"'
+        "timeouts.idle | 0"
       ]
     )
   })

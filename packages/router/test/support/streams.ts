@@ -19,7 +19,7 @@ import * as Retry from "@switchyard/router/Retry"
 import * as RetryBudget from "@switchyard/router/RetryBudget"
 import type { Strategy } from "@switchyard/router/RoutingStrategy"
 import { Effect, Exit, Fiber, Stream, TestClock } from "effect"
-import * as StreamRecovery from "../../src/recovery/streamRecovery.js"
+import * as StreamRecovery from "../../src/recovery/StreamRecovery.js"
 
 /** One upstream stream: an event per millisecond, or all of them at once, then its end. Without an end it hangs. */
 export interface Play {

@@ -5,12 +5,13 @@ import type { ConfigIssue } from "@switchyard/core/ConfigError"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import * as FallbackChains from "@switchyard/router/FallbackChains"
 import type * as Router from "@switchyard/router/Router"
+import { told } from "@switchyard/router/Stack"
 import { Effect, Either, Option, Schema } from "effect"
 import type { Finding } from "../Problem.js"
 
 /** Cycles in the chains of a router that is otherwise in order, as warnings with the paths of its settings. */
 export const cycles = (router: Router.Options): ReadonlyArray<Finding> => {
-  const chains = router.fallback?.chains
+  const chains = told(router.fallback)?.chains
   const registry = Option.getOrUndefined(Effect.runSync(Effect.option(DeploymentRegistry.make(router))))
   if (chains === undefined || registry === undefined) return []
   const { resolve } = registry

@@ -35,7 +35,27 @@ export interface StrategyOptions {
   readonly sticky?: Sticky.Options
 }
 
-const table: ReadonlyArray<readonly [name: string, make: (options: StrategyOptions) => AnyStrategyLayer]> = [
+/** The names of the built-in strategies. */
+export type StrategyName =
+  | "simple-shuffle"
+  | "weighted-random"
+  | "round-robin"
+  | "ordered"
+  | "fallback"
+  | "priority-based"
+  | "least-busy"
+  | "usage-based"
+  | "usage-based-routing"
+  | "usage-based-routing-v2"
+  | "rate-limit-aware"
+  | "latency-based"
+  | "latency-based-routing"
+  | "cost-based"
+  | "cost-based-routing"
+  | "peak-ewma"
+  | "sticky"
+
+const table: ReadonlyArray<readonly [name: StrategyName, make: (options: StrategyOptions) => AnyStrategyLayer]> = [
   ["simple-shuffle", () => SimpleShuffle.layer],
   ["weighted-random", () => SimpleShuffle.layer],
   ["round-robin", () => RoundRobin.layer],
@@ -60,7 +80,7 @@ const normal = (name: string): string => name.toLowerCase().replace(/[-_\s]/g, "
 const byNormalName = new Map(table.map(([name, make]) => [normal(name), make]))
 
 /** Every name that `byName` knows, as configuration files write them. */
-export const names: ReadonlyArray<string> = table.map(([name]) => name)
+export const names: ReadonlyArray<StrategyName> = table.map(([name]) => name)
 
 /** The layer of the strategy of that name; `path` says where the name stands, for the error that lists the known ones. */
 export const byName = (

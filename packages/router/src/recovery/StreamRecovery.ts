@@ -1,5 +1,9 @@
 import type { RequestLayer } from "@switchyard/core/Service"
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
+import { RouterEvents } from "../events/RouterEvents.js"
+import { TowerEvents } from "../events/TowerEvents.js"
+import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
+import * as Concern from "../stack/Concern.js"
 import * as Holdback from "./Holdback.js"
 import * as Recovery from "./Recovery.js"
 
@@ -29,3 +33,29 @@ export const inside = ({ holdback, policy }: Options = {}): RequestLayer =>
 /** What belongs outside Fallback: nothing that dies has been delivered where all of it is buffered. */
 export const outside = (deps: Recovery.RecoveryDeps, { policy }: Options = {}): RequestLayer =>
   policy === "buffer" ? keep : Recovery.make(deps, policy === undefined || policy === "holdback" ? {} : { policy })
+
+/** Streams that were cut after their first words, as a concern of a stack. */
+export class StreamRecovery extends Concern.request({
+  name: "recovery",
+  about: "Streams that die in the middle go on elsewhere",
+  options: Options,
+  outside: {
+    fallback: "what died goes on wherever the request may go",
+    retry: "what died goes on wherever the request may go"
+  },
+  state: [Registry, TowerEvents],
+  make: (options) =>
+    Effect.gen(function* () {
+      return outside({ registry: yield* DeploymentRegistry, events: yield* RouterEvents }, options)
+    })
+}) {}
+
+/** First words that are held back, as a concern of a stack. */
+export class HeldBack extends Concern.request({
+  name: "holdback",
+  key: "recovery",
+  about: "Holds back the first words of a stream, so that an early cut is repeated unseen",
+  options: Options,
+  inside: { retry: "what is held back is repeated as a failed call" },
+  make: inside
+}) {}
