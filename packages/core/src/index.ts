@@ -4,6 +4,7 @@
 export * as AnswerFailure from "./answer/AnswerFailure.js"
 export * as AnswerUsage from "./answer/AnswerUsage.js"
 export * as ChatChunk from "./answer/ChatChunk.js"
+export * as EventQueue from "./answer/EventQueue.js"
 export * as EventStream from "./answer/EventStream.js"
 export * as LlmResponse from "./answer/LlmResponse.js"
 export * as RateLimitHeaders from "./answer/RateLimitHeaders.js"

@@ -1,7 +1,8 @@
 /** What the tower costs per call and per chunk, over a stub that answers at once. */
 import type { Attempt } from "@switchyard/core/Attempt"
 import type { StreamEvent } from "@switchyard/core/ChatChunk"
-import { EventStream } from "@switchyard/core/EventStream"
+import { EventQueue } from "@switchyard/core/EventQueue"
+import type { EventStream } from "@switchyard/core/EventStream"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import type { CompleteResponse } from "@switchyard/core/LlmResponse"
 import * as LlmService from "@switchyard/core/LlmService"
@@ -19,7 +20,7 @@ const content = event({ id: "bench", choices: [{ index: 0, delta: { content: "wo
 const finish = event({ id: "bench", choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })
 
 /** Pushes one chunk a turn, as a socket does. */
-const feed = (events: EventStream): Effect.Effect<void> => {
+const feed = (events: EventQueue): Effect.Effect<void> => {
   let sent = 0
   return Effect.whileLoop({
     while: () => sent <= chunks,
@@ -33,8 +34,8 @@ const feed = (events: EventStream): Effect.Effect<void> => {
   })
 }
 
-const openStream = (attempt: Attempt, clock: Clock.Clock): Effect.Effect<EventStream> => {
-  const events = new EventStream({ clock, startedAt: attempt.startedAt, estimateInputTokens: () => 1 })
+const openStream = (attempt: Attempt, clock: Clock.Clock): Effect.Effect<EventQueue> => {
+  const events = new EventQueue({ clock, startedAt: attempt.startedAt, estimateInputTokens: () => 1 })
   attempt.adopt(events)
   events.push(role)
   return Effect.as(Effect.forkDaemon(feed(events)), events)

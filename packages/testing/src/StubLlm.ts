@@ -3,7 +3,8 @@
  */
 import { Attempt } from "@switchyard/core/Attempt"
 import * as Deployment from "@switchyard/core/Deployment"
-import { EventStream } from "@switchyard/core/EventStream"
+import { EventQueue } from "@switchyard/core/EventQueue"
+import type { EventStream } from "@switchyard/core/EventStream"
 import type { JsonObject } from "@switchyard/core/Json"
 import { LlmError, type LlmErrorFields } from "@switchyard/core/LlmError"
 import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
@@ -140,7 +141,7 @@ const completeResponse = (attempt: Attempt, reply: Reply, startedAt: number, now
 }
 
 /** Feeds a stream as the reply says, until it is over. */
-const feed = (events: EventStream, reply: Reply, attempt: Attempt): Effect.Effect<void> =>
+const feed = (events: EventQueue, reply: Reply, attempt: Attempt): Effect.Effect<void> =>
   Effect.gen(function* () {
     const chunks = reply.chunks ?? (reply.text ?? "ok").split(/(?<= )/)
     events.push(event(choice({ role: "assistant" }, null)))
@@ -167,7 +168,7 @@ const streamingResponse = (
   Effect.uninterruptible(
     Effect.gen(function* () {
       let stop: () => void = () => {}
-      const events = new EventStream({
+      const events = new EventQueue({
         clock,
         startedAt,
         provider: attempt.provider,

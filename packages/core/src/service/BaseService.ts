@@ -5,7 +5,8 @@
 import { Cause, type Clock, Effect, Option, Stream } from "effect"
 import { type AnswerFailure, failureOf, promptBlocked } from "../answer/AnswerFailure.js"
 import { usageOf } from "../answer/AnswerUsage.js"
-import { EventStream } from "../answer/EventStream.js"
+import { EventQueue } from "../answer/EventQueue.js"
+import type { EventStream } from "../answer/EventStream.js"
 import type { CompleteResponse, StreamingResponse } from "../answer/LlmResponse.js"
 import { LlmError } from "../errors/LlmError.js"
 import type { JsonObject } from "../json/Json.js"
@@ -127,7 +128,7 @@ const interrupted = new LlmError({ reason: "Unavailable", description: "the stre
 
 const pump = (
   source: Stream.Stream<JsonObject, LlmError>,
-  events: EventStream,
+  events: EventQueue,
   valve: Valve,
   dead: Defect.Dead
 ): Effect.Effect<void> =>
@@ -156,7 +157,7 @@ const streaming = (handlers: Handlers, { adopt, dead, given, request }: Asked, c
     Effect.suspend(() => {
       const valve = new Valve()
       let stop = () => {}
-      const events = new EventStream({
+      const events = new EventQueue({
         clock,
         startedAt: nowMs(clock),
         estimateInputTokens: () => estimateInputTokens(given),

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { StreamEvent } from "@switchyard/core/ChatChunk"
-import { EventStream, type EventStreamOptions, toStream } from "@switchyard/core/EventStream"
+import { EventQueue } from "@switchyard/core/EventQueue"
+import { type EventStreamOptions, toStream } from "@switchyard/core/EventStream"
 import type { JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { Outcome } from "@switchyard/core/Outcome"
@@ -16,7 +17,7 @@ const usage = event({ choices: [], usage: { prompt_tokens: 7, completion_tokens:
 const broken = new LlmError({ reason: "Timeout", description: "silent", phase: "idle" })
 
 interface Rig {
-  readonly events: EventStream
+  readonly events: EventQueue
   /** What the base service was told, in order. */
   readonly told: Array<string>
   readonly outcomes: Array<Outcome>
@@ -26,7 +27,7 @@ const rig = (options: Partial<EventStreamOptions> = {}): Effect.Effect<Rig> =>
   Effect.map(Effect.clock, (clock) => {
     const told: Array<string> = []
     const outcomes: Array<Outcome> = []
-    const events = new EventStream({
+    const events = new EventQueue({
       clock,
       startedAt: 0,
       estimateInputTokens: () => 100,
@@ -42,7 +43,7 @@ const rig = (options: Partial<EventStreamOptions> = {}): Effect.Effect<Rig> =>
   })
 
 /** Reads to the end: the events' data, and the error that ended them. */
-const drain = (events: EventStream): Effect.Effect<{ readonly data: Array<string>; readonly error?: LlmError }> =>
+const drain = (events: EventQueue): Effect.Effect<{ readonly data: Array<string>; readonly error?: LlmError }> =>
   Effect.gen(function* () {
     const data: Array<string> = []
     while (true) {
@@ -384,9 +385,9 @@ describe("EventStream", () => {
       Effect.gen(function* () {
         const blocked = event({ choices: [], promptFeedback: { blockReason: "SAFETY" } })
         for (const end of [
-          (events: EventStream) => events.end(true),
-          (events: EventStream) => events.end(),
-          (events: EventStream) => events.fail(broken)
+          (events: EventQueue) => events.end(true),
+          (events: EventQueue) => events.end(),
+          (events: EventQueue) => events.fail(broken)
         ]) {
           const { events, outcomes } = yield* rig()
           events.push(blocked)
@@ -436,11 +437,11 @@ describe("EventStream", () => {
     it.effect("a break after the finish reason only loses the goodbye: the answer is whole", () =>
       Effect.gen(function* () {
         for (const breakIt of [
-          (events: EventStream) => events.fail(broken),
-          (events: EventStream) => events.fail(broken, true),
-          (events: EventStream) => events.end(),
-          (events: EventStream) => events.malformed("{"),
-          (events: EventStream) => events.push(event({ error: { message: "late" } }))
+          (events: EventQueue) => events.fail(broken),
+          (events: EventQueue) => events.fail(broken, true),
+          (events: EventQueue) => events.end(),
+          (events: EventQueue) => events.malformed("{"),
+          (events: EventQueue) => events.push(event({ error: { message: "late" } }))
         ]) {
           const { events, outcomes } = yield* rig()
           events.push(text("Hi"))

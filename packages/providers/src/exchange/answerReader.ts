@@ -5,7 +5,7 @@ import { type AnswerFailure, errorOf, failureOf } from "@switchyard/core/AnswerF
 import { usageOf } from "@switchyard/core/AnswerUsage"
 import type { Attempt } from "@switchyard/core/Attempt"
 import * as Defect from "@switchyard/core/Defect"
-import { EventStream } from "@switchyard/core/EventStream"
+import { EventQueue } from "@switchyard/core/EventQueue"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
 import { estimateInputTokens } from "@switchyard/core/LlmRequest"
@@ -69,7 +69,7 @@ const isEventStream = (headers: Headers): boolean =>
 /** The answer to one attempt. */
 export class AnswerReader {
   /** The answer, where it is a stream. */
-  events: EventStream | undefined
+  events: EventQueue | undefined
   private status = 0
   private headers: Headers = {}
   private headersAt = 0
@@ -183,7 +183,7 @@ export class AnswerReader {
   private openStream(): void {
     const { attempt, clock, headers, settings, status } = this
     if (this.isPlainer) this.plainer?.worked()
-    const events = new EventStream({
+    const events = new EventQueue({
       clock,
       startedAt: attempt.startedAt,
       provider: attempt.provider,

@@ -2,7 +2,7 @@
  * From the bytes of an event stream to the events of an answer.
  */
 import { errorOf, fromCompletion, type StreamEvent } from "@switchyard/core/ChatChunk"
-import type { EventStream } from "@switchyard/core/EventStream"
+import type { EventQueue } from "@switchyard/core/EventQueue"
 import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
 import { createParser, type EventSourceMessage, type EventSourceParser } from "eventsource-parser"
@@ -33,7 +33,7 @@ export interface EventFeedOptions {
 }
 
 /** A stream's queue as what its events go to. */
-export const streamSink = (events: EventStream): EventSink => ({
+export const streamSink = (events: EventQueue): EventSink => ({
   get isOver() {
     return events.settlement.outcome !== undefined
   },

@@ -449,7 +449,7 @@ describe.each([S.undici, S.httpClient])("OpenAiCompatible over $name: streams", 
         const { events } = S.streaming(yield* S.call(service, S.streamed(), { baseUrl: up.url }))
         const fiber = yield* Effect.fork(Stream.runDrain(toStream(events)))
         yield* up.awaitEntry((entry) => entry.chunksSent === 2)
-        yield* S.eventually(() => events.facts.characters === 80 && events.waitingSince !== undefined)
+        yield* S.eventually(() => events.facts.characters === 80 && events.silentSince !== undefined)
         yield* Fiber.interrupt(fiber)
         const outcome = events.settlement.outcome
         assert.strictEqual(outcome?._tag, "Abandoned")

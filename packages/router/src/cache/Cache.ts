@@ -9,7 +9,8 @@
  */
 
 import type { ConfigError } from "@switchyard/core/ConfigError"
-import { EventStream } from "@switchyard/core/EventStream"
+import { EventQueue } from "@switchyard/core/EventQueue"
+import type { EventStream } from "@switchyard/core/EventStream"
 import * as Field from "@switchyard/core/Field"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { LlmError, type Reason } from "@switchyard/core/LlmError"
@@ -60,7 +61,7 @@ const parse = (text: string): JsonObject => {
 
 /** A stream that has ended already, with all its events in hand. */
 const replayStream = (stored: StoredStream, clock: Clock.Clock): EventStream => {
-  const events = new EventStream({ clock, startedAt: nowMs(clock), estimateInputTokens: () => 0 })
+  const events = new EventQueue({ clock, startedAt: nowMs(clock), estimateInputTokens: () => 0 })
   for (const data of stored.events) events.push({ data, json: parse(data) })
   events.facts.usage = zero
   events.end()

@@ -1,5 +1,6 @@
 import type { StreamEvent } from "@switchyard/core/ChatChunk"
-import { EventStream } from "@switchyard/core/EventStream"
+import { EventQueue } from "@switchyard/core/EventQueue"
+import type { EventStream } from "@switchyard/core/EventStream"
 import type { LlmError } from "@switchyard/core/LlmError"
 import { zero } from "@switchyard/core/Usage"
 import { type Clock, Effect } from "effect"
@@ -19,7 +20,7 @@ export interface ReaderOptions {
 
 /** One of those who read a shared stream, each at its own pace. */
 export class Reader {
-  readonly events: EventStream
+  readonly events: EventQueue
   /** Index of the event that it is given next. */
   at = 0
   /** Bytes of the events that it was given. */
@@ -33,7 +34,7 @@ export class Reader {
     onRoom: (reader: Reader) => void
   ) {
     const { clock, estimateInputTokens, startedAt } = options
-    this.events = new EventStream({
+    this.events = new EventQueue({
       clock,
       startedAt,
       estimateInputTokens,

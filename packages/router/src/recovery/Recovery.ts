@@ -9,8 +9,9 @@ import * as Service from "@switchyard/core/Service"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
-import { RecoveredStream, type Resume } from "./recoveredStream.js"
+import { RecoveredStream } from "./recoveredStream.js"
 import { restarted } from "./restart.js"
+import type { Resume } from "./resumption.js"
 
 /** Options of the Recovery layer. */
 export const Options = Schema.Struct({

@@ -1,5 +1,5 @@
 import { type StreamEvent, StreamFacts } from "@switchyard/core/ChatChunk"
-import { EventStream, type Take } from "@switchyard/core/EventStream"
+import type { EventStream, Take } from "@switchyard/core/EventStream"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { Settlement } from "@switchyard/core/Settlement"
 import { nowMs } from "@switchyard/core/Time"
@@ -32,11 +32,10 @@ class Release extends Timer {
 /**
  * A stream whose beginning is kept until it is released: by its length, by time, or by its end. A fiber of its own reads
  * ahead until then and is never interrupted, so that no event is lost; what follows is read as the inner stream gives it.
- * Its own members are `#` ones, since the class it extends has private members too.
  */
-export class HeldStream extends EventStream {
-  override readonly settlement: Settlement
-  override readonly facts: StreamFacts
+export class HeldStream implements EventStream {
+  readonly settlement: Settlement
+  readonly facts: StreamFacts
   readonly #inner: EventStream
   readonly #policy: HoldPolicy
   readonly #clock: Clock.Clock
@@ -52,7 +51,6 @@ export class HeldStream extends EventStream {
   #waiter: (() => void) | undefined
 
   constructor(inner: EventStream, policy: HoldPolicy, clock: Clock.Clock, runtime: Runtime.Runtime<never>) {
-    super({ clock, startedAt: 0, estimateInputTokens: () => 0 })
     this.#inner = inner
     this.#policy = policy
     this.#clock = clock
@@ -61,7 +59,6 @@ export class HeldStream extends EventStream {
     this.facts = inner.facts
     inner.settlement.onSettled(() => {
       this.#timers.remove(this.#release)
-      this.skipped = inner.skipped
     })
   }
 
@@ -78,12 +75,12 @@ export class HeldStream extends EventStream {
   )
 
   /** Waits until there is something to hand on; fails with what ends the stream before. */
-  override readonly awaitContent: Effect.Effect<void, LlmError> = Effect.suspend(() => {
+  readonly awaitContent: Effect.Effect<void, LlmError> = Effect.suspend(() => {
     if (this.#error !== undefined && this.#ready.length === 0) return Effect.fail(this.#error)
     return this.#isReady ? Effect.void : Effect.zipRight(this.#wait, this.awaitContent)
   })
 
-  override readonly pull: Effect.Effect<ReadonlyArray<StreamEvent>, LlmError> = Effect.suspend(() => {
+  readonly pull: Effect.Effect<ReadonlyArray<StreamEvent>, LlmError> = Effect.suspend(() => {
     if (this.#ready.length > 0) {
       const batch = this.#ready
       this.#ready = []
@@ -93,7 +90,7 @@ export class HeldStream extends EventStream {
     return this.#error === undefined ? this.#inner.pull : Effect.fail(this.#error)
   })
 
-  override forward(take: Take): Effect.Effect<void, LlmError> {
+  forward(take: Take): Effect.Effect<void, LlmError> {
     const next: Effect.Effect<void, LlmError> = Effect.suspend(() =>
       this.#isReading || this.#ready.length > 0
         ? Effect.flatMap(this.pull, (batch) =>
@@ -104,7 +101,7 @@ export class HeldStream extends EventStream {
     return next
   }
 
-  override close(): void {
+  close(): void {
     // Who reads on although events were dropped must not take the rest for a clean end.
     if (this.#held.length + this.#ready.length > 0) this.#error = closedError()
     this.#held = []
@@ -113,8 +110,28 @@ export class HeldStream extends EventStream {
     this.#wake()
   }
 
-  override usage(): Usage {
+  fail(error: LlmError): void {
+    this.#inner.fail(error)
+  }
+
+  usage(): Usage {
     return this.#inner.usage()
+  }
+
+  get skipped(): number {
+    return this.#inner.skipped
+  }
+
+  get silentSince(): number | undefined {
+    return this.#inner.silentSince
+  }
+
+  keepText(length: number): void {
+    this.#inner.keepText(length)
+  }
+
+  give(take: Take, batch: ReadonlyArray<StreamEvent>): Effect.Effect<void, LlmError> | undefined {
+    return this.#inner.give(take, batch)
   }
 
   get #isReady(): boolean {

@@ -1,44 +1,19 @@
 import type { StreamEvent, StreamFacts } from "@switchyard/core/ChatChunk"
-import { EventStream, type Take } from "@switchyard/core/EventStream"
+import type { EventStream, Take } from "@switchyard/core/EventStream"
 import { LlmError } from "@switchyard/core/LlmError"
-import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse, StreamingResponse } from "@switchyard/core/LlmResponse"
 import * as Outcome from "@switchyard/core/Outcome"
+import { Settlement } from "@switchyard/core/Settlement"
 import { nowMs } from "@switchyard/core/Time"
 import type { Usage } from "@switchyard/core/Usage"
-import { type Clock, Effect, Fiber, FiberId } from "effect"
+import { Effect, Fiber, FiberId } from "effect"
 import { Delivered, differs, Joint } from "./continuation.js"
 import { asEvents, canBeRepaired, restartRoute } from "./restart.js"
+import { anew, isFixedBy, type Recovering, type Resumption } from "./resumption.js"
 
 type Batch = ReadonlyArray<StreamEvent>
 
 const end: Batch = []
-
-/** How a stream that died after text is taken up again. */
-export interface Resumption {
-  readonly request: LlmRequest
-  /** The text that the second stream begins with again. */
-  readonly repeated: string
-}
-
-/** A way to take an answer up again: of a request with its restart's route, and the text that the caller has. */
-export type Resume = (request: LlmRequest, text: string) => Resumption | undefined
-
-/** What a recovered stream works with. */
-export interface Recovering {
-  readonly request: LlmRequest
-  readonly clock: Clock.Clock
-  /** The inner service. */
-  readonly send: (request: LlmRequest) => Effect.Effect<LlmResponse, LlmError>
-  /** The ways to take up text again, the best first: where one fails before it answers, the next is tried. */
-  readonly ways: ReadonlyArray<Resume>
-  /** Told of each restart, with what broke the stream before it and monotonic ms; must not throw. */
-  readonly onRestart: (error: LlmError, now: number) => void
-}
-
-/** The answer cannot be compared by the text of its first choice alone. */
-const isFixedBy = ({ body }: LlmRequest): boolean =>
-  (typeof body.n === "number" && body.n > 1) || body.logprobs === true || typeof body.logprobs === "number"
 
 /** What a restart was answered with. */
 interface Answer {
@@ -46,20 +21,25 @@ interface Answer {
   readonly resumption: Resumption
 }
 
-/** After nothing but reasoning, or nothing at all, the answer simply begins again. */
-const anew: Resume = (request) => ({ request, repeated: "" })
-
 const closedError = (): LlmError =>
   new LlmError({ reason: "Unavailable", description: "the stream was closed", code: "closed" })
+
+const interrupted = (error: LlmError): LlmError =>
+  error.reason === "StreamInterrupted"
+    ? error
+    : error.with({ reason: "StreamInterrupted", interruptedBy: error.reason })
 
 /**
  * The stream that the caller reads in place of the inner one. It hands on the inner stream's batches as they are, on
  * demand and in the caller's own fiber, and takes the answer up again when the inner stream dies: no queue, no fiber but
- * for a restart, and backpressure is the inner stream's. Its own members are `#` ones, since the class it extends has
- * private members too.
+ * for a restart, and backpressure is the inner stream's.
  */
-export class RecoveredStream extends EventStream {
-  override facts: StreamFacts
+export class RecoveredStream implements EventStream {
+  readonly settlement = new Settlement(() => nowMs(this.#recovering.clock))
+  /** Those of the stream that is read at present. */
+  facts: StreamFacts
+  /** Of all streams that it was read from. */
+  skipped = 0
   readonly #recovering: Recovering
   readonly #delivered = new Delivered()
   readonly #firstContentAt: number
@@ -74,8 +54,7 @@ export class RecoveredStream extends EventStream {
   #restarts = 0
 
   constructor(response: StreamingResponse, recovering: Recovering) {
-    const { clock, request } = recovering
-    super({ clock, startedAt: request.route.startedAt, estimateInputTokens: () => estimateInputTokens(request) })
+    const { clock } = recovering
     this.#recovering = recovering
     this.#firstContentAt = response.events.settlement.firstContentAt ?? nowMs(clock)
     this.#inner = response.events
@@ -84,13 +63,13 @@ export class RecoveredStream extends EventStream {
     this.#pulling = this.#watch(response.events)
   }
 
-  override readonly pull: Effect.Effect<Batch, LlmError> = Effect.suspend(() => {
+  readonly pull: Effect.Effect<Batch, LlmError> = Effect.suspend(() => {
     if (this.#over === undefined) return this.#pulling
     return this.#over.error === undefined ? Effect.succeed(end) : Effect.fail(this.#over.error)
   })
 
   /** As fast as the inner stream's until that dies; what comes after a restart is pulled. */
-  override forward(take: Take): Effect.Effect<void, LlmError> {
+  forward(take: Take): Effect.Effect<void, LlmError> {
     return Effect.suspend(() => {
       const inner = this.#inner
       if (this.#over !== undefined || this.#joint !== undefined || this.#restarts > 0) return this.#forwardPulled(take)
@@ -108,9 +87,9 @@ export class RecoveredStream extends EventStream {
   }
 
   /** Content is in hand when a recovered stream is made, or the answer ended without any. */
-  override readonly awaitContent: Effect.Effect<void, LlmError> = Effect.void
+  readonly awaitContent: Effect.Effect<void, LlmError> = Effect.void
 
-  override close(): void {
+  close(): void {
     if (this.#over !== undefined) return this.#inner.close()
     this.#over = { error: closedError() }
     this.#inner.close()
@@ -120,8 +99,35 @@ export class RecoveredStream extends EventStream {
     else this.settlement.settle({ _tag: "Abandoned", usage: outcome?.usage }, endedAt)
   }
 
-  override usage(): Usage {
+  /** Nothing is taken up again: the bound was one on the whole. */
+  fail(error: LlmError): void {
+    if (this.#over !== undefined) return
+    const over = { error: this.settlement.hasContent ? interrupted(error) : error }
+    this.#over = over
+    this.#inner.fail(error)
+    this.#restarting?.unsafeInterruptAsFork(FiberId.none)
+    const { outcome } = this.#inner.settlement
+    if (outcome?._tag === "Completed" && this.#isVerified) {
+      // It was whole already: what is queued is still to be read.
+      if (this.#over === over) this.#over = undefined
+      this.#complete(outcome)
+    } else this.settlement.settle(Outcome.failed(over.error, outcome?.usage))
+  }
+
+  usage(): Usage {
     return this.#inner.usage()
+  }
+
+  get silentSince(): number | undefined {
+    return this.#inner.silentSince
+  }
+
+  keepText(length: number): void {
+    this.#inner.keepText(length)
+  }
+
+  give(take: Take, batch: Batch): Effect.Effect<void, LlmError> | undefined {
+    return this.#inner.give(take, batch)
   }
 
   #forwardPulled(take: Take): Effect.Effect<void, LlmError> {

@@ -1,6 +1,7 @@
 import { fromCompletion } from "@switchyard/core/ChatChunk"
 import type { DeploymentId } from "@switchyard/core/Deployment"
-import { EventStream } from "@switchyard/core/EventStream"
+import { EventQueue } from "@switchyard/core/EventQueue"
+import type { EventStream } from "@switchyard/core/EventStream"
 import type { LlmError, Reason } from "@switchyard/core/LlmError"
 import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
@@ -76,7 +77,7 @@ export const restarted = (request: LlmRequest, error: LlmError, at: number): Rou
 /** The events of an answer; those of a whole one are a single chunk and a clean end. */
 export const asEvents = (response: LlmResponse, request: LlmRequest, clock: Clock.Clock): EventStream => {
   if (response._tag === "Streaming") return response.events
-  const events = new EventStream({
+  const events = new EventQueue({
     clock,
     startedAt: request.route.startedAt,
     estimateInputTokens: () => estimateInputTokens(request)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { text } from "@switchyard/core/ChatChunk"
-import { EventStream } from "@switchyard/core/EventStream"
+import { EventQueue } from "@switchyard/core/EventQueue"
+import type { EventStream } from "@switchyard/core/EventStream"
 import type { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
@@ -409,12 +410,12 @@ describe("streams in flight", () => {
 
 /** A service with one stream, fed by the test, that counts how often it was asked to wait. */
 const manual = Effect.map(Effect.scope, (scope) => {
-  const upstreams: Array<EventStream> = []
+  const upstreams: Array<EventQueue> = []
   const log: Array<string> = []
   const base = Service.request((request) =>
     Effect.clockWith((clock): Effect.Effect<LlmResponse> => {
       const number = upstreams.length
-      const events = new EventStream({
+      const events = new EventQueue({
         clock,
         startedAt: 0,
         estimateInputTokens: () => 1,

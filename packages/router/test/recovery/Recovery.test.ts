@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ChatChunk from "@switchyard/core/ChatChunk"
+import { toStream } from "@switchyard/core/EventStream"
 import type { JsonObject } from "@switchyard/core/Json"
-import type { LlmErrorFields } from "@switchyard/core/LlmError"
+import { LlmError, type LlmErrorFields } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
@@ -77,6 +78,33 @@ describe("splice", () => {
       ] satisfies ReadonlyArray<LlmErrorFields>) {
         const test = setup((_, nth) => (nth === 0 ? dying("one", ["a", "b"], end) : whole("two", ["ab", "c"])))
         assert.strictEqual((yield* read(test.service)).text, "abc", end.reason)
+      }
+    })
+  )
+  it.effect("a layer outside that ends a stream ends it for good, unless it was whole already", () =>
+    Effect.gen(function* () {
+      const slow = new LlmError({ reason: "Timeout", phase: "total", bound: "request", description: "too slow" })
+      const unfinished = { events: [role("one"), says("one", "a")] }
+      const withoutGoodbye = { events: whole("one", ["a", "b"]).events }
+      for (const policy of ["splice", "holdback"] as const) {
+        for (const [play, ends] of [
+          [unfinished, "StreamInterrupted by Timeout, Failed"],
+          [withoutGoodbye, "whole, Completed"]
+        ] as const) {
+          const test = setup(() => play, { policy, holdback: { characters: 1 } })
+          const calling = yield* Effect.fork(test.service.call(LlmRequest.begin(chat(), 0)))
+          yield* TestClock.adjust("1 second")
+          const response = yield* Fiber.join(calling)
+          if (response._tag === "Complete") return assert.fail("no stream")
+          const { events } = response
+          events.fail(slow)
+          const told = yield* Effect.match(Stream.runCollect(toStream(events)), {
+            onFailure: ({ interruptedBy, reason }) => `${reason} by ${interruptedBy}`,
+            onSuccess: () => "whole"
+          })
+          assert.strictEqual(`${told}, ${events.settlement.outcome?._tag}`, ends, policy)
+          assert.deepStrictEqual([test.used(), test.inFlight(), test.settled.length], [["d1"], 0, 1])
+        }
       }
     })
   )

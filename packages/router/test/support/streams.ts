@@ -2,7 +2,7 @@ import { assert } from "@effect/vitest"
 import type { Attempt } from "@switchyard/core/Attempt"
 import * as ChatChunk from "@switchyard/core/ChatChunk"
 import type { DeploymentConfig } from "@switchyard/core/Deployment"
-import { EventStream } from "@switchyard/core/EventStream"
+import { EventQueue } from "@switchyard/core/EventQueue"
 import type { JsonObject } from "@switchyard/core/Json"
 import { LlmError, type LlmErrorFields } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
@@ -49,7 +49,7 @@ export const upstream = (script: Script, pace: Effect.Effect<void>) => {
   const aborted: Array<string> = []
   const flow: Array<string> = []
   let playing = 0
-  const play = (events: EventStream, { end, events: list, isInstant }: Play, attempt: Attempt) =>
+  const play = (events: EventQueue, { end, events: list, isInstant }: Play, attempt: Attempt) =>
     Effect.gen(function* () {
       for (const json of list) {
         events.push({ data: JSON.stringify(json), json })
@@ -77,7 +77,7 @@ export const upstream = (script: Script, pace: Effect.Effect<void>) => {
         })
       }
       let stop = () => {}
-      const events = new EventStream({
+      const events = new EventQueue({
         clock,
         startedAt,
         deployment: attempt.deployment,

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Attempt } from "@switchyard/core/Attempt"
 import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
-import { EventStream } from "@switchyard/core/EventStream"
+import { EventQueue } from "@switchyard/core/EventQueue"
 import type { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
@@ -78,14 +78,14 @@ const drain = (response: LlmResponse): Effect.Effect<number, LlmError> => {
 
 const readAll = (call: Service.Call) => Effect.flatMap(call, drain)
 
-const openEvents = (given: Attempt): Effect.Effect<EventStream> =>
+const openEvents = (given: Attempt): Effect.Effect<EventQueue> =>
   Effect.map(Effect.clock, (clock) => {
-    const events = new EventStream({ clock, startedAt: nowMs(clock), estimateInputTokens: () => 1, deployment: "a" })
+    const events = new EventQueue({ clock, startedAt: nowMs(clock), estimateInputTokens: () => 1, deployment: "a" })
     given.adopt(events)
     return events
   })
 
-const streaming = (of: Attempt, events: EventStream): LlmResponse => ({
+const streaming = (of: Attempt, events: EventQueue): LlmResponse => ({
   _tag: "Streaming",
   status: 200,
   headers: {},
@@ -609,7 +609,7 @@ describe("silence between two chunks", () => {
   })
 
   /** Streams one delta, lets `life` come every ten seconds, and tells when the stream was ended. */
-  const livesFor = (first: object, life: (events: EventStream) => void, options: Timeouts.Options = {}) =>
+  const livesFor = (first: object, life: (events: EventQueue) => void, options: Timeouts.Options = {}) =>
     Effect.gen(function* () {
       const given = attempt({ stream: true })
       const events = yield* openEvents(given)
@@ -625,8 +625,8 @@ describe("silence between two chunks", () => {
       return Math.round(nowMs(clock) / 1000)
     })
   const nothing = (): void => {}
-  const comment = (events: EventStream): void => events.life()
-  const empty = (events: EventStream): void => events.push(delta({ content: "" }))
+  const comment = (events: EventQueue): void => events.life()
+  const empty = (events: EventQueue): void => events.push(delta({ content: "" }))
   for (const [name, first, life, seconds] of [
     ["ends after 30 s", { content: "a" }, nothing, 30],
     ["is put off by comments, for five minutes", { content: "a" }, comment, 330],
@@ -646,7 +646,7 @@ describe("silence between two chunks", () => {
   it.effect("is not put off by content that came before: each content gives signs of life another five minutes", () =>
     Effect.gen(function* () {
       let step = 0
-      const mixed = (events: EventStream): void => {
+      const mixed = (events: EventQueue): void => {
         if (++step === 29) events.push(delta({ content: "b" }))
         else events.life()
       }
