@@ -11,7 +11,6 @@ import { nowMs } from "../shared/Time.js"
 import { errorOf, promptBlocked } from "./AnswerFailure.js"
 import { addedFinish } from "./addedFinish.js"
 import { type StreamEvent, StreamFacts } from "./ChatChunk.js"
-import type { EventStream } from "./EventStream.js"
 import { type Batch, ReadSide, type Take } from "./readSide.js"
 import * as StreamErrors from "./streamErrors.js"
 import type { Death, EventStreamOptions } from "./streamOptions.js"
@@ -28,9 +27,9 @@ const endlessPrelude = {
 
 /**
  * One stream of chunks. The producer calls `push`, `malformed`, `end` and `fail`; the consumer runs `pull` until it gives
- * an empty batch; anyone may `close` it.
+ * an empty batch; anyone may `close` it. It is an `EventStream`, which that module makes sure of.
  */
-export class EventQueue extends ReadSide implements EventStream {
+export class EventQueue extends ReadSide {
   readonly settlement = new Settlement(() => nowMs(this.options.clock))
   readonly facts = new StreamFacts()
   /** Events that were no JSON object and were skipped, with `onMalformed: "skip"`. */

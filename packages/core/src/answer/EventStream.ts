@@ -42,10 +42,10 @@ export interface EventStream {
 }
 
 /** A stream that is fed: `push`, `malformed`, `end` and `fail` are its producer's. */
-export const make = (options: EventStreamOptions): EventQueue => new EventQueue(options)
+export const make = (options: EventStreamOptions): EventQueue & EventStream => new EventQueue(options)
 
 /** What makes a stream that is fed, as `make` does: `new EventStream(options)`. */
-export const EventStream = EventQueue
+export const EventStream: new (options: EventStreamOptions) => EventQueue & EventStream = EventQueue
 
 /** The events as an Effect `Stream`; ending the stream early closes the call. */
 export const toStream = (events: EventStream): Stream.Stream<StreamEvent, LlmError> =>
