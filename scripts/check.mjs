@@ -1,4 +1,5 @@
-// Type-checks the whole workspace in one program, Effect's own diagnostics included, and the scripts in another.
+// Type-checks the whole workspace in one program, Effect's own diagnostics included, the scripts in another, and the dashboard's
+// script, which runs in browsers, in a third.
 //
 // The Effect language service adds its diagnostics (a floating Effect, a missing service, ...) to `tsc` by patching the
 // installed compiler. The patch is idempotent and skipped when it is already there.
@@ -18,7 +19,9 @@ if (patch.status !== 0) {
   process.exit(1)
 }
 
-for (const project of ["tsconfig.check.json", "scripts/tsconfig.json"]) {
+const projects = ["tsconfig.check.json", "scripts/tsconfig.json", "packages/gateway/assets/dashboard/tsconfig.json"]
+
+for (const project of projects) {
   const { status } = run("typescript/bin/tsc", ["--project", project, ...process.argv.slice(2)], "inherit")
   if (status !== 0) process.exit(status ?? 1)
 }

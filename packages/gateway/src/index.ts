@@ -1,4 +1,5 @@
 export * as AdminApi from "./api/AdminApi.js"
+export * as AdminEvents from "./api/AdminEvents.js"
 export * as AdminViews from "./api/AdminViews.js"
 export * as ConfigFile from "./config/ConfigFile.js"
 export * as ConfigSchema from "./config/ConfigSchema.js"

@@ -9,6 +9,7 @@ import { DeploymentStats, type Stats } from "@switchyard/router/DeploymentStats"
 import { LatencyTracker } from "@switchyard/router/LatencyTracker"
 import type * as Router from "@switchyard/router/Router"
 import { Context, Effect, Schedule, type Scope } from "effect"
+import type * as AdminEvents from "../api/AdminEvents.js"
 import type * as Views from "../api/AdminViews.js"
 import { mostlyStreams } from "./answerTimes.js"
 
@@ -19,16 +20,7 @@ export const interval = 5000
 export const size = 180
 
 /** What happened to a deployment between two samples. Null: it was not there, or nobody knows. */
-export interface Point {
-  readonly requests: number | null
-  readonly failures: number | null
-  /** At the moment of the sample. */
-  readonly inFlight: number | null
-  /** Ms, where the deployment was used: the fading average of its answers (streams: of their first content). */
-  readonly meanMs: number | null
-  /** Ms, where it was used: 95 of 100 recent answers came within it. */
-  readonly p95Ms: number | null
-}
+export type Point = AdminEvents.Point
 
 /** One deployment's samples, oldest first, in columns. */
 export type Series = Views.Series
@@ -37,13 +29,7 @@ export type Series = Views.Series
 export type Recording = Views.Recording
 
 /** The newest sample. */
-export interface Latest {
-  /** Counts samples since the start; 0 before the first. */
-  readonly number: number
-  /** Wall-clock ms. */
-  readonly at: number
-  readonly deployments: ReadonlyArray<{ readonly id: string; readonly group: string } & Point>
-}
+export type Latest = AdminEvents.Latest
 
 /** Reads what was recorded. */
 export interface Timeline {

@@ -1,5 +1,6 @@
 import type { Clock } from "effect"
 import { Effect, Option, Queue, Stream } from "effect"
+import type { Messages, Sample } from "../api/AdminEvents.js"
 import type { Generations } from "../generations/Generations.js"
 import type { EventLog } from "../log/EventLog.js"
 import * as Admin from "./Admin.js"
@@ -25,7 +26,8 @@ const pause = 100
 
 const encoder = new TextEncoder()
 
-const message = (event: string, data: unknown): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+const message = <const Name extends keyof Messages>(event: Name, data: Messages[Name]): string =>
+  `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 
 const troubles: Readonly<Record<Admin.State, number>> = {
   unhealthy: 0,
@@ -83,7 +85,7 @@ class Reader {
     return entries
   }
 
-  private sample() {
+  private sample(): Sample {
     const generation = this.deps.generations.current()
     const views = Admin.deployments(generation, this.deps, this.clock)
     return {

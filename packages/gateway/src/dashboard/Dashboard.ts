@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
+import { pathToFileURL } from "node:url"
 
 /** One file as it goes out. */
 export interface Asset {
@@ -22,6 +23,12 @@ const asset = (file: URL | string, contentType: string): Asset => {
   return { contentType, body, etag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"` }
 }
 
+/** The modules of the page's script; `dashboard.js` is the one that begins. */
+const modules = ["charts", "connection", "dashboard", "dom", "live", "table", "words"]
+
+/** The ES module of a package that does not export it under its path. */
+const besideManifest = (name: string, path: string): URL => new URL(path, pathToFileURL(require.resolve(name)))
+
 /** The files by their paths; `/` is the page. Throws when the package was installed without them. */
 export const load = (): ReadonlyMap<string, Asset> => {
   const script = "text/javascript; charset=utf-8"
@@ -29,9 +36,13 @@ export const load = (): ReadonlyMap<string, Asset> => {
   const icon = asset(own("dashboard.svg"), "image/svg+xml")
   return new Map([
     ["/", asset(own("dashboard.html"), "text/html; charset=utf-8")],
-    ["/dashboard/dashboard.js", asset(own("dashboard.js"), script)],
+    ...modules.map((name) => [`/dashboard/${name}.js`, asset(own(`dashboard/${name}.js`), script)] as const),
     ["/dashboard/dashboard.css", asset(own("dashboard.css"), style)],
-    ["/dashboard/uplot.js", asset(require.resolve("uplot/dist/uPlot.iife.min.js"), script)],
+    ["/dashboard/uplot.js", asset(require.resolve("uplot/dist/uPlot.esm.js"), script)],
+    [
+      "/dashboard/eventsource-parser.js",
+      asset(besideManifest("eventsource-parser/package.json", "dist/index.js"), script)
+    ],
     ["/dashboard/uplot.css", asset(require.resolve("uplot/dist/uPlot.min.css"), style)],
     ["/dashboard/icon.svg", icon],
     ["/favicon.ico", icon]

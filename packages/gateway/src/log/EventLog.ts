@@ -6,29 +6,11 @@ import type { Journal } from "@switchyard/core/Journal"
 import { nowMs } from "@switchyard/core/Time"
 import type { Events, RouterEvent } from "@switchyard/router/RouterEvents"
 import { type Clock, Effect, Stream } from "effect"
+import type * as AdminEvents from "../api/AdminEvents.js"
 import type { Failure } from "../api/AdminViews.js"
 
-/** Events of every call: there are too many, and counters tell the same. */
-type OfCalls = "AttemptStarted" | "AttemptEnded" | "RequestEnded" | "HedgeStarted"
-
-type Logged = Exclude<RouterEvent, { readonly _tag: OfCalls }>
-
-type Fields<Event> = Event extends { readonly _tag: infer Tag }
-  ? { readonly type: Tag } & Omit<Event, "_tag" | "at" | "until">
-  : never
-
 /** One event, or several that say the same within a few seconds. Plain JSON. */
-export type Entry = {
-  /** Stays the same when the event is counted again. */
-  readonly id: number
-  /** Counts up with every event: an entry that is counted again gets a higher one, and its place at the end. */
-  readonly number: number
-  /** Wall-clock ms; of the last one, where several are counted together. */
-  readonly at: number
-  readonly times: number
-  /** Cooldowns: how long it is going to last, in ms. */
-  readonly lastsMs?: number
-} & Fields<Logged>
+export type Entry = AdminEvents.Entry
 
 /** One failed attempt on a deployment. Plain JSON. */
 export type ErrorEntry = Failure
@@ -73,18 +55,18 @@ interface Kept {
   readonly firstAt: number
 }
 
-const ofCalls: ReadonlySet<string> = new Set<OfCalls>([
+const ofCalls: ReadonlySet<string> = new Set<AdminEvents.OfCalls>([
   "AttemptStarted",
   "AttemptEnded",
   "RequestEnded",
   "HedgeStarted"
 ])
 
-const isLogged = (event: RouterEvent): event is Logged => !ofCalls.has(event._tag)
+const isLogged = (event: RouterEvent): event is AdminEvents.Logged => !ofCalls.has(event._tag)
 
-const keyOf = (event: Logged): string | undefined => {
+const keyOf = (event: AdminEvents.Logged): string | undefined => {
   if (!counted.has(event._tag)) return undefined
-  const { at: _at, delay: _delay, ...said } = event as Logged & { readonly delay?: number }
+  const { at: _at, delay: _delay, ...said } = event as AdminEvents.Logged & { readonly delay?: number }
   return JSON.stringify(said)
 }
 
