@@ -9,6 +9,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Agent, request } from "undici"
+import * as Operations from "./operations.js"
 
 const short = process.env.BENCH_SHORT === "1"
 const rounds = short ? 3 : 7
@@ -144,3 +145,5 @@ for (const { child } of [gateway, bare, upstream]) {
   child.kill()
 }
 await dispatcher.close()
+await Operations.run()
+process.exit(0)

@@ -64,7 +64,7 @@ export interface RouteReport {
   readonly attempts: ReadonlyArray<AttemptReport>
   /** How many different deployments the request's selections found closed by their breaker. */
   readonly cooldownsMet: number
-  /** From the request's start to the end of its last attempt so far. */
+  /** From the request's start to its end; while it runs, to the end of its last attempt so far. */
   readonly latency: number
   /** Of all attempts together, failed and hedged ones included. */
   readonly usage: Usage | undefined
@@ -106,6 +106,7 @@ export class Journal {
   private kept: JournalEntry | undefined
   private guards: Array<Guard> | undefined
   private helped: FallbackHop | undefined
+  private settledAt: number | undefined
   /** Set by the Cache layer. */
   cache: CacheAnswer | undefined
 
@@ -208,6 +209,11 @@ export class Journal {
     else this.closedOnes.add(deployment)
   }
 
+  /** Notes that the request, or a call within it, has settled: monotonic ms. The algebra does, wherever a bracket ends. */
+  noteEnd(at: number): void {
+    this.settledAt = at
+  }
+
   /** Adds a fallback hop. Only the Fallback layer does. */
   hop(hop: FallbackHop): void {
     this.hops.push(hop)
@@ -246,8 +252,8 @@ export class Journal {
 
   /** How the request was routed so far. */
   report(): RouteReport {
-    let end = this.startedAt
     const { answered } = this
+    let end = this.settledAt ?? this.startedAt
     for (const entry of this.written) {
       if (entry.endedAt !== undefined && entry.endedAt > end) end = entry.endedAt
     }

@@ -2,14 +2,14 @@
  * The request tier's tag, and the accessors that most users want: they begin the request's route, and close what a
  * caller leaves behind.
  */
-import { Context, Effect, Exit, type Scope, Stream } from "effect"
+import { Context, Effect, type Scope, Stream } from "effect"
 import { fromCompletion, type StreamEvent } from "../answer/ChatChunk.js"
 import { toStream } from "../answer/EventStream.js"
 import type { CompleteResponse, LlmResponse } from "../answer/LlmResponse.js"
 import { LlmError } from "../errors/LlmError.js"
 import type { Journal } from "../outcome/Journal.js"
 import { begin, type LlmRequest } from "../request/LlmRequest.js"
-import { withNow } from "../shared/Time.js"
+import { clockHere, nowMs } from "../shared/Time.js"
 import type { RequestService } from "./Service.js"
 
 /** Told of a request's journal when it begins: a server reads it also when the request fails, or its caller leaves. */
@@ -31,20 +31,19 @@ const send = <A, R>(
   tell: Tell | undefined,
   own: (response: LlmResponse, journal: Journal, restore: Restore) => Effect.Effect<A, LlmError, R>
 ): Effect.Effect<A, LlmError, R> =>
-  Effect.uninterruptibleMask((restore: Restore) =>
-    withNow((now) => {
-      const begun = begin(request, now)
-      const { journal } = begun.route
-      tell?.(journal)
-      const answered = Effect.onExit(restore(service.call(begun)), (exit) =>
-        Exit.isFailure(exit) ? Effect.sync(() => journal.releaseAll()) : Effect.void
-      )
-      return Effect.mapError(
-        Effect.flatMap(answered, (response) => own(response, journal, restore)),
-        (error) => withAttempts(error, journal)
-      )
+  Effect.uninterruptibleMask((restore: Restore) => {
+    const begun = begin(request, nowMs(clockHere()))
+    const { journal } = begun.route
+    tell?.(journal)
+    const told = Effect.mapError((error: LlmError) => withAttempts(error, journal))
+    return Effect.matchCauseEffect(restore(service.call(begun)), {
+      onFailure: (cause) => {
+        journal.releaseAll()
+        return told(Effect.failCause(cause))
+      },
+      onSuccess: (response) => told(own(response, journal, restore))
     })
-  )
+  })
 
 /** The whole answer to a request, from a service value; `stream` in the request is ignored. */
 export const complete = (

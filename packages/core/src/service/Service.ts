@@ -114,14 +114,19 @@ interface Run<Req> {
 const runs = new WeakMap<(request: never) => Call, Run<never>>()
 
 /** The call within a bracket. Those that the service is made of already are run with it as one. */
-const around = <Req, A>(bracket: Bracket<Req, A>, next: Service<Req>): Service<Req>["call"] => {
+const around = <Req, A>(
+  bracket: Bracket<Req, A>,
+  next: Service<Req>,
+  onEnd?: (request: Req, at: number) => void
+): Service<Req>["call"] => {
   const known = runs.get(next.call) as Run<Req> | undefined
   const own = bracket as unknown as AnyBracket<Req>
   const brackets = known === undefined ? [own] : [own, ...known.brackets]
   const inner = known?.inner ?? next
   const enter = (request: Req): Call => inner.call(request)
   const isNeeded = (request: Req): boolean => brackets.some(({ when }) => when === undefined || when(request))
-  const call = (request: Req): Call => (isNeeded(request) ? within(brackets, request, enter) : inner.call(request))
+  const call = (request: Req): Call =>
+    isNeeded(request) ? within(brackets, request, enter, onEnd) : inner.call(request)
   runs.set(call, { brackets, inner } as unknown as Run<never>)
   return call
 }
@@ -149,6 +154,9 @@ export const bracketAttempt =
     )
   }
 
+/** The outermost bracket ends last, and so its stamp is the one that the journal keeps. */
+const noteEnd = ({ route }: LlmRequest, at: number): void => route.journal.noteEnd(at)
+
 /** A bracket of the request tier. */
 export interface RequestBracket<in out A = void> extends Bracket<LlmRequest, A> {
   /** The request whose openings are asked about, where `pass` changes what they depend on: the model, or its demands. Pure. */
@@ -161,7 +169,7 @@ export const bracketRequest =
   (next) => {
     const { asks } = bracket
     return request(
-      around(bracket, next),
+      around(bracket, next, noteEnd),
       asks === undefined ? next.openings : (input, now) => next.openings(asks(input), now)
     )
   }

@@ -1,8 +1,8 @@
-import { Cause, Clock, Context, Effect, Fiber, Option } from "effect"
+import { Cause, type Clock, Effect } from "effect"
 import type { LlmResponse } from "../answer/LlmResponse.js"
 import type { LlmError } from "../errors/LlmError.js"
 import * as Outcome from "../outcome/Outcome.js"
-import { nowMs } from "../shared/Time.js"
+import { clockHere, nowMs } from "../shared/Time.js"
 
 /** A call. A streaming response may outlive it: who gets one reads it to the end or closes it. */
 export type Call = Effect.Effect<LlmResponse, LlmError>
@@ -37,12 +37,6 @@ export interface Bracket<in out Req, in out A = void> {
 /** Brackets whose types nobody needs any more. */
 export type AnyBracket<Req> = Bracket<Req, unknown>
 
-/** The clock of the fiber that runs: an `Effect` that reads it would be one more operation. */
-const clockHere = (): Clock.Clock => {
-  const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
-  return Context.get(fiber.currentDefaultServices, Clock.Clock)
-}
-
 type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
 /** In place of what a bracket took that had nothing to do. */
@@ -59,7 +53,8 @@ class Lifetime<Req> {
     private readonly brackets: ReadonlyArray<AnyBracket<Req>>,
     private readonly inner: (request: Req, taken: unknown) => Call,
     private request: Req,
-    private readonly restore: Restore
+    private readonly restore: Restore,
+    private readonly onEnd: ((request: Req, at: number) => void) | undefined
   ) {}
 
   /** Begins the brackets from an index on, and calls. */
@@ -165,17 +160,19 @@ class Lifetime<Req> {
         outcome = Outcome.fromCause(cause)
       }
     }
+    this.onEnd?.(this.request, at)
     return died
   }
 }
 
 /**
- * Runs brackets, the outermost first, around one call, in the operations of one. The first `begin` and the watch over the
+ * Runs brackets, the outermost first, around one call, in the operations of one; `onEnd` is told when they have ended. The first `begin` and the watch over the
  * call are one uninterruptible step: between a plain `Effect.suspend` and an `onExit` after it a fiber may yield, be
  * interrupted, and leak what it took.
  */
 export const within = <Req>(
   brackets: ReadonlyArray<AnyBracket<Req>>,
   request: Req,
-  inner: (request: Req, taken: unknown) => Call
-): Call => Effect.uninterruptibleMask((restore) => new Lifetime(brackets, inner, request, restore).from(0))
+  inner: (request: Req, taken: unknown) => Call,
+  onEnd?: (request: Req, at: number) => void
+): Call => Effect.uninterruptibleMask((restore) => new Lifetime(brackets, inner, request, restore, onEnd).from(0))

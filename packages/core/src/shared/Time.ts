@@ -2,10 +2,17 @@
  * Monotonic milliseconds from Effect's `Clock`. `Clock.currentTimeMillis` is wall time and jumps with NTP; breakers,
  * windows, deadlines and latencies must not.
  */
-import { type Clock, Duration, Effect } from "effect"
+import { Clock, Context, Duration, Effect, Fiber, Option } from "effect"
 
 /** Monotonic time of a `Clock` in milliseconds, with a fraction. Only differences between two readings mean anything. */
 export const nowMs = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+
+/**
+ * The clock of the fiber that runs this: only to be called while an effect runs. `Effect.clockWith` is an operation of its own,
+ * which counts where each request goes.
+ */
+export const clockHere = (): Clock.Clock =>
+  Context.get(Option.getOrThrow(Fiber.getCurrentFiber()).currentDefaultServices, Clock.Clock)
 
 /** Reads the monotonic clock once and hands the milliseconds to `f`. */
 export const withNow = <A, E, R>(f: (now: number) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

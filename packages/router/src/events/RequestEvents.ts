@@ -49,7 +49,7 @@ const ended = (request: LlmRequest, running: Running, outcome: Outcome, at: numb
 export const make = (events: Pick<Events, "publish" | "isActive">): Service.RequestLayer =>
   Service.bracketRequest<Running>({
     when: () => events.isActive(),
-    begin: (_, at) => ({ startedAt: at, firstContentAt: undefined }),
+    begin: ({ route }) => ({ startedAt: route.startedAt, firstContentAt: undefined }),
     onFirstContent: (running, at) => {
       running.firstContentAt = at
     },

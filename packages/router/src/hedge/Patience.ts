@@ -14,7 +14,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import * as Reasoning from "@switchyard/core/Reasoning"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
-import { nowMs, toMs } from "@switchyard/core/Time"
+import { clockHere, nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
@@ -131,13 +131,12 @@ export const make = (deps: PatienceDeps, options: Options = {}): Service.Request
   return (next) =>
     Service.request((request) => {
       if (request.stream || soonest === Number.POSITIVE_INFINITY) return next.call(request)
-      return Effect.clockWith((clock) =>
-        Effect.withFiberRuntime<LlmResponse, LlmError>((caller) => {
-          const now = nowMs(clock)
-          const due = now + Math.min(soonest, (request.route.deadline - now) / 2)
-          return new Overtaking(rules, next, request, clock, caller).run(next.call(request), due)
-        })
-      )
+      return Effect.withFiberRuntime<LlmResponse, LlmError>((caller) => {
+        const clock = clockHere()
+        const now = nowMs(clock)
+        const due = now + Math.min(soonest, (request.route.deadline - now) / 2)
+        return new Overtaking(rules, next, request, clock, caller).run(next.call(request), due)
+      })
     }, next.openings)
 }
 

@@ -25,7 +25,6 @@ const maxRows = 1000
 interface Running {
   readonly model: string
   readonly active: Update
-  readonly startedAt: number
   /** Monotonic ms of a stream's first content. */
   firstContentAt: number | undefined
 }
@@ -71,14 +70,14 @@ export const make = (
 
   const count = (request: LlmRequest, running: Running, outcome: Outcome, at: number): void => {
     const { operation } = request
-    const { journal } = request.route
+    const { journal, startedAt } = request.route
     const row = rows(running.model, series.perProvider ? providerOf(journal) : "all")
     row.requests(1)
     row.successes(outcome._tag === "Completed" ? 1 : 0)
     if (outcome._tag === "Abandoned") row.abandoned(1)
     else if (outcome._tag === "Failed") row.errors(outcome.error.reason)(1, request)
-    row.latency(outcomeLabel[outcome._tag])((at - running.startedAt) / 1000, request)
-    if (running.firstContentAt !== undefined) row.ttft((running.firstContentAt - running.startedAt) / 1000, request)
+    row.latency(outcomeLabel[outcome._tag])((at - startedAt) / 1000, request)
+    if (running.firstContentAt !== undefined) row.ttft((running.firstContentAt - startedAt) / 1000, request)
     if (journal.cache === "miss") row.cacheMisses(1)
     else if (journal.cache !== undefined) row.cacheHits(1)
     for (const { kind } of journal.fallbacks) row.fallbacks(kind)(1)
@@ -94,9 +93,9 @@ export const make = (
   }
 
   return Service.bracketRequest<Running>({
-    begin: (request, at) => {
+    begin: (request) => {
       const model = series.perModel ? (groupOf(request.model) ?? "other") : "all"
-      const running: Running = { model, active: active(model), startedAt: at, firstContentAt: undefined }
+      const running: Running = { model, active: active(model), firstContentAt: undefined }
       running.active(1)
       return running
     },

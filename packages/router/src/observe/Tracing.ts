@@ -9,6 +9,7 @@ import * as Field from "@switchyard/core/Field"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
+import { clockHere, nowMs } from "@switchyard/core/Time"
 import { type Context, Effect, Fiber, FiberRef, Layer, Option, Schema, type Tracer } from "effect"
 import { Selection } from "../balancing/selection.js"
 import { Strategies, TowerStrategies } from "../balancing/TowerStrategies.js"
@@ -74,10 +75,10 @@ export const requests = (options: Options = {}): Service.RequestLayer => {
   const { captureContent = false, maxContentLength = 10_000, requestKind = "internal" } = options
 
   return Service.bracketRequest<LiveSpan | undefined>({
-    begin: (request, at) => {
+    begin: (request) => {
       const fiber = runningFiber()
       if (!isOn(fiber)) return undefined
-      const live = LiveSpan.begin(at, {
+      const live = LiveSpan.begin(request.route.startedAt, {
         tracer: fiber.currentTracer,
         name: spanName(request, request.model),
         kind: requestKind,
@@ -110,12 +111,12 @@ export const requests = (options: Options = {}): Service.RequestLayer => {
  * attempts either.
  */
 export const attempts: Service.AttemptLayer = Service.bracketAttempt<LiveSpan | undefined>({
-  begin: (attempt, at) => {
-    const { request } = attempt
+  begin: (attempt) => {
+    const { request, startedAt } = attempt
     const fiber = runningFiber()
     const parent = request.trace?.span ?? fiber.currentSpan
     if (parent?.sampled === false || !isOn(fiber)) return undefined
-    const live = LiveSpan.begin(at, {
+    const live = LiveSpan.begin(startedAt, {
       tracer: fiber.currentTracer,
       name: spanName(request, attempt.model),
       kind: "client",
@@ -167,13 +168,16 @@ export const selections =
     })(next)
 
 /** Tells the request's span that nobody in a group could take it, and why. Belongs outside the Balancer, and a queue. */
-export const refusals: Service.RequestLayer = Service.bracketRequest<Tracer.Span | undefined>({
-  begin: recordingSpan,
-  end: (span, outcome, at, { model }) => {
-    if (span === undefined || outcome._tag !== "Failed" || outcome.error.reason !== "NoDeployment") return
-    tell(span, nobodyNote(model, outcome.error), at)
-  }
-})
+export const refusals: Service.RequestLayer = (next) =>
+  Service.request((request) => {
+    const span = recordingSpan(request)
+    if (span === undefined) return next.call(request)
+    return Effect.tapError(next.call(request), (error) =>
+      error.reason === "NoDeployment"
+        ? Effect.sync(() => tell(span, nobodyNote(request.model, error), nowMs(clockHere())))
+        : Effect.void
+    )
+  }, next.openings)
 
 /** Tells a request's span of its retries, hedges, fallbacks and restarts. */
 const note: Tap = (event, about) => {

@@ -74,12 +74,12 @@ export const make = (options: Options = {}, issued: Issued = memory()): Service.
     return undefined
   }
 
-  const note = (response: LlmResponse): void => {
+  const noted = (response: LlmResponse): LlmResponse => {
     const { journal } = response
     if (response._tag === "Complete") {
       const owner = journal.answered?.deployment
       if (owner !== undefined) for (const value of issuedState(response.body)) issued.note(value, owner, capacity)
-      return
+      return response
     }
     const { facts, settlement } = response.events
     settlement.onSettled((outcome) => {
@@ -87,22 +87,20 @@ export const make = (options: Options = {}, issued: Issued = memory()): Service.
       if (outcome._tag !== "Completed" || owner === undefined) return
       for (const value of facts.issued) issued.note(value, owner, capacity)
     })
+    return response
   }
 
   return (next) =>
     Service.request(
       (request) => {
         const pin = pinOf(request)
-        if (pin === undefined) return Effect.tap(next.call(request), (response) => Effect.sync(() => note(response)))
+        if (pin === undefined) return Effect.map(next.call(request), noted)
         return Effect.mapBoth(next.call(pinned(request, pin)), {
           onFailure: (error) =>
             error.with({
               description: `${error.description}; the request is bound to deployment ${pin.deployment} by a ${pin.state.kind} and cannot fail over`
             }),
-          onSuccess: (response) => {
-            note(response)
-            return response
-          }
+          onSuccess: noted
         })
       },
       (request, now) => {

@@ -228,7 +228,10 @@ export class Exchange implements Ended {
     this.writer = writer
     const use = (answer: LlmResponse): Effect.Effect<void, LlmError> => {
       const begin = (): void => {
-        this.answeredAt = this.firstContentAt = nowMs(clock)
+        this.answeredAt = nowMs(clock)
+        // A stream is stamped once, so that the log tells the same time as metrics and spans.
+        this.firstContentAt =
+          answer._tag === "Streaming" ? (answer.events.settlement.firstContentAt ?? this.answeredAt) : this.answeredAt
         writer.begin(this.headers(answer.journal, this.answeredAt, answer.headers))
       }
       if (answer._tag === "Complete") {

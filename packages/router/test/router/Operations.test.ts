@@ -1,0 +1,13 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { count } from "../../bench/operations.js"
+
+describe("the cost of the tower", () => {
+  it.live("a plain call takes at most 55 operations of the default tower, and at most 10 more of the accessor", () =>
+    Effect.gen(function* () {
+      const counted = yield* count
+      for (const { name, tower } of counted.slice(0, 3)) assert.isAtMost(tower, 55, name)
+      for (const { called, name, tower } of counted) assert.isAtMost(called - tower, 10, name)
+    })
+  )
+})
