@@ -55,6 +55,11 @@ const targetsOf = (exports) =>
 const unwanted =
   /\.tsbuildinfo$|(^|\/)(test|bench|node_modules|coverage)\/|\.test\.|\.tgz$|\.log$|(^|\/)\.(?!well-known)/
 
+const own = new Set(folders.map((folder) => json(`${folder}/package.json`).name))
+if (!new RegExp(`^## (Unreleased|${top.version.replaceAll(".", "\\.")})\\b`, "m").test(text("CHANGELOG.md"))) {
+  problems.push(`CHANGELOG.md has neither "Unreleased" nor ${top.version}`)
+}
+
 const maxBytes = 3 * 1024 * 1024
 
 for (const folder of folders) {
@@ -67,6 +72,12 @@ for (const folder of folders) {
   }
   for (const field of ["license", "author", "homepage", "bugs"]) {
     if (JSON.stringify(manifest[field]) !== JSON.stringify(top[field])) report(`${field} differs from the workspace's`)
+  }
+  // All are published together, and fit each other only so.
+  if (manifest.version !== top.version) report(`version is ${manifest.version}, and the workspace's ${top.version}`)
+  for (const [other, range] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
+    if (own.has(other) && range !== top.version)
+      report(`it asks for ${other}@${range}, and there will be ${top.version}`)
   }
   const { directory, ...repository } = manifest.repository ?? {}
   if (directory !== folder) report(`repository.directory is not ${folder}: relative links of its README lead nowhere`)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { parse } from "@switchyard/core/RateLimitHeaders"
+import { cases } from "@switchyard/testing/Effort"
 import { FastCheck } from "effect"
 
 const now = Date.UTC(2026, 10, 21, 12, 0, 0)
@@ -173,7 +174,7 @@ describe("RateLimitHeaders", () => {
         }
         assert.isAtMost(ignored, Object.keys(input).length)
       }),
-      { numRuns: 2000 }
+      { numRuns: cases(2000) }
     )
   })
 })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { busy, closed, isOverridable, open, type Status, worst } from "@switchyard/core/Status"
+import { cases } from "@switchyard/testing/Effort"
 import { FastCheck as fc } from "effect"
 
 const until = fc.option(fc.nat(5), { nil: undefined })
@@ -39,7 +40,7 @@ describe("worst", () => {
         assert.strictEqual(rank[found._tag], Math.max(rank[a._tag], rank[b._tag]))
         if (a._tag === b._tag) assert.strictEqual(lasts(found), Math.max(lasts(a), lasts(b)))
       }),
-      { seed: 5, numRuns: 2000 }
+      { seed: 5, numRuns: cases(2000) }
     )
   })
 })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Outcome from "@switchyard/core/Outcome"
 import { Settlement } from "@switchyard/core/Settlement"
 import { zero } from "@switchyard/core/Usage"
+import { cases } from "@switchyard/testing/Effort"
 import { FastCheck as fc } from "effect"
 
 const completed: Outcome.Completed = { _tag: "Completed", usage: zero, timeToFirstToken: 1, duration: 2 }
@@ -80,7 +81,7 @@ describe("Settlement", () => {
         assert.strictEqual(told, settlement.outcome === undefined ? 0 : listeners)
         assert.strictEqual(contentTold, settlement.hasContent ? contentListeners : 0)
       }),
-      { seed: 11, numRuns: 2000 }
+      { seed: 11, numRuns: cases(2000) }
     )
   })
 })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as GatewayConfig from "@switchyard/gateway/GatewayConfig"
 import * as LiteLlmConfig from "@switchyard/litellm/LiteLlmConfig"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
+import { cases } from "@switchyard/testing/Effort"
 import { Effect, Either, FastCheck as fc, Layer } from "effect"
 import { at, decodeIssues, models, oneModel, problems, type Tree } from "../support/litellm.js"
 
@@ -558,7 +559,7 @@ describe("bad files", () => {
         for (const { message, path } of findings) assert.isTrue(message !== "" && path !== "")
         assert.isUndefined(({} as Tree).attempts)
       }),
-      { numRuns: 400 }
+      { numRuns: cases(1200) }
     )
   })
 })

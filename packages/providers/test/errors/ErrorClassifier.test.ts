@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Reason } from "@switchyard/core/LlmError"
 import { classify, type ErrorAnswer, fromTransport, malformed } from "@switchyard/providers/ErrorClassifier"
 import { TransportError, type TransportErrorKind } from "@switchyard/providers/Transport"
+import { cases } from "@switchyard/testing/Effort"
 import { FastCheck } from "effect"
 import { transportErrorOf } from "../../src/transport/transportErrors.js"
 import { type Case, errorBodies, openAi } from "../support/errorBodies.js"
@@ -161,7 +162,7 @@ describe("ErrorClassifier", () => {
           assert.isAtMost(error.providerMessage?.length ?? 0, 2000)
         }
       ),
-      { numRuns: 2000 }
+      { numRuns: cases(2000) }
     )
   })
 

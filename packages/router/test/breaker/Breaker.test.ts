@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as HealthStatus from "@switchyard/router/HealthStatus"
 import type { RouterEvent } from "@switchyard/router/RouterEvents"
+import { cases } from "@switchyard/testing/Effort"
 import { FastCheck } from "effect"
 import { Breaker, type Ticket } from "../../src/breaker/breaker.js"
 import type { Overrides, Policy } from "../../src/breaker/breakerPolicy.js"
@@ -285,7 +286,7 @@ const live = (rules: Policy, steps: ReadonlyArray<Step>, check: (life: Life, bef
 }
 
 const lives = FastCheck.tuple(rules, FastCheck.array(step, { minLength: 20, maxLength: 120 }))
-const runs = { numRuns: 2000 }
+const runs = { numRuns: cases(2000) }
 
 describe("over random lives", () => {
   it("only allowed transitions of the health happen", () => {

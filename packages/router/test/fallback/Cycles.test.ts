@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { cases } from "@switchyard/testing/Effort"
 import { FastCheck as fc } from "effect"
 import { components, type Graph, shortestCycles } from "../../src/fallback/cycles.js"
 
@@ -82,7 +83,7 @@ describe("cycles", () => {
       fc.property(anyGraph, (edges) => {
         assert.deepStrictEqual(shortestCycles(edges), oracle(edges))
       }),
-      { numRuns: 5000, seed: 20260101 }
+      { numRuns: cases(5000), seed: 20260101 }
     )
   })
   it("the order of keys and successors changes nothing", () => {
@@ -91,7 +92,7 @@ describe("cycles", () => {
         const reversed = new Map([...edges].reverse().map(([key, list]) => [key, [...list].reverse()]))
         assert.deepStrictEqual(shortestCycles(reversed), shortestCycles(edges))
       }),
-      { numRuns: 1000, seed: 20260102 }
+      { numRuns: cases(1000), seed: 20260102 }
     )
   })
   it("components hold exactly the names that reach each other", () => {
@@ -108,7 +109,7 @@ describe("cycles", () => {
           }
         }
       }),
-      { numRuns: 1000, seed: 20260103 }
+      { numRuns: cases(1000), seed: 20260103 }
     )
   })
   it("a chain of 100,000 names does not overflow the stack", () => {

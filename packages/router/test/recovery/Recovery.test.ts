@@ -798,7 +798,7 @@ describe("random interruptions", () => {
           assert.strictEqual(splice.isDone, repeated.length >= known.length)
         }
       }),
-      { numRuns: 5000, seed: 20260402 }
+      { numRuns: cases(5000), seed: 20260402 }
     )
   })
 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { cases } from "@switchyard/testing/Effort"
 import { Effect, FastCheck as fc, Layer } from "effect"
 import * as RetryBudget from "../../src/retry/RetryBudget.js"
 
@@ -78,7 +79,7 @@ describe("the retry budget", () => {
           }
         }
       ),
-      { numRuns: 3000, seed: 20261103 }
+      { numRuns: cases(3000), seed: 20261103 }
     )
   })
   it.effect("reports every wrong figure of a configuration", () =>

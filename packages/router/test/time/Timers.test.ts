@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { cases } from "@switchyard/testing/Effort"
 import { Duration, Effect, FastCheck as fc, TestClock } from "effect"
 import { Timer, Timers, timersOf } from "../../src/time/timers.js"
 import { VirtualTime } from "../support/schedules.js"
@@ -100,7 +101,7 @@ describe("timers", () => {
           fired.map(([, at]) => at).sort((a, b) => a - b)
         )
       }),
-      { numRuns: 2000, seed: 20261101 }
+      { numRuns: cases(2000), seed: 20261101 }
     )
   })
   it("need one sleep for ten thousand calls that end in time, and keep nothing of them", () => {
