@@ -26,8 +26,9 @@ const asset = (file: URL | string, contentType: string): Asset => {
 /** The modules of the page's script; `dashboard.js` is the one that begins. */
 const modules = ["charts", "connection", "dashboard", "dom", "live", "table", "words"]
 
-/** The ES module of a package that does not export it under its path. */
-const besideManifest = (name: string, path: string): URL => new URL(path, pathToFileURL(require.resolve(name)))
+/** The package exports its ES module under its name alone, which `require` takes for the other one. */
+const eventsourceParser = (): URL =>
+  new URL("dist/index.js", pathToFileURL(require.resolve("eventsource-parser/package.json")))
 
 /** The files by their paths; `/` is the page. Throws when the package was installed without them. */
 export const load = (): ReadonlyMap<string, Asset> => {
@@ -39,10 +40,7 @@ export const load = (): ReadonlyMap<string, Asset> => {
     ...modules.map((name) => [`/dashboard/${name}.js`, asset(own(`dashboard/${name}.js`), script)] as const),
     ["/dashboard/dashboard.css", asset(own("dashboard.css"), style)],
     ["/dashboard/uplot.js", asset(require.resolve("uplot/dist/uPlot.esm.js"), script)],
-    [
-      "/dashboard/eventsource-parser.js",
-      asset(besideManifest("eventsource-parser/package.json", "dist/index.js"), script)
-    ],
+    ["/dashboard/eventsource-parser.js", asset(eventsourceParser(), script)],
     ["/dashboard/uplot.css", asset(require.resolve("uplot/dist/uPlot.min.css"), style)],
     ["/dashboard/icon.svg", icon],
     ["/favicon.ico", icon]
