@@ -8,8 +8,14 @@ import type { Usage } from "./Usage.js"
 /** How a call ended. */
 export type Outcome = Completed | Failed | Abandoned
 
+/** What layers on its way have learned of a call that ended, for those outside them. */
+export interface Learned {
+  /** USD; undefined where no layer knows a price. */
+  readonly cost?: number | undefined
+}
+
 /** A whole answer: for a stream, a clean end. */
-export interface Completed {
+export interface Completed extends Learned {
   readonly _tag: "Completed"
   readonly usage: Usage
   /** Milliseconds from the start of the attempt to the first content: for a plain call, to the response's headers. */
@@ -19,7 +25,7 @@ export interface Completed {
 }
 
 /** An error, before or after content. */
-export interface Failed {
+export interface Failed extends Learned {
   readonly _tag: "Failed"
   readonly error: LlmError
   /** What was used up all the same, when known or worth estimating. */
@@ -27,7 +33,7 @@ export interface Failed {
 }
 
 /** The caller left: interrupted, or it stopped reading a stream. Says nothing about the deployment. */
-export interface Abandoned {
+export interface Abandoned extends Learned {
   readonly _tag: "Abandoned"
   readonly usage: Usage | undefined
 }

@@ -30,6 +30,7 @@ export type OnFirstContent = (at: number) => void
 export class Settlement {
   private outcomeCallbacks: Array<OnSettled> = []
   private contentCallbacks: Array<OnFirstContent> = []
+  private learning: ReadonlyArray<(outcome: Outcome) => Outcome> | undefined
   private contentAt: number | undefined
   private settled: { readonly outcome: Outcome; readonly at: number } | undefined
 
@@ -62,6 +63,12 @@ export class Settlement {
     else this.outcomeCallbacks.push(f)
   }
 
+  /** Adds what `f` knows of the end to it, before those are told who register after this. `f` must not throw. */
+  onSettling(f: (outcome: Outcome) => Outcome): void {
+    if (this.settled !== undefined) this.settled = { outcome: f(this.settled.outcome), at: this.settled.at }
+    else this.learning = this.learning === undefined ? [f] : [...this.learning, f]
+  }
+
   /** Calls `f` once at the first content, at once when it was already seen; never when the stream ends without any. */
   onFirstContent(f: OnFirstContent): void {
     if (this.contentAt !== undefined) f(this.contentAt)
@@ -78,8 +85,9 @@ export class Settlement {
   }
 
   /** The base service saw the end. Only the first call counts; returns whether this was it. */
-  settle(outcome: Outcome, at: number = this.now()): boolean {
+  settle(ended: Outcome, at: number = this.now()): boolean {
     if (this.settled !== undefined) return false
+    const outcome = this.learning === undefined ? ended : this.learning.reduce((known, f) => f(known), ended)
     this.settled = { outcome, at }
     const callbacks = this.outcomeCallbacks
     this.outcomeCallbacks = []

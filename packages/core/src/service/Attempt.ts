@@ -44,8 +44,6 @@ export class Attempt implements JournalEntry {
   expire: ((error: LlmError | undefined) => void) | undefined
   /** It is slow, and others are asked beside it: what becomes of it is tried again by nobody. */
   overtaken = false
-  /** USD; set by the Cost layer when the attempt settles and a price is known. */
-  cost: number | undefined
   /** The place of the attempt itself in a trace; set by a tracing layer, undefined without one. */
   trace: TraceContext | undefined
 
@@ -94,6 +92,11 @@ export class Attempt implements JournalEntry {
   /** How the attempt ended; undefined while it runs. */
   get outcome(): Outcome | undefined {
     return this.ending?.outcome
+  }
+
+  /** USD, as the layers below learned it; undefined while it runs, and where no price is known. */
+  get cost(): number | undefined {
+    return this.ending?.outcome.cost
   }
 
   /** Monotonic ms of the end; undefined while it runs. */

@@ -28,6 +28,11 @@ export interface Bracket<in out Req, in out A = void> {
   /** A stream's first content has come. */
   readonly onFirstContent?: (taken: A, at: number, request: Req) => void
   /**
+   * What it knows of the end of an answer, whole or broken off, and adds to the outcome: those outside hear of it, and all in one
+   * run with it. A call that failed or was left before an answer came has nothing to learn from.
+   */
+  readonly learn?: (taken: A, outcome: Outcome.Outcome, request: Req) => Outcome.Learned | undefined
+  /**
    * Gives back what was taken, exactly once, however the call ends: for a stream when its last chunk, its error or its
    * abandonment is known. Left out by a guard that takes nothing.
    */
@@ -47,6 +52,8 @@ class Lifetime<Req> {
   private readonly taken: Array<unknown> = []
   private readonly requests: Array<Req> = []
   private readonly clock = clockHere()
+  /** Of what a bracket died while it learned. */
+  private died: Cause.Cause<never> | undefined
 
   constructor(
     /** Outermost first. */
@@ -84,11 +91,15 @@ class Lifetime<Req> {
     const at = nowMs(this.clock)
     const unread = this.tellResponse(response, at)
     if (unread !== undefined) return Effect.failCause(this.end(Outcome.fromCause(unread), at) ?? unread)
+    const learns = this.brackets.some(({ learn }) => learn !== undefined)
     if (response._tag === "Complete") {
-      const died = this.end(response.outcome, at)
-      return died === undefined ? Effect.succeed(response) : Effect.failCause(died)
+      const outcome = learns ? this.learn(response.outcome) : response.outcome
+      const died = this.end(outcome, at)
+      if (died !== undefined) return Effect.failCause(died)
+      return Effect.succeed(outcome === response.outcome ? response : { ...response, outcome })
     }
     const { settlement } = response.events
+    if (learns) settlement.onSettling((outcome) => this.learn(outcome))
     if (this.brackets.some(({ onFirstContent }) => onFirstContent !== undefined)) {
       settlement.onFirstContent((came) => this.tellFirstContent(came))
     }
@@ -97,6 +108,21 @@ class Lifetime<Req> {
       if (died !== undefined) throw Cause.squash(died)
     })
     return Effect.succeed(response)
+  }
+
+  /** Innermost first. What throws here is told by `end`, after everything was given back. */
+  private learn<O extends Outcome.Outcome>(first: O): O {
+    const { brackets, requests, taken } = this
+    let outcome = first
+    for (let i = taken.length - 1; i >= 0; i--) {
+      try {
+        const learned = taken[i] === nothing ? undefined : brackets[i]?.learn?.(taken[i], outcome, requests[i] as Req)
+        if (learned !== undefined) outcome = { ...outcome, ...learned }
+      } catch (defect) {
+        this.died ??= Cause.die(defect)
+      }
+    }
+    return outcome
   }
 
   private waitFor(begun: Effect.Effect<unknown, LlmError>, bracket: AnyBracket<Req>, index: number): Call {
@@ -150,7 +176,7 @@ class Lifetime<Req> {
   private end(first: Outcome.Outcome, at: number): Cause.Cause<never> | undefined {
     const { brackets, requests, taken } = this
     let outcome = first
-    let died: Cause.Cause<never> | undefined
+    let { died } = this
     for (let i = taken.length - 1; i >= 0; i--) {
       try {
         if (taken[i] !== nothing) brackets[i]?.end?.(taken[i], outcome, at, requests[i] as Req)

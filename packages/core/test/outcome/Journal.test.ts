@@ -52,13 +52,11 @@ describe("Journal", () => {
     const request = requestAt(1000)
     const { journal } = request.route
     const first = begin(request, "a", 1000)
-    first.settle(Outcome.failed(failure, estimate(3, 4)), 1200)
+    first.settle({ ...Outcome.failed(failure, estimate(3, 4)), cost: 0.5 }, 1200)
     const second = begin(request, "b", 1200)
     second.settle({ _tag: "Abandoned", usage: undefined }, 1300)
     const third = begin(request, "c", 1300)
-    third.cost = 0.25
-    first.cost = 0.5
-    third.settle(completed, 2000)
+    third.settle({ ...completed, cost: 0.25 }, 2000)
     const report = journal.report()
     assert.deepStrictEqual(report.attempts, [
       {

@@ -283,3 +283,70 @@ describe("the fold", () => {
     })
   )
 })
+
+describe.each(ways)("what a bracket learns of an end, %s", (_, way) => {
+  const priced = Service.bracketAttempt<void>({
+    begin: () => {},
+    learn: (_, { usage }) => (usage === undefined ? undefined : { cost: usage.outputTokens })
+  })
+  const watched = () => {
+    const told: Array<string> = []
+    const watcher = (name: string) =>
+      Service.bracketAttempt<void>({
+        begin: () => {},
+        end: (_, { _tag, cost }) => told.push(`${name} ${_tag} ${cost}`)
+      })
+    return {
+      told,
+      layer: (next: Service.AttemptService) => next.pipe(way(priced), way(watcher("out")), way(watcher("far")))
+    }
+  }
+
+  it.effect("is heard by those outside it, and stands in the answer", () =>
+    Effect.gen(function* () {
+      const { attempt, stub } = make()
+      const { layer, told } = watched()
+      const response = yield* layer(stub.attempts).call(attempt())
+      assert.deepStrictEqual(told, ["out Completed 5", "far Completed 5"])
+      assert.strictEqual(response._tag === "Complete" ? response.outcome.cost : undefined, 5)
+      stub.reply({ fail: { reason: "Unavailable", description: "down" } })
+      yield* Effect.flip(layer(stub.attempts).call(attempt()))
+      assert.deepStrictEqual(told.slice(2), ["out Failed undefined", "far Failed undefined"])
+    })
+  )
+
+  it.effect("is heard at the end of a stream, however it ends", () =>
+    Effect.gen(function* () {
+      const { attempt, stub } = make({ chunks: ["four"], stallAfter: 1 }, true)
+      const { layer, told } = watched()
+      const response = yield* layer(stub.attempts).call(attempt())
+      if (response._tag !== "Streaming") return assert.fail("no stream")
+      yield* response.events.pull
+      response.events.close()
+      assert.strictEqual(response.events.settlement.outcome?.cost, 1)
+      assert.deepStrictEqual(told, ["out Abandoned 1", "far Abandoned 1"])
+    })
+  )
+
+  it.effect("leaks nothing where it throws", () =>
+    Effect.gen(function* () {
+      for (const stream of [false, true]) {
+        const { attempt, log, stub } = make({}, stream)
+        const broken = noted("broken", log, {
+          learn: () => {
+            throw new Error("a bug")
+          }
+        })
+        const service = stub.attempts.pipe(way(noted("in", log)), way(broken), way(noted("out", log)))
+        const exit = yield* Effect.exit(
+          Effect.tap(service.call(attempt()), (response) =>
+            response._tag === "Streaming" ? Effect.exit(response.events.pull) : Effect.void
+          )
+        )
+        assert.strictEqual(Exit.isFailure(exit), !stream)
+        assert.strictEqual(log.filter((line) => line.startsWith("-")).length, 3, log.join())
+        assert.strictEqual(stub.inFlight(), 0)
+      }
+    })
+  )
+})

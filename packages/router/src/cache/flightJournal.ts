@@ -36,7 +36,7 @@ class BorrowedEntry implements JournalEntry {
     return this.entry.rejected
   }
   get cost() {
-    return this.isGivenUp ? undefined : this.entry.cost
+    return this.outcome?.cost
   }
 
   release(): void {}

@@ -117,7 +117,7 @@ export const make = (
   const charge = (request: LlmRequest): number => {
     let sum = 0
     for (const entry of request.route.journal.entries) {
-      sum += chargeOf(entry, request, () => priceOf(entry))
+      sum += chargeOf(entry.outcome, request, () => priceOf(entry))
     }
     return sum
   }
@@ -139,7 +139,7 @@ export const make = (
       for (const entry of request.route.journal.entries) {
         if (entry === attempt || entry.rejected) continue
         if (entry.outcome === undefined) pending += mayCost(entry, now)
-        else soFar += chargeOf(entry, request, () => priceOf(entry))
+        else soFar += chargeOf(entry.outcome, request, () => priceOf(entry))
       }
       // What was set aside for the request's own group; that its answers have grown meanwhile takes nobody's place away.
       if (soFar === 0 && pending === 0 && request.route.journal.fallbacks.length === 0) return undefined

@@ -1,5 +1,6 @@
 /**
- * Writes into the journal what each attempt cost, failed and abandoned ones included: they were billed too.
+ * Adds to its outcome what each attempt cost, failed and abandoned ones included: they were billed too. The journal's entries
+ * have it from there.
  */
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Service from "@switchyard/core/Service"
@@ -11,9 +12,9 @@ import { cost, PriceBook, Prices } from "./PriceBook.js"
 export const make = (book: Context.Tag.Service<PriceBook>): Service.AttemptLayer =>
   Service.bracketAttempt<void>({
     begin: () => {},
-    end: (_, { usage }, __, attempt) => {
+    learn: (_, { usage }, attempt) => {
       const price = usage === undefined ? undefined : book.price(attempt.target, attempt.model)
-      if (price !== undefined && usage !== undefined) attempt.cost = cost(usage, price)
+      return price === undefined || usage === undefined ? undefined : { cost: cost(usage, price) }
     }
   })
 

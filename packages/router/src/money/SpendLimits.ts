@@ -217,7 +217,7 @@ export const make = (
     },
     end: (held, outcome, at, attempt) => {
       if (held === undefined) return
-      const charge = chargeOf({ outcome, cost: attempt.cost }, attempt.request, () => held.price)
+      const charge = chargeOf(outcome, attempt.request, () => held.price)
       for (const made of held.reservations) made.settle(charge, at)
     },
     status: (slot, request, now) => {

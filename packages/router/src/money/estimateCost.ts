@@ -84,20 +84,14 @@ export const hasWorked = (outcome: Outcome | undefined): boolean => {
   return reason === "MalformedResponse" || (reason === "Timeout" && phase !== "connect")
 }
 
-/** What is known of a call's end: `cost` in USD when the Cost layer could tell. */
-interface Ended {
-  readonly outcome: Outcome | undefined
-  readonly cost: number | undefined
-}
-
 /**
  * USD to charge for an attempt, however it ended: its known cost; else its usage at the price; else, when it was left or
  * timed out while the provider worked on it, its prompt. An error that the provider answered with costs nothing.
  */
-export const chargeOf = (ended: Ended, request: LlmRequest, price: () => Price | undefined): number => {
-  if (ended.cost !== undefined) return ended.cost
-  const usage = ended.outcome?.usage
-  if (usage === undefined && !hasWorked(ended.outcome)) return 0
+export const chargeOf = (outcome: Outcome | undefined, request: LlmRequest, price: () => Price | undefined): number => {
+  if (outcome?.cost !== undefined) return outcome.cost
+  const usage = outcome?.usage
+  if (usage === undefined && !hasWorked(outcome)) return 0
   const at = price()
   if (at === undefined) return 0
   return usage === undefined ? inputCost(request, at) : cost(usage, at)

@@ -131,7 +131,7 @@ export const attempts: Service.AttemptLayer = Service.bracketAttempt<LiveSpan | 
     if (live !== undefined) live.response = response
   },
   onFirstContent: (live, at) => live?.noteFirstContent(at),
-  end: (live, outcome, at, attempt) => live?.end(outcome, at, () => used(outcome.usage, attempt.cost))
+  end: (live, outcome, at) => live?.end(outcome, at, () => used(outcome.usage, outcome.cost))
 })
 
 /** What the layers that watch the routing work with. */

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
+import * as Service from "@switchyard/core/Service"
 import { estimate } from "@switchyard/core/Usage"
 import * as Cost from "@switchyard/router/Cost"
 import * as PriceBook from "@switchyard/router/PriceBook"
@@ -36,7 +37,13 @@ describe("PriceBook", () => {
 })
 
 describe("Cost", () => {
-  const service = (stub: StubLlm.StubLlm) => stub.attempts.pipe(Cost.make(PriceBook.make()))
+  /** Notes the end, as the Balancer does. */
+  const noting = Service.bracketAttempt<void>({
+    begin: () => {},
+    end: (_, outcome, at, attempt) => attempt.settle(outcome, at)
+  })
+  const own: Service.AttemptLayer = (next) => Service.attempt((attempt) => next.call(attempt), next.status)
+  const service = (stub: StubLlm.StubLlm) => stub.attempts.pipe(Cost.make(PriceBook.make()), own, noting)
   const priced = () => StubLlm.slot("a", { inputPrice: 2, cachedInputPrice: 1, outputPrice: 10 })
 
   it.effect("every answer's cost is in the report", () =>
