@@ -117,6 +117,11 @@ for (const folder of folders) {
   if (!new RegExp(`(^| )${name}(@\\S+)?( |$)`, "m").test(install)) report("README.md has no line that installs it")
   for (const [peer, range] of Object.entries(manifest.peerDependencies ?? {})) {
     if (manifest.peerDependenciesMeta?.[peer]?.optional === true) continue
+    // Packages of this workspace are published together.
+    if (peer.startsWith("@switchyard/")) {
+      if (!new RegExp(`(^| )${peer}( |$)`).test(install)) report(`README.md installs it without ${peer}`)
+      continue
+    }
     // The newest of a peer need not be one that fits.
     const [, wanted] = new RegExp(`(?:^| )${peer}@(\\S+)`).exec(install) ?? []
     if (wanted === undefined) report(`README.md installs it without ${peer}`)

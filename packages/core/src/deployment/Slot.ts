@@ -2,6 +2,7 @@
  * A slot holds one deployment and the state that layers keep about it. State sits in the slot, in a cell per concern, so
  * that a strategy reads it without a map lookup; cells outlive a change of the deployment's configuration.
  */
+import { globalValue } from "effect/GlobalValue"
 import type { Deployment, DeploymentId } from "./Deployment.js"
 
 /** Names one concern's cell in every slot, and says how to make it when a slot is first asked for it. */
@@ -11,7 +12,8 @@ export interface SlotKey<A> {
   readonly make: (deployment: Deployment, slot: Slot) => A
 }
 
-let keys = 0
+/** One count for the process: a second copy of this module in an app's tree would else give the same places to other cells. */
+const keys = globalValue(Symbol.for("@switchyard/core/Slot/keys"), () => ({ made: 0 }))
 
 /**
  * Makes a key. Each state service makes its own when it is built, so two stacks over one registry don't share state. A
@@ -19,7 +21,7 @@ let keys = 0
  */
 export const key = <A>(name: string, make: (deployment: Deployment, slot: Slot) => A): SlotKey<A> => ({
   name,
-  index: keys++,
+  index: keys.made++,
   make
 })
 

@@ -2,7 +2,7 @@
  * The one error of every layer. It is classified once, here: retry, breaker, fallback, metrics and the HTTP edge read the
  * classification and never derive it again.
  */
-import { Schema } from "effect"
+import { Predicate, Schema } from "effect"
 
 /** Why a call failed. The table in `docs/semantics.md` says what each reason means to each layer. */
 export const Reason = Schema.Literal(
@@ -277,3 +277,6 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
     return data as LlmErrorFields
   }
 }
+
+/** Whether it is an `LlmError`, whichever copy of this module made it. */
+export const isLlmError = (it: unknown): it is LlmError => Predicate.isTagged(it, "LlmError")

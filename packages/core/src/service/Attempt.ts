@@ -2,6 +2,7 @@
  * One try of a request on one deployment: what the attempt tier's services take.
  */
 
+import { Predicate } from "effect"
 import type { EventStream } from "../answer/EventStream.js"
 import type { Deployment, DeploymentId } from "../deployment/Deployment.js"
 import type { Slot } from "../deployment/Slot.js"
@@ -15,6 +16,8 @@ import type { TraceContext } from "../shared/TraceContext.js"
 export interface Alternatives {
   readonly hasAlternative: (chosen: Slot) => boolean
 }
+
+const TypeId: unique symbol = Symbol.for("@switchyard/core/Attempt")
 
 /** A request together with the deployment that was chosen for it. Made by the Balancer, which writes it into the journal. */
 export class Attempt implements JournalEntry {
@@ -61,6 +64,11 @@ export class Attempt implements JournalEntry {
     /** The provider's model name: the deployment's, with a wildcard's captures filled in. */
     readonly model: string = slot.deployment.model
   ) {}
+
+  /** What `isAttempt` goes by. */
+  get [TypeId](): typeof TypeId {
+    return TypeId
+  }
 
   /** Another deployment of the group could have been asked instead when this one was chosen; looked up when first read. */
   get hasAlternative(): boolean {
@@ -119,3 +127,6 @@ export class Attempt implements JournalEntry {
     if (this.stream?.settlement.outcome === undefined) this.stream?.close()
   }
 }
+
+/** Whether it is an attempt, whichever copy of this module made it; a journal has entries of other kinds too. */
+export const isAttempt = (it: unknown): it is Attempt => Predicate.hasProperty(it, TypeId)

@@ -3,6 +3,7 @@
  * Two tiers, two types: a layer on the wrong side of the router does not compile.
  */
 import { type Clock, type Context, Effect, Layer, Pipeable } from "effect"
+import { globalValue } from "effect/GlobalValue"
 import { type Openings, unknown } from "../deployment/Opening.js"
 import type { Slot } from "../deployment/Slot.js"
 import { open, type Status, worst } from "../deployment/Status.js"
@@ -67,7 +68,10 @@ export const attempt = (
 export type Expiry = (request: LlmRequest) => boolean
 
 /** Kept beside the functions that were promised for: a service with another `call`, made by spread say, has promised nothing. */
-const expiries = new WeakMap<AttemptService["call"], Expiry>()
+const expiries = globalValue(
+  Symbol.for("@switchyard/core/Service/expiries"),
+  () => new WeakMap<AttemptService["call"], Expiry>()
+)
 
 /**
  * The service, with the promise that its calls set `attempt.expire` before they await anything, for the requests that

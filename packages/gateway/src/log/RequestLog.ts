@@ -4,7 +4,7 @@
  */
 
 import { uniform } from "@switchyard/core/Dice"
-import { LlmError } from "@switchyard/core/LlmError"
+import { isLlmError } from "@switchyard/core/LlmError"
 import { Scrubber } from "@switchyard/core/Secret"
 import { nowMs } from "@switchyard/core/Time"
 import type { Events, RouterEvent } from "@switchyard/router/RouterEvents"
@@ -73,7 +73,7 @@ const wordsOf = (message: unknown): string =>
 
 /** Providers quote prompts in their messages. */
 const withoutMessage = (error: unknown): unknown =>
-  error instanceof LlmError ? `${error.reason}: ${error.description}` : error
+  isLlmError(error) ? `${error.reason}: ${error.description}` : error
 
 /** What follows from one configuration. */
 interface Mode {

@@ -2,7 +2,7 @@
  * A second attempt on another deployment when the first is slow, as in "The Tail at Scale" (Dean and Barroso): the first
  * success wins, and the other is ended before the answer is returned. Off by default: a stack hedges by having this layer.
  */
-import { Attempt } from "@switchyard/core/Attempt"
+import { isAttempt } from "@switchyard/core/Attempt"
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
@@ -57,7 +57,7 @@ export const make = (deps: HedgeDeps, options: Pick<Options, "attempts"> = {}): 
     return (
       Route.attemptsLeft(route) > 0 &&
       now < route.deadline &&
-      !route.journal.entries.some((entry) => entry instanceof Attempt && entry.overtaken) &&
+      !route.journal.entries.some((entry) => isAttempt(entry) && entry.overtaken) &&
       openings(request, now).some(
         ({ deployment, opensAt }) => opensAt <= now && (deployment === undefined || !route.avoided.includes(deployment))
       ) &&

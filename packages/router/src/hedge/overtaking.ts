@@ -1,4 +1,4 @@
-import { Attempt } from "@switchyard/core/Attempt"
+import { type Attempt, isAttempt } from "@switchyard/core/Attempt"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
@@ -126,7 +126,7 @@ export class Overtaking extends Timer {
   private abandonSlow(now: number): void {
     let isLeft = false
     for (const entry of this.request.route.journal.entries) {
-      if (!(entry instanceof Attempt) || entry.outcome !== undefined) continue
+      if (!isAttempt(entry) || entry.outcome !== undefined) continue
       if (entry.expire === undefined) isLeft = true
       else entry.expire(undefined)
     }

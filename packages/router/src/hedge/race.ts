@@ -1,4 +1,4 @@
-import { Attempt } from "@switchyard/core/Attempt"
+import { type Attempt, isAttempt } from "@switchyard/core/Attempt"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
@@ -196,7 +196,7 @@ export class Race extends Timer {
     const { entries } = this.request.route.journal
     for (let i = this.from; i < entries.length; i++) {
       const entry = entries[i]
-      if (entry instanceof Attempt && entry.request.route.legs?.includes(leg.number) === true) f(entry)
+      if (isAttempt(entry) && entry.request.route.legs?.includes(leg.number) === true) f(entry)
     }
   }
 }

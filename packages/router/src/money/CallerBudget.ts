@@ -3,7 +3,7 @@
  * provider: it reserves an estimate before, more for each attempt beside or after the first, and settles to the cost of all
  * attempts after, failed, hedged and abandoned ones included. Two of these layers with different windows stand side by side: so much per day, and so much per month.
  */
-import { Attempt } from "@switchyard/core/Attempt"
+import { isAttempt } from "@switchyard/core/Attempt"
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import type { Guard, JournalEntry } from "@switchyard/core/Journal"
@@ -124,9 +124,7 @@ export const make = (
 
   const mayCost = (entry: JournalEntry, now: number): number => {
     const price = priceOf(entry)
-    return price === undefined || !(entry instanceof Attempt)
-      ? 0
-      : estimateAt(entry.request, entry.slot, entry.model, price, now)
+    return price === undefined || !isAttempt(entry) ? 0 : estimateAt(entry.request, entry.slot, entry.model, price, now)
   }
 
   /** Covers what all attempts of a request may cost together, before each of them. */

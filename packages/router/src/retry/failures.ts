@@ -1,4 +1,4 @@
-import { Attempt } from "@switchyard/core/Attempt"
+import { type Attempt, isAttempt } from "@switchyard/core/Attempt"
 import type { DeploymentId } from "@switchyard/core/Deployment"
 import { type LlmError, longestHold } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
@@ -29,7 +29,7 @@ export class Failures {
         this.route = Route.avoid(this.route, entry.deployment)
         continue
       }
-      if (entry instanceof Attempt) {
+      if (isAttempt(entry)) {
         last = entry
         if (entry.outcome.error === error) exact = entry
         if (entry.deployment === error.deployment) named = entry
