@@ -44,8 +44,8 @@ const counting = Service.wrap(
   )
 )
 
-/** The whole way, state given where it is needed: every layer is one value for both stacks. */
-const stack = (region: string, stub: StubLlm.StubLlm) =>
+/** The whole way: every layer is one value for both stacks, and the deployments have the same names. */
+const stack = (stub: StubLlm.StubLlm) =>
   counting.pipe(
     Layer.provide(RequestEvents.layer),
     Layer.provide(Tracing.layer),
@@ -60,11 +60,13 @@ const stack = (region: string, stub: StubLlm.StubLlm) =>
     Layer.provide(Layer.succeed(DeploymentService, stub.attempts)),
     Layer.provide(RoundRobin.layer),
     Layer.provide([CooldownState.layerMemory, DeploymentStats.layerMemory, LatencyTracker.layerMemory]),
-    Layer.provide(DeploymentRegistry.layer({ deployments: [{ id: region, group: "m", model: "m" }] }))
+    Layer.provide(
+      DeploymentRegistry.layer({ deployments: ["one", "two"].map((id) => ({ id, group: "m", model: "m" })) })
+    )
   )
 
-const under = <I>(tag: Context.Tag<I, Service.RequestService>, region: string, stub: StubLlm.StubLlm) =>
-  Layer.effect(tag, LlmService).pipe(Layer.provide(stack(region, stub)))
+const under = <I>(tag: Context.Tag<I, Service.RequestService>, stub: StubLlm.StubLlm) =>
+  Layer.effect(tag, LlmService).pipe(Layer.provide(stack(stub)))
 
 const request = () => LlmRequest.chat({ model: "m", messages: [{ role: "user", content: "Where?" }] })
 
@@ -77,27 +79,33 @@ const ask = (service: Service.RequestService) =>
 const both = () => {
   const eu = StubLlm.make({ text: "from eu" })
   const us = StubLlm.make({ text: "from us" })
-  return { eu, us, Live: Layer.merge(under(Eu, "eu", eu), under(Us, "us", us)) }
+  return { eu, us, Live: Layer.merge(under(Eu, eu), under(Us, us)) }
 }
 
 describe("two stacks of the same layers in one app", () => {
   it.effect("are each answered by their own upstream, and say so", () => {
     const { eu, Live, us } = both()
     return Effect.gen(function* () {
-      assert.deepStrictEqual(yield* ask(yield* Eu), ["from eu", "eu"])
-      assert.deepStrictEqual(yield* ask(yield* Us), ["from us", "us"])
+      assert.deepStrictEqual(yield* ask(yield* Eu), ["from eu", "one"])
+      assert.deepStrictEqual(yield* ask(yield* Us), ["from us", "one"])
       assert.deepStrictEqual([eu.calls.length, us.calls.length], [1, 1])
     }).pipe(Effect.provide(Live))
   })
 
   it.effect("have breakers of their own, though they share the service that keeps them", () => {
-    const { eu, Live, us } = both()
+    const { eu, Live } = both()
     return Effect.gen(function* () {
-      eu.reply({ fail: { reason: "Authentication", description: "no" } })
-      yield* Effect.flip(ask(yield* Eu))
-      assert.strictEqual((yield* Effect.flip(ask(yield* Eu))).reason, "NoDeployment")
-      assert.deepStrictEqual(yield* ask(yield* Us), ["from us", "us"])
-      assert.deepStrictEqual([eu.calls.length, us.calls.length], [1, 1])
+      eu.reply(({ deployment }) =>
+        deployment === "one" ? { fail: { reason: "Authentication", description: "no" } } : { text: "from eu" }
+      )
+      assert.deepStrictEqual(yield* ask(yield* Eu), ["from eu", "two"])
+      assert.deepStrictEqual(yield* ask(yield* Us), ["from us", "one"])
+      const again = LlmRequest.chat({ model: "m", messages: [{ role: "user", content: "And now?" }] })
+      const { journal } = yield* complete(yield* Eu, again)
+      assert.deepStrictEqual(
+        journal.entries.map(({ deployment }) => String(deployment)),
+        ["two"]
+      )
     }).pipe(Effect.provide(Live))
   })
 })
