@@ -11,7 +11,7 @@ import { blocksOf, contentOf, documents, fileOf, isProgram, programOf, read, roo
 /** @typedef {{ name: string, folder: string, file: string }} Tarball */
 
 const npm = process.platform === "win32" ? "npm.cmd" : "npm"
-const examples = ["compose-layers", "custom-strategy"]
+const examples = ["async-await", "compose-layers", "custom-strategy"]
 /** What must be the very version that the workspace has, so that the same commit says the same tomorrow. */
 const peers = [
   "@effect/platform",

@@ -3,6 +3,10 @@
  * which one is down; put your own endpoints and keys in their place.
  */
 import { NodeRuntime } from "@effect/platform-node"
+import * as FakeProvider from "@switchyard/testing/FakeProvider"
+
+// snippet:start compose
+
 import * as ChatChunk from "@switchyard/core/ChatChunk"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
@@ -21,10 +25,8 @@ import * as Retry from "@switchyard/router/Retry"
 import * as RetryBudget from "@switchyard/router/RetryBudget"
 import * as LatencyBased from "@switchyard/router/RoutingStrategy/LatencyBased"
 import * as Timeouts from "@switchyard/router/Timeouts"
-import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Console, Effect, Layer, Stream } from "effect"
 
-// snippet:start compose
 const router = (deployments: DeploymentRegistry.RegistryConfig["deployments"]) =>
   Deadline.layerWith({ deadline: "1 minute" }).pipe(
     Layer.provide(Fallback.layerWith({ chains: { general: { smart: ["spare"] } } })),
