@@ -3,7 +3,8 @@
 //      part between `snippet:start NAME` and `snippet:end NAME` when it names path#NAME (--write updates the block);
 //   2. every other ts block type-checks against the workspace (```ts no-check skips one);
 //   3. relative links lead somewhere;
-//   4. every export of a public module carries a JSDoc comment.
+//   4. files that a recipe in CONTRIBUTING.md names are there (but for NAME, Name and TARGET);
+//   5. every export of a public module carries a JSDoc comment.
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join, posix } from "node:path"
@@ -101,6 +102,18 @@ const checkLinks = (document) => {
     }
   })
 }
+
+const checkFiles = (document) => {
+  proseOf(read(document)).forEach((line, index) => {
+    for (const [, path] of line.matchAll(
+      /`((?:packages|scripts|docs|examples|ops)\/[\w./-]*|[\w.-]+\.(?:cjs|json|md))`/g
+    )) {
+      if (!/name|target/i.test(path) && !existsSync(join(root, path)))
+        report(document, index + 1, `no such file: ${path}`)
+    }
+  })
+}
+checkFiles("CONTRIBUTING.md")
 
 const scratch = ".tmp/docs-check"
 rmSync(join(root, scratch), { recursive: true, force: true })
