@@ -22,7 +22,11 @@ if (counts === undefined) {
 } else {
   const bad = Object.values(report.vulnerabilities ?? {}).filter(({ severity }) => /^(high|critical)$/.test(severity))
   for (const { name, range, severity, via } of bad) {
-    const titles = via.map((one) => (typeof one === "string" ? one : `${one.title} (${one.url})`)).join("; ")
+    const titles = via
+      .map((/** @type {{ title: any; url: any; }} */ one) =>
+        typeof one === "string" ? one : `${one.title} (${one.url})`
+      )
+      .join("; ")
     console.error(`${severity}: ${name} ${range}: ${titles}`)
   }
   console.log(`audit: ${counts.total} known fault(s) in production, ${bad.length} of high or critical severity`)

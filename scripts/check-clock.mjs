@@ -21,7 +21,7 @@ const functions = new Map([
 ])
 const modules = new Set(["timers", "timers/promises", "perf_hooks"])
 
-const sources = (folder) =>
+const sources = (/** @type {string} */ folder) =>
   readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) {
@@ -36,6 +36,9 @@ const folders = readdirSync(join(root, "packages"), { withFileTypes: true })
   .filter((path) => readdirSync(join(root, path)).includes("src"))
   .map((path) => join(path, "src"))
 
+/**
+ * @type {string[]}
+ */
 const problems = []
 
 /** @param {ts.ImportDeclaration} node */
@@ -45,11 +48,15 @@ for (const file of [...folders, "examples"].flatMap(sources)) {
   const path = file.split(sep).join("/")
   if (allowed.some((pattern) => pattern.test(path))) continue
   const source = ts.createSourceFile(path, readFileSync(join(root, file), "utf8"), ts.ScriptTarget.ES2022, true)
-  const report = (node, what, instead) => {
+  const report = (
+    /** @type {ts.ImportDeclaration | ts.PropertyAccessExpression | ts.NewExpression | ts.CallExpression} */ node,
+    /** @type {string} */ what,
+    /** @type {string | undefined} */ instead
+  ) => {
     const { line, character } = source.getLineAndCharacterOfPosition(node.getStart())
     problems.push(`${path}:${line + 1}:${character + 1} ${what}: use ${instead}`)
   }
-  const visit = (node) => {
+  const visit = (/** @type {ts.Node} */ node) => {
     if (ts.isPropertyAccessExpression(node)) {
       const text = node.getText().replace(/^globalThis\./, "")
       if (members.has(text)) report(node, text, members.get(text))

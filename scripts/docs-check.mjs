@@ -26,23 +26,25 @@ import {
 
 const write = process.argv.includes("--write")
 const problems = []
-const report = (file, line, message) => problems.push(`${file}:${line} ${message}`)
+const report = (/** @type {string} */ file, /** @type {number} */ line, /** @type {string} */ message) =>
+  problems.push(`${file}:${line} ${message}`)
 
-const trimBlank = (lines) => {
-  const isBlank = (line) => line.trim() === ""
+const trimBlank = (/** @type {string[]} */ lines) => {
+  const isBlank = (/** @type {string} */ line) => line.trim() === ""
   const first = lines.findIndex((line) => !isBlank(line))
   const last = lines.findLastIndex((line) => !isBlank(line))
   return first === -1 ? [] : lines.slice(first, last + 1)
 }
 
-const snippet = (target) => {
+const snippet = (/** @type {string} */ target) => {
   const [path, name] = target.split("#")
   if (!existsSync(join(root, path)) || !statSync(join(root, path)).isFile()) {
     return { error: `no such file: ${path}` }
   }
   let lines = read(path).split("\n")
   if (name !== undefined) {
-    const marks = (kind) => lines.findIndex((line) => new RegExp(`snippet:${kind}\\s+${name}\\s*$`).test(line))
+    const marks = (/** @type {string} */ kind) =>
+      lines.findIndex((line) => new RegExp(`snippet:${kind}\\s+${name}\\s*$`).test(line))
     const [start, end] = [marks("start"), marks("end")]
     if (start === -1 || end === -1 || end < start) return { error: `${path} has no snippet ${name}` }
     lines = lines.slice(start + 1, end)
@@ -54,7 +56,7 @@ const snippet = (target) => {
 }
 
 // The words of a link's #fragment, as GitHub makes them of a heading.
-const slug = (heading) =>
+const slug = (/** @type {string} */ heading) =>
   heading
     .trim()
     .toLowerCase()
@@ -62,13 +64,13 @@ const slug = (heading) =>
     .replace(/[^\p{L}\p{N}\s_-]/gu, "")
     .replace(/\s/g, "-")
 
-const proseOf = (text) => {
+const proseOf = (/** @type {string} */ text) => {
   const lines = text.split("\n")
   for (const block of blocksOf(lines)) lines.fill("", block.start, block.end + 1)
   return lines
 }
 
-const anchorsOf = (text) => {
+const anchorsOf = (/** @type {string} */ text) => {
   const seen = new Map()
   const anchors = new Set([...text.matchAll(/\b(?:id|name)="([^"]+)"/g)].map((match) => match[1]))
   for (const line of proseOf(text)) {
@@ -82,8 +84,8 @@ const anchorsOf = (text) => {
   return anchors
 }
 
-const checkLinks = (document) => {
-  proseOf(read(document)).forEach((line, index) => {
+const checkLinks = (/** @type {string} */ document) => {
+  proseOf(read(document)).forEach((/** @type {string} */ line, /** @type {number} */ index) => {
     const prose = line.replace(/`[^`]*`/g, "")
     const links = [
       ...prose.matchAll(/\]\(\s*<?([^)\s>]+)>?[^)]*\)/g),
@@ -103,8 +105,8 @@ const checkLinks = (document) => {
   })
 }
 
-const checkFiles = (document) => {
-  proseOf(read(document)).forEach((line, index) => {
+const checkFiles = (/** @type {string} */ document) => {
+  proseOf(read(document)).forEach((/** @type {string} */ line, /** @type {number} */ index) => {
     for (const [, path] of line.matchAll(
       /`((?:packages|scripts|docs|examples|ops)\/[\w./-]*|[\w.-]+\.(?:cjs|json|md))`/g
     )) {
@@ -120,7 +122,11 @@ rmSync(join(root, scratch), { recursive: true, force: true })
 /** Documents by the files that their programs are written to. */
 const extracted = new Map()
 
-const extract = (document, block, content) => {
+const extract = (
+  /** @type {string} */ document,
+  /** @type {{ start: number; end: number; indent: string; mark: string; info: string; }} */ block,
+  /** @type {readonly string[]} */ content
+) => {
   const file = `${scratch}/${fileOf(document, block)}`
   extracted.set(file, document)
   mkdirSync(dirname(join(root, file)), { recursive: true })
@@ -180,10 +186,10 @@ if (extracted.size > 0) {
 }
 
 /** The exports a module declares itself, each with whether one of its declarations carries a JSDoc comment. */
-const exportsOf = (source) => {
+const exportsOf = (/** @type {ts.SourceFile} */ source) => {
   const declared = new Map()
   const exported = new Set()
-  const declare = (name, node, isExported) => {
+  const declare = (/** @type {string} */ name, /** @type {ts.Node} */ node, /** @type {boolean} */ isExported) => {
     const { line } = source.getLineAndCharacterOfPosition(node.getStart())
     const documented = ts.getJSDocCommentsAndTags(node).some(ts.isJSDoc)
     const known = declared.get(name)
@@ -204,15 +210,16 @@ const exportsOf = (source) => {
       for (const element of node.exportClause.elements) exported.add((element.propertyName ?? element.name).text)
     } else if (ts.isExportAssignment(node)) {
       declare("default", node, true)
-    } else if (node.name !== undefined) {
-      declare(node.name.getText(), node, isExported)
+    } else {
+      const { name } = /** @type {ts.DeclarationStatement} */ (node)
+      if (name !== undefined) declare(name.getText(), node, isExported)
     }
   }
   return [...exported].filter((name) => declared.has(name)).map((name) => ({ name, ...declared.get(name) }))
 }
 
 for (const name of packages) {
-  const isPublic = (path) => /\/([A-Z]\w*|index)\.ts$/.test(path)
+  const isPublic = (/** @type {string} */ path) => /\/([A-Z]\w*|index)\.ts$/.test(path)
   for (const path of walk(`packages/${name}/src`, isPublic)) {
     const source = ts.createSourceFile(path, read(path), ts.ScriptTarget.ES2022, true)
     for (const item of exportsOf(source)) {

@@ -16,32 +16,37 @@ const renamed = new Map([["RoutingStrategy/Names", "StrategyNames"]])
 const problems = []
 
 /** As the formatter sorts them: letter by letter, a capital just before its small letter. */
-const sortKey = (path) =>
+const sortKey = (/** @type {string} */ path) =>
   [...path].map((letter) => letter.toLowerCase() + (letter === letter.toLowerCase() ? 1 : 0)).join("")
-const inOrder = (a, b) => (sortKey(a) < sortKey(b) ? -1 : 1)
+const inOrder = (/** @type {string} */ a, /** @type {string} */ b) => (sortKey(a) < sortKey(b) ? -1 : 1)
 
-const modulesIn = (name, folder = "") =>
+const modulesIn = (/** @type {string} */ name, folder = "") =>
   readdirSync(join(root, "packages", name, "src", folder), { withFileTypes: true }).flatMap((entry) => {
     const path = posix.join(folder, entry.name)
     if (entry.isDirectory()) return modulesIn(name, path)
     return /^[A-Z]\w*\.ts$/.test(entry.name) ? [path.replace(/\.ts$/, "")] : []
   })
 
-const published = (name) =>
+const published = (/** @type {string} */ name) =>
   modulesIn(name)
-    .map((path) => {
+    .map((/** @type {string} */ path) => {
       const specifier = `${prefixes.get(`${name}/${posix.dirname(path)}`) ?? ""}${basename(path)}`
       return { path, specifier, exported: renamed.get(specifier) ?? basename(path) }
     })
-    .sort((a, b) => (a.specifier < b.specifier ? -1 : 1))
+    .sort((/** @type {{ specifier: number; }} */ a, /** @type {{ specifier: number; }} */ b) =>
+      a.specifier < b.specifier ? -1 : 1
+    )
 
-const entry = (path) => ({
+const entry = (/** @type {string} */ path) => ({
   "@switchyard/source": `./src/${path}.ts`,
   types: `./dist/${path}.d.ts`,
   default: `./dist/${path}.js`
 })
 
-const writeOrCheck = (path, text) => {
+const writeOrCheck = (
+  /** @type {string} */ path,
+  /** @type {string | NodeJS.ArrayBufferView<ArrayBufferLike>} */ text
+) => {
   if (readFileSync(join(root, path), "utf8") === text) return
   if (isCheck) problems.push(`${path} is not what the package's folders say: node scripts/exports.mjs writes it.`)
   else writeFileSync(join(root, path), text)
@@ -53,7 +58,7 @@ for (const name of readdirSync(join(root, "packages"))) {
   if (!existsSync(join(root, index))) continue
   const modules = published(name)
   count += modules.length
-  const twice = modules.filter(({ specifier }, at) => modules[at + 1]?.specifier === specifier)
+  const twice = modules.filter(({ specifier }, /** @type {number} */ at) => modules[at + 1]?.specifier === specifier)
   for (const { specifier } of twice) problems.push(`packages/${name} has two modules called ${specifier}`)
 
   const header = /^\/\*\*[\s\S]*?\*\/\n/.exec(readFileSync(join(root, index), "utf8"))?.[0] ?? ""

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-const read = (path) => {
+const read = (/** @type {import("fs").PathOrFileDescriptor} */ path) => {
   try {
     return readFileSync(path, "utf8")
   } catch {
@@ -11,7 +11,11 @@ const read = (path) => {
 }
 
 /** Writes `text` to `document`, a path from the root, or checks it. `content` says in words how much it is. */
-export const writeOrCheck = (document, text, { content, source, script }) => {
+export const writeOrCheck = (
+  /** @type {string} */ document,
+  /** @type {string | NodeJS.ArrayBufferView<ArrayBufferLike>} */ text,
+  { content, source, script }
+) => {
   const path = fileURLToPath(new URL(`../${document}`, import.meta.url))
   if (!process.argv.includes("--check")) {
     writeFileSync(path, text)

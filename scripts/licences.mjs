@@ -8,19 +8,19 @@ import { fileURLToPath } from "node:url"
 const root = fileURLToPath(new URL("..", import.meta.url))
 const at = process.argv.indexOf("--lock")
 const lockFile = at === -1 ? join(root, "package-lock.json") : resolve(process.argv[at + 1] ?? "")
-const json = (path) => JSON.parse(readFileSync(path, "utf8"))
+const json = (/** @type {import("fs").PathOrFileDescriptor} */ path) => JSON.parse(readFileSync(path, "utf8"))
 const list = json(join(root, "scripts/licences.json"))
 
 /** The licence as the package itself says it; the lock's copy stands in for a platform's package that is not installed. */
-const licenceOf = (path, locked) => {
+const licenceOf = (/** @type {string} */ path, /** @type {{ license: any; }} */ locked) => {
   const manifest = join(dirname(lockFile), path, "package.json")
   const { license, licenses } = existsSync(manifest) ? json(manifest) : {}
-  const told = license ?? licenses?.map((one) => one.type).join(" OR ") ?? locked.license
+  const told = license ?? licenses?.map((/** @type {{ type: any; }} */ one) => one.type).join(" OR ") ?? locked.license
   return typeof told === "object" ? told.type : told
 }
 
 /** Whether an SPDX expression is fulfilled by licences of the list: one of those joined by OR, all of those joined by AND. */
-const isFulfilled = (expression, allowed) => {
+const isFulfilled = (/** @type {string} */ expression, /** @type {Set<any>} */ allowed) => {
   const tokens = expression.match(/[()]|[^\s()]+/g) ?? []
   let place = 0
   const one = () => {

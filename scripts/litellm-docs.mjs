@@ -42,19 +42,20 @@ const sections = [
   ["request", "What a request may say", "In the body, or as a header `x-litellm-…`. None of it goes upstream."]
 ]
 
-const cell = (text) => text.replaceAll("|", "\\|")
+const cell = (/** @type {string} */ text) => text.replaceAll("|", "\\|")
 
 const row = ({ how, key, support }) => `| \`${key}\` | ${support} | ${cell(how)} |`
 
 const sectionText = ([section, title, more]) => {
-  const rows = keys.filter((key) => key.section === section).map(row)
+  const rows = keys.filter((/** @type {{ section: any; }} */ key) => key.section === section).map(row)
   const lead = more === "" ? "" : `${more}\n\n`
   const others = [...names(section)].map((name) => `\`${name}\``).join(", ")
   const rest = others === "" ? "" : `\nKnown, and not done here, with a warning each: ${others}.\n`
   return `## ${title}\n\n${lead}| key | | |\n|---|---|---|\n${rows.join("\n")}\n${rest}`
 }
 
-const listed = (all, after = "") => all.map((name) => `\`${name}${after}\``).join(", ")
+const listed = (/** @type {any[]} */ all, after = "") =>
+  all.map((/** @type {string} */ name) => `\`${name}${after}\``).join(", ")
 
 const mayNotSay = `## What a request may not say
 

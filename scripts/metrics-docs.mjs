@@ -27,16 +27,16 @@ const sections = [
   ["state", "State", "Read from the router at the scrape itself: nothing of it is older than the scrape."]
 ]
 
-const cell = (text) => text.replaceAll("|", "\\|")
+const cell = (/** @type {string} */ text) => text.replaceAll("|", "\\|")
 
 const row = ({ buckets, help, labels, name, type }) => {
   const kind = buckets === undefined ? type : `${type} (\`${buckets}\`)`
-  const named = labels.map((label) => `\`${label}\``).join(", ")
+  const named = labels.map((/** @type {string} */ label) => `\`${label}\``).join(", ")
   return `| \`switchyard_${name}\` | ${kind} | ${named} | ${cell(help)} |`
 }
 
 const sectionText = ([tier, title, lead]) => {
-  const found = definitions.filter((one) => one.tier === tier)
+  const found = definitions.filter((/** @type {{ tier: any; }} */ one) => one.tier === tier)
   return `## ${title}\n\n${lead}\n\n| metric | type | labels | |\n|---|---|---|---|\n${found.map(row).join("\n")}\n`
 }
 
@@ -44,7 +44,7 @@ const stray = definitions.filter(({ tier }) => !sections.some(([known]) => known
 if (stray.length > 0) throw new Error(`no section for ${stray.map(({ name }) => name).join(", ")}`)
 
 const bounds = ["latencyBuckets", "ttftBuckets", "tokenBuckets"]
-  .map((name) => `| \`${name}\` | ${defaults[name].map((bound) => String(bound)).join(", ")} |`)
+  .map((name) => `| \`${name}\` | ${defaults[name].map((/** @type {number} */ bound) => String(bound)).join(", ")} |`)
   .join("\n")
 
 const text = `# Metrics

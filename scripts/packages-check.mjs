@@ -12,8 +12,9 @@ import { formatMessage } from "publint/utils"
 import { outside } from "./outside.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const text = (path) => (existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "")
-const json = (path) => JSON.parse(text(path))
+const text = (/** @type {string} */ path) =>
+  existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : ""
+const json = (/** @type {string} */ path) => JSON.parse(text(path))
 const top = json("package.json")
 
 const folders = readdirSync(join(root, "packages"))
@@ -44,7 +45,7 @@ const problems = []
 const fields = ["description", "license", "author", "homepage", "bugs", "repository", "keywords", "engines"]
 
 /** Every file that a map of exports leads to; the sources' own condition is for this workspace. */
-const targetsOf = (exports) =>
+const targetsOf = (/** @type {{ [s: string]: any; } | ArrayLike<any> | null | undefined} */ exports) =>
   typeof exports === "string"
     ? [exports]
     : exports === null || exports === undefined
@@ -65,7 +66,7 @@ const maxBytes = 3 * 1024 * 1024
 for (const folder of folders) {
   const manifest = json(`${folder}/package.json`)
   const { name } = manifest
-  const report = (what) => problems.push(`${name}: ${what}`)
+  const report = (/** @type {string} */ what) => problems.push(`${name}: ${what}`)
   for (const field of fields) {
     const value = manifest[field]
     if (value === undefined || value.length === 0) report(`package.json has no ${field}`)
@@ -86,7 +87,7 @@ for (const folder of folders) {
 
   const tarball = tarballs.get(name)
   const files = new Set((tarball?.files ?? []).map(({ path }) => path))
-  const has = (path) => files.has(path.replace(/^\.\//, ""))
+  const has = (/** @type {string} */ path) => files.has(path.replace(/^\.\//, ""))
   for (const needed of ["LICENSE", "README.md", "package.json"])
     if (!has(needed)) report(`its tarball has no ${needed}`)
   const targets = [...targetsOf(manifest.exports), ...Object.values(manifest.bin ?? {})]

@@ -7,14 +7,14 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const file = resolve(process.argv[2] ?? join(root, "dist/sbom.cdx.json"))
-const json = (path) => JSON.parse(readFileSync(join(root, path), "utf8"))
+const json = (/** @type {string} */ path) => JSON.parse(readFileSync(join(root, path), "utf8"))
 const { packages } = json("package-lock.json")
 const { name, version } = json("package.json")
 
-const purlOf = (packageName, packageVersion) =>
+const purlOf = (/** @type {string} */ packageName, /** @type {string | number | boolean} */ packageVersion) =>
   `pkg:npm/${packageName.replace(/^@/, "%40")}@${encodeURIComponent(packageVersion)}`
 
-const nameOf = (path, { name: own }) => own ?? path.replace(/^.*node_modules\//, "")
+const nameOf = (/** @type {string} */ path, { name: own }) => own ?? path.replace(/^.*node_modules\//, "")
 
 /** What is published of the workspace, by its folder. */
 const published = readdirSync(join(root, "packages"))
@@ -31,7 +31,7 @@ const entries = new Map(
 const refs = new Map([...entries].map(([path, entry]) => [path, purlOf(nameOf(path, entry), entry.version)]))
 
 /** Where Node finds a package for the one at `path`. */
-const find = (path, wanted) => {
+const find = (/** @type {string} */ path, /** @type {string} */ wanted) => {
   for (let folder = path; ; folder = folder.replace(/\/?(?:node_modules\/(?:@[^/]+\/)?[^/]+|packages\/[^/]+)$/, "")) {
     const place = folder === "" ? `node_modules/${wanted}` : `${folder}/node_modules/${wanted}`
     const found = packages[place]
@@ -40,7 +40,7 @@ const find = (path, wanted) => {
   }
 }
 
-const licencesOf = (licence) =>
+const licencesOf = (/** @type {string | undefined} */ licence) =>
   licence === undefined
     ? {}
     : { licenses: [/[\s()]/.test(licence) ? { expression: licence } : { license: { id: licence } }] }
@@ -73,7 +73,7 @@ const dependencyOf = ([path, entry]) => {
 }
 
 const top = purlOf(name, version)
-const refOf = (path) => refs.get(path) ?? ""
+const refOf = (/** @type {string} */ path) => refs.get(path) ?? ""
 const sorted = [...entries].sort(([a], [b]) => (refOf(a) < refOf(b) ? -1 : refOf(a) > refOf(b) ? 1 : a < b ? -1 : 1))
 // The same version may stand at several places.
 const unique = sorted.filter(([path], index) => index === 0 || refs.get(path) !== refs.get(sorted[index - 1][0]))

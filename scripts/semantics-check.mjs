@@ -9,21 +9,21 @@ import ts from "typescript"
 const root = fileURLToPath(new URL("..", import.meta.url))
 const document = "docs/semantics.md"
 
-const isTest = (callee) => {
+const isTest = (/** @type {ts.Node} */ callee) => {
   const head = ts.isCallExpression(callee) ? callee.expression : callee
   return /^(it|test)(\.\w+)*$/.test(head.getText().replace(/\s+/g, ""))
 }
 
-const literal = (node) => {
+const literal = (/** @type {ts.Node} */ node) => {
   if (ts.isStringLiteralLike(node)) return node.text
   return ts.isTemplateExpression(node) ? node.getText().slice(1, -1) : undefined
 }
 
 /** The names of the tests in a file: the first arguments of `it(...)`, `it.effect(...)`, `it.effect.each(...)(...)`. */
-const testsIn = (path) => {
+const testsIn = (/** @type {string} */ path) => {
   const source = ts.createSourceFile(path, readFileSync(join(root, path), "utf8"), ts.ScriptTarget.ES2022, true)
   const names = new Set()
-  const visit = (node) => {
+  const visit = (/** @type {ts.Node} */ node) => {
     if (ts.isCallExpression(node) && node.arguments.length > 0 && isTest(node.expression)) {
       const name = literal(node.arguments[0])
       if (name !== undefined) names.add(name)
