@@ -108,7 +108,7 @@ const checkLinks = (/** @type {string} */ document) => {
 const checkFiles = (/** @type {string} */ document) => {
   proseOf(read(document)).forEach((/** @type {string} */ line, /** @type {number} */ index) => {
     for (const [, path] of line.matchAll(
-      /`((?:packages|scripts|docs|examples|ops)\/[\w./-]*|[\w.-]+\.(?:cjs|json|md))`/g
+      /`((?:packages|scripts|docs|examples|ops)\/[\w./-]*\.\w+|[\w.-]+\.(?:cjs|json|md))`/g
     )) {
       if (!/name|target/i.test(path) && !existsSync(join(root, path)))
         report(document, index + 1, `no such file: ${path}`)

@@ -5,8 +5,10 @@
 import type { ConfigError, ConfigIssue } from "@switchyard/core/ConfigError"
 import { type Context, type Effect, type Layer, Schema } from "effect"
 
+/** Any tag. */
 // biome-ignore lint/suspicious/noExplicitAny: a tag is invariant in what it names, so only `any` stands for every tag
 export type AnyTag = Context.Tag<any, any>
+/** Any schema of options. */
 // biome-ignore lint/suspicious/noExplicitAny: the same for what a schema decodes to
 export type AnySchema = Schema.Schema<any, any, never>
 
