@@ -40,7 +40,8 @@ const options = {
     once: flag("once", "Print the table once, and end")
   },
   route: {
-    model: text("model", "M", "The model that the request asks for"),
+    model: optional("model", "M", "The model that the request asks for"),
+    stack: flag("stack", "Show the router's concerns in their order, and whose their state is, in place of a route"),
     tag: text("tag", "T", "A tag of the request; may be given several times").pipe(Options.repeated),
     region: optional("region", "R", "The region that the request must stay in"),
     stream: flag("stream", "The request streams"),

@@ -14,12 +14,20 @@ import { nearest } from "./words.js"
 /** What `route` is asked. */
 export interface Flags {
   readonly file: string
-  readonly model: string
+  /** Undefined where only the stack is shown. */
+  readonly model: string | undefined
+  /** Shows what the router is made of, in place of a route. */
+  readonly stack: boolean
   readonly tag: ReadonlyArray<string>
   readonly region: string | undefined
   readonly stream: boolean
   readonly tools: boolean
   readonly json: boolean
+}
+
+/** What a route is asked. */
+export interface Asked extends Omit<Flags, "file" | "json" | "stack" | "model"> {
+  readonly model: string
 }
 
 /** What may be asked for under a configuration. */
@@ -30,18 +38,19 @@ const names = ({ router }: GatewayConfig): ReadonlyArray<string> => [
 const tool = { type: "function", function: { name: "look_up", parameters: { type: "object", properties: {} } } }
 
 /** Builds the tower and asks it. */
-export const explain = (config: GatewayConfig, flags: Omit<Flags, "file" | "json">) =>
+export const explain = (config: GatewayConfig, flags: Asked) =>
   Effect.gen(function* () {
-    const [Router, Explain, LlmRequest, Service, Time] = yield* Effect.promise(() =>
+    const [Router, Explain, LlmRequest, { routerOptions }, Service, Time] = yield* Effect.promise(() =>
       Promise.all([
         import("@switchyard/router/Router"),
         import("@switchyard/router/Explain"),
         import("@switchyard/core/LlmRequest"),
+        import("@switchyard/gateway/Generations"),
         import("@switchyard/core/Service"),
         import("@switchyard/core/Time")
       ])
     )
-    const { healthProbes: _, ...options } = config.router
+    const { healthProbes: _, ...options } = routerOptions(config)
     const base = Service.attempt(() => Effect.dieMessage("a route is explained, not called"))
     const tower = yield* Effect.mapError(
       Router.make(options, base),
@@ -148,11 +157,27 @@ export const unknown = (explanation: Pick<Explanation, "because" | "model">, kno
   return plain(`${explanation.because}; ${hint}`)
 }
 
+const showStack = (config: GatewayConfig, { json }: Flags) =>
+  Effect.gen(function* () {
+    const StackReport = yield* Effect.promise(() => import("./StackReport.js"))
+    const view = yield* StackReport.look(config)
+    yield* print(
+      json ? JSON.stringify(view, null, 2) : StackReport.render(view, config, painter(hasColours(process.stdout)))
+    )
+  })
+
 /** Explains; exit code 1 for a model that nobody serves. */
 export const run = (flags: Flags) =>
   Effect.gen(function* () {
     const { config } = yield* requireFile("route", flags.file, { unsetVariables: "note" })
-    const explanation = yield* explain(config, flags)
+    if (flags.stack) return yield* showStack(config, flags)
+    const { model } = flags
+    if (model === undefined) {
+      return yield* new CommandError({
+        message: "route: --model M says which model, or --stack shows the router itself"
+      })
+    }
+    const explanation = yield* explain(config, { ...flags, model })
     if (flags.json) yield* print(JSON.stringify(explanation, null, 2))
     if (explanation.group === undefined) {
       yield* failed

@@ -7,6 +7,7 @@ import * as Key from "../src/Key.js"
 import { painter } from "../src/output.js"
 import * as RouteReport from "../src/RouteReport.js"
 import { firstSteps, listening } from "../src/Serve.js"
+import * as StackReport from "../src/StackReport.js"
 
 const plain = painter(false)
 
@@ -34,7 +35,7 @@ const config = Either.getOrThrow(
   })
 )
 
-const ask = (flags: Partial<RouteReport.Flags>) =>
+const ask = (flags: Partial<RouteReport.Asked>) =>
   RouteReport.explain(config, { model: "smart", tag: [], region: undefined, stream: false, tools: false, ...flags })
 
 describe("the report of a check", () => {
@@ -139,4 +140,24 @@ describe("the line of a server that listens", () => {
     )
     assert.include(firstSteps(url), `curl -N ${url}/v1/chat/completions`)
   })
+})
+
+describe("the report of a stack", () => {
+  it.effect("draws the concerns from the outermost down, with what is off, and says whose each state is", () =>
+    Effect.gen(function* () {
+      const view = yield* StackReport.look(config)
+      const lines = StackReport.render(view, config, plain).split("\n")
+      const row = (name: string) => lines.findIndex((line) => new RegExp(`(^| )${name} `).test(line))
+      assert.isBelow(row("retry"), row("hedge"))
+      assert.isBelow(row("balancer"), row("cooldown"))
+      assert.match(lines[row("cooldown")] ?? "", /cooldown +on +The circuit breaker of each deployment/)
+      assert.match(lines[row("cache")] ?? "", /cache +off/)
+      assert.match(lines[row("healthProbes")] ?? "", /^beside +healthProbes +on/)
+      assert.match(lines[row("prices")] ?? "", /prices +tower +prices +.*cost/)
+      assert.deepStrictEqual(
+        view.concerns.filter(({ tier }) => tier === "turn").map(({ name }) => name),
+        ["balancer"]
+      )
+    })
+  )
 })

@@ -13,6 +13,7 @@ import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import * as Metrics from "@switchyard/router/Metrics"
 import { MetricsSink, type Sink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
+import type { AnyStack } from "@switchyard/router/Stack"
 import { type Clock, Context, Effect, Layer, type Scope } from "effect"
 import {
   defaultBodyBytes,
@@ -65,6 +66,8 @@ export interface Overrides {
   readonly telemetry?: Telemetry.Settings | undefined
   /** Where proxies and certificates are read that the configuration does not name. Default: nowhere. */
   readonly environment?: UndiciTransport.Variables
+  /** The concerns of the router and their order, where the configuration names none. Default: the standard stack. */
+  readonly stack?: AnyStack
   /** What sends requests to providers. Default: connections of the gateway's own, as `transport` of the configuration says. */
   readonly transport?: Context.Tag.Service<Transport.Transport>
 }
@@ -156,7 +159,7 @@ export const make = (
   log: RequestLog.RequestLog = RequestLog.silent
 ): Effect.Effect<Gateway, ConfigError | Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { environment = {}, telemetry, transport: given, ...listening } = overrides
+    const { environment = {}, stack, telemetry, transport: given, ...listening } = overrides
     const settings: Settings = { ...source.config.server, ...listening }
     const host = settings.host ?? "127.0.0.1"
     yield* checkExposure(source.config, host)
@@ -197,7 +200,7 @@ export const make = (
         () => generations.current().keys.isShared
       ))
     const base = Providers.make(Providers.protocols(transport))
-    const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined))
+    const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined, stack))
     const clock = yield* Effect.clock
     const heartbeat = new Heartbeat()
     yield* heartbeat.run

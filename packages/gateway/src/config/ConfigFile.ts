@@ -8,7 +8,8 @@ import type { Variables } from "./Environment.js"
 import type { GatewayConfig } from "./GatewayConfig.js"
 import { gathered } from "./gathered.js"
 import * as Problem from "./Problem.js"
-import { type FilesRead, readFiles } from "./readFiles.js"
+import { type FilesRead, fingerprintOf, readFiles } from "./readFiles.js"
+import { readStack, type StackRead } from "./stackModule.js"
 
 /** A file that was read, and can be used. */
 export interface LoadedConfig {
@@ -52,9 +53,17 @@ export class ConfigFileError extends Schema.TaggedError<ConfigFileError>("@switc
 /** How {@link load} is called. */
 export type Read = (path: string, options?: ReadOptions) => Effect.Effect<LoadedConfig, ConfigFileError>
 
-const conclude = (path: string, read: FilesRead, { env = process.env, unsetVariables = "error" }: ReadOptions) => {
-  const { files, fingerprint, names, root } = read
-  const assembled = root === undefined ? undefined : assemble(root, env, unsetVariables)
+const conclude = (
+  path: string,
+  read: FilesRead,
+  module: StackRead,
+  { env = process.env, unsetVariables = "error" }: ReadOptions
+) => {
+  const { names, root } = read
+  const { file, stack } = module
+  const files = [...read.files, ...(file === undefined ? [] : [file.path])]
+  const fingerprint = fingerprintOf([...read.contents, ...(file === undefined ? [] : [file.bytes])])
+  const assembled = root === undefined ? undefined : assemble(root, env, unsetVariables, stack, module.problems)
   const problems = gathered(Problem.sorted([...read.problems, ...(assembled?.problems ?? [])], names))
   const config = assembled?.config
   return assembled === undefined || config === undefined || problems.some(({ severity }) => severity === "error")
@@ -68,6 +77,9 @@ const conclude = (path: string, read: FilesRead, { env = process.env, unsetVaria
  */
 export const load: Read = (path, options = {}) =>
   Effect.flatMap(
-    Effect.promise(() => readFiles(path, options.env ?? process.env, isLiteLlm)),
-    (read) => Effect.suspend(() => conclude(path, read, options))
+    Effect.promise(async () => {
+      const read = await readFiles(path, options.env ?? process.env, isLiteLlm)
+      return [read, await readStack(read.root)] as const
+    }),
+    ([read, module]) => Effect.suspend(() => conclude(path, read, module, options))
   )

@@ -11,6 +11,7 @@ import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import * as Router from "@switchyard/router/Router"
 import * as Strategies from "@switchyard/router/RoutingStrategy/Names"
 import { SpendLimit } from "@switchyard/router/SpendWindows"
+import { isStack } from "@switchyard/router/Stack"
 import { Either, Layer, Redacted, Schema } from "effect"
 import { secretIssues } from "./callerSecrets.js"
 import { refusedKeys } from "./priceFindings.js"
@@ -266,6 +267,11 @@ const groups = Schema.Struct({
 export const Settings = Schema.Struct({
   /** The endpoints, each with its model group. */
   deployments: Schema.optional(Schema.Array(DeploymentConfig)),
+  /**
+   * A module whose default export is the stack of the router's concerns, or a function that makes it of the standard stack; its
+   * path is relative to this file. Default: the standard stack.
+   */
+  stack: Schema.optional(Field.text),
   ...groups.fields,
   ...OwnSettings.fields,
   ...Router.fields()
@@ -344,10 +350,16 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
   const groupIssues = Field.issuesOf(groups, only(all, Object.keys(groups.fields)), "")
   // The router's check takes the shape of these for granted.
   const misshapen = groupIssues.map(({ path }) => path.replace(/[.[].*$/, ""))
-  const router = without(all, [...ownKeys, ...misshapen]) as unknown as Router.Options
+  const isMisplaced = all["stack"] !== undefined && !isStack(all["stack"])
+  const router = without(all, [
+    ...ownKeys,
+    ...misshapen,
+    ...(isMisplaced ? ["stack"] : [])
+  ]) as unknown as Router.Options
   const protocols = Providers.check(deploymentsOf(settings))
   const issues = [
     ...groupIssues,
+    ...(isMisplaced ? [issue("stack", all["stack"], "a stack; a file names the module that makes it")] : []),
     ...Router.check(router),
     ...(Either.isLeft(protocols) ? protocols.left.issues : []),
     ...(Either.isLeft(decoded)

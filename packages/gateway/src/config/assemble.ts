@@ -6,6 +6,8 @@
 import { closest } from "@switchyard/core/Closest"
 import type { ConfigIssue } from "@switchyard/core/ConfigError"
 import * as LiteLlmConfig from "@switchyard/litellm/LiteLlmConfig"
+import * as Router from "@switchyard/router/Router"
+import type { AnyStack } from "@switchyard/router/Stack"
 import { Either } from "effect"
 import type { Variables } from "./Environment.js"
 import * as EnvironmentKeys from "./EnvironmentKeys.js"
@@ -34,7 +36,10 @@ export interface Assembled {
 
 type Tree = Readonly<Record<string, unknown>>
 
-const ownKeys = new Set(Object.keys(GatewayConfig.Settings.fields))
+const standardKeys = new Set(Object.keys(GatewayConfig.Settings.fields))
+/** The keys of our own at the top of a file; those of the concerns that a stack has beside the standard ones are among them. */
+const ownKeysOf = (stack: AnyStack | undefined): ReadonlySet<string> =>
+  stack === undefined ? standardKeys : new Set([...standardKeys, ...Object.keys(Router.fields(stack))])
 const liteLlmKeys = new Set(LiteLlmConfig.topLevelKeys)
 /** An empty section says nothing; an empty key must not leave the door open. */
 const mayNotBeEmpty = new Set(["masterKey", "keys"])
@@ -45,7 +50,7 @@ const pick = (tree: Tree, keep: (key: string, value: unknown) => boolean): Tree 
 /** Whether keys at the top of a file are LiteLLM's. */
 export const isLiteLlm = (topKeys: ReadonlyArray<string>): boolean => topKeys.some((key) => liteLlmKeys.has(key))
 
-const unknownKeys = (root: MapNode, tree: Tree): ReadonlyArray<Finding> => {
+const unknownKeys = (root: MapNode, tree: Tree, ownKeys: ReadonlySet<string>): ReadonlyArray<Finding> => {
   const foreign = [...root.entries.keys()].filter(
     (key) => !ownKeys.has(key) && !liteLlmKeys.has(key) && !key.startsWith("x-")
   )
@@ -102,9 +107,18 @@ const unsetOf = ({ dependents }: Filled): LiteLlmConfig.UnsetVariables =>
     )
   )
 
-const once = (root: MapNode, variables: Variables, choices: ReadonlyMap<string, number>, severity: Severity): Pass => {
+const once = (
+  root: MapNode,
+  variables: Variables,
+  choices: ReadonlyMap<string, number>,
+  severity: Severity,
+  stack: AnyStack | undefined
+): Pass => {
+  const ownKeys = ownKeysOf(stack)
   const filled = fill(root, variables, choices, unsetBelow(severity))
-  const own = pick(filled.value, (key, value) => ownKeys.has(key) && (value !== null || mayNotBeEmpty.has(key)))
+  const said = pick(filled.value, (key, value) => ownKeys.has(key) && (value !== null || mayNotBeEmpty.has(key)))
+  // A stack that could not be loaded is told where it was.
+  const own = typeof said["stack"] === "string" ? { ...said, stack } : said
   const translation = LiteLlmConfig.translate(filled.value, variables, unsetOf(filled))
   const read = readSettings(root, translation, own, variables)
   const wrong = read.own.map(({ path }) => path)
@@ -189,9 +203,9 @@ const missingDeployments = (finding: Finding, settings: Tree, { findings }: Lite
 const maxPasses = 20
 
 /** Puts another candidate where the one that stood there was wrong, until nothing changes any more. */
-const settle = (root: MapNode, variables: Variables, severity: Severity): Pass => {
+const settle = (root: MapNode, variables: Variables, severity: Severity, stack: AnyStack | undefined): Pass => {
   const choices = new Map<string, number>()
-  let pass = once(root, variables, choices, severity)
+  let pass = once(root, variables, choices, severity, stack)
   for (let count = 1; count < maxPasses; count++) {
     const told = new Set(pass.findings.map(({ path }) => path))
     const wrong = new Set(pass.findings.flatMap((finding) => (finding.severity === "error" ? [finding.path] : [])))
@@ -205,7 +219,7 @@ const settle = (root: MapNode, variables: Variables, severity: Severity): Pass =
       changed = true
     }
     if (!changed) break
-    pass = once(root, variables, choices, severity)
+    pass = once(root, variables, choices, severity, stack)
   }
   return pass
 }
@@ -241,19 +255,32 @@ const variableProblem = ({ expected, path, value }: ConfigIssue): Problem => ({
   column: undefined
 })
 
-/** Everything about a tree. `unset` is how bad a variable that is not set is. */
-export const assemble = (root: MapNode, environment: Variables, unset: Severity): Assembled => {
+/**
+ * Everything about a tree. `unset` is how bad a variable that is not set is; `stack` is what the module is that the tree names,
+ * and `ofStack` what is wrong with it.
+ */
+export const assemble = (
+  root: MapNode,
+  environment: Variables,
+  unset: Severity,
+  stack?: AnyStack,
+  ofStack: ReadonlyArray<Problem> = []
+): Assembled => {
   const inside = wrapped(root)
   if (inside !== undefined) return { config: undefined, problems: [inside], display: shown(root) }
   const variables = withFileVariables(root, environment)
-  const pass = settle(root, variables, unset)
+  const pass = settle(root, variables, unset, stack)
   const { dependents, held: referred } = pass.filled
   const held = { referred, others: Object.values(variables).flatMap((text = "") => (text.length < 8 ? [] : [text])) }
   const isUnset = (path: string) =>
     (dependents.get(path)?.unset.length ?? 0) > 0 && unsetBelow(unset)(topKeyOf(root, path)) === "standIn"
   const problems = [
     ...unsetProblems(root, pass, unset),
-    ...unknownKeys(root, pass.filled.value).map((finding) => place(finding, root, held)),
+    ...ofStack,
+    // Keys may be those of the concerns of a stack that is not there.
+    ...(ofStack.length > 0 ? [] : unknownKeys(root, pass.filled.value, ownKeysOf(stack))).map((finding) =>
+      place(finding, root, held)
+    ),
     ...pass.findings
       .filter((finding) => finding.severity !== "error" || !isUnset(finding.path))
       .map((finding) => place(finding, root, held)),

@@ -18,8 +18,8 @@ export interface FilesRead {
   readonly names: ReadonlyArray<string>
   /** Absolute paths, the main file first. Also those that could not be read: they may come. */
   readonly files: ReadonlyArray<string>
-  /** Changes when what a file says does. */
-  readonly fingerprint: string
+  /** What each of the files says, or why it cannot be read. */
+  readonly contents: ReadonlyArray<Buffer | string>
 }
 
 const maxBytes = 10 * 1024 * 1024
@@ -164,7 +164,7 @@ export const readFiles = async (
   const names = [path]
   const files = [resolve(path)]
   const contents = [content]
-  if (main.root === undefined) return { root: undefined, problems, names, files, fingerprint: fingerprintOf(contents) }
+  if (main.root === undefined) return { root: undefined, problems, names, files, contents }
   const entries = new Map(main.root.entries)
   entries.delete("include")
   let isWhole = true
@@ -185,5 +185,5 @@ export const readFiles = async (
     else overlay(entries, included.root, file, problems)
   }
   const root: MapNode = { ...main.root, entries }
-  return { root: isWhole ? root : undefined, problems, names, files, fingerprint: fingerprintOf(contents) }
+  return { root: isWhole ? root : undefined, problems, names, files, contents }
 }

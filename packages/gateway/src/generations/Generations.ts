@@ -5,12 +5,13 @@
 import { ConfigError, issue } from "@switchyard/core/ConfigError"
 import type * as Service from "@switchyard/core/Service"
 import * as Router from "@switchyard/router/Router"
-import { told } from "@switchyard/router/Stack"
+import { type AnyStack, told } from "@switchyard/router/Stack"
 import { Context, Effect, Exit, Runtime, Scope } from "effect"
 import type { LoadedConfig } from "../config/ConfigFile.js"
 import { secretIssues } from "../config/callerSecrets.js"
 import type { GatewayConfig, VirtualKey } from "../config/GatewayConfig.js"
 import * as KeyRing from "../keys/KeyRing.js"
+import { withControlState } from "./controlState.js"
 
 /** What a generation is made of: a configuration that was read from a file, or one made in code. */
 export interface Source extends Partial<Omit<LoadedConfig, "config">> {
@@ -63,13 +64,18 @@ const limitsOf = ({ maxParallel, rpm, tpm }: VirtualKey) => ({
 
 /**
  * The router's options, with the limits and budgets of the keys in them. Requests are traced where the settings say so, and,
- * unless they say no, where spans are exported.
+ * unless they say no, where spans are exported. `stack` is that of a configuration which has none of its own.
  */
-export const routerOptions = ({ keys, router }: GatewayConfig, isExported = false): Router.Options => {
+export const routerOptions = (
+  { keys, router }: GatewayConfig,
+  isExported = false,
+  stack: AnyStack = Router.standard as AnyStack
+): Router.Options => {
   const limited = keys.filter((key) => Object.keys(limitsOf(key)).length > 0)
   const budgeted = keys.flatMap(({ budget, name }) => (budget === undefined ? [] : [[name, budget] as const]))
   return {
     ...router,
+    stack: withControlState((router.stack ?? stack) as AnyStack) as typeof Router.standard,
     // Costs nothing until a request with the master key asks for a fault.
     faultInjection: true,
     ...(router.tracing === false || (router.tracing === undefined && !isExported)
@@ -129,12 +135,14 @@ interface Held {
 
 /**
  * The service over a base service that all generations share, and with it the connections to the providers. `isExported`:
- * there is somebody to keep spans.
+ * there is somebody to keep spans. `stack` is that of configurations which have none of their own. What own concerns need of
+ * the app is read from the context.
  */
 export const make = (
   first: Source,
   base: Service.AttemptService,
-  isExported = false
+  isExported = false,
+  stack?: AnyStack
 ): Effect.Effect<Context.Tag.Service<Generations>, ConfigError, Scope.Scope> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime<never>()
@@ -152,7 +160,7 @@ export const make = (
           yield* staysLocked(source.config, previous?.generation)
           yield* haveTheirOwn(source.config)
           const scope = yield* Scope.make()
-          const options = routerOptions(source.config, isExported)
+          const options = routerOptions(source.config, isExported, stack)
           const tower = yield* Router.make(options, base, previous?.generation.tower).pipe(
             Scope.extend(scope),
             Effect.onError(() => Scope.close(scope, Exit.void))

@@ -39,8 +39,7 @@ export interface Options extends RegistryConfig, StrategyChoice, Stack.Options<S
 }
 
 /** The fields of the options of a stack, the standard one by default, for the schema of a file that holds them. */
-export const fields = (stack: Stack.Stack<never> | Stack.Stack<Standard> = standard): Stack.Fields =>
-  StackOptions.fields(stack as Stack.Stack<Standard>)
+export const fields = (stack: Stack.AnyStack = standard as Stack.AnyStack): Stack.Fields => StackOptions.fields(stack)
 
 /** The state of the standard stack, for dashboards and admin endpoints. */
 export type State = Stack.StateIdOf<Standard>
