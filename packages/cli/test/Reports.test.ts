@@ -91,7 +91,7 @@ describe("the explanation of a route", () => {
           .split("\n")
           .filter((line) => / out /.test(line))
           .map((line) => line.replace(/ +/g, " "))
-      const show = (flags: Partial<RouteReport.Flags>) =>
+      const show = (flags: Partial<RouteReport.Asked>) =>
         Effect.map(ask(flags), (explanation) => out(RouteReport.render(explanation, plain)))
       assert.deepStrictEqual(yield* show({ tag: ["eu"] }), ["us gpt-4o-us 2 out tags do not match"])
       assert.deepStrictEqual(yield* show({ region: "eu" }), ["us gpt-4o-us 2 out not in the region"])
