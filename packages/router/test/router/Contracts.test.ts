@@ -33,7 +33,10 @@ const asking: Service.AttemptLayer = (next) =>
 /** Names a caller in every request. */
 const named: Service.RequestLayer = (next) => Service.request((request) => next.call({ ...request, caller: "alice" }))
 
-const plenty = { rpm: 1_000_000, tpm: 1_000_000_000, maxParallel: 1_000 }
+/** More than the limits below. */
+const calls = 101
+
+const plenty = { rpm: 1_000_000, tpm: 1_000_000_000, maxParallel: 100 }
 
 const attemptLayers: Readonly<Record<string, Effect.Effect<Service.AttemptLayer>>> = {
   FaultInjection: Effect.sync(FaultInjection.make),
@@ -68,13 +71,15 @@ const requestLayers: Readonly<Record<string, Effect.Effect<Service.RequestLayer,
 
 for (const [name, layer] of Object.entries(attemptLayers)) {
   describe(`${name} keeps the contract of an attempt-tier layer`, () => {
-    const limits = { maxParallel: 1_000, rpm: 1_000_000, tpm: 1_000_000_000 }
-    for (const { check, name } of Contract.attemptLayer(layer, { deployment: limits })) it.effect(name, () => check)
+    const limits = { maxParallel: 100, rpm: 1_000_000, tpm: 1_000_000_000 }
+    for (const { check, name } of Contract.attemptLayer(layer, { deployment: limits, calls })) {
+      it.effect(name, () => check)
+    }
   })
 }
 
 for (const [name, layer] of Object.entries(requestLayers)) {
   describe(`${name} keeps the contract of a request-tier layer`, () => {
-    for (const { check, name } of Contract.requestLayer(layer)) it.effect(name, () => check)
+    for (const { check, name } of Contract.requestLayer(layer, { calls })) it.effect(name, () => check)
   })
 }

@@ -14,17 +14,16 @@ import * as Service from "@switchyard/core/Service"
 import { Data, Effect, type Scope } from "effect"
 import * as ManualClock from "../ManualClock.js"
 import * as StubLlm from "../StubLlm.js"
-import {
-  type ContractOptions,
-  openingRules,
-  type Rule,
-  request,
-  rules,
-  type Subject,
-  statusRules
-} from "./contractRules.js"
+import { answerRules } from "./answerRules.js"
+import { type ContractOptions, type Rule, request, type Subject } from "./contractRules.js"
+import { endingRules } from "./endingRules.js"
+import { leakRules, nothingHeld } from "./leakRules.js"
+import { openingRules, statusRules } from "./readinessRules.js"
+import { scheduleRules } from "./scheduleRules.js"
 
 export type { ContractOptions }
+
+const rules = [...answerRules, ...endingRules, ...scheduleRules, ...leakRules]
 
 /** A layer does not do what every layer must. */
 export class ContractViolation extends Data.TaggedError("ContractViolation")<{
@@ -53,7 +52,7 @@ const toChecks = <E>(
     check: Effect.suspend(() => {
       const time = ManualClock.make()
       return Effect.flatMap(Effect.withClock(Effect.orDie(makeSubject(time)), time.clock), (subject) =>
-        rule(subject, options)
+        Effect.zipRight(rule(subject, options), nothingHeld(options.held, "at the end"))
       )
     }).pipe(
       Effect.scoped,
@@ -84,8 +83,8 @@ export const attemptLayer = <E>(
           answers,
           status: () => service.status(slot, request(false), time.now()),
           openings: undefined,
-          build: (stream) => {
-            const attempt = StubLlm.attempt(request(stream), slot, time.now())
+          build: (stream, prompt) => {
+            const attempt = StubLlm.attempt(request(stream, prompt), slot, time.now())
             return { call: Service.primed(service.call(attempt)), release: () => attempt.release() }
           }
         }
@@ -117,8 +116,8 @@ export const requestLayer = <E>(
           answers,
           status: undefined,
           openings: () => service.openings(LlmRequest.begin(request(false), time.now()), time.now()),
-          build: (stream) => {
-            const begun = LlmRequest.begin(request(stream), time.now())
+          build: (stream, prompt) => {
+            const begun = LlmRequest.begin(request(stream, prompt), time.now())
             return { call: service.call(begun), release: () => begun.route.journal.releaseAll() }
           }
         }

@@ -1,7 +1,7 @@
 /**
  * Random ways to end a call, and the driver that lets fibers run in a manual clock's time.
  */
-import { Effect, type Exit, Fiber, Option, Utils } from "effect"
+import { Effect, type Exit, Fiber, Utils } from "effect"
 import type { ManualClock } from "../ManualClock.js"
 import type { Reply } from "../StubLlm.js"
 
@@ -67,9 +67,11 @@ export const drive = <A, E>(
     // A daemon: an effect that cannot be interrupted must not hold up the one who drives it.
     const fiber = yield* Effect.forkDaemon(Effect.withClock(effect, time.clock))
     for (let elapsed = 0; elapsed < hour; ) {
-      for (let i = 0; i < 30; i++) yield* Effect.yieldNow()
-      const exit = yield* Fiber.poll(fiber)
-      if (Option.isSome(exit)) return exit.value
+      for (let i = 0; i < 30; i++) {
+        yield* Effect.yieldNow()
+        const exit = fiber.unsafePoll()
+        if (exit !== null) return exit
+      }
       const least = elapsed < 2000 ? 5 : elapsed < 60_000 ? 100 : 10_000
       const idle = time.next() - time.now()
       const step = idle < hour ? Math.max(least, idle) : least

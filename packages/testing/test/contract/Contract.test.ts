@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { EventStream } from "@switchyard/core/EventStream"
+import type { JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import * as Service from "@switchyard/core/Service"
@@ -14,6 +15,9 @@ const brokenRules = (checks: ReadonlyArray<Contract.Check>): Effect.Effect<Reado
     Effect.forEach(checks, ({ check }) => Effect.either(check)),
     (results) => results.flatMap((result) => (Either.isLeft(result) ? [result.left.rule] : []))
   )
+
+/** More than the limits of layers that are no leaks' examples. */
+const calls = 51
 
 const counting: Service.AttemptLayer = Service.mapAttempt((call) => Service.onSettled(call, () => {}))
 
@@ -77,7 +81,8 @@ const pumped = (options: { readonly closes: boolean; readonly hidesErrors: boole
 
 describe("the contract of the attempt tier", () => {
   describe("is kept by a layer that watches the call", () => {
-    for (const { name, check } of Contract.attemptLayer(Effect.succeed(counting))) it.effect(name, () => check)
+    for (const { name, check } of Contract.attemptLayer(Effect.succeed(counting), { calls }))
+      it.effect(name, () => check)
   })
 
   describe("is kept by a limiter that gives every permit back", () => {
@@ -85,7 +90,9 @@ describe("the contract of the attempt tier", () => {
   })
 
   describe("is kept by a layer that replaces the stream and passes on its end and its closing", () => {
-    for (const { name, check } of Contract.attemptLayer(Effect.succeed(pumped({ closes: true, hidesErrors: false })))) {
+    for (const { name, check } of Contract.attemptLayer(Effect.succeed(pumped({ closes: true, hidesErrors: false })), {
+      calls
+    })) {
       it.effect(name, () => check)
     }
   })
@@ -361,6 +368,155 @@ describe("the contract of the request tier", () => {
       const names = Contract.requestLayer(Effect.succeed(retryOnce)).map((one) => one.name)
       assert.notInclude(names, "is never more ready than the inner service")
       assert.strictEqual(new Set(names).size, names.length)
+    })
+  )
+})
+
+describe("a permit that is never given back", () => {
+  const rule = "still answers when any number of calls has ended, in whichever way"
+  const rejected = new LlmError({ reason: "Rejected", description: "full" })
+  /** Which calls keep their permit. */
+  type Keeps = (response: LlmResponse) => boolean
+  const ofStreams: Keeps = ({ _tag }) => _tag === "Streaming"
+
+  const counter = () => {
+    let taken = 0
+    const leaking =
+      (limit: number, keeps: Keeps) =>
+      (call: Service.Call): Service.Call =>
+        Effect.suspend(() => {
+          if (taken >= limit) return Effect.fail(rejected)
+          taken++
+          const back = Effect.sync(() => void taken--)
+          return Effect.onExit(call, (exit) => (Exit.isSuccess(exit) && keeps(exit.value) ? Effect.void : back))
+        })
+    return { leaking, taken: () => taken }
+  }
+  const attempts = (limit: number, hasStatus: boolean): Effect.Effect<Service.AttemptLayer> =>
+    Effect.sync(() => (next) => {
+      const { leaking, taken } = counter()
+      const leak = leaking(limit, ofStreams)
+      return Service.attempt(
+        (attempt) => leak(next.call(attempt)),
+        (slot, request, now) => (hasStatus && taken() >= limit ? busy("maxParallel") : next.status(slot, request, now))
+      )
+    })
+  const requests = (limit: number, keeps: Keeps = ofStreams): Effect.Effect<Service.RequestLayer> =>
+    Effect.sync(() => Service.mapRequest(counter().leaking(limit, keeps)))
+
+  for (const [what, checks] of [
+    ["of 50, its status passed on", Contract.attemptLayer(attempts(50, false))],
+    ["of 20, its status passed on", Contract.attemptLayer(attempts(20, false))],
+    ["of 1,000, its own status", Contract.attemptLayer(attempts(1000, true))],
+    ["of 50, its own status", Contract.attemptLayer(attempts(50, true))],
+    ["of 1,000 in the request tier", Contract.requestLayer(requests(1000))],
+    ["of 333 in the request tier", Contract.requestLayer(requests(333))],
+    ["of 1 in the request tier", Contract.requestLayer(requests(1))],
+    ["of 1,000 for whole answers", Contract.requestLayer(requests(1000, ({ _tag }) => _tag === "Complete"))]
+  ] as const) {
+    it.effect(`is found: a stream's, ${what}`, () =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* brokenRules(checks.filter(({ name }) => name === rule)), [rule])
+      })
+    )
+  }
+
+  for (const [what, keeps] of [
+    ["failures", (exit: Exit.Exit<LlmResponse, LlmError>) => Exit.isFailure(exit) && !Exit.isInterrupted(exit)],
+    ["interruptions", (exit: Exit.Exit<LlmResponse, LlmError>) => Exit.isInterrupted(exit)]
+  ] as const) {
+    it.effect(`is found where only ${what} keep theirs`, () =>
+      Effect.gen(function* () {
+        const layer = Effect.sync((): Service.RequestLayer => {
+          let taken = 0
+          return Service.mapRequest((call) =>
+            Effect.suspend(() => {
+              if (taken >= 100) return Effect.fail(rejected)
+              taken++
+              return Service.onSettled(
+                Effect.onExit(call, (exit) =>
+                  Effect.sync(() => {
+                    if (Exit.isFailure(exit) && !keeps(exit)) taken--
+                  })
+                ),
+                (outcome) => {
+                  if (outcome._tag === "Completed") taken--
+                }
+              )
+            })
+          )
+        })
+        const checks = Contract.requestLayer(layer).filter(({ name }) => name === rule)
+        assert.deepStrictEqual(yield* brokenRules(checks), [rule])
+      })
+    )
+  }
+
+  it.effect("is found at once, whatever the limit, where it is told what is held", () =>
+    Effect.gen(function* () {
+      let held = () => 0
+      const layer = Effect.sync((): Service.RequestLayer => {
+        const { leaking, taken } = counter()
+        held = taken
+        return Service.mapRequest(leaking(1_000_000, ofStreams))
+      })
+      const broken = yield* brokenRules(Contract.requestLayer(layer, { held: () => held() }))
+      assert.includeMembers([...broken], [rule, "never lets a broken stream end cleanly"])
+      assert.notInclude(broken, "passes a whole answer unchanged")
+    })
+  )
+
+  it.effect("is no concern of a limit by the minute that is used up and free again", () =>
+    Effect.gen(function* () {
+      const perMinute = Effect.sync((): Service.RequestLayer => {
+        let until = 0
+        let left = 0
+        return Service.mapRequest((call) =>
+          Effect.clockWith((clock) => {
+            const now = clock.unsafeCurrentTimeMillis()
+            if (now >= until) {
+              until = now + 60_000
+              left = 500
+            }
+            return left-- > 0 ? call : Effect.fail(rejected)
+          })
+        )
+      })
+      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(perMinute)), [])
+    })
+  )
+})
+
+describe("a layer that changes answers", () => {
+  const changed = (json: JsonObject): JsonObject => ({ ...json, seen: true })
+  const adding = (raw: (body: JsonObject) => string): Service.RequestLayer =>
+    Service.mapRequest((call) =>
+      Effect.map(call, (response): LlmResponse => {
+        if (response._tag === "Streaming") return response
+        const body = changed(response.body)
+        return { ...response, body, raw: raw(body) }
+      })
+    )
+  const good = Effect.succeed(adding(JSON.stringify))
+
+  it.effect("passes where it says so, and breaks one rule where it does not", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(good, { mayChangeAnswers: true })), [])
+      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(good)), ["passes a whole answer unchanged"])
+    })
+  )
+  it.effect("must say the same in the raw text and in the body", () =>
+    Effect.gen(function* () {
+      const checks = Contract.requestLayer(Effect.succeed(adding(() => "{}")), { mayChangeAnswers: true })
+      assert.deepStrictEqual(yield* brokenRules(checks), ["passes a whole answer unchanged"])
+    })
+  )
+  it.effect("is still held to everything else", () =>
+    Effect.gen(function* () {
+      const swallowing: Service.AttemptLayer = (next) =>
+        Service.attempt((attempt) => Effect.uninterruptible(next.call(attempt)), next.status)
+      const broken = yield* brokenRules(Contract.attemptLayer(Effect.succeed(swallowing), { mayChangeAnswers: true }))
+      assert.include(broken, "lets an interruption reach the inner call and settles it once, as abandoned")
     })
   )
 })
