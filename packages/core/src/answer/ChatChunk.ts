@@ -5,14 +5,16 @@
 
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import { inBody, type Usage } from "../outcome/Usage.js"
+import type { Chunk } from "../request/Chat.js"
 import { blockedPrompt } from "./AnswerFailure.js"
 
 export { errorOf } from "./AnswerFailure.js"
+export { collect } from "./AnswerView.js"
 
 /** One event of a stream: the JSON text as it came, and what it parsed to. */
 export interface StreamEvent {
   readonly data: string
-  readonly json: JsonObject
+  readonly json: Chunk
 }
 
 const nonEmpty = (value: unknown): value is string => typeof value === "string" && value.length > 0

@@ -2,9 +2,9 @@
  * A response: a whole answer, or a stream of chunks that has begun.
  */
 
-import type { JsonObject } from "../json/Json.js"
 import type { Journal } from "../outcome/Journal.js"
 import type { Completed } from "../outcome/Outcome.js"
+import type { Completion } from "../request/Chat.js"
 import type { EventStream } from "./EventStream.js"
 
 /** What a call succeeds with. */
@@ -18,8 +18,8 @@ export interface CompleteResponse {
   readonly _tag: "Complete"
   readonly status: number
   readonly headers: Headers
-  /** The provider's answer, parsed once. */
-  readonly body: JsonObject
+  /** The provider's answer, parsed once. Its fields are as providers send them, not as a check has found them. */
+  readonly body: Completion
   /** The text that `body` was parsed from, to forward without encoding it again; empty where there are `bytes`. */
   readonly raw: string
   /** What a large answer came in. Only for requests that say `forwards`. */

@@ -2,105 +2,20 @@
  * A request: the provider's payload kept whole, and beside it what routing needs to know.
  */
 import { Either } from "effect"
-import { LlmError, type Reason } from "../errors/LlmError.js"
+import { LlmError } from "../errors/LlmError.js"
 import type { Members } from "../json/ExactJson.js"
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import * as Route from "../outcome/Route.js"
 import type { TraceContext } from "../shared/TraceContext.js"
+import type { ChatBody, CompletionBody, EmbeddingsBody } from "./Chat.js"
+import type { CacheControl, Demands, FallbackTarget, Fault, RequestOverrides } from "./overrides.js"
+import type { Operation } from "./payloadFields.js"
 import { type PromptSize, sizeOf } from "./promptSize.js"
 import { inBody } from "./reasoningFields.js"
 
-/** Which endpoint the request is for. */
-export type Operation = "chat" | "completion" | "embeddings"
-
-/** A fallback target: a model group or a deployment id, with payload fields that reach that target only. */
-export interface FallbackTarget {
-  readonly model: string
-  readonly overrides?: JsonObject
-}
-
-/** What one request asks of a Cache layer. */
-export interface CacheControl {
-  /** A fresh answer: neither a stored one nor that of a call already under way. It is stored as usual. */
-  readonly noCache?: boolean
-  /** The answer is not stored; a stored one will do. */
-  readonly noStore?: boolean
-  /** How long the answer may be kept, in ms, in place of the layer's `ttl`; 0 keeps nothing. */
-  readonly ttl?: number
-}
-
-/** A drill: what a FaultInjection layer does in place of the provider. Without that layer it does nothing. */
-export interface Fault {
-  /** The text of an answer that no provider gives, in any group; for embeddings, one vector for each input. */
-  readonly answer?: string
-  /** Every attempt fails with this reason. */
-  readonly fail?: Reason
-  /** Ms before the failure, the answer or the provider's call. */
-  readonly delay?: number
-  /** `fail` and `delay` hold in fallback groups too. Default: only in the group that the caller asked for. */
-  readonly everywhere?: boolean
-}
-
-/** What one request decides for itself; it beats the deployment's, the group's and the router's settings. Times in ms. */
-export interface RequestOverrides {
-  /** Bound of the whole request, retries and fallbacks included. */
-  readonly deadline?: number
-  /** Bound of each attempt. One that runs out before the configured bounds would have says nothing about the deployment. */
-  readonly timeout?: number
-  readonly firstTokenTimeout?: number
-  readonly idleTimeout?: number
-  /**
-   * Streams: the longest silence. It bounds the time to the first token from above (as it is, where there is nowhere else to
-   * go), and is the time between two chunks; the two bounds above beat it.
-   */
-  readonly silenceTimeout?: number
-  /** Retries inside a group; 0 means none. */
-  readonly maxRetries?: number
-  /** Fallback targets in place of the configured chains; an empty list means none. */
-  readonly fallbacks?: ReadonlyArray<string | FallbackTarget>
-  /** Targets for a prompt that is too long, in place of the configured chain; an empty list means none. */
-  readonly contextWindowFallbacks?: ReadonlyArray<string | FallbackTarget>
-  /** Targets for a refusal by content policy, in place of the configured chain; an empty list means none. */
-  readonly contentPolicyFallbacks?: ReadonlyArray<string | FallbackTarget>
-  readonly disableFallbacks?: boolean
-  readonly maxFallbacks?: number
-  /** Its place among requests that wait for room: lower first, default 0. */
-  readonly priority?: number
-  /** Extra headers for the provider, for example `Idempotency-Key`: the same on every attempt. */
-  readonly headers?: Readonly<Record<string, string>>
-  readonly cache?: CacheControl
-  /**
-   * The first cooldown (ms) of a deployment on which this request fails; beats the deployment's `cooldown` and the Cooldown
-   * layer's `duration`. 0: a failure of this request counts for nothing, not even by its Retry-After.
-   */
-  readonly cooldown?: number
-  /**
-   * The deadline, the timeouts, the retries and the cooldown above may only lower what would be in force without them,
-   * for callers that are not trusted with more. Default false.
-   */
-  readonly lowerOnly?: boolean
-  /** Whether parameters that a model refuses are left out; beats the deployment's `dropParams`. */
-  readonly dropParams?: boolean
-  /** Parameters that are left out beside the deployment's own `additionalDropParams`. */
-  readonly additionalDropParams?: ReadonlyArray<string>
-  readonly fault?: Fault
-}
-
-/** What a request demands of the deployment that serves it, beside its tags; fallbacks are held to it too. */
-export interface Demands {
-  /** Whether a deployment must bear `any` of the request's tags (default) or `all` of them. */
-  readonly tagMatch?: "any" | "all"
-  /** Tags that a deployment must bear, whatever else matches. */
-  readonly requiredTags?: ReadonlyArray<string>
-  /** Tags that a deployment must not bear. */
-  readonly excludedTags?: ReadonlyArray<string>
-  /** The region that the request must stay in: a deployment without a region, or with another, is out. */
-  readonly region?: string
-  /** Capabilities needed; those that the payload shows (tools, vision, json_schema) are added by themselves. */
-  readonly capabilities?: ReadonlyArray<string>
-  /** The only deployment that may serve the request, by id. */
-  readonly deployment?: string
-}
+export { inForce } from "./overrides.js"
+export { choicesIn, largestOutputBound, overlay } from "./payloadFields.js"
+export type { CacheControl, Demands, FallbackTarget, Fault, Operation, RequestOverrides }
 
 /** One request on its way through the tower. */
 export interface LlmRequest {
@@ -131,44 +46,29 @@ export interface LlmRequest {
 
 /** What a caller may say beside the payload. */
 export interface RequestOptions {
-  readonly tags?: ReadonlyArray<string>
-  readonly demands?: Demands
-  readonly sessionKey?: string
-  readonly caller?: string
-  readonly overrides?: RequestOverrides
-  readonly trace?: TraceContext
+  readonly tags?: ReadonlyArray<string> | undefined
+  readonly demands?: Demands | undefined
+  readonly sessionKey?: string | undefined
+  readonly caller?: string | undefined
+  readonly overrides?: RequestOverrides | undefined
+  readonly trace?: TraceContext | undefined
   /** Numbers of the payload that parsing has changed, as `ExactJson.membersOf` finds them. */
-  readonly exact?: Members
+  readonly exact?: Members | undefined
   /** The answer is passed on and not read. Default false. */
-  readonly forwards?: boolean
+  readonly forwards?: boolean | undefined
 }
 
-/** The payload of a chat request: what routing reads, and anything else that the provider knows. */
-export type ChatBody = {
-  readonly model: string
-  readonly messages: ReadonlyArray<JsonObject>
-  readonly stream?: boolean
-} & JsonObject
-
-/** The payload of a legacy completion request. */
-export type CompletionBody = {
-  readonly model: string
-  readonly prompt: unknown
-  readonly stream?: boolean
-} & JsonObject
-
-/** The payload of an embeddings request. */
-export type EmbeddingsBody = { readonly model: string; readonly input: unknown } & JsonObject
+export type { ChatBody, CompletionBody, EmbeddingsBody }
 
 const make = (
   operation: Operation,
-  body: { readonly model: string; readonly stream?: unknown } & JsonObject,
+  body: { readonly model: string; readonly stream?: unknown },
   options: RequestOptions
 ): LlmRequest => ({
   operation,
   model: body.model,
   stream: body.stream === true && operation !== "embeddings",
-  body,
+  body: body as { readonly model: string } & JsonObject,
   ...(options.exact === undefined ? {} : { exact: options.exact }),
   ...(options.forwards === true ? { forwards: true } : {}),
   tags: options.tags ?? [],
@@ -205,15 +105,6 @@ export const begin = (request: LlmRequest, now: number): LlmRequest => ({
   ...request,
   route: Route.make(request.model, now)
 })
-
-/**
- * What is in force where a request says `own` and `configured` would be in force without it: the request's value, but with
- * `lowerOnly` the smaller one.
- */
-export const inForce = ({ lowerOnly }: RequestOverrides, own: number | undefined, configured: number): number => {
-  if (own === undefined) return configured
-  return lowerOnly !== true || own < configured ? own : configured
-}
 
 /** How many wrong messages a refusal names: a body may hold millions. */
 const maxNamed = 8
@@ -269,66 +160,6 @@ export const decode = (
 export const maxOutputTokens = (request: LlmRequest): number | undefined => {
   const value = request.body.max_completion_tokens ?? request.body.max_tokens
   return typeof value === "number" && value >= 0 ? value : undefined
-}
-
-const asTokens = (value: unknown): number => {
-  const tokens = typeof value === "string" ? Number(value) : value
-  return typeof tokens === "number" && tokens >= 0 ? tokens : -1
-}
-
-const nothing: JsonObject = {}
-const objectOf = (value: unknown): JsonObject => (isJsonObject(value) ? value : nothing)
-
-/**
- * The largest bound of the output that a payload names, in any provider's spelling: a provider may go by another one than
- * the caller meant, and money is set aside for the dearest. Undefined when it names none.
- */
-export const largestOutputBound = (body: JsonObject): number | undefined => {
-  const largest = Math.max(
-    asTokens(body.max_tokens),
-    asTokens(body.max_completion_tokens),
-    asTokens(body.max_output_tokens),
-    asTokens(body.max_new_tokens),
-    asTokens(body.max_tokens_to_sample),
-    asTokens(body.num_predict),
-    asTokens(objectOf(body.options).num_predict),
-    asTokens(objectOf(body.reasoning).max_tokens)
-  )
-  return largest < 0 ? undefined : largest
-}
-
-const atLeastOne = (value: unknown): number => {
-  const count = typeof value === "string" ? Number(value) : value
-  return typeof count === "number" && count > 1 ? count : 1
-}
-
-/** How many answers a payload asks for: `n` or `best_of` for each of its prompts. */
-export const choicesIn = (operation: Operation, body: JsonObject): number => {
-  const each = Math.max(atLeastOne(body.n), atLeastOne(body.best_of))
-  const { prompt } = body
-  return operation === "completion" && Array.isArray(prompt) && typeof prompt[0] !== "number"
-    ? each * Math.max(1, prompt.length)
-    : each
-}
-
-const isGiven = (value: unknown): boolean => value !== undefined && value !== null
-
-/**
- * Fields laid over a payload. The bound of the output has two names: whoever sets one of them replaces the other, so that
- * two bounds never meet.
- */
-export const overlay = (below: JsonObject, above: JsonObject): Record<string, unknown> => {
-  const merged: Record<string, unknown> = { ...below, ...above }
-  if (isGiven(below.max_tokens) && isGiven(above.max_completion_tokens) && !isGiven(above.max_tokens)) {
-    delete merged.max_tokens
-  } else if (
-    isGiven(below.max_completion_tokens) &&
-    isGiven(above.max_tokens) &&
-    !isGiven(above.max_completion_tokens)
-  ) {
-    delete merged.max_completion_tokens
-  }
-  return merged
 }
 
 /** The tools offered to the model. */

@@ -9,7 +9,7 @@ import { EventQueue } from "../answer/EventQueue.js"
 import type { EventStream } from "../answer/EventStream.js"
 import type { CompleteResponse, StreamingResponse } from "../answer/LlmResponse.js"
 import { LlmError } from "../errors/LlmError.js"
-import type { JsonObject } from "../json/Json.js"
+import type { Answer, Chunk, Completion } from "../request/Chat.js"
 import { estimateInputTokens, type LlmRequest } from "../request/LlmRequest.js"
 import { nowMs } from "../shared/Time.js"
 import * as Defect from "./Defect.js"
@@ -28,9 +28,9 @@ import * as Service from "./Service.js"
  */
 export interface Handlers {
   /** A whole answer in OpenAI's shape: `choices` (without them it is a `MalformedResponse`), and `usage` where it is known. */
-  readonly complete: (request: LlmRequest) => Effect.Effect<JsonObject, LlmError>
+  readonly complete: (request: LlmRequest) => Effect.Effect<Answer, LlmError>
   /** Chunks in OpenAI's shape. An end without a `finish_reason` counts as a cut. */
-  readonly stream: (request: LlmRequest) => Stream.Stream<JsonObject, LlmError>
+  readonly stream: (request: LlmRequest) => Stream.Stream<Answer, LlmError>
 }
 
 /** Who is told about a stream at once, so that it is closed even when its response gets lost. */
@@ -63,13 +63,14 @@ interface Asked {
 
 const complete = (handlers: Handlers, { dead, given, request }: Asked, clock: Clock.Clock): Service.Call => {
   const startedAt = nowMs(clock)
-  let answer: Effect.Effect<JsonObject, LlmError>
+  let answer: Effect.Effect<Answer, LlmError>
   try {
     answer = handlers.complete(request)
   } catch (defect) {
     return Defect.failed(dead, Cause.die(defect), false)
   }
-  return Effect.flatMap(answer, (body): Effect.Effect<CompleteResponse, LlmError> => {
+  return Effect.flatMap(answer, (answered): Effect.Effect<CompleteResponse, LlmError> => {
+    const body = answered as Completion
     const failure = failureOf(request.operation, body)
     if (failure !== undefined) return Effect.fail(errorOfFailure(failure))
     const duration = nowMs(clock) - startedAt
@@ -115,7 +116,7 @@ class Unmade {
   constructor(readonly defect: unknown) {}
 }
 
-const sourceOf = (handlers: Handlers, request: LlmRequest): Stream.Stream<JsonObject, LlmError> =>
+const sourceOf = (handlers: Handlers, request: LlmRequest): Stream.Stream<Answer, LlmError> =>
   Stream.suspend(() => {
     try {
       return handlers.stream(request)
@@ -127,13 +128,13 @@ const sourceOf = (handlers: Handlers, request: LlmRequest): Stream.Stream<JsonOb
 const interrupted = new LlmError({ reason: "Unavailable", description: "the stream was interrupted", elsewhere: true })
 
 const pump = (
-  source: Stream.Stream<JsonObject, LlmError>,
+  source: Stream.Stream<Answer, LlmError>,
   events: EventQueue,
   valve: Valve,
   dead: Defect.Dead
 ): Effect.Effect<void> =>
   Stream.runForEach(source, (json) => {
-    events.push({ data: JSON.stringify(json), json })
+    events.push({ data: JSON.stringify(json), json: json as Chunk })
     return valve.passed
   }).pipe(
     Effect.matchCauseEffect({

@@ -19,7 +19,7 @@ describe("LlmRequest", () => {
   })
 
   it("embeddings never stream", () => {
-    assert.isFalse(LlmRequest.embeddings({ model: "m", input: "x", stream: true }).stream)
+    assert.isFalse(LlmRequest.embeddings({ model: "m", input: "x", ...{ stream: true } }).stream)
   })
 
   it("`begin` gives every sending a route of its own", () => {

@@ -184,9 +184,9 @@ describe("the request that a client gets", () => {
       const both = LlmRequest.chat({ model: "m", messages: [], stream: true, stream_options: { include_usage: true } })
       yield* LlmService.complete(service, both)
       yield* Stream.runDrain(LlmService.stream(service, LlmRequest.chat({ model: "m", messages: [] })))
-      yield* LlmService.complete(service, { ...LlmRequest.embeddings({ model: "m", input: "x", stream: true }) }).pipe(
-        Effect.ignore
-      )
+      yield* LlmService.complete(service, {
+        ...LlmRequest.embeddings({ model: "m", input: "x", ...{ stream: true } })
+      }).pipe(Effect.ignore)
       assert.deepStrictEqual(bodies, [
         { model: "m", messages: [], stream: false },
         { model: "m", messages: [], stream: true },

@@ -144,7 +144,7 @@ describe.each([S.undici, S.httpClient])("OpenAiCompatible over $name: whole answ
   it.scopedLive("embeddings go to their own endpoint, never as a stream", () =>
     Effect.gen(function* () {
       const { service, up } = yield* scene()
-      const request = LlmRequest.embeddings({ model: "m", input: ["a", "b"], stream: true, stream_options: {} })
+      const request = LlmRequest.embeddings({ model: "m", input: ["a", "b"], ...{ stream: true, stream_options: {} } })
       const response = S.complete(yield* S.call(service, request, { baseUrl: up.url }))
       assert.lengthOf(response.body.data as ReadonlyArray<unknown>, 2)
       assert.isAbove(total(response.outcome.usage), 0)

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Message } from "@switchyard/core/Chat"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import type { Slot } from "@switchyard/core/Slot"
 import * as Sticky from "@switchyard/router/RoutingStrategy/Sticky"
@@ -17,8 +18,7 @@ const homes = (slots: ReadonlyArray<Slot>, isClosed?: (slot: Slot) => boolean): 
 const countsOf = (homesOfAll: ReadonlyArray<string | undefined>, slots: ReadonlyArray<Slot>) =>
   slots.map((slot) => homesOfAll.filter((home) => home === slot.id).length)
 
-const chat = (...messages: ReadonlyArray<{ readonly role: string; readonly content: unknown }>) =>
-  LlmRequest.chat({ model: "m", messages })
+const chat = (...messages: ReadonlyArray<Message>) => LlmRequest.chat({ model: "m", messages })
 
 describe("Sticky", () => {
   it("keeps a session on one deployment, whatever it says and wherever the deployment stands in the list", () => {
@@ -139,7 +139,7 @@ describe("Sticky", () => {
   it("looks at the beginning of a prompt alone, as long as it is told", () => {
     const slots = plainSlots(50)
     const short = Sticky.make({ random: seeded("short") }, { prefixLength: 8 })
-    const ask = (content: unknown) => choose(short, slots, { request: chat({ role: "user", content }) })
+    const ask = (content: Message["content"]) => choose(short, slots, { request: chat({ role: "user", content }) })
     const parts = (...texts: ReadonlyArray<string>) => ask(texts.map((text) => ({ type: "text", text })))
     assert.strictEqual(parts("1234", "56789", "0"), ask("12345678"))
     assert.strictEqual(ask("12345678 and so on"), ask("12345678 or else"))
