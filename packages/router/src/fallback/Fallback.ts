@@ -5,8 +5,7 @@
 import { ConfigError, type ConfigIssue } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import type { FallbackHop, JournalEntry } from "@switchyard/core/Journal"
-import { arrayOf, isJsonObject } from "@switchyard/core/Json"
-import { type FallbackKind, LlmError, type Reason } from "@switchyard/core/LlmError"
+import type { FallbackKind, LlmError, Reason } from "@switchyard/core/LlmError"
 import { type FallbackTarget, inForce, type LlmRequest, longestInputTokens, overlay } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
@@ -27,6 +26,7 @@ import * as Concern from "../stack/Concern.js"
 import type { Given } from "../stack/State.js"
 import * as FallbackChains from "./FallbackChains.js"
 import { FallbackPlans } from "./fallbackPlans.js"
+import { isFiltered, violation } from "./filteredAnswer.js"
 import { Places, windowOf } from "./places.js"
 
 /** Options of the Fallback layer. */
@@ -93,25 +93,6 @@ const promptFields = ["messages", "prompt", "input"]
 
 const changesPrompt = (target: FallbackTarget): boolean =>
   target.overrides !== undefined && promptFields.some((field) => target.overrides?.[field] !== undefined)
-
-const violation = (model: string): LlmError =>
-  new LlmError({
-    reason: "ContentPolicyViolation",
-    description: `the content filter stopped the answer of ${model}`,
-    code: "content_filter"
-  })
-
-/** A whole answer, or a stream that is over without content, that a content filter ended. */
-const isFiltered = (response: LlmResponse): boolean => {
-  if (response._tag === "Streaming") {
-    const { facts, settlement } = response.events
-    return settlement.outcome !== undefined && facts.finishReason === "content_filter" && !facts.hasContent
-  }
-  const choices = arrayOf(response.body.choices)
-  return (
-    choices.length > 0 && choices.every((choice) => isJsonObject(choice) && choice.finish_reason === "content_filter")
-  )
-}
 
 /** The request as one target gets it; everything that the target does not override is the caller's. */
 const requestFor = (request: LlmRequest, target: FallbackTarget, route: Route.Route): LlmRequest => ({
