@@ -15,15 +15,17 @@ import { Data, Effect, type Scope } from "effect"
 import * as ManualClock from "../ManualClock.js"
 import * as StubLlm from "../StubLlm.js"
 import { answerRules } from "./answerRules.js"
+import { bracketRules } from "./bracketRules.js"
 import { type ContractOptions, type Rule, request, type Subject } from "./contractRules.js"
 import { endingRules } from "./endingRules.js"
 import { leakRules, nothingHeld } from "./leakRules.js"
 import { openingRules, statusRules } from "./readinessRules.js"
 import { scheduleRules } from "./scheduleRules.js"
+import { Trouble } from "./trouble.js"
 
 export type { ContractOptions }
 
-const rules = [...answerRules, ...endingRules, ...scheduleRules, ...leakRules]
+const rules = [...answerRules, ...endingRules, ...scheduleRules, ...bracketRules, ...leakRules]
 
 /** A layer does not do what every layer must. */
 export class ContractViolation extends Data.TaggedError("ContractViolation")<{
@@ -76,9 +78,11 @@ export const attemptLayer = <E>(
         const slot = StubLlm.slot("contract", options.deployment)
         const answers: Array<LlmResponse> = []
         const remember = Service.mapAttempt((call) => Effect.tap(call, (answer) => answers.push(answer)))
-        const service = layer(remember(stub.attempts))
+        const trouble = new Trouble()
+        const service = layer(trouble.attempts(remember(stub.attempts)))
         return {
           stub,
+          trouble,
           time,
           answers,
           status: () => service.status(slot, request(false), time.now()),
@@ -109,9 +113,11 @@ export const requestLayer = <E>(
         const remember = Service.mapRequest((call) =>
           Effect.tap(Service.primed(call), (answer) => answers.push(answer))
         )
-        const service = layer(remember(stub.requests))
+        const trouble = new Trouble()
+        const service = layer(trouble.requests(remember(stub.requests)))
         return {
           stub,
+          trouble,
           time,
           answers,
           status: undefined,

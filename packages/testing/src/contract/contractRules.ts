@@ -13,6 +13,7 @@ import { Array as Arr, Cause, Data, Effect, Exit, Stream } from "effect"
 import type * as ManualClock from "../ManualClock.js"
 import type * as StubLlm from "../StubLlm.js"
 import { drive } from "./schedules.js"
+import type { Trouble } from "./trouble.js"
 
 /** How to judge a layer that differs from the common case. */
 export interface ContractOptions {
@@ -49,6 +50,8 @@ export interface Subject {
   readonly stub: StubLlm.StubLlm
   readonly time: ManualClock.ManualClock
   readonly build: (stream: boolean, prompt?: string) => Built
+  /** What goes wrong directly inside the layer. */
+  readonly trouble: Trouble
   /** What the inner service answered, oldest first. */
   readonly answers: ReadonlyArray<LlmResponse>
   /** The outer status of the deployment; undefined on the request tier. */
