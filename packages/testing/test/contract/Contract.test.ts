@@ -520,3 +520,54 @@ describe("a layer that changes answers", () => {
     })
   )
 })
+
+describe("what dies directly inside a layer", () => {
+  /** Five permits, taken as the given function does it. */
+  const taking = (
+    take: (next: Service.AttemptService, taken: (by: number) => void) => Service.AttemptService["call"]
+  ) =>
+    Effect.sync((): Service.AttemptLayer => {
+      let taken = 0
+      return (next) => {
+        const call = take(next, (by) => {
+          taken += by
+        })
+        const full = new LlmError({ reason: "Rejected", description: "full" })
+        return Service.attempt(
+          (attempt) => Effect.suspend(() => (taken >= 5 ? Effect.fail(full) : call(attempt))),
+          next.status
+        )
+      }
+    })
+  const breaks = (layer: Effect.Effect<Service.AttemptLayer>, rule: string) =>
+    brokenRules(Contract.attemptLayer(layer).filter(({ name }) => name === rule))
+
+  it.effect("takes no permit with it where the layer is a bracket, and is found out where it is not", () =>
+    Effect.gen(function* () {
+      const atCall = "gives everything back though the inner service throws where it is called"
+      const atEnd = "gives everything back once though what it stands around throws at its end"
+      const right = taking(
+        (next, by) => (attempt) =>
+          Service.bracket(
+            () => by(1),
+            () => next.call(attempt),
+            () => by(-1)
+          )
+      )
+      const beforeTheCall = taking((next, by) => (attempt) => {
+        by(1)
+        return Service.onSettled(next.call(attempt), () => by(-1))
+      })
+      const afterAnswers = taking(
+        (next, by) => (attempt) =>
+          Effect.suspend(() => {
+            by(1)
+            return Effect.tap(next.call(attempt), () => Effect.sync(() => by(-1)))
+          })
+      )
+      assert.deepStrictEqual([yield* breaks(right, atCall), yield* breaks(right, atEnd)], [[], []])
+      assert.deepStrictEqual(yield* breaks(beforeTheCall, atCall), [atCall])
+      assert.deepStrictEqual(yield* breaks(afterAnswers, atEnd), [atEnd])
+    })
+  )
+})
