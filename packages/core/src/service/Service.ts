@@ -115,7 +115,10 @@ interface Run<Req> {
 }
 
 /** Kept beside the functions, as promises are: a service with another `call`, made by spread say, is no such run. */
-const runs = new WeakMap<(request: never) => Call, Run<never>>()
+const runs = globalValue(
+  Symbol.for("@switchyard/core/Service/runs"),
+  () => new WeakMap<(request: never) => Call, Run<never>>()
+)
 
 /** The call within a bracket. Those that the service is made of already are run with it as one. */
 const around = <Req, A>(
