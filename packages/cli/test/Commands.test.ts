@@ -63,7 +63,7 @@ describe.concurrent("a command that works", { timeout: 120_000 }, () => {
     Effect.gen(function* () {
       const { code, stdout } = yield* run(["route", "--help"])
       assert.strictEqual(code, 0)
-      assert.include(stdout, "$ switchyard route --model M [--tag T]...")
+      assert.include(stdout, "$ switchyard route [--model M] [--stack] [--tag T]...")
       assert.notInclude(stdout, "user-defined")
     })
   )
