@@ -35,13 +35,10 @@ describe("the accessors", () => {
 })
 
 describe("requests", () => {
-  test("a chat request names a model and messages; other fields are free", () => {
-    expect(LlmRequest.chat).type.toBeCallableWith({
-      model: "m",
-      messages: [{ role: "user" }],
-      temperature: 0,
-      odd: [1]
-    })
+  test("a chat request names a model and messages; other fields come in a value of a type of their own", () => {
+    const own = { model: "m", messages: [{ role: "user" }], temperature: 0, odd: [1] } as const
+    expect(LlmRequest.chat).type.toBeCallableWith(own)
+    expect(LlmRequest.chat).type.not.toBeCallableWith({ model: "m", messages: [{ role: "user" }], odd: [1] })
     expect(LlmRequest.chat).type.not.toBeCallableWith({ model: "m" })
     expect(LlmRequest.chat).type.not.toBeCallableWith({ messages: [] })
     expect(LlmRequest.embeddings).type.not.toBeCallableWith({ model: "m" })

@@ -23,7 +23,7 @@ export const fields = <C extends AnyConcern>(stack: Stack<C>): Fields => ({
 const schemas = new WeakMap<object, Schema.Schema<never>>()
 
 /** One schema of all options of a stack, of which a JSON schema can be made. It is made once: reloads are checked by it. */
-export const schema = <C extends AnyConcern>(stack: Stack<C>): Schema.Schema<Options<C>> => {
+const schema = <C extends AnyConcern>(stack: Stack<C>): Schema.Schema<Options<C>> => {
   const known = schemas.get(stack)
   if (known !== undefined) return known as never
   const made = Schema.Struct(fields(stack)) as never
