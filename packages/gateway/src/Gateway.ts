@@ -15,13 +15,9 @@ import { MetricsSink, type Sink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
 import type { AnyStack } from "@switchyard/router/Stack"
 import { type Clock, Context, Effect, Layer, type Scope } from "effect"
-import {
-  defaultBodyBytes,
-  defaultConcurrent,
-  type GatewayConfig,
-  type Server as Settings
-} from "./config/GatewayConfig.js"
+import type { GatewayConfig, Server as Settings } from "./config/GatewayConfig.js"
 import * as Problem from "./config/Problem.js"
+import { serverDefaults } from "./config/serverSettings.js"
 import * as ControlPlane from "./control/ControlPlane.js"
 import * as Health from "./control/Health.js"
 import * as Timeline from "./control/Timeline.js"
@@ -76,17 +72,18 @@ const defaultBytesInFlight = (maxBody: number): number =>
   Math.max(maxBody, Math.min(10 * maxBody, 0.75 * getHeapStatistics().heap_size_limit))
 
 const boundsOf = (settings: Settings): Completions.Bounds => ({
-  maxBody: settings.maxBodyBytes ?? defaultBodyBytes,
+  maxBody: settings.maxBodyBytes ?? serverDefaults.maxBodyBytes,
   json: {
-    maxDepth: settings.maxJsonDepth ?? 100,
-    maxValues: settings.maxJsonValues ?? 250_000,
-    maxNumbers: settings.maxJsonNumbers ?? 4_000_000
+    maxDepth: settings.maxJsonDepth ?? serverDefaults.maxJsonDepth,
+    maxValues: settings.maxJsonValues ?? serverDefaults.maxJsonValues,
+    maxNumbers: settings.maxJsonNumbers ?? serverDefaults.maxJsonNumbers
   },
-  maxBytesInFlight: settings.maxBytesInFlight ?? defaultBytesInFlight(settings.maxBodyBytes ?? defaultBodyBytes),
-  maxConcurrent: settings.maxConcurrent ?? defaultConcurrent,
+  maxBytesInFlight:
+    settings.maxBytesInFlight ?? defaultBytesInFlight(settings.maxBodyBytes ?? serverDefaults.maxBodyBytes),
+  maxConcurrent: settings.maxConcurrent ?? serverDefaults.maxConcurrent,
   stream: {
-    headerWait: Time.toMs(settings.streamHeaderWait ?? "15 seconds"),
-    keepAlive: Time.toMs(settings.keepAlive ?? "15 seconds")
+    headerWait: Time.toMs(settings.streamHeaderWait ?? serverDefaults.streamHeaderWait),
+    keepAlive: Time.toMs(settings.keepAlive ?? serverDefaults.keepAlive)
   }
 })
 
@@ -161,7 +158,7 @@ export const make = (
   Effect.gen(function* () {
     const { environment = {}, stack, telemetry, transport: given, ...listening } = overrides
     const settings: Settings = { ...source.config.server, ...listening }
-    const host = settings.host ?? "127.0.0.1"
+    const host = settings.host ?? serverDefaults.host
     yield* checkExposure(source.config, host)
     const published = Context.get(yield* Layer.build(RouterEvents.layer), RouterEvents.RouterEvents)
     const eventLog = yield* EventLog.make(log.tap(published))
@@ -193,7 +190,7 @@ export const make = (
       given ??
       (yield* UndiciTransport.make(
         {
-          connections: settings.maxConcurrent ?? defaultConcurrent,
+          connections: settings.maxConcurrent ?? serverDefaults.maxConcurrent,
           ...connecting.options,
           ...source.config.transport
         },
@@ -303,8 +300,8 @@ export const make = (
       onAcceptError: noteAcceptError
     })
     phase = "ready"
-    const drainDelay = Time.toMs(settings.drainDelay ?? 0)
-    const drainTimeout = Time.toMs(settings.drainTimeout ?? "30 seconds")
+    const drainDelay = Time.toMs(settings.drainDelay ?? serverDefaults.drainDelay)
+    const drainTimeout = Time.toMs(settings.drainTimeout ?? serverDefaults.drainTimeout)
     const drain = Effect.gen(function* () {
       phase = "draining"
       log.note("info", "draining", {

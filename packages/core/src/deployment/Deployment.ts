@@ -2,134 +2,18 @@
  * A deployment: one concrete endpoint (provider, provider model, key, base URL) with its limits, weight and tags.
  * Several deployments form a model group, the name that callers ask for.
  */
-import { type Brand, Duration, Either, Redacted, Schema } from "effect"
+import { type Brand, Duration, Either, Redacted } from "effect"
 import { ConfigError, type ConfigIssue, issue } from "../errors/ConfigError.js"
 import * as Field from "../errors/Field.js"
-import { Reason } from "../errors/LlmError.js"
+import type { Reason } from "../errors/LlmError.js"
+import { DeploymentConfig, defaults, Tls } from "./deploymentConfig.js"
+
+export { DeploymentConfig, Tls }
 
 /** The stable name of a deployment: all state is kept under it, so it survives reloads and re-ordering. */
 export type DeploymentId = string & Brand.Brand<"DeploymentId">
 /** Brands a string as a deployment id. */
 export const DeploymentId = (id: string): DeploymentId => id as DeploymentId
-
-/** How a provider's certificate is checked. */
-export const Tls = Schema.Struct({
-  /** Whether it is checked at all. False lets anybody on the way read what is sent, keys too. Default true. */
-  verify: Schema.optional(Schema.Boolean),
-  /** A file of CA certificates (PEM) that are trusted in place of Node's own list. */
-  ca: Schema.optional(Field.text)
-})
-/** How a provider's certificate is checked. */
-export type Tls = typeof Tls.Type
-
-/** What a deployment is made from. Every key but `id`, `group` and `model` may be left out. */
-export const DeploymentConfig = Schema.Struct({
-  /** Stable and unique; state and metrics are kept under it. */
-  id: Field.text,
-  /** The model group that callers name. */
-  group: Field.text,
-  /** The provider's own model name, sent upstream. */
-  model: Field.text,
-  /**
-   * The model's public name, where `model` is a name of one's own, as Azure's are: for example `gpt-5`, or `azure/gpt-5`. It
-   * tells which parameters the model takes, whether it reasons, its list price and its context window. Unset: by `model`.
-   */
-  baseModel: Schema.optional(Field.text),
-  /** A label for metrics and reports, for example `openai`. Default: `openai`. */
-  provider: Schema.optional(Field.text),
-  /** Which base service speaks to it. Default: `openai` (OpenAI-compatible). */
-  protocol: Schema.optional(Field.text),
-  /** Base URL of the API, for example `https://api.openai.com/v1`. */
-  baseUrl: Schema.optional(Field.httpUrl),
-  /** The credential; kept `Redacted`, so that it never shows in logs or errors. */
-  apiKey: Schema.optional(
-    Schema.Union(Schema.String, Schema.RedactedFromSelf(Schema.String)).annotations({
-      message: () => ({ message: "a string", override: true }),
-      jsonSchema: { type: "string" }
-    })
-  ),
-  /** How the provider's certificate is checked. Unset: as the transport does. */
-  tls: Schema.optional(Tls),
-  /** Extra request headers. */
-  headers: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
-  /** Share of traffic for weighted strategies: any finite number of at least 0. Unset: by rpm, else tpm, else even. */
-  weight: Schema.optional(Field.nonNegative),
-  /** Requests per 60 s. Unset: no limit. */
-  rpm: Schema.optional(Field.count),
-  /** Tokens per 60 s, input and output. Unset: no limit. */
-  tpm: Schema.optional(Field.count),
-  /** Calls in flight at once, streams included until they end. Unset: no limit. */
-  maxParallel: Schema.optional(Field.count),
-  /** Total time of one attempt that does not stream. Unset: only the request's deadline bounds it. */
-  timeout: Schema.optional(Field.duration),
-  /** Total time of one streaming attempt. Unset: only the request's deadline bounds it, and its silences. */
-  streamTimeout: Schema.optional(Field.duration),
-  /** Time to the first token of a stream. Unset: the Timeouts layer's rule. */
-  firstTokenTimeout: Schema.optional(Field.duration),
-  /** Silence allowed between two chunks of a stream. Unset: the Timeouts layer's option. */
-  idleTimeout: Schema.optional(Field.duration),
-  /**
-   * The longest silence of a stream: it bounds the time to the first token from above (as it is, where there is nowhere else
-   * to go), and is the time between two chunks. `firstTokenTimeout` and `idleTimeout` beat it. Unset: the Timeouts layer's.
-   */
-  silenceTimeout: Schema.optional(Field.duration),
-  /** Retries for a request that fails here; overrides the router's. */
-  maxRetries: Schema.optional(Field.retries),
-  /** The first cooldown after failures here; overrides the Cooldown layer's `duration`. 0: it never cools. */
-  cooldown: Schema.optional(Field.durationOrZero),
-  /** Failures within the breaker's window that are borne here; one more opens it. Overrides its counting rules. */
-  allowedFails: Schema.optional(Field.count),
-  /** Retries by the reason of the latest error, for a request that fails here; beats the group's and the router's. */
-  retryPolicy: Schema.optional(Schema.partial(Schema.Record({ key: Reason, value: Field.retries }))),
-  /** `PriorityBased` and `Ordered`: lower first, unset last. */
-  priority: Schema.optional(Field.finite),
-  /** Tier: lower tiers are tried first by every strategy, unset last. */
-  order: Schema.optional(Field.finite),
-  tags: Schema.optional(Schema.Array(Field.text)),
-  region: Schema.optional(Field.text),
-  /** Input tokens that fit. Unset: what is publicly known of the model, with some doubt; else unknown. */
-  contextWindow: Schema.optional(Field.count),
-  /** What the model can do, for example `tools`, `vision`, `json_schema`, `reasoning`. Unset means unknown. */
-  capabilities: Schema.optional(Schema.Array(Field.text)),
-  /** What it may be asked for, where that is not everything: a model that only completes texts cannot chat. Default: all. */
-  operations: Schema.optional(Schema.Array(Schema.Literal("chat", "completion", "embeddings"))),
-  /** USD per million input tokens; 0 is free, unset is unknown. */
-  inputPrice: Schema.optional(Field.price),
-  /** USD per million input tokens from the provider's cache. Unset: the input price. */
-  cachedInputPrice: Schema.optional(Field.price),
-  /** USD per million output tokens. */
-  outputPrice: Schema.optional(Field.price),
-  /**
-   * Whether usage is asked for in every stream (`stream_options`). False: no `stream_options` are sent, not even the
-   * caller's, and usage that the provider does not tell is estimated. Default true, until a provider refuses them.
-   */
-  streamUsage: Schema.optional(Schema.Boolean),
-  /**
-   * What an event of a stream that is no JSON object does: `cut` (default) fails the stream, as it may have held text;
-   * `skip` counts it and goes on.
-   */
-  onMalformedEvent: Schema.optional(
-    Schema.Literal("cut", "skip").annotations({ message: () => ({ message: '"cut" or "skip"', override: true }) })
-  ),
-  /**
-   * Whether parameters that the model's family is known to refuse are left out, for example `temperature` of a model that
-   * thinks. Default false: they go on, and the provider's error with them. A request may say otherwise.
-   */
-  dropParams: Schema.optional(Schema.Boolean),
-  /** Parameters that are always left out, also parts of them: `stream_options`, `tools[*].function.strict`. */
-  additionalDropParams: Schema.optional(Schema.Array(Field.text)),
-  /**
-   * What a stream whose `[DONE]` comes without a finish reason is: `cut` off (default), or whole, with a finish reason added
-   * (`accept`), for providers that never send one.
-   */
-  onMissingFinish: Schema.optional(
-    Schema.Literal("cut", "accept").annotations({ message: () => ({ message: '"cut" or "accept"', override: true }) })
-  ),
-  /** Payload fields that this deployment adds where the request does not set them, for example `temperature`. */
-  defaults: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
-})
-/** What a deployment is made from. */
-export type DeploymentConfig = typeof DeploymentConfig.Type
 
 /** A decoded deployment: plain data, durations in ms, defaults filled in. */
 export interface Deployment {
@@ -198,8 +82,8 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   group: config.group,
   model: config.model,
   baseModel: config.baseModel,
-  provider: config.provider ?? "openai",
-  protocol: config.protocol ?? "openai",
+  provider: config.provider ?? defaults.provider,
+  protocol: config.protocol ?? defaults.protocol,
   baseUrl: config.baseUrl,
   apiKey: keyOf(config.apiKey),
   tls: config.tls,
@@ -229,7 +113,7 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   outputPrice: config.outputPrice,
   onMalformedEvent: config.onMalformedEvent,
   streamUsage: config.streamUsage ?? config.additionalDropParams?.includes("stream_options") !== true,
-  dropParams: config.dropParams ?? false,
+  dropParams: config.dropParams ?? defaults.dropParams,
   additionalDropParams: config.additionalDropParams ?? [],
   onMissingFinish: config.onMissingFinish,
   defaults: config.defaults ?? {}

@@ -5,7 +5,10 @@
 import { Duration, Either, Option, Schema } from "effect"
 import { ConfigError, type ConfigIssue, fromParseError } from "./ConfigError.js"
 
-const expecting = (expected: string) => ({ message: () => ({ message: expected, override: true }) })
+const expecting = (expected: string) => ({
+  description: expected,
+  message: () => ({ message: expected, override: true })
+})
 
 /** A string that is not empty. */
 export const text = Schema.String.pipe(Schema.minLength(1)).annotations(expecting("a string that is not empty"))
@@ -90,6 +93,97 @@ export const durationOrZero = Schema.declare(
   ...expecting('a duration of 0 or more, in ms or like "30 seconds"'),
   jsonSchema: durationJson({ minimum: 0 })
 })
+
+/** True or false. */
+export const flag = Schema.Boolean.annotations(expecting("true or false"))
+
+/** An option with a default: what applies it and what documents it read the same value. */
+export interface Defaulted<S extends Schema.Schema.All, D> extends Schema.optional<S> {
+  readonly byDefault: D
+}
+
+/**
+ * A setting that may be left out, with what it is for and, where that does not depend on others, what it is then. The
+ * description may name the default in its own words; else readers append it.
+ */
+export const option: {
+  <S extends Schema.Schema.All>(schema: S, description: string): Schema.optional<S>
+  <S extends Schema.Schema.All, const D extends Schema.Schema.Type<S>>(
+    schema: S,
+    description: string,
+    byDefault: D
+  ): Defaulted<S, D>
+} = (schema: Schema.Schema.All, description: string, ...rest: ReadonlyArray<unknown>): never => {
+  const field = Schema.optional(schema)
+  const described =
+    rest.length === 0
+      ? field.annotations({ description })
+      : Object.assign(field.annotations({ description, default: rest[0] as never }), { byDefault: rest[0] })
+  return described as never
+}
+
+/** A setting that must be there, with what it is for. */
+export const required = <S extends Schema.Schema.All>(schema: S, description: string) =>
+  Schema.propertySignature(schema).annotations({ description })
+
+/** The options of one concern, with what they are about. */
+export const options = <const F extends Schema.Struct.Fields>(description: string, fields: F): Schema.Struct<F> =>
+  // Without a message of its own a schema that is described would answer a wrong value with its description.
+  Schema.Struct(fields).annotations({ description, message: () => "an object" })
+
+/** The defaults among fields, by name. */
+export type Defaults<F> = {
+  readonly [K in keyof F as F[K] extends { readonly byDefault: unknown } ? K : never]: F[K] extends {
+    readonly byDefault: infer D
+  }
+    ? D
+    : never
+}
+
+/** What options are when they are left out: those that have a default, as their schema documents it. */
+export const defaults = <F extends Schema.Struct.Fields>(schema: { readonly fields: F }): Defaults<F> =>
+  Object.fromEntries(
+    Object.entries(schema.fields).flatMap(([name, field]) => ("byDefault" in field ? [[name, field.byDefault]] : []))
+  ) as Defaults<F>
+
+const units = [
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1000]
+] as const
+
+const many = (count: number, unit: string): string => `${count} ${unit}${count === 1 ? "" : "s"}`
+
+const inDuration = (ms: number): string => {
+  const [unit, length] = units.find(([, one]) => ms >= 2 * one && ms % one === 0) ?? ["second", 1000]
+  return ms === 0 ? "0" : ms < 1000 ? `${ms} ms` : many(ms / length, unit)
+}
+
+const inBytes = (bytes: number): string =>
+  bytes % 1048576 === 0 ? `${bytes / 1048576} MiB` : bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${bytes} bytes`
+
+const inWords = (value: unknown, name: string, isDuration: boolean): string => {
+  if (Array.isArray(value)) return value.length === 0 ? "none" : `from ${shown(value[0])} to ${shown(value.at(-1))}`
+  if (typeof value === "object" && value !== null) return "none"
+  if (typeof value !== "number") return shown(value)
+  return isDuration ? inDuration(value) : value > 0 && /bytes$/i.test(name) ? inBytes(value) : shown(value)
+}
+
+const shown = (value: unknown): string =>
+  typeof value === "number"
+    ? value.toLocaleString("en-US", { maximumFractionDigits: 20 })
+    : typeof value === "string"
+      ? `\`${value}\``
+      : String(value)
+
+/** What a setting is for and what it is when it is left out, as one text; durations in ms are said in their largest unit. */
+export const told = (
+  description: string,
+  { byDefault, isDuration, name }: { readonly byDefault: unknown; readonly isDuration: boolean; readonly name: string }
+): string =>
+  byDefault === undefined || /\bdefault\b/i.test(description)
+    ? description
+    : `${description} Default ${inWords(byDefault, name, isDuration)}.`
 
 /** Every problem of a value below `path`: wrong fields, missing ones and keys that nobody knows. */
 export const issuesOf = <A, I>(schema: Schema.Schema<A, I>, input: unknown, path: string): ReadonlyArray<ConfigIssue> =>

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Field from "@switchyard/core/Field"
-import { Duration, type Schema } from "effect"
+import { Duration, Either, JSONSchema, type Schema } from "effect"
 
 const field = <A, I>(schema: Schema.Schema<A, I>) => schema as unknown as Schema.Schema<unknown>
 const accepts = (schema: Schema.Schema<unknown>, value: unknown): boolean =>
@@ -60,4 +60,65 @@ describe("Field", () => {
       }
     })
   }
+})
+
+describe("options", () => {
+  const Options = Field.options("How it waits.", {
+    name: Field.required(Field.text, "What it is called."),
+    wait: Field.option(Field.durationOrZero, "How long it waits.", 90_000),
+    off: Field.option(Field.flag, "Whether it is off.", false),
+    most: Field.option(Field.count, "The most.")
+  })
+
+  it("give the code the defaults that their JSON schema documents, and nothing for those without one", () => {
+    const { wait, off, ...rest } = Field.defaults(Options)
+    assert.deepStrictEqual({ wait, off, rest }, { wait: 90_000, off: false, rest: {} })
+    const { properties, required } = JSONSchema.make(Options) as unknown as {
+      readonly properties: Record<string, { readonly default?: unknown; readonly description?: string }>
+      readonly required: ReadonlyArray<string>
+    }
+    assert.deepStrictEqual(required, ["name"])
+    assert.deepStrictEqual(
+      Object.entries(properties).map(([key, field]) => [key, field.description, field.default]),
+      [
+        ["name", "What it is called.", undefined],
+        ["wait", "How long it waits.", 90_000],
+        ["off", "Whether it is off.", false],
+        ["most", "The most.", undefined]
+      ]
+    )
+  })
+
+  it("answer what is no object with a word, not with their description, and still name each wrong field", () => {
+    const expected = (input: unknown) => Field.issuesOf(Options, input, "x").map((one) => [one.path, one.expected])
+    assert.deepStrictEqual(expected(5), [["x", "an object"]])
+    assert.deepStrictEqual(expected({ name: "", wait: -1, of: true }), [
+      ["x.of", "no such key"],
+      ["x.name", "a string that is not empty"],
+      ["x.wait", 'a duration of 0 or more, in ms or like "30 seconds"']
+    ])
+  })
+
+  it("leave out what is left out: nothing is filled in behind the caller's back", () => {
+    assert.deepStrictEqual(Either.getOrThrow(Field.decode(Options, { name: "a" }, "")), { name: "a" })
+  })
+
+  it.each([
+    [{ byDefault: 250, isDuration: true, name: "wait" }, "A. Default 250 ms."],
+    [{ byDefault: 1500, isDuration: true, name: "wait" }, "A. Default 1.5 seconds."],
+    [{ byDefault: 1000, isDuration: true, name: "wait" }, "A. Default 1 second."],
+    [{ byDefault: 60_000, isDuration: true, name: "wait" }, "A. Default 60 seconds."],
+    [{ byDefault: 300_000, isDuration: true, name: "wait" }, "A. Default 5 minutes."],
+    [{ byDefault: 0, isDuration: true, name: "wait" }, "A. Default 0."],
+    [{ byDefault: 32 * 1024 * 1024, isDuration: false, name: "maxBytes" }, "A. Default 32 MiB."],
+    [{ byDefault: 16_384, isDuration: false, name: "maxBodyBytes" }, "A. Default 16 KiB."],
+    [{ byDefault: 100_000, isDuration: false, name: "most" }, "A. Default 100,000."],
+    [{ byDefault: "cut", isDuration: false, name: "policy" }, "A. Default `cut`."],
+    [{ byDefault: [1, 2, 4096], isDuration: false, name: "buckets" }, "A. Default from 1 to 4,096."],
+    [{ byDefault: {}, isDuration: false, name: "labels" }, "A. Default none."],
+    [{ byDefault: undefined, isDuration: false, name: "most" }, "A."]
+  ])("say their default in words: %j", (field, text) => {
+    assert.strictEqual(Field.told("A.", field), text)
+    assert.strictEqual(Field.told("A. Default 5: all.", field), "A. Default 5: all.")
+  })
 })

@@ -2,6 +2,7 @@
  * A JSON Schema of configuration files, for editors: our own settings exactly, LiteLLM's sections as open objects.
  */
 
+import * as Field from "@switchyard/core/Field"
 import * as LiteLlmConfig from "@switchyard/litellm/LiteLlmConfig"
 import { JSONSchema } from "effect"
 import * as GatewayConfig from "./GatewayConfig.js"
@@ -24,12 +25,6 @@ const referenceSchema = {
   pattern: "^\\s*os\\.environ/.|\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}"
 }
 
-/** What a setting is for, by its path: keys, `*` for any key, `[]` for items of a list, `|` for a choice. */
-export type Describe = (path: ReadonlyArray<string>) => string | undefined
-
-/** The names that Effect gives its checks say nothing that the schema does not. */
-const withoutNames = ({ description: _description, title: _title, ...rest }: JsonObject): JsonObject => rest
-
 const takesAnyText = (schema: JsonObject): boolean =>
   schema["type"] === "string" && schema["pattern"] === undefined && schema["enum"] === undefined
 
@@ -49,30 +44,57 @@ const withReference = (schema: JsonObject): JsonObject => {
     : { anyOf: [...members, reference] }
 }
 
-const finish = (schema: Json, path: ReadonlyArray<string>, describe: Describe): Json => {
+/** Titles are names that Effect gives its checks; they say nothing that the schema does not. */
+const undescribed = ({
+  default: _default,
+  description: _description,
+  title: _title,
+  ...rest
+}: JsonObject): JsonObject => rest
+
+const isDuration = (schema: JsonObject): boolean => JSON.stringify(schema).includes("|weeks?)")
+
+/** What a setting is for: as its field says, else as the options say that it takes beside `false`. */
+const descriptionOf = ({ anyOf, description }: JsonObject): Json | undefined =>
+  description ??
+  (Array.isArray(anyOf)
+    ? anyOf.flatMap((member) => (isObject(member) && member["type"] === "object" ? [member["description"]] : []))[0]
+    : undefined)
+
+/** A setting: its schema, with what it is for and what it is when it is left out. */
+const setting = (name: string, schema: Json): Json => {
   if (!isObject(schema)) return schema
-  const bare = withoutNames(schema)
-  const description = describe(path)
-  const known = description === undefined ? {} : { description }
-  if (isSingle(bare)) {
-    const { anyOf } = bare
-    const members = Array.isArray(anyOf) ? { anyOf: anyOf.map((one) => (isObject(one) ? withoutNames(one) : one)) } : {}
-    return { ...known, ...withReference({ ...bare, ...members }) }
-  }
-  const { additionalProperties, anyOf, items, properties, required, ...rest } = bare
-  const below = (child: Json, key: string) => finish(child, [...path, key], describe)
+  const { default: byDefault } = schema
+  const description = descriptionOf(schema)
   return {
-    ...known,
-    ...rest,
-    ...(Array.isArray(required) && required.length > 0 ? { required } : {}),
-    ...(Array.isArray(anyOf) ? { anyOf: anyOf.map((member) => finish(member, [...path, "|"], describe)) } : {}),
-    ...(items === undefined ? {} : { items: below(items, "[]") }),
-    ...(isObject(properties) && Object.keys(properties).length > 0
-      ? { properties: Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, below(value, key)])) }
+    ...(typeof description === "string"
+      ? { description: Field.told(description, { name, byDefault, isDuration: isDuration(schema) }) }
       : {}),
-    ...(additionalProperties === undefined ? {} : { additionalProperties: below(additionalProperties, "*") })
+    ...(byDefault === undefined ? {} : { default: byDefault }),
+    ...(finish(schema) as JsonObject)
   }
 }
+
+const finish = (schema: Json): Json => {
+  if (!isObject(schema)) return schema
+  const { additionalProperties, anyOf, items, properties, required, ...rest } = undescribed(schema)
+  const members = Array.isArray(anyOf) ? { anyOf: anyOf.map(finishMember) } : {}
+  if (isSingle(schema)) return withReference({ ...rest, ...members })
+  return {
+    ...rest,
+    ...(Array.isArray(required) && required.length > 0 ? { required } : {}),
+    ...members,
+    ...(items === undefined ? {} : { items: finish(items) }),
+    ...(isObject(properties) && Object.keys(properties).length > 0
+      ? { properties: Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, setting(key, value)])) }
+      : {}),
+    ...(additionalProperties === undefined ? {} : { additionalProperties: finish(additionalProperties) })
+  }
+}
+
+/** References stand beside the members of a choice, not once in each. */
+const finishMember = (member: Json): Json =>
+  isObject(member) ? (isSingle(member) ? undescribed(member) : finish(member)) : member
 
 const sectionOf = (key: string): JsonObject => {
   const description = "A section of LiteLLM's format."
@@ -108,10 +130,10 @@ const sectionOf = (key: string): JsonObject => {
 }
 
 /** The schema (draft 2020-12), as plain JSON. Equal settings give equal text. */
-export const make = (describe: Describe = () => undefined): JsonObject => {
+export const make = (): JsonObject => {
   const own = JSONSchema.make(GatewayConfig.Settings, { target: "jsonSchema2020-12" }) as unknown as JsonObject
   const { $defs = {}, $schema = null, ...settings } = own
-  const finished = finish(settings, [], describe) as JsonObject
+  const finished = finish(settings) as JsonObject
   const { properties = {} } = finished
   return {
     $schema,
@@ -126,9 +148,7 @@ export const make = (describe: Describe = () => undefined): JsonObject => {
     patternProperties: { "^x-": { description: "Not read: room for YAML anchors." } },
     additionalProperties: false,
     $defs: {
-      ...Object.fromEntries(
-        Object.entries($defs as JsonObject).map(([key, value]) => [key, finish(value, ["$defs", key], describe)])
-      ),
+      ...Object.fromEntries(Object.entries($defs as JsonObject).map(([key, value]) => [key, finish(value)])),
       reference: referenceSchema
     }
   }

@@ -6,7 +6,8 @@ import { createServer, type IncomingMessage, type Server as NodeServer, type Ser
 import type { AddressInfo, Socket } from "node:net"
 import { toMs } from "@switchyard/core/Time"
 import { Effect, Fiber, Option, Schema, type Scope } from "effect"
-import { defaultBodyBytes, defaultConcurrent, type Server as Settings } from "../config/GatewayConfig.js"
+import type { Server as Settings } from "../config/GatewayConfig.js"
+import { serverDefaults } from "../config/serverSettings.js"
 import { answerRefusal, type Refusal, type TurnedAway } from "../errors/ErrorBody.js"
 import { answerClientError, doorkeeper } from "./bareSocket.js"
 import type { Cors } from "./Cors.js"
@@ -75,8 +76,6 @@ export interface Listening {
   readonly drain: (deadline: number, cut: () => void) => Effect.Effect<void>
 }
 
-const defaultHeaderBytes = 16 * 1024
-
 /** Node's server, with what is known of its life. */
 interface Running {
   readonly server: NodeServer
@@ -90,8 +89,8 @@ const nodeServer = (
   lingering: LingeringCloses
 ): Running => {
   const { completions, cors, onRefusal, other } = handlers
-  const headersTimeout = toMs(settings.headersTimeout ?? "15 seconds")
-  const requestTimeout = toMs(settings.requestTimeout ?? "60 seconds")
+  const headersTimeout = toMs(settings.headersTimeout ?? serverDefaults.headersTimeout)
+  const requestTimeout = toMs(settings.requestTimeout ?? serverDefaults.requestTimeout)
   const turnAway = (request: IncomingMessage, response: ServerResponse, refusal: Refusal): void => {
     const { headers, method = "GET", url = "/" } = request
     const id = requestIdOf(headers)
@@ -121,7 +120,7 @@ const nodeServer = (
     {
       // Node's own answer has no body.
       requireHostHeader: false,
-      maxHeaderSize: settings.maxHeaderBytes ?? defaultHeaderBytes,
+      maxHeaderSize: settings.maxHeaderBytes ?? serverDefaults.maxHeaderBytes,
       headersTimeout: Math.min(headersTimeout, requestTimeout),
       requestTimeout,
       connectionsCheckingInterval: Math.max(100, Math.min(headersTimeout, requestTimeout, 5_000) / 5),
@@ -141,7 +140,7 @@ const nodeServer = (
   )
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     const length = Number(request.headers["content-length"] ?? 0)
-    if (length <= (settings.maxBodyBytes ?? defaultBodyBytes)) response.writeContinue()
+    if (length <= (settings.maxBodyBytes ?? serverDefaults.maxBodyBytes)) response.writeContinue()
     // Without the go-ahead nobody knows whether the body comes, so nothing can follow it on this socket.
     else response.shouldKeepAlive = false
     handle(request, response)
@@ -199,8 +198,10 @@ const drainServer = (server: NodeServer, deadline: number, cut: () => void): Eff
 const connectionsOf = (settings: Settings, handlers: Handlers): Connections => {
   const descriptors = descriptorLimit()
   return new Connections({
-    max: settings.maxConnections ?? defaultConnections(settings.maxConcurrent ?? defaultConcurrent, descriptors),
-    stall: toMs(settings.stallTimeout ?? "2 minutes"),
+    max:
+      settings.maxConnections ??
+      defaultConnections(settings.maxConcurrent ?? serverDefaults.maxConcurrent, descriptors),
+    stall: toMs(settings.stallTimeout ?? serverDefaults.stallTimeout),
     descriptors,
     onFull: handlers.onFull
   })
@@ -209,10 +210,10 @@ const connectionsOf = (settings: Settings, handlers: Handlers): Connections => {
 /** Listens until the scope closes; drain first, or calls in flight are cut. Fails when the address can't be had. */
 export const make = (settings: Settings, handlers: Handlers): Effect.Effect<Listening, ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const host = settings.host ?? "127.0.0.1"
+    const host = settings.host ?? serverDefaults.host
     const connections = connectionsOf(settings, handlers)
     const { heartbeat, onAcceptError } = handlers
-    const lingering = new LingeringCloses(boundsFor(settings.maxBodyBytes ?? defaultBodyBytes))
+    const lingering = new LingeringCloses(boundsFor(settings.maxBodyBytes ?? serverDefaults.maxBodyBytes))
     for (const pulse of [connections, lingering]) {
       yield* Effect.acquireRelease(
         Effect.sync(() => heartbeat.add(pulse)),
@@ -228,7 +229,7 @@ export const make = (settings: Settings, handlers: Handlers): Effect.Effect<List
         })
     )
     const { server } = running
-    const address = yield* listen(server, host, settings.port ?? 4000)
+    const address = yield* listen(server, host, settings.port ?? serverDefaults.port)
     server.on("error", (error: NodeJS.ErrnoException) => onAcceptError(error.code ?? "unknown"))
     return {
       host,

@@ -9,6 +9,7 @@ import { Scrubber } from "@switchyard/core/Secret"
 import { nowMs } from "@switchyard/core/Time"
 import type { Events, RouterEvent } from "@switchyard/router/RouterEvents"
 import { Cause, type Clock, Effect, FiberRef, HashSet, Inspectable, Logger, LogLevel, Option, type Scope } from "effect"
+import { logDefaults } from "../config/callSettings.js"
 import type { GatewayConfig } from "../config/GatewayConfig.js"
 import type { Ended } from "../edge/calls/Completions.js"
 import type { TurnedAway } from "../errors/ErrorBody.js"
@@ -173,18 +174,18 @@ class StreamLog implements RequestLog {
   }
 
   private gateOf({ log }: Source): LineGate {
-    return new LineGate(log.maxPerSecond ?? 1000, nowMs(this.clock))
+    return new LineGate(log.maxPerSecond ?? logDefaults.maxPerSecond, nowMs(this.clock))
   }
 
   private modeOf(config: Source): Mode {
-    const { format, level, messages, sample = 1 } = config.log
+    const { format, level = logDefaults.level, messages, sample = logDefaults.sample } = config.log
     const before = this.secrets
     this.secrets = secretsOf(config)
     // Requests of the configuration before still end.
     const scrubber = new Scrubber([...before, ...this.secrets])
     return {
       format: format === false ? "off" : (format ?? (this.output.isTerminal ? "pretty" : "json")),
-      rank: levels[level ?? "info"].rank,
+      rank: levels[level].rank,
       sample,
       messages: messages === true,
       scrubber,

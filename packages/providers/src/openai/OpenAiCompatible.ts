@@ -20,26 +20,53 @@ import { Transport, type TransportHandle, type TransportHandlers } from "../tran
 import { headersOf, type Target, type TargetProblem, targetOf } from "./target.js"
 
 /** Options of the service. */
-export const Options = Schema.Struct({
+export const Options = Field.options("The service that speaks to OpenAI-compatible APIs.", {
   /** How long a new connection may take, TLS included; a Timeouts layer's own bound beats it. Default 5 seconds. */
-  connectTimeout: Schema.optional(Field.duration),
-  /** Bytes of a whole answer; a larger one is a `MalformedResponse`. Default 64 MiB. */
-  maxBodyBytes: Schema.optional(Field.positiveCount),
-  /** Characters of one event of a stream; a larger one is a `MalformedResponse`. Default 16 Mi. */
-  maxEventLength: Schema.optional(Field.positiveCount),
-  /** For deployments that do not say it: an event that is no JSON object fails the stream (`cut`, default), or is counted and skipped. */
-  onMalformedEvent: Schema.optional(
-    Schema.Literal("cut", "skip").annotations({ message: () => ({ message: '"cut" or "skip"', override: true }) })
+  connectTimeout: Field.option(
+    Field.duration,
+    "How long a new connection may take, TLS included; a Timeouts layer's own bound beats it.",
+    5000
   ),
-  /** For deployments that do not say it: a `[DONE]` without a finish reason is a `cut` (default), or is accepted as the end. */
-  onMissingFinish: Schema.optional(
-    Schema.Literal("cut", "accept").annotations({ message: () => ({ message: '"cut" or "accept"', override: true }) })
+  /** Bytes of a whole answer; a larger one is a `MalformedResponse`. Default 64 MiB. */
+  maxBodyBytes: Field.option(
+    Field.positiveCount,
+    "Bytes of a whole answer; a larger one is a `MalformedResponse`.",
+    64 * 1024 * 1024
+  ),
+  /** Characters of one event of a stream; a larger one is a `MalformedResponse`. Default 16,777,216. */
+  maxEventLength: Field.option(
+    Field.positiveCount,
+    "Characters of one event of a stream; a larger one is a `MalformedResponse`.",
+    16 * 1024 * 1024
+  ),
+  /**
+   * For deployments that do not say it: an event that is no JSON object fails the stream (`cut`), or is counted and skipped.
+   * Default `cut`.
+   */
+  onMalformedEvent: Field.option(
+    Schema.Literal("cut", "skip").annotations({ message: () => ({ message: '"cut" or "skip"', override: true }) }),
+    "For deployments that do not say it: an event that is no JSON object fails the stream (`cut`), or is counted and skipped.",
+    "cut"
+  ),
+  /**
+   * For deployments that do not say it: a `[DONE]` without a finish reason is a `cut`, or is accepted as the end. Default
+   * `cut`.
+   */
+  onMissingFinish: Field.option(
+    Schema.Literal("cut", "accept").annotations({ message: () => ({ message: '"cut" or "accept"', override: true }) }),
+    "For deployments that do not say it: a `[DONE]` without a finish reason is a `cut`, or is accepted as the end.",
+    "cut"
   ),
   /** Base URLs by provider label, for deployments without one. Known anyway: `openai`. */
-  baseUrls: Schema.optional(Schema.Record({ key: Schema.String, value: Field.httpUrl }))
+  baseUrls: Field.option(
+    Schema.Record({ key: Schema.String, value: Field.httpUrl }),
+    "Base URLs by provider label, for deployments without one. Known anyway: `openai`."
+  )
 })
 /** Options of the service. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** Responses that may outlive their answer at once. Small against a pool, so that they cannot use it up. */
 const maxLingering = 32
@@ -73,13 +100,13 @@ const encoded = (attempt: Attempt, parameters: Parameters, asksForUsage: boolean
 /** The service over a transport. */
 export const make = (transport: Context.Tag.Service<Transport>, options: Options = {}): Service.AttemptService => {
   const settings: ExchangeSettings = {
-    maxBody: options.maxBodyBytes ?? 64 * 1024 * 1024,
-    maxEvent: options.maxEventLength ?? 16 * 1024 * 1024,
-    onMalformed: options.onMalformedEvent ?? "cut",
-    onMissingFinish: options.onMissingFinish ?? "cut",
+    maxBody: options.maxBodyBytes ?? defaults.maxBodyBytes,
+    maxEvent: options.maxEventLength ?? defaults.maxEventLength,
+    onMalformed: options.onMalformedEvent ?? defaults.onMalformedEvent,
+    onMissingFinish: options.onMissingFinish ?? defaults.onMissingFinish,
     lingering: new Lingering(maxLingering)
   }
-  const connectTimeout = toMs(options.connectTimeout ?? "5 seconds")
+  const connectTimeout = toMs(options.connectTimeout ?? defaults.connectTimeout)
   const baseUrls = { openai: "https://api.openai.com/v1", ...options.baseUrls }
   const targets = new WeakMap<Deployment, Target | TargetProblem>()
   /** Deployments that have refused to be asked for usage in a stream, and answer without that. */

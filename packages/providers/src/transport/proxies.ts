@@ -8,14 +8,20 @@ import { Schema } from "effect"
 /** Proxies by the scheme of the provider's URL. */
 export const Proxies = Schema.Struct({
   /** For providers at `http://`. Unset: none. */
-  http: Schema.optional(Field.httpUrl),
+  http: Field.option(Field.httpUrl, "For providers at `http://`. Unset: none."),
   /** For providers at `https://`: they are reached through a tunnel (CONNECT). Unset: none. */
-  https: Schema.optional(Field.httpUrl),
+  https: Field.option(
+    Field.httpUrl,
+    "For providers at `https://`: they are reached through a tunnel (CONNECT). Unset: none."
+  ),
   /**
    * Hosts that are asked directly, as in `NO_PROXY`: `example.com` and `.example.com` with all below them, `host:port`,
    * addresses, ranges like `10.0.0.0/8`, and `*`. Loopback never goes through a proxy.
    */
-  except: Schema.optional(Schema.Array(Field.text))
+  except: Field.option(
+    Schema.Array(Field.text),
+    "Hosts that are asked directly, as in `NO_PROXY`: `example.com` and `.example.com` with all below them, `host:port`, addresses, ranges like `10.0.0.0/8`, and `*`. Loopback never goes through a proxy."
+  )
 })
 /** Proxies by the scheme of the provider's URL. */
 export type Proxies = typeof Proxies.Type

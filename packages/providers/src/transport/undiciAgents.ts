@@ -4,7 +4,7 @@
 import { Tls } from "@switchyard/core/Deployment"
 import * as Field from "@switchyard/core/Field"
 import { toMs } from "@switchyard/core/Time"
-import { type Clock, Schema } from "effect"
+import type { Clock } from "effect"
 import { Agent, type Dispatcher, ProxyAgent } from "undici"
 import { ConnectionQueue } from "./connectionQueue.js"
 import { Proxies, proxyFor } from "./proxies.js"
@@ -14,23 +14,34 @@ import { secureOptions, UndiciSockets } from "./undiciSockets.js"
 import { TransportError, type TransportHandle, type TransportHandlers, type TransportRequest } from "./wire.js"
 
 /** Options of the undici transport. */
-export const Options = Schema.Struct({
+export const Options = Field.options("Connections to providers.", {
   /** Most connections per origin; further requests wait for one, callers by turns. Default 256. */
-  connections: Schema.optional(Field.positiveCount),
+  connections: Field.option(
+    Field.positiveCount,
+    "Most connections per origin; further requests wait for one, callers by turns.",
+    256
+  ),
   /**
    * How long an idle connection is kept when the server does not say. Default 4 seconds: many servers close at 5 without
    * saying so, and a request that meets a closing connection fails.
    */
-  keepAlive: Schema.optional(Field.duration),
+  keepAlive: Field.option(
+    Field.duration,
+    "How long an idle connection is kept when the server does not say. Default 4 seconds: many servers close at 5 without saying so, and a request that meets a closing connection fails.",
+    4000
+  ),
   /** Proxies on the way to the providers. Default: none. */
-  proxy: Schema.optional(Proxies),
+  proxy: Field.option(Proxies, "Proxies on the way to the providers. Default: none."),
   /** How certificates are checked, where a deployment does not say. Default: against Node's own list. */
-  tls: Schema.optional(Tls)
+  tls: Field.option(
+    Tls,
+    "How certificates are checked, where a deployment does not say. Default: against Node's own list."
+  )
 })
 /** Options of the undici transport. */
 export type Options = typeof Options.Type
 
-const defaultConnections = 256
+const defaults = Field.defaults(Options)
 
 const nothing: TransportHandle = { pause: () => {}, resume: () => {}, abort: () => {} }
 
@@ -100,7 +111,7 @@ export class UndiciAgents {
   private queueOf(origin: string): ConnectionQueue {
     let queue = this.queues.get(origin)
     if (queue === undefined) {
-      queue = new ConnectionQueue(this.options.connections ?? defaultConnections, this.clock, this.isShared)
+      queue = new ConnectionQueue(this.options.connections ?? defaults.connections, this.clock, this.isShared)
       this.queues.set(origin, queue)
     }
     return queue
@@ -177,9 +188,9 @@ export class UndiciAgents {
     const { connections, keepAlive } = this.options
     const secure = secureOptions(tls)
     const pool = {
-      connections: connections ?? defaultConnections,
+      connections: connections ?? defaults.connections,
       pipelining: isFresh ? 0 : 1,
-      keepAliveTimeout: keepAlive === undefined ? 4000 : toMs(keepAlive)
+      keepAliveTimeout: toMs(keepAlive ?? defaults.keepAlive)
     }
     if (proxy === undefined) return new Agent({ ...pool, connect: this.sockets.connector(timeout, secure) })
     return new ProxyAgent({

@@ -29,15 +29,17 @@ import { Strategies, TowerStrategies } from "./TowerStrategies.js"
 export { StrategyDefect }
 
 /** Options of the balancer. */
-export const Options = Schema.Struct({
+export const Options = Field.options("How a deployment of a group is chosen.", {
   /**
-   * What to do when every deployment of the group is closed: `fail` at once (default), `wait` up to the request's deadline
-   * for the soonest, or send to the `leastBad` one.
+   * What to do when every deployment of the group is closed: `fail` at once, `wait` up to the request's deadline for the
+   * soonest, or send to the `leastBad` one. Default `fail`.
    */
-  whenAllClosed: Schema.optional(
+  whenAllClosed: Field.option(
     Schema.Literal("fail", "wait", "leastBad").annotations({
       message: () => ({ message: '"fail", "wait" or "leastBad"', override: true })
-    })
+    }),
+    "What to do when every deployment of the group is closed: `fail` at once, `wait` up to the request's deadline for the soonest, or send to the `leastBad` one.",
+    "fail"
   )
 })
 /** Options of the balancer. */

@@ -19,75 +19,113 @@ import type { Overrides, Policy } from "./breakerPolicy.js"
 import { type Breaker, Breakers, CooldownState } from "./CooldownState.js"
 
 const ruleOrOff = (rule: Schema.Schema<number>, expected: string) =>
-  Schema.optional(
-    Schema.Union(rule, Schema.Literal(false)).annotations({
-      message: () => ({ message: `${expected}, or false`, override: true })
-    })
-  )
+  Schema.Union(rule, Schema.Literal(false)).annotations({
+    message: () => ({ message: `${expected}, or false`, override: true })
+  })
 
 /** Options of the breaker. Durations are ms, a `Duration`, or text like "30 seconds". */
-export const Options = Schema.Struct({
-  /** So many failures in a row open it; false switches the rule off. Default 5. */
-  failures: ruleOrOff(Field.positiveCount, "a whole number of at least 1"),
-  /** A share of failures above this opens it; false switches the rule off. Default 0.5. */
-  failureRate: ruleOrOff(Field.fraction, "a number from 0 to 1"),
-  /** So many failures within the window open it, whatever came between. Default: no such rule. */
-  windowFailures: ruleOrOff(Field.positiveCount, "a whole number of at least 1"),
-  /** With fewer calls than this in the window, `failureRate` and `windowFailures` say nothing. Default 10. */
-  minimumCalls: Schema.optional(Field.positiveCount),
-  /** The sliding window of every counting rule; counts slide out in sixtieths of it. Default 60 s. */
-  window: Schema.optional(Field.duration),
-  /**
-   * Failures of one reason that are borne within the window: one more opens it, so 0 means the first does. No other rule
-   * looks at failures of that reason, not even the one that would open it at once. Reasons that say nothing about the
-   * deployment (`InvalidRequest` and its like) never open it, whatever is set. Default: none.
-   */
-  allowedFails: Schema.optional(
-    Schema.partialWith(Schema.Record({ key: Reason, value: Field.count }), { exact: true })
-  ),
-  /**
-   * The first cooldown; each further one without a recovery between is twice as long. 0 means never. A deployment's own
-   * beats it, and a request's beats both. Default 5 s.
-   */
-  duration: Schema.optional(Field.durationOrZero),
-  /** The longest cooldown that doubling leads to; at least `duration`. Default 20 s. */
-  maxDuration: Schema.optional(Field.duration),
-  /** The cooldown after an error that opens it at once: a refused key, an exhausted quota, an unknown model. Default 5 min. */
-  tripDuration: Schema.optional(Field.duration),
-  /** The most that chance takes off a cooldown, as a share, so that deployments don't come back together. Default 0.2. */
-  jitter: Schema.optional(Field.fraction),
-  /** The longest Retry-After that is obeyed; a plain 500's never is. Default 60 s. */
-  maxRetryAfter: Schema.optional(Field.duration),
-  /** The most that chance adds to a Retry-After, as a share. Default 0.1. */
-  retryAfterJitter: Schema.optional(Field.fraction),
-  /** Calls at a time while on trial after a cooldown; each success allows one more. Default 1. */
-  permits: Schema.optional(Field.positiveCount),
-  /** Successes in a row that end the trial. Default 3. */
-  successThreshold: Schema.optional(Field.positiveCount),
-  /** How long a recovered deployment gets less than its usual traffic: a tenth at first, then ever more. Default 0. */
-  slowStart: Schema.optional(Field.durationOrZero)
-})
+export const Options = Field.options(
+  "The circuit breaker: when a deployment that fails is taken out of the selection, and how it gets back in.",
+  {
+    /** So many failures in a row open it; false switches the rule off. Default 5. */
+    failures: Field.option(
+      ruleOrOff(Field.positiveCount, "a whole number of at least 1"),
+      "So many failures in a row open it; false switches the rule off.",
+      5
+    ),
+    /** A share of failures above this opens it; false switches the rule off. Default 0.5. */
+    failureRate: Field.option(
+      ruleOrOff(Field.fraction, "a number from 0 to 1"),
+      "A share of failures above this opens it; false switches the rule off.",
+      0.5
+    ),
+    /** So many failures within the window open it, whatever came between; false: no such rule. Default false. */
+    windowFailures: Field.option(
+      ruleOrOff(Field.positiveCount, "a whole number of at least 1"),
+      "So many failures within the window open it, whatever came between; false: no such rule.",
+      false
+    ),
+    /** With fewer calls than this in the window, `failureRate` and `windowFailures` say nothing. Default 10. */
+    minimumCalls: Field.option(
+      Field.positiveCount,
+      "With fewer calls than this in the window, `failureRate` and `windowFailures` say nothing.",
+      10
+    ),
+    /** The sliding window of every counting rule; counts slide out in sixtieths of it. Default 60 seconds. */
+    window: Field.option(
+      Field.duration,
+      "The sliding window of every counting rule; counts slide out in sixtieths of it.",
+      60_000
+    ),
+    /**
+     * Failures of one reason that are borne within the window: one more opens it, so 0 means the first does. No other rule
+     * looks at failures of that reason, not even the one that would open it at once. Reasons that say nothing about the
+     * deployment (`InvalidRequest` and its like) never open it, whatever is set. Default none.
+     */
+    allowedFails: Field.option(
+      Schema.partialWith(Schema.Record({ key: Reason, value: Field.count }), { exact: true }),
+      "Failures of one reason that are borne within the window: one more opens it, so 0 means the first does. No other rule looks at failures of that reason, not even the one that would open it at once. Reasons that say nothing about the deployment (`InvalidRequest` and its like) never open it, whatever is set.",
+      {}
+    ),
+    /**
+     * The first cooldown; each further one without a recovery between is twice as long. 0 means never. A deployment's own
+     * beats it, and a request's beats both. Default 5 seconds.
+     */
+    duration: Field.option(
+      Field.durationOrZero,
+      "The first cooldown; each further one without a recovery between is twice as long. 0 means never. A deployment's own beats it, and a request's beats both.",
+      5000
+    ),
+    /** The longest cooldown that doubling leads to; at least `duration`. Default 20 seconds. */
+    maxDuration: Field.option(
+      Field.duration,
+      "The longest cooldown that doubling leads to; at least `duration`.",
+      20_000
+    ),
+    /**
+     * The cooldown after an error that opens it at once: a refused key, an exhausted quota, an unknown model. Default 5
+     * minutes.
+     */
+    tripDuration: Field.option(
+      Field.duration,
+      "The cooldown after an error that opens it at once: a refused key, an exhausted quota, an unknown model.",
+      300_000
+    ),
+    /** The most that chance takes off a cooldown, as a share, so that deployments don't come back together. Default 0.2. */
+    jitter: Field.option(
+      Field.fraction,
+      "The most that chance takes off a cooldown, as a share, so that deployments don't come back together.",
+      0.2
+    ),
+    /** The longest Retry-After that is obeyed; a plain 500's never is. Default 60 seconds. */
+    maxRetryAfter: Field.option(
+      Field.duration,
+      "The longest Retry-After that is obeyed; a plain 500's never is.",
+      longestHold
+    ),
+    /** The most that chance adds to a Retry-After, as a share. Default 0.1. */
+    retryAfterJitter: Field.option(Field.fraction, "The most that chance adds to a Retry-After, as a share.", 0.1),
+    /** Calls at a time while on trial after a cooldown; each success allows one more. Default 1. */
+    permits: Field.option(
+      Field.positiveCount,
+      "Calls at a time while on trial after a cooldown; each success allows one more.",
+      1
+    ),
+    /** Successes in a row that end the trial. Default 3. */
+    successThreshold: Field.option(Field.positiveCount, "Successes in a row that end the trial.", 3),
+    /** How long a recovered deployment gets less than its usual traffic: a tenth at first, then ever more. Default 0. */
+    slowStart: Field.option(
+      Field.durationOrZero,
+      "How long a recovered deployment gets less than its usual traffic: a tenth at first, then ever more.",
+      0
+    )
+  }
+)
 /** Options of the breaker. */
 export type Options = typeof Options.Type
 
 /** What an option is when it is left out. */
-export const defaults = {
-  failures: 5,
-  failureRate: 0.5,
-  windowFailures: false,
-  minimumCalls: 10,
-  window: 60_000,
-  allowedFails: {},
-  duration: 5_000,
-  maxDuration: 20_000,
-  tripDuration: 300_000,
-  jitter: 0.2,
-  maxRetryAfter: longestHold,
-  retryAfterJitter: 0.1,
-  permits: 1,
-  successThreshold: 3,
-  slowStart: 0
-} as const satisfies Required<Options>
+export const defaults = Field.defaults(Options)
 
 const orNever = (rule: number | false): number => (rule === false ? Number.POSITIVE_INFINITY : rule)
 

@@ -20,30 +20,31 @@ import * as State from "../stack/State.js"
 import { type Breaker, Breakers, CooldownState } from "./CooldownState.js"
 
 /** Options of the probes. Durations are ms, a `Duration`, or text like "30 seconds". */
-export const Options = Schema.Struct({
-  /** From the end of one round to the begin of the next; the first begins at once. Unset: no probes at all. */
-  interval: Schema.optional(Field.duration),
-  /** A probe that takes longer has failed. Default 10 s. */
-  timeout: Schema.optional(Field.duration),
-  /** Failed probes in a row that take a deployment out. Default 3. */
-  unhealthyThreshold: Schema.optional(Field.positiveCount),
-  /** Good probes in a row that let it back in. Default 2. */
-  healthyThreshold: Schema.optional(Field.positiveCount),
-  /** Probes at a time. Default 4. */
-  concurrency: Schema.optional(Field.positiveCount),
-  /** The ids of the deployments to probe. Unset: all. */
-  deployments: Schema.optional(Schema.Array(Field.text))
-})
+export const Options = Field.options(
+  "Background health probes. Off unless an interval is set: a probe of a language model costs tokens.",
+  {
+    /** From the end of one round to the begin of the next; the first begins at once. Unset: no probes at all. */
+    interval: Field.option(
+      Field.duration,
+      "From the end of one round to the begin of the next; the first begins at once. Unset: no probes at all."
+    ),
+    /** A probe that takes longer has failed. Default 10 seconds. */
+    timeout: Field.option(Field.duration, "A probe that takes longer has failed.", 10_000),
+    /** Failed probes in a row that take a deployment out. Default 3. */
+    unhealthyThreshold: Field.option(Field.positiveCount, "Failed probes in a row that take a deployment out.", 3),
+    /** Good probes in a row that let it back in. Default 2. */
+    healthyThreshold: Field.option(Field.positiveCount, "Good probes in a row that let it back in.", 2),
+    /** Probes at a time. Default 4. */
+    concurrency: Field.option(Field.positiveCount, "Probes at a time.", 4),
+    /** The ids of the deployments to probe. Unset: all. */
+    deployments: Field.option(Schema.Array(Field.text), "The ids of the deployments to probe. Unset: all.")
+  }
+)
 /** Options of the probes. */
 export type Options = typeof Options.Type
 
 /** What an option is when it is left out; there is no default interval. */
-export const defaults = {
-  timeout: 10_000,
-  unhealthyThreshold: 3,
-  healthyThreshold: 2,
-  concurrency: 4
-} as const satisfies Options
+export const defaults = Field.defaults(Options)
 
 /** Asks a deployment whether it lives. An error that says nothing about the deployment is no answer, neither good nor bad. */
 export type Probe = (slot: Slot) => Effect.Effect<void, LlmError>

@@ -19,30 +19,49 @@ import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { zero } from "@switchyard/core/Usage"
-import { type Clock, type Context, Effect, Layer, Schema, type Scope } from "effect"
+import { type Clock, type Context, Effect, Layer, type Scope } from "effect"
 import * as Concern from "../stack/Concern.js"
 import { CachedAnswers, type CacheEntry, CacheStore, entryBytes, type StoredStream } from "./CacheStore.js"
 import { type CacheKeys, cacheKeys } from "./cacheKey.js"
 import { Flight, type Seat } from "./flight.js"
 
 /** Options of the layer. A request's own `overrides.cache` beats them. */
-export const Options = Schema.Struct({
-  /** How long an answer is kept. Default 5 minutes; 0 keeps nothing, and calls are shared all the same. */
-  ttl: Schema.optional(Field.durationOrZero),
-  /** The most bytes that one entry and its key may take. Default 1 MiB. */
-  maxEntryBytes: Schema.optional(Field.positiveCount),
-  /** Whether callers are given each other's answers. Default false. Requests without a caller count as one caller's. */
-  shared: Schema.optional(
-    Schema.Boolean.annotations({ message: () => ({ message: "true or false", override: true }) })
-  ),
-  /**
-   * How long an error that the request itself is to blame for is kept: `InvalidRequest`, `ContextWindowExceeded`,
-   * `ContentPolicyViolation`. Default 0: not at all.
-   */
-  negativeTtl: Schema.optional(Field.durationOrZero)
-})
+export const Options = Field.options(
+  "Answers requests that were answered before without calling anybody, and lets equal requests under way wait for one call.",
+  {
+    /** How long an answer is kept; 0 keeps nothing, and calls are shared all the same. Default 5 minutes. */
+    ttl: Field.option(
+      Field.durationOrZero,
+      "How long an answer is kept; 0 keeps nothing, and calls are shared all the same.",
+      300_000
+    ),
+    /** The most bytes that one entry and its key may take. Default 1 MiB. */
+    maxEntryBytes: Field.option(
+      Field.positiveCount,
+      "The most bytes that one entry and its key may take.",
+      1 * 1024 * 1024
+    ),
+    /** Whether callers are given each other's answers. Requests without a caller count as one caller's. Default false. */
+    shared: Field.option(
+      Field.flag,
+      "Whether callers are given each other's answers. Requests without a caller count as one caller's.",
+      false
+    ),
+    /**
+     * How long an error that the request itself is to blame for is kept: `InvalidRequest`, `ContextWindowExceeded`,
+     * `ContentPolicyViolation`. Default 0: not at all.
+     */
+    negativeTtl: Field.option(
+      Field.durationOrZero,
+      "How long an error that the request itself is to blame for is kept: `InvalidRequest`, `ContextWindowExceeded`, `ContentPolicyViolation`. Default 0: not at all.",
+      0
+    )
+  }
+)
 /** Options of the layer. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** What the layer works with. */
 export interface CacheDeps {
@@ -109,10 +128,10 @@ const withOwnDeadline = (seat: Seat, now: number): LlmRequest => {
 /** The layer, from what it works with. */
 export const make = (deps: CacheDeps, options: Options = {}): Service.RequestLayer => {
   const { scope, store } = deps
-  const ttl = toMs(options.ttl ?? "5 minutes")
-  const negativeTtl = toMs(options.negativeTtl ?? 0)
-  const maxBytes = options.maxEntryBytes ?? 1024 * 1024
-  const shared = options.shared ?? false
+  const ttl = toMs(options.ttl ?? defaults.ttl)
+  const negativeTtl = toMs(options.negativeTtl ?? defaults.negativeTtl)
+  const maxBytes = options.maxEntryBytes ?? defaults.maxEntryBytes
+  const shared = options.shared ?? defaults.shared
 
   const keep = (key: string, { overrides }: LlmRequest, entry: CacheEntry): Effect.Effect<void> => {
     const own = overrides.cache?.ttl

@@ -7,7 +7,7 @@ import * as Field from "@switchyard/core/Field"
 import type { LlmErrorFields } from "@switchyard/core/LlmError"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { nowMs } from "@switchyard/core/Time"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { LRUCache } from "lru-cache"
 import * as State from "../stack/State.js"
 import { eventBytes, textBytes } from "./textBytes.js"
@@ -69,12 +69,18 @@ export class CacheStore extends Context.Tag("@switchyard/router/CacheStore")<
 >() {}
 
 /** Options of the store in memory. */
-export const Options = Schema.Struct({
+export const Options = Field.options("Where the cache keeps whole answers in this process.", {
   /** How many bytes all keys and entries may take together; the least recently used go first. Default 64 MiB. */
-  maxBytes: Schema.optional(Field.positiveCount)
+  maxBytes: Field.option(
+    Field.positiveCount,
+    "How many bytes all keys and entries may take together; the least recently used go first.",
+    64 * 1024 * 1024
+  )
 })
 /** Options of the store in memory. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 interface Dated {
   readonly entry: CacheEntry
@@ -85,7 +91,7 @@ interface Dated {
 /** A value of the service, for composing without Layers: entries in this process, bounded by their bytes. */
 export const make = (options: Options = {}): Context.Tag.Service<CacheStore> => {
   const entries = new LRUCache<string, Dated>({
-    maxSize: options.maxBytes ?? 64 * 1024 * 1024,
+    maxSize: options.maxBytes ?? defaults.maxBytes,
     sizeCalculation: ({ entry }, key) => entryBytes(key, entry)
   })
   return {

@@ -12,7 +12,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
-import { type Context, Effect, Either, Layer, Schema } from "effect"
+import { type Context, Effect, Either, Layer } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
 import {
@@ -25,23 +25,12 @@ import { isOvertaken } from "../retry/overtaken.js"
 import * as Concern from "../stack/Concern.js"
 import type { Given } from "../stack/State.js"
 import * as FallbackChains from "./FallbackChains.js"
+import { defaults, Options } from "./fallbackOptions.js"
 import { FallbackPlans } from "./fallbackPlans.js"
 import { isFiltered, violation } from "./filteredAnswer.js"
 import { Places, windowOf } from "./places.js"
 
-/** Options of the Fallback layer. */
-export const Options = Schema.Struct({
-  /** The chains. Default: none; a request may still bring its own list. */
-  chains: Schema.optional(FallbackChains.Config),
-  /** Hops that one request may make; 0 disables fallbacks. Default 5. */
-  maxFallbacks: Schema.optional(Field.count),
-  /** Lets a content policy violation use `general` where it has no chain of its own. Default false. */
-  contentPolicyUsesGeneral: Schema.optional(Schema.Boolean),
-  /** Lets a request that the provider calls invalid use `general`. Default false. */
-  invalidRequestUsesGeneral: Schema.optional(Schema.Boolean)
-})
-/** Options of the Fallback layer. */
-export type Options = typeof Options.Type
+export { Options }
 
 /** What the layer works with. */
 export interface FallbackDeps {
@@ -87,7 +76,7 @@ interface Walk {
 }
 
 /** Hops of a request when nobody says otherwise. */
-export const defaultMaxFallbacks = 5
+export const defaultMaxFallbacks = defaults.maxFallbacks
 
 const promptFields = ["messages", "prompt", "input"]
 
@@ -117,8 +106,8 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
     FallbackChains.FallbackChains.make(options.chains ?? {}, registry.resolve),
     registry,
     {
-      contentPolicyUsesGeneral: options.contentPolicyUsesGeneral ?? false,
-      invalidRequestUsesGeneral: options.invalidRequestUsesGeneral ?? false
+      contentPolicyUsesGeneral: options.contentPolicyUsesGeneral ?? defaults.contentPolicyUsesGeneral,
+      invalidRequestUsesGeneral: options.invalidRequestUsesGeneral ?? defaults.invalidRequestUsesGeneral
     }
   )
 
@@ -159,7 +148,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
   }
 
   const hopsLeft = ({ overrides, route }: LlmRequest): number =>
-    inForce(overrides, overrides.maxFallbacks, options.maxFallbacks ?? defaultMaxFallbacks) -
+    inForce(overrides, overrides.maxFallbacks, options.maxFallbacks ?? defaults.maxFallbacks) -
     route.journal.fallbacks.length
 
   /** The route of a target: pending targets and its own chain lie ahead, as far as hops allow. */

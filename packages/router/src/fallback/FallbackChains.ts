@@ -18,8 +18,14 @@ const kinds: ReadonlyArray<ChainKind> = ["general", "contextWindow", "contentPol
 const Target = Schema.Union(
   Field.text,
   Schema.Struct({
-    model: Field.text,
-    overrides: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.Unknown }), { exact: true })
+    /** A group or a deployment id. */
+    model: Field.required(Field.text, "A group or a deployment id."),
+    /** Payload fields that reach that target only. */
+    overrides: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.Unknown }), {
+      exact: true
+    }).annotations({
+      description: "Payload fields that reach that target only."
+    })
   })
 ).annotations({ message: () => ({ message: "a model name, or { model, overrides }", override: true }) })
 
@@ -34,15 +40,18 @@ const ChainMap = Schema.Record({ key: Schema.String, value: Targets })
  */
 export const Config = Schema.Struct({
   /** For any failure that may go elsewhere and has no chain of its own. */
-  general: Schema.optional(ChainMap),
+  general: Field.option(ChainMap, "For any failure that may go elsewhere and has no chain of its own."),
   /** For prompts that are too long. Else `general`. */
-  contextWindow: Schema.optional(ChainMap),
+  contextWindow: Field.option(ChainMap, "For prompts that are too long. Else `general`."),
   /** For answers that a safety system refused. Never `general`, unless the Fallback layer is told so. */
-  contentPolicy: Schema.optional(ChainMap),
+  contentPolicy: Field.option(
+    ChainMap,
+    "For answers that a safety system refused. Never `general`, unless the Fallback layer is told so."
+  ),
   /** For upstream rate limits, used-up quotas and local limits. Else `general`. */
-  rateLimit: Schema.optional(ChainMap),
+  rateLimit: Field.option(ChainMap, "For upstream rate limits, used-up quotas and local limits. Else `general`."),
   /** The targets of names without an entry: the same as the key `"*"` in `general`. */
-  default: Schema.optional(Targets)
+  default: Field.option(Targets, 'The targets of names without an entry: the same as the key `"*"` in `general`.')
 })
 /** Fallback chains. */
 export type Config = typeof Config.Type

@@ -10,7 +10,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { type Context, Effect, Layer, Schema } from "effect"
+import { type Context, Effect, Layer } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
 import { Latencies, LatencyTracker } from "../latency/LatencyTracker.js"
@@ -20,18 +20,38 @@ import * as Concern from "../stack/Concern.js"
 import { Race } from "./race.js"
 
 /** Options of the layer. */
-export const Options = Schema.Struct({
-  /** Fixed time after which a hedge starts. Default: the quantile of the group's answers. */
-  delay: Schema.optional(Field.duration),
-  /** The quantile of the group's recent answers after which a hedge starts, 0 to 1. Default 0.95. */
-  quantile: Schema.optional(Field.fraction),
-  /** Recent answers that the quantile needs; with fewer a request is not hedged. Default 10. */
-  minSamples: Schema.optional(Field.positiveCount),
-  /** Attempts that run against each other, the first included; 1 means no hedge. Default 2. */
-  attempts: Schema.optional(Field.positiveCount)
-})
+export const Options = Field.options(
+  "A second attempt on another deployment when the first is slow: the first success wins.",
+  {
+    /** Fixed time after which a hedge starts. Default: the quantile of the group's answers. */
+    delay: Field.option(
+      Field.duration,
+      "Fixed time after which a hedge starts. Default: the quantile of the group's answers."
+    ),
+    /** The quantile of the group's recent answers after which a hedge starts, 0 to 1. Default 0.95. */
+    quantile: Field.option(
+      Field.fraction,
+      "The quantile of the group's recent answers after which a hedge starts, 0 to 1.",
+      0.95
+    ),
+    /** Recent answers that the quantile needs; with fewer a request is not hedged. Default 10. */
+    minSamples: Field.option(
+      Field.positiveCount,
+      "Recent answers that the quantile needs; with fewer a request is not hedged.",
+      10
+    ),
+    /** Attempts that run against each other, the first included; 1 means no hedge. Default 2. */
+    attempts: Field.option(
+      Field.positiveCount,
+      "Attempts that run against each other, the first included; 1 means no hedge.",
+      2
+    )
+  }
+)
 /** Options of the layer. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** What the layer works with. */
 export interface HedgeDeps {
@@ -50,7 +70,7 @@ export interface HedgeDeps {
  */
 export const make = (deps: HedgeDeps, options: Pick<Options, "attempts"> = {}): Service.RequestLayer => {
   const { budget, delay, events } = deps
-  const { attempts = 2 } = options
+  const { attempts = defaults.attempts } = options
 
   const allow = (openings: Service.RequestService["openings"], request: LlmRequest, now: number): boolean => {
     const { route } = request
@@ -107,7 +127,7 @@ export const quantileDelay =
     options: Pick<Options, "quantile" | "minSamples"> = {}
   ): HedgeDeps["delay"] =>
   (request, now) => {
-    const { minSamples = 10, quantile = 0.95 } = options
+    const { minSamples = defaults.minSamples, quantile = defaults.quantile } = options
     const group = registry.resolve(request.model)?.group
     const answers = group === undefined ? undefined : tracker.group(group.name)
     if (answers === undefined || answers.samples(request.stream, now) < minSamples) return undefined

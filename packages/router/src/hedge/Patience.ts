@@ -15,7 +15,7 @@ import * as Reasoning from "@switchyard/core/Reasoning"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { clockHere, nowMs, toMs } from "@switchyard/core/Time"
-import { type Context, Effect, Layer, Schema } from "effect"
+import { type Context, Effect, Layer } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
 import { RetryBudget, RetryTokens } from "../retry/RetryBudget.js"
@@ -23,16 +23,26 @@ import * as Concern from "../stack/Concern.js"
 import { Overtaking, type OvertakingRules } from "./overtaking.js"
 
 /** Options of the layer: when an attempt is slow. At the latest at half of what the deadline left it. Infinite means never. */
-export const Options = Schema.Struct({
+export const Options = Field.options("When others are asked beside a slow call that does not stream.", {
   /** An answer without a bound on its output, and any embedding. Default 60 seconds. */
-  slow: Schema.optional(Field.duration),
+  slow: Field.option(Field.duration, "An answer without a bound on its output, and any embedding.", 60_000),
   /** Added to `slow` per 1,000 tokens of the output's bound. Default 25 seconds. */
-  slowPerThousand: Schema.optional(Field.durationOrZero),
+  slowPerThousand: Field.option(
+    Field.durationOrZero,
+    "Added to `slow` per 1,000 tokens of the output's bound.",
+    25_000
+  ),
   /** When the request or the model reasons, or the service tier is `flex`. Default 180 seconds, or `slow` where that is longer. */
-  slowReasoning: Schema.optional(Field.duration)
+  slowReasoning: Field.option(
+    Field.duration,
+    "When the request or the model reasons, or the service tier is `flex`. Default 180 seconds, or `slow` where that is longer.",
+    180_000
+  )
 })
 /** Options of the layer. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** What the layer works with. */
 export interface PatienceDeps {
@@ -68,15 +78,12 @@ const failureOf = ({ entries, fallbacks, requestedGroup }: Journal): LlmError | 
   return undefined
 }
 
-const defaultSlow = 60_000
-const defaultSlowReasoning = 180_000
-
 /** The layer, from what it works with. */
 export const make = (deps: PatienceDeps, options: Options = {}): Service.RequestLayer => {
   const { budget, events } = deps
-  const slow = toMs(options.slow ?? defaultSlow)
-  const perToken = toMs(options.slowPerThousand ?? 25_000) / 1000
-  const slowReasoning = toMs(options.slowReasoning ?? Math.max(defaultSlowReasoning, slow))
+  const slow = toMs(options.slow ?? defaults.slow)
+  const perToken = toMs(options.slowPerThousand ?? defaults.slowPerThousand) / 1000
+  const slowReasoning = toMs(options.slowReasoning ?? Math.max(defaults.slowReasoning, slow))
   const soonest = Math.min(slow, slowReasoning)
 
   const outputBound = ({ request, target }: Attempt): number =>

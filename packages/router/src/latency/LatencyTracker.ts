@@ -22,23 +22,35 @@ import {
 export type { Answers, Average, DeploymentLatency, GroupLatency, TrackedCall }
 
 /** Options of the tracker. */
-export const Options = Schema.Struct({
+export const Options = Field.options("How averages of latency fade with time.", {
   /** Weight of a new sample in the averages, above 0 and at most 1. Default 0.2. */
-  alpha: Schema.optional(
+  alpha: Field.option(
     Schema.Number.pipe(Schema.greaterThan(0), Schema.lessThanOrEqualTo(1)).annotations({
       message: () => ({ message: "a number above 0, at most 1", override: true })
-    })
+    }),
+    "Weight of a new sample in the averages, above 0 and at most 1.",
+    0.2
   ),
   /**
    * Time after which an old average counts half against a new sample; after five of them without a sample it is unknown
    * again. Infinite: only samples count, and none gets old. Default 2 minutes.
    */
-  halfLife: Schema.optional(Field.duration),
+  halfLife: Field.option(
+    Field.duration,
+    "Time after which an old average counts half against a new sample; after five of them without a sample it is unknown again. Infinite: only samples count, and none gets old.",
+    120_000
+  ),
   /** Time after which a peak has faded to 1/e, and a failure is forgotten as far. Default 10 seconds. */
-  tau: Schema.optional(Field.duration)
+  tau: Field.option(
+    Field.duration,
+    "Time after which a peak has faded to 1/e, and a failure is forgotten as far.",
+    10_000
+  )
 })
 /** Options of the tracker. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** Keeps the latencies of deployments and groups. */
 export class LatencyTracker extends Context.Tag("@switchyard/router/LatencyTracker")<
@@ -59,9 +71,9 @@ const maxGroups = 10_000
 /** A tracker as a value, for composing without Layers. Options are taken as they are: `layerMemory` checks them. */
 export const make = (options: Options = {}): Context.Tag.Service<LatencyTracker> => {
   const settings = {
-    alpha: options.alpha ?? 0.2,
-    halfLife: toMs(options.halfLife ?? "2 minutes"),
-    tau: toMs(options.tau ?? "10 seconds")
+    alpha: options.alpha ?? defaults.alpha,
+    halfLife: toMs(options.halfLife ?? defaults.halfLife),
+    tau: toMs(options.tau ?? defaults.tau)
   }
   const key = Slot.key("latency", () => new LatencyCell(settings))
   const groups = new Map<string, GroupCell>()

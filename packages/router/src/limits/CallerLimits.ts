@@ -18,11 +18,14 @@ import { CallerLimit, CallerUsage, CallerWindows } from "./CallerWindows.js"
 import { estimateTokens } from "./estimateTokens.js"
 
 /** Options of the layer. */
-export const Options = Schema.Struct({
+export const Options = Field.options("What callers may ask for: requests and tokens per 60 s, and calls at once.", {
   /** Limits by caller. */
-  callers: Schema.optional(Schema.Record({ key: Schema.String, value: CallerLimit })),
+  callers: Field.option(Schema.Record({ key: Schema.String, value: CallerLimit }), "Limits by caller."),
   /** The limits of every caller that is not listed, each for itself; unset means none. */
-  everyCaller: Schema.optional(CallerLimit)
+  everyCaller: Field.option(
+    CallerLimit,
+    "The limits of every caller that is not listed, each for itself; unset means none."
+  )
 })
 /** Options of the layer. */
 export type Options = typeof Options.Type

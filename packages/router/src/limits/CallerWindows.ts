@@ -12,11 +12,11 @@ import { SlotUsage } from "./slotUsage.js"
 /** What one caller may use. 0 means nothing, unset means no limit. */
 export const CallerLimit = Schema.Struct({
   /** Requests per 60 s. */
-  rpm: Schema.optional(Field.count),
+  rpm: Field.option(Field.count, "Requests per 60 s."),
   /** Tokens per 60 s, input and output. */
-  tpm: Schema.optional(Field.count),
+  tpm: Field.option(Field.count, "Tokens per 60 s, input and output."),
   /** Calls in flight at once, streams included until they end. */
-  maxParallel: Schema.optional(Field.count)
+  maxParallel: Field.option(Field.count, "Calls in flight at once, streams included until they end.")
 })
 /** What one caller may use. */
 export type CallerLimit = typeof CallerLimit.Type

@@ -12,22 +12,33 @@ import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
 import { type Busy, open } from "@switchyard/core/Status"
 import { total } from "@switchyard/core/Usage"
-import { type Clock, type Context, Effect, Layer, Schema } from "effect"
+import { type Clock, type Context, Effect, Layer } from "effect"
 import * as Concern from "../stack/Concern.js"
-import { estimateTokens } from "./estimateTokens.js"
+import { assumedOutputTokens, estimateTokens } from "./estimateTokens.js"
 import { DeploymentUsage, type Reservation, UsageWindows } from "./UsageWindows.js"
 
 /** Options of the layer. */
-export const Options = Schema.Struct({
-  /** Output tokens that are reserved for a request that names no maximum; embeddings need none. Default 500. */
-  outputTokens: Schema.optional(Field.count),
-  /** Whether the provider's rate-limit headers shrink the headroom that strategies see. Default true. */
-  learnFromHeaders: Schema.optional(
-    Schema.Boolean.annotations({ message: () => ({ message: "true or false", override: true }) })
-  )
-})
+export const Options = Field.options(
+  "The limits of deployments: how room is reserved, and whether providers' rate-limit headers shrink it.",
+  {
+    /** Output tokens that are reserved for a request that names no maximum; embeddings need none. Default 500. */
+    outputTokens: Field.option(
+      Field.count,
+      "Output tokens that are reserved for a request that names no maximum; embeddings need none.",
+      assumedOutputTokens
+    ),
+    /** Whether the provider's rate-limit headers shrink the headroom that strategies see. Default true. */
+    learnFromHeaders: Field.option(
+      Field.flag,
+      "Whether the provider's rate-limit headers shrink the headroom that strategies see.",
+      true
+    )
+  }
+)
 /** Options of the layer. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** What the layer works with. */
 export interface LimitsDeps {
@@ -69,7 +80,7 @@ interface Held {
 
 /** The layer. Calls on a deployment without limits pass straight through, unless somebody reads their usage. */
 export const make = ({ windows }: LimitsDeps, options: Options = {}): Service.AttemptLayer => {
-  const learns = options.learnFromHeaders ?? true
+  const learns = options.learnFromHeaders ?? defaults.learnFromHeaders
 
   const estimate = (request: LlmRequest): number => estimateTokens(request, options.outputTokens)
 

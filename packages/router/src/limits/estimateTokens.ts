@@ -1,7 +1,7 @@
 import { estimateInputTokens, type LlmRequest, maxOutputTokens } from "@switchyard/core/LlmRequest"
 
 /** Output tokens to reserve for a request that names no maximum. */
-const assumedOutputTokens = 500
+export const assumedOutputTokens = 500
 
 /** Tokens that limits reserve for a request: its prompt, and the most output that it allows. */
 export const estimateTokens = (request: LlmRequest, outputTokens: number = assumedOutputTokens): number =>

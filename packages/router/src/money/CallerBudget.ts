@@ -23,11 +23,14 @@ import { type Reservation, Spending, SpendLimit, type SpendWindow, SpendWindows 
 import { refused, type Settings } from "./UnpricedBudgets.js"
 
 /** Options of the layer. */
-export const Options = Schema.Struct({
+export const Options = Field.options("What callers may spend.", {
   /** Limits by caller. */
-  callers: Schema.optional(Schema.Record({ key: Schema.String, value: SpendLimit })),
+  callers: Field.option(Schema.Record({ key: Schema.String, value: SpendLimit }), "Limits by caller."),
   /** The limit of every caller that is not listed, each for itself; unset means none. */
-  everyCaller: Schema.optional(SpendLimit)
+  everyCaller: Field.option(
+    SpendLimit,
+    "The limit of every caller that is not listed, each for itself; unset means none."
+  )
 })
 /** Options of the layer. */
 export type Options = typeof Options.Type

@@ -31,15 +31,25 @@ export class PriceBook extends Context.Tag("@switchyard/router/PriceBook")<
 export const UnknownPrice = Schema.Union(
   Schema.Literal("warn", "refuse"),
   Schema.Struct({ input: Field.price, output: Field.price })
-).annotations({ message: () => ({ message: "`warn`, `refuse`, or a price: `{input, output}`", override: true }) })
+).annotations({
+  description: "What becomes of a model whose price nobody knows, where a budget should bind.",
+  message: () => ({ message: "`warn`, `refuse`, or a price: `{input, output}`", override: true })
+})
 /** What becomes of a model whose price nobody knows, where a budget should bind. */
 export type UnknownPrice = typeof UnknownPrice.Type
 
 /** Prices of models by their names. */
 export const PriceTable = Schema.Record({
   key: Schema.String,
-  value: Schema.Struct({ input: Field.price, cachedInput: Field.price, output: Field.price })
-})
+  value: Schema.Struct({
+    /** USD per million input tokens. */
+    input: Field.required(Field.price, "USD per million input tokens."),
+    /** USD per million input tokens from the provider's cache. */
+    cachedInput: Field.required(Field.price, "USD per million input tokens from the provider's cache."),
+    /** USD per million output tokens. */
+    output: Field.required(Field.price, "USD per million output tokens.")
+  })
+}).annotations({ description: "Prices of models by their names; they beat the public list prices." })
 
 /** The price that stands in for an unknown one. */
 export const assumedOf = (unknown: UnknownPrice | undefined): BookOptions["assumed"] =>

@@ -23,19 +23,25 @@ import { type Price, PriceBook, Prices, UnknownPricePolicy, UnknownPrices } from
 import { type Reservation, Spending, SpendLimit, type SpendWindow, SpendWindows } from "./SpendWindows.js"
 import { refused, type Settings } from "./UnpricedBudgets.js"
 
-const limits = Schema.optional(Schema.Record({ key: Schema.String, value: SpendLimit }))
+const limits = Schema.Record({ key: Schema.String, value: SpendLimit })
 
 /** Options of the layer. A limit of a provider or a tag is for all its bearers together. */
-export const Options = Schema.Struct({
-  /** By deployment id. */
-  deployments: limits,
-  /** By provider label. */
-  providers: limits,
-  /** By tag of the deployment. */
-  tags: limits,
-  /** By tag of the request, whatever deployment serves it: what a team or a product may spend. */
-  requestTags: limits
-})
+export const Options = Field.options(
+  "What may be spent on deployments, providers and tags, and by requests with a tag.",
+  {
+    /** By deployment id. */
+    deployments: Field.option(limits, "By deployment id."),
+    /** By provider label. */
+    providers: Field.option(limits, "By provider label."),
+    /** By tag of the deployment. */
+    tags: Field.option(limits, "By tag of the deployment."),
+    /** By tag of the request, whatever deployment serves it: what a team or a product may spend. */
+    requestTags: Field.option(
+      limits,
+      "By tag of the request, whatever deployment serves it: what a team or a product may spend."
+    )
+  }
+)
 /** Options of the layer. */
 export type Options = typeof Options.Type
 

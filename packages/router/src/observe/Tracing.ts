@@ -24,20 +24,34 @@ import { type Attributes, asked, short, spanName, target, used } from "./spanAtt
 import { answer, prompt } from "./spanContent.js"
 
 /** Options of tracing. */
-export const Options = Schema.Struct({
+export const Options = Field.options("Spans of requests and attempts, by the `Tracer` of the app.", {
   /** Whether the spans of requests hold prompts and answers (`gen_ai.input.messages`, `gen_ai.output.messages`). Default false. */
-  captureContent: Schema.optional(Schema.Boolean),
+  captureContent: Field.option(
+    Schema.Boolean,
+    "Whether the spans of requests hold prompts and answers (`gen_ai.input.messages`, `gen_ai.output.messages`).",
+    false
+  ),
   /** Characters of a prompt, and of an answer, that a span holds at most. Default 10,000. */
-  maxContentLength: Schema.optional(Field.positiveCount),
-  /** The kind of requests' spans: `internal` (default) inside an app, `server` where requests come in from outside. */
-  requestKind: Schema.optional(
+  maxContentLength: Field.option(
+    Field.positiveCount,
+    "Characters of a prompt, and of an answer, that a span holds at most.",
+    10_000
+  ),
+  /**
+   * The kind of requests' spans: `internal` inside an app, `server` where requests come in from outside. Default `internal`.
+   */
+  requestKind: Field.option(
     Schema.Literal("internal", "server").annotations({
       message: () => ({ message: '"internal" or "server"', override: true })
-    })
+    }),
+    "The kind of requests' spans: `internal` inside an app, `server` where requests come in from outside.",
+    "internal"
   )
 })
 /** Options of tracing. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
@@ -72,7 +86,11 @@ const routed = (request: LlmRequest): Attributes => {
  * interruption, which is no error, with the outcome `abandoned`. Usage and cost are those of all attempts together.
  */
 export const requests = (options: Options = {}): Service.RequestLayer => {
-  const { captureContent = false, maxContentLength = 10_000, requestKind = "internal" } = options
+  const {
+    captureContent = defaults.captureContent,
+    maxContentLength = defaults.maxContentLength,
+    requestKind = defaults.requestKind
+  } = options
 
   return Service.bracketRequest<LiveSpan | undefined>({
     begin: (request) => {

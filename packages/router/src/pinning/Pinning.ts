@@ -10,18 +10,27 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer } from "effect"
 import * as Concern from "../stack/Concern.js"
 import * as State from "../stack/State.js"
 import { boundState, issuedState, type ProviderState } from "./providerState.js"
 
 /** Options of the layer. */
-export const Options = Schema.Struct({
-  /** How many issued ids and signatures are remembered, the oldest forgotten first. Default 100,000. */
-  capacity: Schema.optional(Field.positiveCount)
-})
+export const Options = Field.options(
+  "Keeps requests that carry one provider's state on the deployment that issued it.",
+  {
+    /** How many issued ids and signatures are remembered, the oldest forgotten first. Default 100,000. */
+    capacity: Field.option(
+      Field.positiveCount,
+      "How many issued ids and signatures are remembered, the oldest forgotten first.",
+      100_000
+    )
+  }
+)
 /** Options of the layer. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** Which deployment issued what; bounded, oldest out. */
 class Issued {
@@ -62,7 +71,7 @@ export const memory = (): Issued => new Issued()
  * and Retry.
  */
 export const make = (options: Options = {}, issued: Issued = memory()): Service.RequestLayer => {
-  const capacity = options.capacity ?? 100_000
+  const capacity = options.capacity ?? defaults.capacity
 
   const pinOf = (request: LlmRequest): Pin | undefined => {
     const states = boundState(request.body)

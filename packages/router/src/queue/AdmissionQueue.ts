@@ -11,7 +11,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import type { Opening } from "@switchyard/core/Opening"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { type Clock, Context, Duration, Effect, Layer, Schema, Scope } from "effect"
+import { type Clock, Context, Duration, Effect, Layer, Scope } from "effect"
 import { DeploymentUsage, UsageWindows } from "../limits/UsageWindows.js"
 import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
 import * as Concern from "../stack/Concern.js"
@@ -20,14 +20,16 @@ import { explained, isFull, mayClear, turnOf, Waiter } from "./waitingLine.js"
 import { WaitingRoom } from "./waitingRoom.js"
 
 /** Options of the layer. */
-export const Options = Schema.Struct({
+export const Options = Field.options("Lets callers wait for room instead of failing while a group is full.", {
   /** Requests that may wait in one group; one more fails at once. Default 100. */
-  maxQueue: Schema.optional(Field.count),
+  maxQueue: Field.option(Field.count, "Requests that may wait in one group; one more fails at once.", 100),
   /** How long one may wait, the request's deadline aside. Default 30 seconds. */
-  maxWait: Schema.optional(Field.duration)
+  maxWait: Field.option(Field.duration, "How long one may wait, the request's deadline aside.", 30_000)
 })
 /** Options of the layer. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** What the layer works with. */
 export interface AdmissionQueueDeps {
@@ -71,8 +73,8 @@ const later = (opening: Opening): Opening => ({
  */
 export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.RequestLayer => {
   const { registry, windows } = deps
-  const maxQueue = options.maxQueue ?? 100
-  const maxWait = toMs(options.maxWait ?? "30 seconds")
+  const maxQueue = options.maxQueue ?? defaults.maxQueue
+  const maxWait = toMs(options.maxWait ?? defaults.maxWait)
   const room = deps.room ?? new WaitingRoom(registry, windows)
   const turnAt = (request: LlmRequest, now: number): number => turnOf(priorityOf(request), now, maxWait)
   const host = {}

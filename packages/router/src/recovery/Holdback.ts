@@ -9,20 +9,26 @@ import type { StreamingResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import { toMs } from "@switchyard/core/Time"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer } from "effect"
 import { HeldStream, type HoldPolicy } from "./heldStream.js"
 
 /** Options of the layer. What comes first releases the stream; its end always does. */
-export const Options = Schema.Struct({
+export const Options = Field.options("How much of a stream's beginning is held back.", {
   /** Characters of text and tool arguments that are held back. Default 160. */
-  characters: Schema.optional(Field.positiveCount),
-  /** The longest that they are, counted from the first of them. Default 1.5 seconds; infinite means no bound. */
-  delay: Schema.optional(Field.duration)
+  characters: Field.option(Field.positiveCount, "Characters of text and tool arguments that are held back.", 160),
+  /** The longest that they are, counted from the first of them; infinite means no bound. Default 1.5 seconds. */
+  delay: Field.option(
+    Field.duration,
+    "The longest that they are, counted from the first of them; infinite means no bound.",
+    1500
+  )
 })
 /** Options of the layer. */
 export type Options = typeof Options.Type
 
-const policyOf = ({ characters = 160, delay = 1_500 }: Options): HoldPolicy => ({
+const defaults = Field.defaults(Options)
+
+const policyOf = ({ characters = defaults.characters, delay = defaults.delay }: Options): HoldPolicy => ({
   characters,
   delay: toMs(delay),
   passesReasoning: true

@@ -14,16 +14,18 @@ import { restarted } from "./restart.js"
 import type { Resume } from "./resumption.js"
 
 /** Options of the Recovery layer. */
-export const Options = Schema.Struct({
+export const Options = Field.options("What becomes of streams that die after their first words.", {
   /**
    * `splice` (default): start again elsewhere, swallow the text that equals what was delivered, go on from there; ends
    * with an error at the first difference, so it is dependable for deterministic requests only. `prefill`: let a
    * deployment with the capability `prefill` continue the delivered text, else splice. `error`: the caller gets the error.
    */
-  policy: Schema.optional(
+  policy: Field.option(
     Schema.Literal("splice", "prefill", "error").annotations({
       message: () => ({ message: "splice, prefill or error", override: true })
-    })
+    }),
+    "`splice` (default): start again elsewhere, swallow the text that equals what was delivered, go on from there; ends with an error at the first difference, so it is dependable for deterministic requests only. `prefill`: let a deployment with the capability `prefill` continue the delivered text, else splice. `error`: the caller gets the error.",
+    "splice"
   )
 })
 /** Options of the Recovery layer. */

@@ -1,3 +1,4 @@
+import * as Field from "@switchyard/core/Field"
 import type { RequestLayer } from "@switchyard/core/Service"
 import { Effect, Schema } from "effect"
 import { RouterEvents } from "../events/RouterEvents.js"
@@ -8,18 +9,20 @@ import * as Holdback from "./Holdback.js"
 import * as Recovery from "./Recovery.js"
 
 /** What the tower does about streams that die: one word for two layers, as one of them sits inside Retry. */
-export const Options = Schema.Struct({
+export const Options = Field.options("What becomes of streams that die after their first words.", {
   /**
    * `splice` (default), `prefill` and `error`: as the Recovery layer's. `holdback`: the first words are held back, so that
    * an early cut is repeated unseen, and later ones are spliced. `buffer`: deliver nothing until the answer is whole.
    */
-  policy: Schema.optional(
+  policy: Field.option(
     Schema.Literal("splice", "prefill", "holdback", "buffer", "error").annotations({
       message: () => ({ message: "splice, prefill, holdback, buffer or error", override: true })
-    })
+    }),
+    "`splice` (default), `prefill` and `error`: as the Recovery layer's. `holdback`: the first words are held back, so that an early cut is repeated unseen, and later ones are spliced. `buffer`: deliver nothing until the answer is whole.",
+    "splice"
   ),
   /** `holdback`: how much is held back. */
-  holdback: Schema.optional(Holdback.Options)
+  holdback: Field.option(Holdback.Options, "`holdback`: how much is held back.")
 })
 /** What the tower does about streams that die. */
 export type Options = typeof Options.Type

@@ -28,33 +28,49 @@ export type RetryPolicy = typeof RetryPolicy.Type
 
 const limits = {
   /** Attempts in one group, the first and hedges included. Default 3. */
-  attempts: Schema.optional(Field.positiveCount),
+  attempts: Field.option(Field.positiveCount, "Attempts in one group, the first and hedges included.", 3),
   /** Beats `attempts` for errors of these reasons; what must not be retried is not retried all the same. */
-  retryPolicy: Schema.optional(RetryPolicy)
+  retryPolicy: Field.option(
+    RetryPolicy,
+    "Beats `attempts` for errors of these reasons; what must not be retried is not retried all the same."
+  )
 }
 
 /**
  * Options of the layer. A request's `maxRetries` beats the deployment's (with `lowerOnly`, only a smaller one), that beats
  * the group's, that the router's.
  */
-export const Options = Schema.Struct({
+export const Options = Field.options("How often and how soon a request is tried again in its group.", {
   ...limits,
   /** The same for single model groups, by name. */
-  groups: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Struct(limits) })),
+  groups: Field.option(
+    Schema.Record({ key: Schema.String, value: Schema.Struct(limits) }),
+    "The same for single model groups, by name."
+  ),
   /** Upper end of the first wait for the same deployment; the wait is drawn evenly from its upper half. Default 500 ms. */
-  baseDelay: Schema.optional(Field.duration),
+  baseDelay: Field.option(
+    Field.duration,
+    "Upper end of the first wait for the same deployment; the wait is drawn evenly from its upper half.",
+    500
+  ),
   /** What the upper end is multiplied with for each further retry. Default 2. */
-  factor: Schema.optional(Field.positive),
+  factor: Field.option(Field.positive, "What the upper end is multiplied with for each further retry.", 2),
   /** Highest upper end. Default 8 seconds. */
-  maxDelay: Schema.optional(Field.duration),
+  maxDelay: Field.option(Field.duration, "Highest upper end.", 8000),
   /**
    * Longest `Retry-After` that is waited for, as the provider named it (the wait itself is up to a fifth longer, by chance),
    * and longest wait for a closed deployment to open; what takes longer is left to the fallbacks. Default 3 seconds.
    */
-  maxRetryAfterWait: Schema.optional(Field.durationOrZero)
+  maxRetryAfterWait: Field.option(
+    Field.durationOrZero,
+    "Longest `Retry-After` that is waited for, as the provider named it (the wait itself is up to a fifth longer, by chance), and longest wait for a closed deployment to open; what takes longer is left to the fallbacks.",
+    3000
+  )
 })
 /** Options of the layer. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** What the layer works with. */
 export interface RetryDeps {
@@ -69,7 +85,7 @@ export interface RetryDeps {
 const waitJitter = 0.2
 
 /** Attempts in one group when nobody says otherwise. */
-export const defaultAttempts = 3
+export const defaultAttempts = defaults.attempts
 
 /** One request's tries in one group. */
 interface Tries {
@@ -109,10 +125,10 @@ const toldBy = ({ blocked = [], reason, retryAfter = Number.POSITIVE_INFINITY }:
 /** The layer, from what it works with. */
 export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLayer => {
   const { budget, events, random } = deps
-  const { attempts = defaultAttempts, factor = 2, groups = {}, retryPolicy = {} } = options
-  const baseDelay = toMs(options.baseDelay ?? 500)
-  const maxDelay = toMs(options.maxDelay ?? 8_000)
-  const maxWait = toMs(options.maxRetryAfterWait ?? 3_000)
+  const { attempts = defaults.attempts, factor = defaults.factor, groups = {}, retryPolicy = {} } = options
+  const baseDelay = toMs(options.baseDelay ?? defaults.baseDelay)
+  const maxDelay = toMs(options.maxDelay ?? defaults.maxDelay)
+  const maxWait = toMs(options.maxRetryAfterWait ?? defaults.maxRetryAfterWait)
 
   /** Retries in a group before an error is known: what hedges may use up. */
   const retriesAtFirst = ({ model, overrides }: LlmRequest): number =>

@@ -6,20 +6,26 @@
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import { toMs } from "@switchyard/core/Time"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer } from "effect"
 import * as State from "../stack/State.js"
 
 /** Options of the budget. */
-export const Options = Schema.Struct({
+export const Options = Field.options("How many extra attempts, retries and hedges, are allowed in all.", {
   /** Extra attempts as a share of the requests within the window. Default 0.2. */
-  share: Schema.optional(Field.nonNegative),
+  share: Field.option(Field.nonNegative, "Extra attempts as a share of the requests within the window.", 0.2),
   /** Extra attempts per second that are allowed however few requests come. Default 10. */
-  perSecond: Schema.optional(Field.nonNegative),
+  perSecond: Field.option(
+    Field.nonNegative,
+    "Extra attempts per second that are allowed however few requests come.",
+    10
+  ),
   /** How long deposits and withdrawals count. Default 10 seconds. */
-  window: Schema.optional(Field.duration)
+  window: Field.option(Field.duration, "How long deposits and withdrawals count.", 10_000)
 })
 /** Options of the budget. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** Gates retries inside a group and hedges; fallback hops are free. `now` is monotonic ms. */
 export class RetryBudget extends Context.Tag("@switchyard/router/RetryBudget")<
@@ -93,7 +99,7 @@ class LeakyBucket {
 
 /** A budget's value, for composing without Layers. */
 export const make = (options: Options = {}): Context.Tag.Service<RetryBudget> => {
-  const { perSecond = 10, share = 0.2, window = 10_000 } = options
+  const { perSecond = defaults.perSecond, share = defaults.share, window = defaults.window } = options
   const bucket = new LeakyBucket(share, perSecond, toMs(window))
   return {
     deposit: (now) => bucket.deposit(now),

@@ -1,7 +1,7 @@
 /** What a stack is told: one schema of all options, and everything that is wrong with them. */
 import { type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
-import { Schema } from "effect"
+import { Option, Schema, SchemaAST } from "effect"
 import { type AnyConcern, flag } from "./Concern.js"
 import { clashes, orderIssues } from "./order.js"
 import { type Fields, type Options, type Stack, statesOf } from "./Stack.js"
@@ -10,6 +10,14 @@ import { type AnySchema, type AnyState, type Given, none } from "./State.js"
 const orFalse = (options: AnySchema): AnySchema =>
   options === flag ? flag : Schema.Union(Schema.Literal(false), options)
 
+/** What is said of the options themselves goes before what is said of the concern. */
+const fieldOf = ({ about, on, options }: AnyConcern) => {
+  const description = about === undefined ? "" : `${about}.`
+  if (options === flag) return Field.option(flag, description, on)
+  const isDescribed = about === undefined || Option.isSome(SchemaAST.getDescriptionAnnotation(options.ast))
+  return isDescribed ? Schema.optional(orFalse(options)) : Field.option(orFalse(options), description)
+}
+
 /** The fields of the options of a stack: those of its concerns, and those of its states where no concern has the key. */
 export const fields = <C extends AnyConcern>(stack: Stack<C>): Fields => ({
   ...Object.fromEntries(
@@ -17,7 +25,7 @@ export const fields = <C extends AnyConcern>(stack: Stack<C>): Fields => ({
       .filter(({ keys, options }) => keys === undefined && options !== none)
       .map(({ key, options }) => [key, Schema.optional(options)])
   ),
-  ...Object.fromEntries(stack.concerns.map(({ key, options }) => [key, Schema.optional(orFalse(options))]))
+  ...Object.fromEntries(stack.concerns.map((concern) => [concern.key, fieldOf(concern)]))
 })
 
 const schemas = new WeakMap<object, Schema.Schema<never>>()

@@ -9,22 +9,26 @@ import { inForce } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import { toMs } from "@switchyard/core/Time"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer } from "effect"
 import * as Concern from "../stack/Concern.js"
 
 /** Options of the layer. */
-export const Options = Schema.Struct({
+export const Options = Field.options("The bound of the whole request.", {
   /**
-   * Time for the whole request, retries and fallbacks included. Default 600 seconds; a request's own `deadline` (ms)
-   * beats it (with `lowerOnly`, only a smaller one), and an infinite one means none.
+   * Time for the whole request, retries and fallbacks included. A request's own `deadline` (ms) beats it (with `lowerOnly`,
+   * only a smaller one), and an infinite one means none. Default 10 minutes.
    */
-  deadline: Schema.optional(Field.duration)
+  deadline: Field.option(
+    Field.duration,
+    "Time for the whole request, retries and fallbacks included. A request's own `deadline` (ms) beats it (with `lowerOnly`, only a smaller one), and an infinite one means none.",
+    600_000
+  )
 })
 /** Options of the layer. */
 export type Options = typeof Options.Type
 
 /** Time for a whole request when nobody says otherwise, in ms. */
-export const defaultDeadline = 600_000
+export const defaultDeadline = Field.defaults(Options).deadline
 
 /** The error of a request whose deadline has passed: the caller's bound, so it says nothing about any deployment. */
 export const deadlinePassed = (): LlmError =>

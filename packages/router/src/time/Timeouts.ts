@@ -12,7 +12,7 @@ import * as Reasoning from "@switchyard/core/Reasoning"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer } from "effect"
 import * as Concern from "../stack/Concern.js"
 import { type AttemptBounds, Watch } from "./watch.js"
 
@@ -21,34 +21,57 @@ import { type AttemptBounds, Watch } from "./watch.js"
  * these. What is set holds everywhere. The defaults of streams hold where there is somewhere else to go; where nothing is
  * left to ask, late is better than never, and they are 300 seconds of silence, the first token included. Infinite means none.
  */
-export const Options = Schema.Struct({
+export const Options = Field.options("Bounds on one attempt, each with its own phase and error.", {
   /** Time to connect, enforced by the transport. Default 5 seconds. */
-  connect: Schema.optional(Field.duration),
+  connect: Field.option(Field.duration, "Time to connect, enforced by the transport.", 5000),
   /** Streams: time to the first token for an empty prompt. Default 10 seconds. */
-  firstToken: Schema.optional(Field.duration),
+  firstToken: Field.option(Field.duration, "Streams: time to the first token for an empty prompt.", 10_000),
   /** Streams: added to `firstToken` per 1,000 prompt tokens. Default 250 ms. */
-  firstTokenPerThousand: Schema.optional(Field.durationOrZero),
+  firstTokenPerThousand: Field.option(
+    Field.durationOrZero,
+    "Streams: added to `firstToken` per 1,000 prompt tokens.",
+    250
+  ),
   /**
    * Streams: time to the first token when the request or the model reasons, or the service tier is `flex`. Default 180
    * seconds, or `firstToken` where that is longer.
    */
-  firstTokenReasoning: Schema.optional(Field.duration),
+  firstTokenReasoning: Field.option(
+    Field.duration,
+    "Streams: time to the first token when the request or the model reasons, or the service tier is `flex`. Default 180 seconds, or `firstToken` where that is longer.",
+    180_000
+  ),
   /** Streams: silence after content, while the caller waits. Default 30 seconds. */
-  idle: Schema.optional(Field.duration),
+  idle: Field.option(Field.duration, "Streams: silence after content, while the caller waits.", 30_000),
   /** Streams: the same once reasoning or a tool call has begun. Default: `idle` where that is set, else 300 seconds. */
-  idleReasoning: Schema.optional(Field.duration),
+  idleReasoning: Field.option(
+    Field.duration,
+    "Streams: the same once reasoning or a tool call has begun. Default: `idle` where that is set, else 300 seconds.",
+    300_000
+  ),
   /**
    * Streams: the longest silence. It bounds the default of `firstToken` from above (and takes its place where nothing else
    * is left to ask), and is the default of `idle`. Default: none.
    */
-  silence: Schema.optional(Field.duration),
+  silence: Field.option(
+    Field.duration,
+    "Streams: the longest silence. It bounds the default of `firstToken` from above (and takes its place where nothing else is left to ask), and is the default of `idle`. Default: none."
+  ),
   /** Time of a whole attempt that does not stream, where the deployment has no `timeout`. Default: none, only the deadline bounds it. */
-  total: Schema.optional(Field.duration),
+  total: Field.option(
+    Field.duration,
+    "Time of a whole attempt that does not stream, where the deployment has no `timeout`. Default: none, only the deadline bounds it."
+  ),
   /** Time of a whole stream, where the deployment has no `streamTimeout`. Default: none. */
-  streamTotal: Schema.optional(Field.duration)
+  streamTotal: Field.option(
+    Field.duration,
+    "Time of a whole stream, where the deployment has no `streamTimeout`. Default: none."
+  )
 })
 /** Options of the layer. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** The router's bounds in ms, defaults filled in. */
 export interface Bounds {
@@ -73,15 +96,15 @@ const lastResortSilence = 300_000
 
 /** The options in ms, defaults filled in. */
 export const bounds = (options: Options = {}): Bounds => {
-  const firstToken = toMs(options.firstToken ?? 10_000)
+  const firstToken = toMs(options.firstToken ?? defaults.firstToken)
   const { idle, idleReasoning, silence } = options
   return {
-    connect: toMs(options.connect ?? 5_000),
+    connect: toMs(options.connect ?? defaults.connect),
     firstToken,
-    firstTokenPerThousand: toMs(options.firstTokenPerThousand ?? 250),
-    firstTokenReasoning: toMs(options.firstTokenReasoning ?? Math.max(180_000, firstToken)),
-    idle: toMs(idle ?? 30_000),
-    idleReasoning: toMs(idleReasoning ?? idle ?? 300_000),
+    firstTokenPerThousand: toMs(options.firstTokenPerThousand ?? defaults.firstTokenPerThousand),
+    firstTokenReasoning: toMs(options.firstTokenReasoning ?? Math.max(defaults.firstTokenReasoning, firstToken)),
+    idle: toMs(idle ?? defaults.idle),
+    idleReasoning: toMs(idleReasoning ?? idle ?? defaults.idleReasoning),
     silence: silence === undefined ? undefined : toMs(silence),
     total: toMs(options.total ?? never),
     streamTotal: toMs(options.streamTotal ?? never),
@@ -94,7 +117,7 @@ export const bounds = (options: Options = {}): Bounds => {
   }
 }
 
-const defaults = bounds()
+const standard = bounds()
 
 /** Whether anybody else could still be asked in place of this attempt: another deployment, or a fallback. */
 const isSomewhereElse = (attempt: Attempt): boolean => {
@@ -135,7 +158,7 @@ const configuredTotal = ({ request, target }: Attempt, router: Bounds): number =
  * How long a stream may take to its first token, in ms; infinite when that is not bounded. Without another deployment or
  * fallback to go to, late is better than never, so only what somebody has set counts then, and 300 seconds of silence.
  */
-export const firstTokenTimeout = (attempt: Attempt, router: Bounds = defaults): number => {
+export const firstTokenTimeout = (attempt: Attempt, router: Bounds = standard): number => {
   const { overrides, stream } = attempt.request
   if (!stream) return never
   const configured = configuredFirstToken(attempt, router)
@@ -150,14 +173,14 @@ export const firstTokenTimeout = (attempt: Attempt, router: Bounds = defaults): 
  * How long a stream may be silent while its reader waits, in ms; infinite when that is not bounded. `working`: reasoning or
  * a tool call has begun.
  */
-export const idleTimeout = (attempt: Attempt, router: Bounds = defaults, working = false): number => {
+export const idleTimeout = (attempt: Attempt, router: Bounds = standard, working = false): number => {
   const { overrides, stream } = attempt.request
   const own = overrides.idleTimeout ?? overrides.silenceTimeout
   return stream ? inForce(overrides, own, configuredIdle(attempt, router, working)) : never
 }
 
 /** How long the whole attempt may take, in ms; infinite when that is not bounded. */
-export const totalTimeout = (attempt: Attempt, router: Bounds = defaults): number => {
+export const totalTimeout = (attempt: Attempt, router: Bounds = standard): number => {
   const { overrides } = attempt.request
   return inForce(overrides, overrides.timeout, configuredTotal(attempt, router))
 }
@@ -166,7 +189,7 @@ export const totalTimeout = (attempt: Attempt, router: Bounds = defaults): numbe
  * How long an attempt may wait for a connection while all are in use, in ms: as for connecting where there is somewhere else
  * to go, else as for the first token.
  */
-export const connectionWait = (attempt: Attempt, router: Bounds = defaults): number => {
+export const connectionWait = (attempt: Attempt, router: Bounds = standard): number => {
   const first = attempt.request.stream ? firstTokenTimeout(attempt, router) : lastResortSilence
   return Math.min(first, totalTimeout(attempt, router), isSomewhereElse(attempt) ? router.connect : never)
 }

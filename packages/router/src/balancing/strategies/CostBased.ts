@@ -9,7 +9,7 @@ import { type Uniform, uniform } from "@switchyard/core/Dice"
 import * as Field from "@switchyard/core/Field"
 import { estimateInputTokens, type LlmRequest, maxOutputTokens } from "@switchyard/core/LlmRequest"
 import * as Slot from "@switchyard/core/Slot"
-import { type Context, Effect, Layer, Schema } from "effect"
+import { type Context, Effect, Layer } from "effect"
 import { ratesFor } from "../../catalogue/price.js"
 import { type Price, PriceBook } from "../../money/PriceBook.js"
 import type { Candidates } from "../Candidates.js"
@@ -17,14 +17,20 @@ import { LowestPick } from "../lowestPick.js"
 import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 
 /** Options of the strategy. */
-export const Options = Schema.Struct({
+export const Options = Field.options("The strategy that chooses by cost.", {
   /** Output tokens to reckon with when the request sets no limit. Default 256. */
-  outputTokens: Schema.optional(Field.count),
+  outputTokens: Field.option(Field.count, "Output tokens to reckon with when the request sets no limit.", 256),
   /** Share of the input tokens expected from the provider's prompt cache, 0 to 1. Default 0. */
-  cachedShare: Schema.optional(Field.fraction)
+  cachedShare: Field.option(
+    Field.fraction,
+    "Share of the input tokens expected from the provider's prompt cache, 0 to 1.",
+    0
+  )
 })
 /** Options of the strategy. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** What the strategy works with. */
 export interface Deps {
@@ -46,8 +52,8 @@ const outputTokens = (request: LlmRequest, assumed: number): number => {
 
 /** The strategy, from the prices that it reads; a price is looked up once per deployment configuration. */
 export const make = ({ prices, random }: Deps, options: Options = {}): Strategy => {
-  const assumedOutput = options.outputTokens ?? 256
-  const cachedShare = options.cachedShare ?? 0
+  const assumedOutput = options.outputTokens ?? defaults.outputTokens
+  const cachedShare = options.cachedShare ?? defaults.cachedShare
   const quotes = Slot.key<Quote>("price", () => ({ deployment: undefined, price: undefined }))
   const pick = new LowestPick(random)
   const priceAt = (candidates: Candidates, index: number): Price | undefined => {

@@ -21,16 +21,30 @@ import { LowestPick } from "../lowestPick.js"
 import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 
 /** Options of the strategy. */
-export const Options = Schema.Struct({
+export const Options = Field.options("The strategy that chooses by latency.", {
   /** Chooses at random among those within `lowest · (1 + buffer)`. Default 0: the lowest, and what chance alone makes slower. */
-  buffer: Schema.optional(Field.nonNegative),
+  buffer: Field.option(
+    Field.nonNegative,
+    "Chooses at random among those within `lowest · (1 + buffer)`. Default 0: the lowest, and what chance alone makes slower.",
+    0
+  ),
   /** Compares calls that are no streams by duration per output token. Default false: by duration. */
-  perOutputToken: Schema.optional(Schema.Boolean),
+  perOutputToken: Field.option(
+    Schema.Boolean,
+    "Compares calls that are no streams by duration per output token. Default false: by duration.",
+    false
+  ),
   /** Unanswered calls allowed on a deployment whose latency is unknown, while that of another is known. Default 1. */
-  maxExploring: Schema.optional(Field.positiveCount)
+  maxExploring: Field.option(
+    Field.positiveCount,
+    "Unanswered calls allowed on a deployment whose latency is unknown, while that of another is known.",
+    1
+  )
 })
 /** Options of the strategy. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** What the strategy works with. */
 export interface Deps {
@@ -51,9 +65,9 @@ const restAbove = 1.25
 
 /** The strategy, from the figures that it reads. */
 export const make = ({ random, stats, tracker }: Deps, options: Options = {}): Strategy => {
-  const buffer = options.buffer ?? 0
-  const perOutputToken = options.perOutputToken ?? false
-  const maxExploring = options.maxExploring ?? 1
+  const buffer = options.buffer ?? defaults.buffer
+  const perOutputToken = options.perOutputToken ?? defaults.perOutputToken
+  const maxExploring = options.maxExploring ?? defaults.maxExploring
   const warm = new LowestPick(random)
   const cold = new LowestPick(random)
   const old = new LowestPick(random)

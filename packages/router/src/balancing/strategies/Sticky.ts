@@ -13,19 +13,25 @@ import * as Field from "@switchyard/core/Field"
 import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Slot from "@switchyard/core/Slot"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer } from "effect"
 import type { Candidates } from "../Candidates.js"
 import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
 import { weightedOpen } from "../weighted.js"
 import { fmix32, fnv1a } from "./hash.js"
 
 /** Options of the strategy. */
-export const Options = Schema.Struct({
+export const Options = Field.options("The strategy that keeps a conversation where its prompt is cached.", {
   /** Characters of the system message, and of the user message, that make the key of a request without a session. Default 1,024. */
-  prefixLength: Schema.optional(Field.positiveCount)
+  prefixLength: Field.option(
+    Field.positiveCount,
+    "Characters of the system message, and of the user message, that make the key of a request without a session.",
+    1024
+  )
 })
 /** Options of the strategy. */
 export type Options = typeof Options.Type
+
+const defaults = Field.defaults(Options)
 
 /** Hashes of a deployment's id: the second decides where the first ones of two deployments are equal. */
 interface IdHash {
@@ -69,7 +75,7 @@ const promptHash = (request: LlmRequest, length: number): number | undefined => 
 
 /** The strategy, from its source of random numbers. */
 export const make = (deps: { readonly random: Uniform }, options: Options = {}): Strategy => {
-  const length = options.prefixLength ?? 1024
+  const length = options.prefixLength ?? defaults.prefixLength
   const ids = Slot.key<IdHash>("idHash", ({ id }) => ({ first: fnv1a(id), second: fnv1a(id, secondBasis) }))
 
   const rendezvous = (candidates: Candidates, key: number, weighted: boolean): number => {
