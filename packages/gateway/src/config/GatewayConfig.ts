@@ -92,6 +92,10 @@ const groups = Schema.Struct({
 export const Settings = Schema.Struct({
   /** The endpoints, each with its model group. */
   deployments: Field.option(Schema.Array(DeploymentConfig), "The endpoints, each with its model group."),
+  /**
+   * A module whose default export is the stack of the router's concerns, or a function that makes it of the standard stack;
+   * its path is relative to this file. Default: the standard stack.
+   */
   stack: Field.option(
     Field.text,
     "A module whose default export is the stack of the router's concerns, or a function that makes it of the standard stack; its path is relative to this file. Default: the standard stack."
