@@ -1,9 +1,15 @@
 /**
  * Shows the deployments of a running gateway: once, or again and again in place until it is stopped.
  */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpApiClient from "@effect/platform/HttpApiClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { showValue } from "@switchyard/core/ConfigError"
-import type { DeploymentView } from "@switchyard/gateway/Admin"
-import { Effect, Either, Ref } from "effect"
+import * as AdminApi from "@switchyard/gateway/AdminApi"
+import type { DeploymentView } from "@switchyard/gateway/AdminViews"
+import { Effect, Either, ParseResult, Ref } from "effect"
 import { CommandError, fail, hasColours, type Paint, painter, print } from "./output.js"
 import * as TopTable from "./TopTable.js"
 
@@ -55,48 +61,57 @@ const refusal = (status: number, key: string | undefined): string => {
   return status === 404 ? "no switchyard gateway answers there (404)" : `it answers with status ${status}`
 }
 
-const isView = (value: unknown): value is DeploymentView => {
-  if (typeof value !== "object" || value === null) return false
-  const { group, id, lastErrors, plain, state, stream } = value as Partial<Record<keyof DeploymentView, unknown>>
-  return (
-    [id, group, state].every((field) => typeof field === "string") &&
-    [stream, plain].every((field) => typeof field === "object" && field !== null) &&
-    Array.isArray(lastErrors)
-  )
+/** A gateway that was another product, or another version, answered something else. */
+const misfit = (error: ParseResult.ParseError): string => {
+  const [{ path } = { path: [] }] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  const [list, at, ...rest] = path.map(String)
+  const none = "what answers there is no switchyard gateway"
+  return rest.length === 0 ? none : `${none} of this version: ${list}[${at}].${rest.join(".")} does not fit`
 }
 
-/** The deployments in an answer: a list, alone or under `deployments`. */
-const viewsOf = (body: unknown): ReadonlyArray<DeploymentView> | undefined => {
-  const list: unknown =
-    typeof body === "object" && body !== null && "deployments" in body ? body.deployments : (body as unknown)
-  return Array.isArray(list) && list.every(isView) ? list : undefined
-}
+/** Gateways once told a list and no more. */
+const underItsName = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.transformResponse(
+    client,
+    Effect.flatMap((response) =>
+      Effect.map(response.text, (text) =>
+        HttpClientResponse.fromWeb(
+          response.request,
+          new Response(text.startsWith("[") ? `{"deployments":${text}}` : text)
+        )
+      )
+    )
+  )
+
+/** Without spans, whose headers would go out with each request. */
+const clientOf = (url: string, key: string | undefined) =>
+  HttpApiClient.make(AdminApi.Api, {
+    baseUrl: url,
+    transformClient: (client) =>
+      client.pipe(
+        HttpClient.withTracerDisabledWhen(() => true),
+        HttpClient.filterStatusOk,
+        underItsName,
+        HttpClient.mapRequest((request) =>
+          HttpClientRequest.acceptJson(key === undefined ? request : HttpClientRequest.bearerToken(request, key))
+        )
+      )
+  }).pipe(Effect.provide(FetchHttpClient.layer))
 
 type Views = ReadonlyArray<DeploymentView>
 
 /** One look; fails with why there is none, in words. */
-const look = (url: string, key: string | undefined): Effect.Effect<Views, string> =>
-  Effect.tryPromise({
-    try: (signal) =>
-      fetch(`${url}/admin/deployments`, {
-        signal,
-        headers: { accept: "application/json", ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) }
-      }).then(async (response): Promise<Either.Either<Views, string>> => {
-        if (!response.ok) {
-          await response.body?.cancel()
-          return Either.left(refusal(response.status, key))
-        }
-        const text = await response.text()
-        let views: Views | undefined
-        try {
-          views = viewsOf(JSON.parse(text))
-        } catch {
-          views = undefined
-        }
-        return views === undefined ? Either.left("what answers there is no switchyard gateway") : Either.right(views)
-      }),
-    catch: (error) => reach(codeOf(error))
-  }).pipe(Effect.flatten, Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => "no answer in 10 s" }))
+export const look = (url: string, key: string | undefined): Effect.Effect<Views, string> =>
+  Effect.flatMap(clientOf(url, key), (client) => client.deployments()).pipe(
+    Effect.map(({ deployments }) => deployments),
+    Effect.mapError((error) => {
+      if (ParseResult.isParseError(error)) return misfit(error)
+      if ("error" in error) return refusal(error instanceof AdminApi.Unauthorized ? 401 : 403, key)
+      if (error._tag === "ResponseError" && error.reason === "StatusCode") return refusal(error.response.status, key)
+      return reach(codeOf(error))
+    }),
+    Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => "no answer in 10 s" })
+  )
 
 const draw = (url: string, views: Views, trouble: string | undefined, paint: Paint): string =>
   `${TopTable.heading(url, views, trouble, paint)}\n\n${TopTable.render(views, paint)}`

@@ -153,6 +153,3 @@ export const Connections = Field.options("Connections to providers.", {
 })
 /** Connections to providers. */
 export type Connections = typeof Connections.Type
-
-/** What those of connections are. */
-export const connectionDefaults = Field.defaults(Connections)
