@@ -77,7 +77,7 @@ for (const folder of folders) {
   // All are published together, and fit each other only so.
   if (manifest.version !== top.version) report(`version is ${manifest.version}, and the workspace's ${top.version}`)
   for (const [other, range] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
-    if (own.has(other) && range !== top.version)
+    if (own.has(other) && range.replace(/^\^/, "") !== top.version)
       report(`it asks for ${other}@${range}, and there will be ${top.version}`)
   }
   const { directory, ...repository } = manifest.repository ?? {}
