@@ -86,31 +86,6 @@ const complete = (handlers: Handlers, { dead, given, request }: Asked, clock: Cl
   })
 }
 
-/** A valve between the source and a reader that may be slower. */
-class Valve {
-  private isOpen = true
-  private wake: (() => void) | undefined
-
-  close(): void {
-    this.isOpen = false
-  }
-
-  open(): void {
-    this.isOpen = true
-    this.wake?.()
-    this.wake = undefined
-  }
-
-  readonly passed: Effect.Effect<void> = Effect.suspend(() =>
-    this.isOpen
-      ? Effect.void
-      : Effect.async((resume) => {
-          if (this.isOpen) return resume(Effect.void)
-          this.wake = () => resume(Effect.void)
-        })
-  )
-}
-
 /** A stream of which not even the source could be made. */
 class Unmade {
   constructor(readonly defect: unknown) {}
@@ -130,12 +105,13 @@ const interrupted = new LlmError({ reason: "Unavailable", description: "the stre
 const pump = (
   source: Stream.Stream<Answer, LlmError>,
   events: EventQueue,
-  valve: Valve,
+  /** Closed while the reader is slower than the source. */
+  room: Effect.Latch,
   dead: Defect.Dead
 ): Effect.Effect<void> =>
   Stream.runForEach(source, (json) => {
     events.push({ data: JSON.stringify(json), json: json as Chunk })
-    return valve.passed
+    return room.await
   }).pipe(
     Effect.matchCauseEffect({
       onSuccess: () => Effect.sync(() => events.end(true)),
@@ -156,21 +132,21 @@ const pump = (
 const streaming = (handlers: Handlers, { adopt, dead, given, request }: Asked, clock: Clock.Clock): Service.Call =>
   Effect.uninterruptible(
     Effect.suspend(() => {
-      const valve = new Valve()
+      const room = Effect.unsafeMakeLatch(true)
       let stop = () => {}
       const events = new EventQueue({
         clock,
         startedAt: nowMs(clock),
         estimateInputTokens: () => estimateInputTokens(given),
-        pause: () => valve.close(),
-        resume: () => valve.open(),
+        pause: () => room.unsafeClose(),
+        resume: () => room.unsafeOpen(),
         abort: () => stop(),
         onDefect: (cause) => Defect.deathOf(dead, cause, true)
       })
       adopt(events)
       const source = sourceOf(handlers, request)
       return Effect.map(
-        Effect.forkDaemon(Effect.interruptible(pump(source, events, valve, dead))),
+        Effect.forkDaemon(Effect.interruptible(pump(source, events, room, dead))),
         (fiber): StreamingResponse => {
           stop = () => fiber.unsafeInterruptAsFork(fiber.id())
           return { _tag: "Streaming", status: 200, headers: {}, events, journal: request.route.journal }
