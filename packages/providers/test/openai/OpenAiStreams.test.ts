@@ -1,6 +1,7 @@
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { toStream } from "@switchyard/core/EventStream"
+import { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
@@ -48,6 +49,24 @@ describe.each([S.undici, S.httpClient])("OpenAiCompatible over $name: streams", 
       assert.strictEqual(ended.outcome.error, ended.result.left)
       return { ...ended, error: ended.result.left, usage: ended.outcome.usage }
     })
+
+  it.scopedLive("a bound that runs out once the stream is open ends nothing any more", () =>
+    Effect.gen(function* () {
+      let finish = () => {}
+      const server = yield* S.rawServer((_, response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" })
+        response.write(event({ content: "Hi" }))
+        finish = () => void response.end(event({ content: " there" }) + event({}, "stop") + done)
+      })
+      const service = yield* S.serviceOver(wire)
+      const attempt = yield* S.attemptOn(S.streamed(), { baseUrl: server.origin })
+      const { events } = S.streaming(yield* service.call(attempt))
+      attempt.expire?.(new LlmError({ reason: "Timeout", description: "too late" }))
+      finish()
+      assert.strictEqual(S.textOf(yield* S.readAll(events)), "Hi there")
+      assert.strictEqual(events.settlement.outcome?._tag, "Completed")
+    })
+  )
 
   it.scopedLive("every event arrives in order, and the call settles as completed with the reported usage", () =>
     Effect.gen(function* () {

@@ -72,6 +72,19 @@ describe("a hedge", () => {
       assert.deepStrictEqual(told(), [])
     })
   )
+  it.effect("that fails as the first attempt does: of equal failures the later decides", () =>
+    Effect.gen(function* () {
+      for (const [a, b, decides] of [
+        [300, 100, "a"],
+        [150, 100, "b"]
+      ] as const) {
+        const { service } = setup(["a", "b"], (id) => ({ ...fails("Unavailable"), delay: id === "a" ? a : b }))
+        const fiber = yield* Effect.fork(Effect.flip(LlmService.complete(service, chat())))
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual((yield* Fiber.join(fiber)).deployment, decides)
+      }
+    })
+  )
   it.effect("is known as the winner, and the loser is ended, where a layer in between copies the request", () =>
     Effect.gen(function* () {
       const copying: Service.RequestLayer = (next) =>

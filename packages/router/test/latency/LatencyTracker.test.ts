@@ -399,3 +399,17 @@ describe("the tracker", () => {
     })
   )
 })
+
+describe("groups", () => {
+  it("are kept up to 10,000; then the one that was seen first is forgotten", () => {
+    const tracker = LatencyTracker.make()
+    const see = (group: string) => tracker.begin(StubLlm.slot("a", { group }), false, 0).settled(completed(5), 5)
+    for (let i = 0; i < 10_000; i++) see(`g${i}`)
+    assert.isDefined(tracker.group("g0"))
+    see("one more")
+    assert.deepStrictEqual(
+      ["g0", "g1", "one more"].map((group) => tracker.group(group) !== undefined),
+      [false, true, true]
+    )
+  })
+})

@@ -377,6 +377,15 @@ describe("the wait", () => {
       assert.strictEqual(yield* never.send(), "a RateLimited 0")
     })
   )
+  it.effect("of exactly the longest that is allowed is waited", () =>
+    Effect.gen(function* () {
+      const { send } = setup(["a"], (_, nth) => (nth === 0 ? fails("RateLimited", { retryAfter: 5_000 }) : {}), {
+        options: { maxRetryAfterWait: "5 seconds" },
+        random: () => 0
+      })
+      assert.strictEqual(yield* send(), "aa ok 5000")
+    })
+  )
   it.effect("for a Retry-After is never longer than 60 s", () =>
     Effect.gen(function* () {
       const { send } = setup(["a"], (_, nth) => (nth === 0 ? fails("RateLimited", { retryAfter: 9e6 }) : {}), {

@@ -269,6 +269,25 @@ describe("Controls", () => {
     })
   })
 
+  it("never forwards what belongs to one hop, is a credential, or is written by the gateway or the caller's client", () => {
+    for (const name of [
+      "x-real-ip",
+      "x-forwarded-for",
+      "x-forwarded-host",
+      "x-api-key",
+      "x-goog-api-key",
+      "x-request-id",
+      "x-stainless-lang",
+      "x-litellm-tags",
+      "x-switchyard-tags",
+      "x-should-retry"
+    ]) {
+      const headers = { "x-trace": "t", [name]: "1" }
+      const sent = request({}, { headers, rules: { forwardHeaders: true } }).overrides.headers
+      expect({ name, sent }).toEqual({ name, sent: { "x-trace": "t" } })
+    }
+  })
+
   it("keeps to the rules for requests", () => {
     expect(request({}, { rules: { model: "forced" } }).model).toBe("forced")
     expect(request({ metadata: { tags: ["a"] } }, { rules: { tags: "ignore" } }).tags).toEqual([])
