@@ -7,13 +7,7 @@ import { DeploymentService } from "@switchyard/core/DeploymentService"
 import { LlmService } from "@switchyard/core/LlmService"
 import type { AttemptService } from "@switchyard/core/Service"
 import { Context, Effect, Layer, type Scope } from "effect"
-import {
-  type StrategyChoice,
-  type StrategyLayer,
-  type StrategyState,
-  TowerStrategies
-} from "../balancing/TowerStrategies.js"
-import type { RegistryConfig } from "../registry/DeploymentRegistry.js"
+import * as Strategies from "../balancing/TowerStrategies.js"
 import * as Build from "../stack/Build.js"
 import type { AnyConcern } from "../stack/Concern.js"
 import type * as Stack from "../stack/Stack.js"
@@ -21,50 +15,26 @@ import type { Given } from "../stack/State.js"
 import * as StackOptions from "../stack/stackOptions.js"
 import { routed, type ServiceEntry } from "./fromServices.js"
 import { type Standard, standard } from "./StandardStack.js"
+import {
+  type Built,
+  type Options,
+  type OptionsOf,
+  type State,
+  type StrategyLayer,
+  Tower,
+  type TowerOf
+} from "./Tower.js"
 
-export type { ServiceEntry, Standard, StrategyLayer }
-export { standard }
-
-/** What a stack is told beside its deployments: each concern's options under its key, `false` leaves it out. */
-export type OptionsOf<C extends AnyConcern, R = never> = RegistryConfig &
-  StrategyChoice<R> &
-  Stack.Options<C> & {
-    /** The concerns and their order. Default: the standard stack. */
-    readonly stack?: Stack.Stack<C> | undefined
-  }
-
-/** Options of the standard stack: the deployments, and what each concern is told under its key. `false` leaves one out. */
-export interface Options extends RegistryConfig, StrategyChoice, Stack.Options<Standard> {
-  readonly stack?: Stack.Stack<Standard> | undefined
-}
+export type { Built, Options, OptionsOf, ServiceEntry, Standard, State, StrategyLayer, TowerOf }
+export { standard, Tower }
 
 /** The fields of the options of a stack, the standard one by default, for the schema of a file that holds them. */
 export const fields = (stack: Stack.AnyStack = standard as Stack.AnyStack): Stack.Fields => StackOptions.fields(stack)
 
-/** The state of the standard stack, for dashboards and admin endpoints. */
-export type State = Stack.StateIdOf<Standard>
-
-/** A tower that was built: the service, its state, and what explains its choices. */
-export interface TowerOf<C extends AnyConcern> extends Build.Built<C> {
-  /** The name of the strategy that chooses in a group. */
-  readonly strategyOf: (group: string) => string
-  /** What it was made of; the deployments, and with them all credentials, are left out. */
-  readonly settings: Omit<OptionsOf<C>, "deployments" | "stack">
-}
-
-/** A tower of the standard stack. */
-export interface Built extends TowerOf<Standard> {}
-
-/**
- * The tower of an app, beside its `LlmService`. Its state stands in it and under no tags of its own, so that a second router
- * in the same app has its own.
- */
-export class Tower extends Context.Tag("@switchyard/router/Tower")<Tower, Built>() {}
-
-const split = <C extends AnyConcern, R>(options: OptionsOf<C, R>) => {
-  const { stack = standard, ...given } = options as OptionsOf<C, R> & { readonly stack?: unknown }
-  return { stack: stack as Stack.Stack<C>, given: given as Given }
-}
+const split = <C extends AnyConcern, R>({ stack, ...given }: OptionsOf<C, R>) => ({
+  stack: stack ?? (standard as Stack.AnyStack as Stack.Stack<C>),
+  given: given as Given
+})
 
 /** Everything that is wrong with the options, each with its path; empty when they make a router. */
 export const check = <C extends AnyConcern = Standard, R = never>(
@@ -87,14 +57,17 @@ export const make = <C extends AnyConcern = Standard, R = never>(
   options: OptionsOf<C, R>,
   base: AttemptService,
   previous?: Pick<TowerOf<AnyConcern>, "handover">
-): Effect.Effect<TowerOf<C>, ConfigError, C["R"] | Exclude<R, StrategyState> | Scope.Scope> => {
+): Effect.Effect<TowerOf<C>, ConfigError, C["R"] | Exclude<R, Strategies.StrategyState> | Scope.Scope> => {
   const { given, stack } = split(options)
   const { deployments: _, ...settings } = given
   return Effect.map(Build.build(stack, given, base, previous), (built) => {
-    const strategies = Context.getOption(built.state as Context.Context<TowerStrategies>, TowerStrategies)
+    const strategies = Context.getOption(
+      built.state as Context.Context<Strategies.TowerStrategies>,
+      Strategies.TowerStrategies
+    )
     const strategyOf = (group: string) => (strategies._tag === "Some" ? strategies.value.nameFor(group) : "")
     return { ...built, strategyOf, settings } as TowerOf<C>
-  }) as Effect.Effect<TowerOf<C>, ConfigError, C["R"] | Exclude<R, StrategyState> | Scope.Scope>
+  }) as Effect.Effect<TowerOf<C>, ConfigError, C["R"] | Exclude<R, Strategies.StrategyState> | Scope.Scope>
 }
 
 /**
@@ -119,7 +92,7 @@ export const make = <C extends AnyConcern = Standard, R = never>(
  */
 export const layer = <C extends AnyConcern = Standard, R = never>(
   options: OptionsOf<C, R>
-): Layer.Layer<LlmService | Tower, ConfigError, DeploymentService | C["R"] | Exclude<R, StrategyState>> =>
+): Layer.Layer<LlmService | Tower, ConfigError, DeploymentService | C["R"] | Exclude<R, Strategies.StrategyState>> =>
   provided(Effect.flatMap(DeploymentService, (base) => make(options, base)))
 
 const provided = <C extends AnyConcern, R>(
