@@ -2,9 +2,9 @@
  * What can be said of prices once everything else is in order: budgets that cannot bind, and prices of which half is missing.
  */
 import type { ConfigIssue } from "@switchyard/core/ConfigError"
+import * as Wildcard from "@switchyard/core/Wildcard"
 import type * as Router from "@switchyard/router/Router"
 import * as UnpricedBudgets from "@switchyard/router/UnpricedBudgets"
-import { matchesName } from "./namePattern.js"
 import type { Finding } from "./Problem.js"
 
 /** What a virtual key has to do with money. */
@@ -21,7 +21,8 @@ const ofKeys = (keys: ReadonlyArray<Key>): ReadonlyArray<UnpricedBudgets.OtherBu
           {
             path: `keys[${index}].budget`,
             covers: ({ group, id }) =>
-              groups === undefined || groups.some((pattern) => matchesName(pattern, group) || matchesName(pattern, id))
+              groups === undefined ||
+              groups.some((pattern) => Wildcard.fits(pattern, group) || Wildcard.fits(pattern, id))
           }
         ]
   )

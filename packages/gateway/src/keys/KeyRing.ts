@@ -1,10 +1,9 @@
-/**
+import * as crypto from "node:crypto"
+import * as Wildcard from "@switchyard/core/Wildcard" /**
  * Who may do what: the master key and the virtual keys, held as hashes and compared in constant time.
  */
-import * as crypto from "node:crypto"
 import { hashOfKey, hashOfSecret, sha256 } from "../config/callerSecrets.js"
 import type { GatewayConfig, VirtualKey } from "../config/GatewayConfig.js"
-import { matchesName } from "../config/namePattern.js"
 import type { Refusal } from "../errors/ErrorBody.js"
 
 /** Whoever a request comes from. */
@@ -42,7 +41,7 @@ const anybody: Caller = { name: undefined, isMaster: false, mayUse: everything, 
 const callerOf = ({ groups, maxBodyBytes, name, priority, tags }: VirtualKey): Caller => ({
   name,
   isMaster: false,
-  mayUse: groups === undefined ? everything : (model) => groups.some((pattern) => matchesName(pattern, model)),
+  mayUse: groups === undefined ? everything : (model) => groups.some((pattern) => Wildcard.fits(pattern, model)),
   tags: tags ?? [],
   priority: priority ?? {},
   maxBodyBytes

@@ -1,3 +1,4 @@
+import { fits } from "@switchyard/core/Wildcard"
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
 
 /** Providers of LiteLLM's that are asked in a dialect of their own, or do something else than answer prompts. */
@@ -48,9 +49,6 @@ export const bareNames: ReadonlyArray<readonly [provider: string, patterns: Read
   ["cohere", ["command*", "embed-english-*", "embed-multilingual-*", "rerank-*"]],
   ["bedrock", "amazon.* anthropic.* meta.* mistral.* cohere.* ai21.* us.* eu.* apac.* jp.* au.* global.*".split(" ")]
 ]
-
-const fits = (pattern: string, name: string): boolean =>
-  pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern
 
 /** What `provider/model` says. */
 export interface ModelName {

@@ -6,8 +6,8 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { AttemptService } from "@switchyard/core/Service"
 import type { Slot } from "@switchyard/core/Slot"
 import type { Status } from "@switchyard/core/Status"
+import { substitute } from "@switchyard/core/Wildcard"
 import { slowStartOf } from "../breaker/slowStart.js"
-import { substitute } from "../registry/resolve.js"
 
 /** A reason to leave a deployment out, by name, so that an emptied list can say which filter emptied it. */
 export interface Filter {

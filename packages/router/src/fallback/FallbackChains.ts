@@ -6,8 +6,9 @@ import { type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import type { FallbackKind } from "@switchyard/core/LlmError"
 import type { FallbackTarget } from "@switchyard/core/LlmRequest"
+import * as Wildcard from "@switchyard/core/Wildcard"
 import { Schema } from "effect"
-import { type Resolved, substitute } from "../registry/resolve.js"
+import type { Resolved } from "../registry/resolve.js"
 import { shortestCycles } from "./cycles.js"
 
 /** The four maps. */
@@ -83,9 +84,7 @@ export const toTarget = (target: string | FallbackTarget): FallbackTarget =>
 
 type TargetList = ReadonlyArray<FallbackTarget>
 
-interface Pattern {
-  readonly parts: ReadonlyArray<string>
-  readonly literals: number
+interface Pattern extends Wildcard.Wildcard {
   readonly targets: TargetList
 }
 
@@ -98,32 +97,14 @@ interface ChainTable {
 const toTable = (entries: ReadonlyArray<readonly [string, TargetList]>): ChainTable => ({
   entries: new Map(entries),
   patterns: entries
-    .filter(([key]) => key.includes("*"))
-    .map(([key, targets]) => ({ parts: key.split("*"), literals: key.replaceAll("*", "").length, targets }))
+    .filter(([key]) => Wildcard.isPattern(key))
+    .map(([key, targets]) => ({ ...Wildcard.make(key), targets }))
     .sort((a, b) => b.literals - a.literals)
 })
 
-/** What the stars of a pattern stand for in a name; undefined when it does not match. Linear, whatever the name. */
-const captures = (parts: ReadonlyArray<string>, name: string): ReadonlyArray<string> | undefined => {
-  const first = parts[0] ?? ""
-  const last = parts[parts.length - 1] ?? ""
-  const end = name.length - last.length
-  if (!name.startsWith(first) || !name.endsWith(last) || end < first.length) return undefined
-  const found: Array<string> = []
-  let from = first.length
-  for (const part of parts.slice(1, -1)) {
-    const at = name.indexOf(part, from)
-    if (at === -1 || at + part.length > end) return undefined
-    found.push(name.slice(from, at))
-    from = at + part.length
-  }
-  found.push(name.slice(from, end))
-  return found
-}
-
 const substituted = (targets: TargetList, found: ReadonlyArray<string>): TargetList =>
   targets.some((target) => target.model.includes("*"))
-    ? targets.map((target) => ({ ...target, model: substitute(target.model, found) }))
+    ? targets.map((target) => ({ ...target, model: Wildcard.substitute(target.model, found) }))
     : targets
 
 /** `a/b/c` without its prefixes, longest first: `b/c`, `c`. */
@@ -177,7 +158,7 @@ export class FallbackChains {
       if (targets !== undefined) return substituted(targets, resolved.captures)
     }
     for (const pattern of patterns) {
-      const found = captures(pattern.parts, model)
+      const found = Wildcard.capture(pattern, model)
       if (found !== undefined) return substituted(pattern.targets, found)
     }
     return undefined

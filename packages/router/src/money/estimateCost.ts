@@ -1,9 +1,10 @@
 import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import type { Outcome } from "@switchyard/core/Outcome"
 import type { Slot } from "@switchyard/core/Slot"
+import { substitute } from "@switchyard/core/Wildcard"
 import type { Context } from "effect"
 import { ratesFor } from "../catalogue/price.js"
-import { type Group, type Resolved, substitute } from "../registry/resolve.js"
+import type { Group, Resolved } from "../registry/resolve.js"
 import { likelyOutput } from "./answerLengths.js"
 import { cost, type Price, type PriceBook } from "./PriceBook.js"
 

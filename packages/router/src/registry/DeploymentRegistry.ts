@@ -5,9 +5,10 @@
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import { type Deployment, type DeploymentConfig, type DeploymentId, decodeAll } from "@switchyard/core/Deployment"
 import { Slot } from "@switchyard/core/Slot"
+import * as Wildcard from "@switchyard/core/Wildcard"
 import { Context, Effect, Either, Layer } from "effect"
 import * as State from "../stack/State.js"
-import { followAliases, type Group, matches, maxAliasHops, type Resolved, Resolver, type Trace } from "./resolve.js"
+import { followAliases, type Group, maxAliasHops, type Resolved, Resolver, type Trace } from "./resolve.js"
 
 export type { Group, Resolved, Trace }
 
@@ -78,8 +79,7 @@ export const decode = (config: RegistryConfig): Either.Either<ReadonlyArray<Depl
   return issues.length === 0 ? Either.right(deployments) : Either.left(new ConfigError({ issues }))
 }
 
-interface Reason {
-  readonly parts: ReadonlyArray<string>
+interface Reason extends Wildcard.Wildcard {
   readonly text: string
 }
 
@@ -109,7 +109,7 @@ export const make = (config: RegistryConfig): Effect.Effect<Context.Tag.Service<
         retired.delete(id)
       }
       resolver = new Resolver(slots, new Map(Object.entries(next.aliases ?? {})), next.defaultGroup)
-      reasons = Object.entries(next.unserved ?? {}).map(([pattern, text]) => ({ parts: pattern.split("*"), text }))
+      reasons = Object.entries(next.unserved ?? {}).map(([pattern, text]) => ({ ...Wildcard.make(pattern), text }))
       version++
     }
     const replace = (next: RegistryConfig) =>
@@ -119,7 +119,7 @@ export const make = (config: RegistryConfig): Effect.Effect<Context.Tag.Service<
       )
     return Effect.as(replace(config), {
       resolve: (model) => resolver.resolve(model),
-      whyUnserved: (model) => reasons.find(({ parts }) => matches(parts, model))?.text,
+      whyUnserved: (model) => reasons.find((reason) => Wildcard.matches(reason, model))?.text,
       trace: (model) => resolver.trace(model),
       slot: (id) => byId.get(id),
       slots: () => slots,

@@ -3,9 +3,9 @@
  */
 
 import type { Deployment } from "@switchyard/core/Deployment"
+import * as Wildcard from "@switchyard/core/Wildcard"
 import * as ModelCatalogue from "../catalogue/ModelCatalogue.js"
 import type { Group } from "./resolve.js"
-import { capture, substitute } from "./resolve.js"
 
 /** `openai` is also said of every server that speaks its dialect: there the address decides. */
 const modelsOf = ({ baseUrl, provider }: Deployment): ReadonlyArray<ModelCatalogue.Model> =>
@@ -23,12 +23,12 @@ export const of = (group: Group, limit = 1000): ReadonlyArray<string> => {
   for (const { deployment } of group.tiers.flat()) {
     const { model } = deployment
     if (wanted === 0 || stars(model) !== wanted) continue
-    const parts = model.split("*")
+    const pattern = Wildcard.make(model)
     for (const { id } of modelsOf(deployment)) {
-      const captures = capture(parts, id)
+      const captures = Wildcard.capture(pattern, id)
       if (captures === undefined || captures.includes("")) continue
       if (names.size >= limit) return [...names]
-      names.add(substitute(group.name, captures))
+      names.add(Wildcard.substitute(group.name, captures))
     }
   }
   return [...names]

@@ -1,4 +1,5 @@
 import type { Slot } from "@switchyard/core/Slot"
+import * as Wildcard from "@switchyard/core/Wildcard"
 import { longestPrompt } from "../catalogue/contextWindow.js"
 
 /** The deployments behind one name: tiers by `order`, lowest first, those without one last. */
@@ -70,49 +71,11 @@ const toGroup = (name: string, slots: ReadonlyArray<Slot>, isById = false): Grou
   }
 }
 
-interface Wildcard {
+interface WildcardGroup extends Wildcard.Wildcard {
   readonly group: Group
-  readonly parts: ReadonlyArray<string>
-  readonly literals: number
 }
 
-const toWildcard = (group: Group): Wildcard => ({
-  group,
-  parts: group.name.split("*"),
-  literals: group.name.replaceAll("*", "").length
-})
-
-/**
- * What the stars between `parts` stand for in `name`, each as short as it can be; undefined when it does not match whole.
- * Linear in the name: callers choose names, and a regular expression with several stars would backtrack.
- */
-export const capture = (parts: ReadonlyArray<string>, name: string): ReadonlyArray<string> | undefined => {
-  const first = parts[0] ?? ""
-  const last = parts[parts.length - 1] ?? ""
-  const end = name.length - last.length
-  if (!name.startsWith(first) || !name.endsWith(last) || end < first.length) return undefined
-  const captures: Array<string> = []
-  let from = first.length
-  for (const part of parts.slice(1, -1)) {
-    const at = name.indexOf(part, from)
-    if (at === -1 || at + part.length > end) return undefined
-    captures.push(name.slice(from, at))
-    from = at + part.length
-  }
-  captures.push(name.slice(from, end))
-  return captures
-}
-
-/** Whether a name fits a pattern, given as what stands between its stars; one part is the name itself. */
-export const matches = (parts: ReadonlyArray<string>, name: string): boolean =>
-  parts.length === 1 ? parts[0] === name : capture(parts, name) !== undefined
-
-/** Puts captures in place of a model's stars, in order; stars without a capture stay. */
-export const substitute = (model: string, captures: ReadonlyArray<string>): string => {
-  if (captures.length === 0 || !model.includes("*")) return model
-  let index = 0
-  return model.replaceAll("*", (star) => captures[index++] ?? star)
-}
+const toWildcard = (group: Group): WildcardGroup => ({ group, ...Wildcard.make(group.name) })
 
 /** Follows aliases from `name`; the names on the way, or undefined when they form a cycle or are too many. */
 export const followAliases = (
@@ -131,7 +94,7 @@ export const followAliases = (
 export class Resolver {
   private readonly groups: ReadonlyMap<string, Group>
   private readonly byId: ReadonlyMap<string, Group>
-  private readonly wildcards: ReadonlyArray<Wildcard>
+  private readonly wildcards: ReadonlyArray<WildcardGroup>
 
   constructor(
     slots: ReadonlyArray<Slot>,
@@ -188,7 +151,7 @@ export class Resolver {
     const exact = this.groups.get(name) ?? this.byId.get(name)
     if (exact !== undefined) return { group: exact, captures: [] }
     for (const wildcard of this.wildcards) {
-      const captures = capture(wildcard.parts, name)
+      const captures = Wildcard.capture(wildcard, name)
       if (captures !== undefined) return { group: wildcard.group, captures }
     }
     return undefined
