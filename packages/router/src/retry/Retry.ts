@@ -6,71 +6,24 @@
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import { type Uniform, uniform } from "@switchyard/core/Dice"
 import * as Field from "@switchyard/core/Field"
-import { type LlmError, Reason } from "@switchyard/core/LlmError"
+import type { LlmError } from "@switchyard/core/LlmError"
 import { inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import { isUnknown, type Opening } from "@switchyard/core/Opening"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { type Clock, type Context, Duration, Effect, Layer, Schema } from "effect"
+import { type Clock, type Context, Duration, Effect, Layer } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
 import * as Concern from "../stack/Concern.js"
 import { Failures } from "./failures.js"
 import { isOvertaken } from "./overtaken.js"
 import { RetryBudget, RetryTokens } from "./RetryBudget.js"
+import { defaults, Options, RetryPolicy } from "./retryOptions.js"
+import { type RetrySchedule, Steps } from "./scheduled.js"
 
-/** Retries by the reason of the latest error, for example `{ RateLimited: 5, Timeout: 0 }`; 0 means none. */
-export const RetryPolicy = Schema.partial(Schema.Record({ key: Reason, value: Field.retries }))
-/** Retries by the reason of the latest error. */
-export type RetryPolicy = typeof RetryPolicy.Type
-
-const limits = {
-  /** Attempts in one group, the first and hedges included. Default 3. */
-  attempts: Field.option(Field.positiveCount, "Attempts in one group, the first and hedges included.", 3),
-  /** Beats `attempts` for errors of these reasons; what must not be retried is not retried all the same. */
-  retryPolicy: Field.option(
-    RetryPolicy,
-    "Beats `attempts` for errors of these reasons; what must not be retried is not retried all the same."
-  )
-}
-
-/**
- * Options of the layer. A request's `maxRetries` beats the deployment's (with `lowerOnly`, only a smaller one), that beats
- * the group's, that the router's.
- */
-export const Options = Field.options("How often and how soon a request is tried again in its group.", {
-  ...limits,
-  /** The same for single model groups, by name. */
-  groups: Field.option(
-    Schema.Record({ key: Schema.String, value: Schema.Struct(limits) }),
-    "The same for single model groups, by name."
-  ),
-  /** Upper end of the first wait for the same deployment; the wait is drawn evenly from its upper half. Default 500 ms. */
-  baseDelay: Field.option(
-    Field.duration,
-    "Upper end of the first wait for the same deployment; the wait is drawn evenly from its upper half.",
-    500
-  ),
-  /** What the upper end is multiplied with for each further retry. Default 2. */
-  factor: Field.option(Field.positive, "What the upper end is multiplied with for each further retry.", 2),
-  /** Highest upper end. Default 8 seconds. */
-  maxDelay: Field.option(Field.duration, "Highest upper end.", 8000),
-  /**
-   * Longest `Retry-After` that is waited for, as the provider named it (the wait itself is up to a fifth longer, by chance),
-   * and longest wait for a closed deployment to open; what takes longer is left to the fallbacks. Default 3 seconds.
-   */
-  maxRetryAfterWait: Field.option(
-    Field.durationOrZero,
-    "Longest `Retry-After` that is waited for, as the provider named it (the wait itself is up to a fifth longer, by chance), and longest wait for a closed deployment to open; what takes longer is left to the fallbacks.",
-    3000
-  )
-})
-/** Options of the layer. */
-export type Options = typeof Options.Type
-
-const defaults = Field.defaults(Options)
+export { Options, RetryPolicy }
 
 /** What the layer works with. */
 export interface RetryDeps {
@@ -79,6 +32,11 @@ export interface RetryDeps {
   readonly random: Uniform
   /** Where retries are published. Default: nowhere. */
   readonly events?: Events
+  /**
+   * How long the same deployment is left alone after each failure, in place of `baseDelay`, `factor` and `maxDelay`. When it
+   * ends, so do the retries of the group. What a Retry-After says counts all the same, and so do all other bounds.
+   */
+  readonly schedule?: RetrySchedule | undefined
 }
 
 /** The most that chance adds to the wait for a Retry-After, as a share. */
@@ -100,6 +58,8 @@ interface Tries {
   upstream: LlmError | undefined
   /** Where nobody below says who is open, another deployment is asked for once, to find out; then it is known. */
   others: "unknown" | "asked" | "none"
+  /** What stands in for the backoff, where there is a schedule. */
+  readonly steps: Steps | undefined
 }
 
 /** What a provider says of waiting when the request is at fault is nothing that a caller could use. */
@@ -124,7 +84,7 @@ const toldBy = ({ blocked = [], reason, retryAfter = Number.POSITIVE_INFINITY }:
 
 /** The layer, from what it works with. */
 export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLayer => {
-  const { budget, events, random } = deps
+  const { budget, events, random, schedule } = deps
   const { attempts = defaults.attempts, factor = defaults.factor, groups = {}, retryPolicy = {} } = options
   const baseDelay = toMs(options.baseDelay ?? defaults.baseDelay)
   const maxDelay = toMs(options.maxDelay ?? defaults.maxDelay)
@@ -166,11 +126,10 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
     tries: Tries,
     failures: Failures,
     failure: LlmError,
-    retry: number,
+    same: number,
     now: number
   ): { readonly wait: number; readonly route: Route.Route } | undefined => {
     const { route } = failures
-    const same = backoff(retry)
     let wait = Number.POSITIVE_INFINITY
     let openings = tries.next.openings({ ...tries.request, route }, now)
     if (isUnknown(openings)) {
@@ -240,7 +199,25 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
     const used = Math.max(tries.made, request.route.journal.spent - spent)
     const retries = retriesAfter(tries, failures, error)
     const isSpent = used > retries || Route.attemptsLeft(request.route) <= 0
-    const planned = isSpent ? undefined : plan(tries, failures, failure, used - 1, now)
+    const { steps } = tries
+    if (isSpent) return retry(tries, failure, error, failures, retries, undefined)
+    return steps === undefined
+      ? retry(tries, failure, error, failures, retries, backoff(used - 1))
+      : Effect.flatMap(steps.next(error), (same) => retry(tries, failure, error, failures, retries, same))
+  }
+
+  /** `same` is how long, in ms, the same deployment is left alone; undefined where nobody is to be asked again. */
+  const retry = (
+    tries: Tries,
+    failure: LlmError,
+    error: LlmError,
+    failures: Failures,
+    retries: number,
+    same: number | undefined
+  ): Service.Call => {
+    const { clock, request, spent } = tries
+    const now = nowMs(clock)
+    const planned = same === undefined ? undefined : plan(tries, failures, failure, same, now)
     if (planned === undefined || now >= request.route.deadline || !budget.withdraw(now)) {
       return Effect.fail(told(error, failures, tries, now))
     }
@@ -274,36 +251,81 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
           const from = route.journal.entries.length
           budget.deposit(nowMs(clock))
           return Effect.catchAll(next.call(bounded(request, route, spent, retriesAtFirst(request))), (error) =>
-            afterFailure({ next, request, clock, from, spent, made: 1, upstream: undefined, others: "unknown" }, error)
+            afterFailure(
+              {
+                next,
+                request,
+                clock,
+                from,
+                spent,
+                made: 1,
+                upstream: undefined,
+                others: "unknown",
+                steps: schedule && new Steps(schedule, clock)
+              },
+              error
+            )
           )
         }),
       next.openings
     )
 }
 
-/** Retries around the inner service. Belongs outside Hedge and the Balancer, inside Fallback. */
-export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError, LlmService | RetryBudget> =>
+/**
+ * Retries around the inner service. Belongs outside Hedge and the Balancer, inside Fallback. `schedule` is Effect's: its
+ * delays in place of the three of the options, its end the end of the retries, within all that bounds them.
+ *
+ * @example
+ * ```ts
+ * import * as Retry from "@switchyard/router/Retry"
+ * import { Schedule } from "effect"
+ *
+ * const layer = Retry.layerWith({ attempts: 5 }, Schedule.jittered(Schedule.exponential("200 millis")))
+ * ```
+ */
+export const layerWith = (
+  options: Options,
+  schedule?: RetrySchedule
+): Layer.Layer<LlmService, ConfigError, LlmService | RetryBudget> =>
   Service.wrap(
     LlmService,
     Effect.gen(function* () {
       const valid = yield* Field.decode(Options, options, "retry")
       const budget = yield* RetryBudget
-      return make({ budget, events: yield* RouterEvents, random: yield* uniform }, valid)
+      return make({ budget, events: yield* RouterEvents, random: yield* uniform, schedule }, valid)
     })
   )
 
 /** Retries around the inner service, with the defaults. */
 export const layer: Layer.Layer<LlmService, never, LlmService | RetryBudget> = Layer.fresh(Layer.orDie(layerWith({})))
 
+const asConcern = (schedule: RetrySchedule | undefined) =>
+  Concern.request({
+    name: "retry",
+    about: "Tries again, on another deployment where there is one",
+    options: Options,
+    outside: { hedge: "a race is tried again as a whole" },
+    state: [RetryTokens, TowerEvents],
+    make: (options) =>
+      Effect.gen(function* () {
+        const deps = { budget: yield* RetryBudget, events: yield* RouterEvents, random: yield* uniform }
+        return make({ ...deps, schedule }, options)
+      })
+  })
+
 /** The layer as a concern of a stack. */
-export class Retry extends Concern.request({
-  name: "retry",
-  about: "Tries again, on another deployment where there is one",
-  options: Options,
-  outside: { hedge: "a race is tried again as a whole" },
-  state: [RetryTokens, TowerEvents],
-  make: (options) =>
-    Effect.gen(function* () {
-      return make({ budget: yield* RetryBudget, events: yield* RouterEvents, random: yield* uniform }, options)
-    })
-}) {}
+export class Retry extends asConcern(undefined) {}
+
+/**
+ * The same with an Effect `Schedule` in place of the backoff of its options.
+ *
+ * @example
+ * ```ts
+ * import * as Retry from "@switchyard/router/Retry"
+ * import * as Router from "@switchyard/router/Router"
+ * import { Schedule } from "effect"
+ *
+ * const stack = Router.standard.replace("retry", Retry.scheduled(Schedule.exponential("200 millis")))
+ * ```
+ */
+export const scheduled = (schedule: RetrySchedule) => asConcern(schedule)

@@ -6,7 +6,7 @@ import type { ConfigError, ConfigIssue } from "@switchyard/core/ConfigError"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import { LlmService } from "@switchyard/core/LlmService"
 import type { AttemptService } from "@switchyard/core/Service"
-import { Context, Effect, Layer, type Scope } from "effect"
+import { type Config, Context, Effect, type ConfigError as EffectConfigError, Layer, type Scope } from "effect"
 import * as Strategies from "../balancing/TowerStrategies.js"
 import * as Build from "../stack/Build.js"
 import type { AnyConcern } from "../stack/Concern.js"
@@ -94,6 +94,26 @@ export const layer = <C extends AnyConcern = Standard, R = never>(
   options: OptionsOf<C, R>
 ): Layer.Layer<LlmService | Tower, ConfigError, DeploymentService | C["R"] | Exclude<R, Strategies.StrategyState>> =>
   provided(Effect.flatMap(DeploymentService, (base) => make(options, base)))
+
+/**
+ * The same with options that come from Effect's `Config`: keys from `Config.redacted` stay redacted all the way.
+ *
+ * @example
+ * ```ts
+ * import * as Router from "@switchyard/router/Router"
+ * import { Config } from "effect"
+ *
+ * const key = Config.redacted("API_KEY")
+ * const Live = Router.layerConfig(Config.map(key, (apiKey) => ({ deployments: [{ id: "eu", group: "m", model: "m", apiKey }] })))
+ * ```
+ */
+export const layerConfig = <C extends AnyConcern = Standard, R = never>(
+  options: Config.Config<OptionsOf<C, R>>
+): Layer.Layer<
+  LlmService | Tower,
+  ConfigError | EffectConfigError.ConfigError,
+  DeploymentService | C["R"] | Exclude<R, Strategies.StrategyState>
+> => Layer.unwrapEffect(Effect.map(options, (given) => layer(given)))
 
 const provided = <C extends AnyConcern, R>(
   tower: Effect.Effect<TowerOf<C>, ConfigError, R>
