@@ -3,13 +3,13 @@
  * never called, so every breaker is closed and every limit unused: what is left are the rules.
  */
 
+import { nearest } from "@switchyard/core/Closest"
 import type { GatewayConfig } from "@switchyard/gateway/GatewayConfig"
 import type { Explanation, FailureKind, Verdict } from "@switchyard/router/Explain"
 import { Effect } from "effect"
 import { requireFile } from "./configuration.js"
 import { CommandError, failed, hasColours, type Paint, painter, plain, print, printError } from "./output.js"
 import { table } from "./table.js"
-import { nearest } from "./words.js"
 
 /** What `route` is asked. */
 export interface Flags {

@@ -1,18 +1,10 @@
 /**
- * Makes the parser's help shorter: no sentences that say nothing, no double blank lines, and usages that can be typed.
+ * The help, from the table of subcommands.
  */
-import { stripVTControlCharacters } from "node:util"
+import type { Paint } from "./colours.js"
+import type { Command, Option } from "./options.js"
 
-const empty = new Set([
-  "A user-defined piece of text.",
-  "A true or false value.",
-  "This setting is optional.",
-  "This option may be repeated zero or more times."
-])
-
-const builtIns = `
-EVERYWHERE
-
+const everywhere = `
   -h, --help    Help, also for each command, for example: switchyard serve --help
   --version     The version
   --completions sh|bash|zsh|fish
@@ -21,36 +13,46 @@ EVERYWHERE
 Exit codes: 0 it worked, 1 it did not, or the command line is wrong; of serve also 3, calls were cut at
 the end of a drain, and 70, a fault of its own.`
 
-/** Whether the last line before a blank one is an option's or an argument's name. */
-const isBelowName = (kept: ReadonlyArray<string>): boolean =>
-  kept.at(-1) === "" && /^(\(?-|<|\[)/.test(stripVTControlCharacters(kept.at(-2) ?? ""))
+const about = "An OpenAI-compatible gateway that routes over many deployments of language models"
 
-/** The help of the parser, tidied; anything else as it is. */
-export const tidied = (text: string): string => {
-  const lines = text.split("\n")
-  const bare = lines.map((line) => stripVTControlCharacters(line).trim())
-  const usage = bare.indexOf("USAGE")
-  if (usage === -1) return text.trimEnd()
-  const kept: Array<string> = []
-  lines.forEach((line, index) => {
-    const content = bare[index] ?? ""
-    // The title says no more than the usage below it.
-    if (index < usage || empty.has(content)) return
-    const [, command, description] = /^- (\S+).*? {2,}(.+)$/.exec(content) ?? []
-    if (command !== undefined) {
-      if (kept.at(-1) === "" && kept.at(-2)?.startsWith("  ") === true) kept.pop()
-      kept.push(`  ${command.padEnd(8)}${description}`)
-      return
-    }
-    if (content !== "" && line.startsWith("  ") && isBelowName(kept)) kept.pop()
-    if (content === "" && kept.at(-1) === "") return
-    kept.push(
-      line
-        .replace(/^\$ (?!switchyard)/, "$ switchyard ")
-        .replace(/(?<!\[)(--\S+ [A-Z]+)\.\.\./, "[$1]...")
-        .replace(/^\$ switchyard$/, "$ switchyard <command>")
-    )
-  })
-  const whole = kept.join("\n").trimEnd()
-  return bare.includes("COMMANDS") ? `${whole}\n${builtIns}` : whole
+const nameOf = (name: string, { isRepeated, shape }: Option): string => {
+  const whole = shape === undefined ? `--${name}` : `--${name} ${shape}`
+  return isRepeated === true ? `[${whole}]...` : whole
 }
+
+const usageOf = (name: string, option: Option): string => {
+  const whole = nameOf(name, option)
+  return option.isRepeated === true ? whole : `[${whole}]`
+}
+
+const sections = (parts: ReadonlyArray<readonly [title: string, lines: string] | undefined>, paint: Paint): string =>
+  parts.flatMap((part) => (part === undefined ? [] : [`${paint("bold", part[0])}\n\n${part[1]}`])).join("\n\n")
+
+/** What can be typed after a subcommand's name, and what it does. */
+export const ofCommand = (name: string, { about, argument, options }: Command, paint: Paint): string => {
+  const shown = Object.entries(options)
+  const word =
+    argument === undefined ? [] : [argument.byDefault === undefined ? `<${argument.name}>` : `[<${argument.name}>]`]
+  const usage = ["$ switchyard", name, ...shown.map(([key, option]) => usageOf(key, option)), ...word].join(" ")
+  return sections(
+    [
+      ["USAGE", usage],
+      ["DESCRIPTION", about],
+      argument === undefined ? undefined : ["ARGUMENTS", `<${argument.name}>\n  ${argument.about}`],
+      ["OPTIONS", shown.map(([key, option]) => `${nameOf(key, option)}\n  ${option.about}`).join("\n\n")]
+    ],
+    paint
+  )
+}
+
+/** What there is. */
+export const ofAll = (commands: ReadonlyMap<string, Command>, paint: Paint): string =>
+  sections(
+    [
+      ["USAGE", "$ switchyard <command>"],
+      ["DESCRIPTION", about],
+      ["COMMANDS", [...commands].map(([name, command]) => `  ${name.padEnd(8)}${command.about}`).join("\n")],
+      ["EVERYWHERE", everywhere.slice(1)]
+    ],
+    paint
+  )

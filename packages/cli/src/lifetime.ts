@@ -4,6 +4,7 @@
  */
 import * as Runtime from "@effect/platform/Runtime"
 import { Cause, Deferred, Effect, Exit } from "effect"
+import { outlive } from "./pipes.js"
 
 /** Exit codes beside 0 (did as it was told) and 1 (a mistake, or it could not start). */
 export const exitCodes = {
@@ -13,12 +14,8 @@ export const exitCodes = {
   fault: 70
 } as const
 
-let outlives = false
-
 /** From now on the process goes on when nobody reads its output: what is written is lost. */
-export const outlivePipes: Effect.Effect<void> = Effect.sync(() => {
-  outlives = true
-})
+export const outlivePipes: Effect.Effect<void> = Effect.sync(outlive)
 
 let ignoresReloads = false
 
@@ -31,17 +28,6 @@ export const ignoreReloads: Effect.Effect<void> = Effect.sync(() => {
   ignoresReloads = true
   process.on("SIGHUP", () => {})
 })
-
-/** A reader that has seen enough, like `head`, is no error; it ends a command, but never a server. */
-export const watchPipes = (): void => {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (outlives) return
-      if (error.code === "EPIPE") process.exit()
-      throw error
-    })
-  }
-}
 
 /** An end that was asked for has the exit code that somebody set meanwhile, or 0. */
 export const teardown: Runtime.Teardown = (exit, onExit) =>

@@ -1,64 +1,42 @@
 /**
  * The command `switchyard`: reads the command line, runs a subcommand, and turns every mistake into one line on stderr and
- * exit code 1.
+ * exit code 1. What it only prints needs nothing loaded.
  */
 import { readFileSync } from "node:fs"
-import { stripVTControlCharacters } from "node:util"
-import * as CliConfig from "@effect/cli/CliConfig"
-import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
-import * as ValidationError from "@effect/cli/ValidationError"
-import * as NodeContext from "@effect/platform-node/NodeContext"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Console, Effect, Either, Layer, Logger } from "effect"
-import { command, known } from "./Cli.js"
-import { tidied } from "./help.js"
-import { teardown, watchPipes } from "./lifetime.js"
-import { fail, failed, hasColours, printError } from "./output.js"
-import { arrange } from "./words.js"
+import { commands } from "./Cli.js"
+import { hasColours, painter } from "./colours.js"
+import * as Completions from "./completions.js"
+import * as Help from "./help.js"
+import { watchPipes } from "./pipes.js"
+import { read } from "./words.js"
 
-const version = (
-  JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { readonly version: string }
-).version
+const version = (): string =>
+  (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { readonly version: string })
+    .version
 
-const mistake = (message: string) => Effect.zipRight(printError(`switchyard: ${message}`), failed)
-
-/** The parser prints through the console: its help is made shorter, and its complaints become our own line. */
-const quiet = (console: Console.Console): Console.Console => ({
-  ...console,
-  log: (...values) =>
-    Effect.sync(() => {
-      const text = tidied(values.map(String).join(" "))
-      process.stdout.write(`${hasColours(process.stdout) ? text : stripVTControlCharacters(text)}\n`)
-    }),
-  error: () => Effect.void
-})
-
-const parse = Command.run(command, { name: "switchyard", version, executable: "switchyard" })
-
-const oneLine = (error: ValidationError.ValidationError): string =>
-  stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).trim().replace(/\s+/g, " ")
-
-const parsed = (words: ReadonlyArray<string>) =>
-  Console.consoleWith((console) => parse(["node", "switchyard", ...words]).pipe(Effect.withConsole(quiet(console))))
-
-const program = Effect.suspend(() => {
-  const words = arrange(process.argv.slice(2), known)
-  return Either.isLeft(words) ? fail(`${words.left} (switchyard --help)`) : parsed(words.right)
-}).pipe(
-  Effect.catchIf(ValidationError.isValidationError, (error) => fail(`${oneLine(error)} (switchyard --help)`)),
-  Effect.catchTag("CommandError", ({ message }) => mistake(message)),
-  Effect.catchAllCause((cause) =>
-    Cause.isInterruptedOnly(cause) ? Effect.interrupt : mistake(`internal error\n${Cause.pretty(cause)}`)
-  )
-)
-
-/** What the gateway logs goes to stderr, a line each. */
-const logging = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
+const help = (name: string | undefined): string => {
+  const paint = painter(hasColours(process.stdout))
+  const command = name === undefined ? undefined : commands.get(name)
+  return name === undefined || command === undefined
+    ? Help.ofAll(commands, paint)
+    : Help.ofCommand(name, command, paint)
+}
 
 watchPipes()
 
-program.pipe(
-  Effect.provide(Layer.mergeAll(NodeContext.layer, CliConfig.layer({ showBuiltIns: false }), logging)),
-  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown })
-)
+const asked = read(process.argv.slice(2), commands)
+if (asked._tag === "Run") {
+  const { run } = await import("./program.js")
+  run(() => asked.command.start(asked.given))
+} else if (asked._tag === "Mistake") {
+  process.stderr.write(`switchyard: ${asked.message} (switchyard --help)\n`)
+  process.exitCode = 1
+} else {
+  const text =
+    asked._tag === "Help"
+      ? help(asked.command)
+      : asked._tag === "Version"
+        ? version()
+        : Completions.script(asked.shell, commands)
+  process.stdout.write(`${text}\n`)
+}

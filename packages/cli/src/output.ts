@@ -3,6 +3,8 @@
  */
 import { Data, Effect } from "effect"
 
+export { hasColours, type Paint, painter, type Style } from "./colours.js"
+
 /** A user's mistake, or something outside that failed: one clear line on stderr and exit code 1. */
 export class CommandError extends Data.TaggedError("CommandError")<{ readonly message: string }> {}
 
@@ -20,29 +22,6 @@ export const printError = (text: string): Effect.Effect<void> =>
 export const failed: Effect.Effect<void> = Effect.sync(() => {
   process.exitCode = 1
 })
-
-/** What a terminal can do. */
-export interface Terminal {
-  readonly isTTY?: boolean
-}
-
-/** Whether to colour: a terminal, and nobody who set `NO_COLOR`. */
-export const hasColours = (
-  terminal: Terminal,
-  env: Readonly<Record<string, string | undefined>> = process.env
-): boolean => terminal.isTTY === true && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb"
-
-const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
-
-/** A colour or weight. */
-export type Style = keyof typeof codes
-
-/** Puts text in a style; the identity where colours are off. */
-export type Paint = (style: Style, text: string) => string
-
-/** Paints, or leaves text as it is. */
-export const painter = (colours: boolean): Paint =>
-  colours ? (style, text) => `\u001b[${codes[style]}m${text}\u001b[0m` : (_style, text) => text
 
 /** `3 deployments`, `1 group`. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`

@@ -1,81 +1,122 @@
 /**
- * Reads the words of a command line before the parser does: options may stand before or after the arguments (the parser
- * wants them first), and a misspelt one is named together with what was probably meant.
+ * What the words of a command line ask for. Options may stand before or after the argument, and a misspelt one is named
+ * together with what was probably meant.
  */
-import { levensteinDistance } from "@effect/cli/AutoCorrect"
-import * as CliConfig from "@effect/cli/CliConfig"
-import { Either } from "effect"
+import { parseArgs } from "node:util"
+import { nearest } from "@switchyard/core/Closest"
+import { isShell, type Shell, shells } from "./completions.js"
+import type { Command } from "./options.js"
 
-/** The options of one subcommand, as `--name`, and whether each takes a value. */
-export type Known = ReadonlyMap<string, boolean>
+/** What is asked for. */
+export type Asked =
+  /** Of one subcommand, or of the whole command. */
+  | { readonly _tag: "Help"; readonly command: string | undefined }
+  | { readonly _tag: "Version" }
+  | { readonly _tag: "Completions"; readonly shell: Shell }
+  | { readonly _tag: "Run"; readonly command: Command; readonly given: Readonly<Record<string, unknown>> }
+  | { readonly _tag: "Mistake"; readonly message: string }
 
-const builtIn: Known = new Map([
-  ["--help", false],
-  ["-h", false],
-  ["--version", false],
-  ["--completions", true]
-])
+/** Options that every subcommand has. */
+const everywhere = {
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean" },
+  completions: { type: "string" }
+} as const
 
-const shells = ["sh", "bash", "zsh", "fish"]
-
-/** The names nearest to a misspelt one, best first; empty where nothing is near. */
-export const nearest = (name: string, names: ReadonlyArray<string>, most = 3): ReadonlyArray<string> => {
-  const limit = Math.max(2, Math.floor(name.length / 3))
-  return names
-    .map((other) => ({ other, distance: levensteinDistance(name, other, CliConfig.defaultConfig) }))
-    .filter(({ distance, other }) => distance <= limit || (name.length > 2 && other.includes(name)))
-    .sort((a, b) => a.distance - b.distance)
-    .slice(0, most)
-    .map(({ other }) => other)
-}
+const mistake = (message: string): Asked => ({ _tag: "Mistake", message })
 
 const unknown = (what: string, name: string, names: ReadonlyArray<string>): string => {
   const [meant] = nearest(name, names, 1)
   return `no ${what} ${JSON.stringify(name)}${meant === undefined ? `; there is ${names.join(", ")}` : `; did you mean ${meant}?`}`
 }
 
-/** The words after a subcommand, options first; or what is wrong with them. What follows `--` is no option. */
-const ordered = (words: ReadonlyArray<string>, known: Known): Either.Either<ReadonlyArray<string>, string> => {
-  const options: Array<string> = []
-  const others: Array<string> = []
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at] ?? ""
-    if (word === "--") {
-      others.push(...words.slice(at + 1))
-      break
-    }
-    if (!word.startsWith("-") || word === "-") {
-      others.push(word)
-      continue
-    }
-    const equals = word.indexOf("=")
-    const name = equals === -1 ? word : word.slice(0, equals)
-    const takesValue = known.get(name) ?? builtIn.get(name)
-    if (takesValue === undefined) return Either.left(unknown("option", name, [...known.keys(), "--help"]))
-    if (!takesValue && equals !== -1) return Either.left(`${name} takes no value`)
-    options.push(word)
-    if (!takesValue || equals !== -1) continue
-    const value = words[++at]
-    if (value === undefined || known.has(value) || builtIn.has(value)) return Either.left(`${name} needs a value`)
-    const isShell = name !== "--completions" || shells.includes(value)
-    if (!isShell) return Either.left(`--completions: expected ${shells.join(", ")}, found ${JSON.stringify(value)}`)
-    options.push(value)
-  }
-  return Either.right([...options, ...others])
+interface Sorted {
+  readonly options: ReadonlyMap<string, ReadonlyArray<string>>
+  readonly rest: ReadonlyArray<string>
 }
 
-/** The words as the parser wants them; or one line on what is wrong. */
-export const arrange = (
-  words: ReadonlyArray<string>,
-  commands: ReadonlyMap<string, Known>
-): Either.Either<ReadonlyArray<string>, string> => {
-  const [first, ...rest] = words
-  if (first === undefined) return Either.right(["--help"])
-  if (first.startsWith("-")) return ordered(words, new Map())
-  const known = commands.get(first)
-  if (known === undefined) return Either.left(unknown("command", first, [...commands.keys()]))
-  return Either.mapBoth(ordered(rest, known), {
-    onLeft: (problem) => `${first}: ${problem}`,
-    onRight: (arranged) => [first, ...arranged]
-  })
+/** The words in options and others; or what is wrong with them. What follows `--` is no option. */
+const sorted = (words: ReadonlyArray<string>, options: Command["options"]): Sorted | string => {
+  const known = Object.fromEntries(
+    Object.entries(options).map(([name, { shape }]) => [
+      name,
+      { type: shape === undefined ? "boolean" : "string" } as { readonly type: "boolean" | "string"; short?: string }
+    ])
+  )
+  const all: Readonly<Record<string, { readonly type: "boolean" | "string"; short?: string }>> = {
+    ...known,
+    ...everywhere
+  }
+  const names = Object.keys(all)
+  const isKnown = (word: string): boolean => word === "-h" || names.includes(word.replace(/^--/, ""))
+  const { tokens } = parseArgs({ args: [...words], options: all, strict: false, allowPositionals: true, tokens: true })
+  const found = new Map<string, Array<string>>()
+  const rest: Array<string> = []
+  for (const token of tokens) {
+    if (token.kind === "positional") rest.push(token.value)
+    if (token.kind !== "option") continue
+    const { inlineValue, name, rawName, value } = token
+    const type = Object.hasOwn(all, name) ? all[name]?.type : undefined
+    if (type === undefined)
+      return unknown(
+        "option",
+        rawName,
+        [...Object.keys(options), "help"].map((one) => `--${one}`)
+      )
+    if (type === "boolean" && value !== undefined) return `${rawName} takes no value`
+    if (
+      type === "string" &&
+      (value === undefined || (inlineValue === false && value.startsWith("-") && isKnown(value)))
+    ) {
+      return `${rawName} needs a value`
+    }
+    const values = found.get(name) ?? []
+    if (type === "string" && values.length > 0 && options[name]?.isRepeated !== true) return `${rawName} is given twice`
+    found.set(name, [...values, value ?? ""])
+  }
+  return { options: found, rest }
+}
+
+const common = ({ options }: Sorted, command: string | undefined): Asked | undefined => {
+  if (options.has("help")) return { _tag: "Help", command }
+  if (options.has("version")) return { _tag: "Version" }
+  const shell = options.get("completions")?.at(-1)
+  if (shell === undefined) return undefined
+  return isShell(shell)
+    ? { _tag: "Completions", shell }
+    : mistake(`--completions: expected ${shells.join(", ")}, found ${JSON.stringify(shell)}`)
+}
+
+/** What a subcommand is given; or what it lacks, or has too much of. */
+const given = (command: Command, { options, rest }: Sorted): Readonly<Record<string, unknown>> | string => {
+  const { argument } = command
+  const [first = argument?.byDefault, second] = rest
+  if (argument !== undefined && first === undefined) return `Missing argument <${argument.name}>`
+  const extra = argument === undefined ? first : second
+  if (extra !== undefined) return `Received unknown argument: '${extra}'`
+  return {
+    ...Object.fromEntries(
+      Object.entries(command.options).map(([name, { read }]) => [name, read(options.get(name) ?? [])])
+    ),
+    ...(argument === undefined ? {} : { [argument.name]: first })
+  }
+}
+
+/** What the words ask for; or one line on what is wrong. */
+export const read = (words: ReadonlyArray<string>, commands: ReadonlyMap<string, Command>): Asked => {
+  const [name, ...others] = words
+  if (name === undefined) return { _tag: "Help", command: undefined }
+  if (name.startsWith("-")) {
+    const found = sorted(words, {})
+    if (typeof found === "string") return mistake(found)
+    return common(found, undefined) ?? mistake(unknown("command", found.rest[0] ?? name, [...commands.keys()]))
+  }
+  const command = commands.get(name)
+  if (command === undefined) return mistake(unknown("command", name, [...commands.keys()]))
+  const found = sorted(others, command.options)
+  if (typeof found === "string") return mistake(`${name}: ${found}`)
+  const asked = common(found, name)
+  if (asked !== undefined) return asked
+  const values = given(command, found)
+  return typeof values === "string" ? mistake(values) : { _tag: "Run", command, given: values }
 }

@@ -28,3 +28,14 @@ export const closest = (name: string, known: Iterable<string>): string | undefin
   }
   return found
 }
+
+/** The known names that somebody may have meant, best first: near ones, and those that hold the name; empty where there is none. */
+export const nearest = (name: string, known: Iterable<string>, most = 3): ReadonlyArray<string> => {
+  const limit = Math.max(2, Math.floor(name.length / 3))
+  return [...known]
+    .map((other) => ({ other, distance: leven(name, other) }))
+    .filter(({ distance, other }) => distance <= limit || (name.length > 2 && other.includes(name)))
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, most)
+    .map(({ other }) => other)
+}

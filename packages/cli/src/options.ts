@@ -1,0 +1,83 @@
+/**
+ * What a subcommand takes, as data: the parser, the help and the completions read the same table.
+ */
+import type { Effect } from "effect"
+import type { CommandError } from "./output.js"
+
+/** An option, as `--name`. */
+export interface Option<out A = unknown> {
+  readonly about: string
+  /** What its value is called in the help; undefined where it takes none. */
+  readonly shape?: string
+  /** Whether it may be given several times. */
+  readonly isRepeated?: boolean
+  /** What comes of the values that were given; `""` each for an option that takes none. */
+  readonly read: (values: ReadonlyArray<string>) => A
+}
+
+/** Options by their names. */
+export type Options = Readonly<Record<string, Option>>
+
+/** The one word beside the options. */
+export interface Argument<out Name extends string = string> {
+  readonly name: Name
+  readonly about: string
+  /** What it is when it is left out; undefined where it must not be. */
+  readonly byDefault?: string
+}
+
+/** What a subcommand is given: its options by name, and its argument. */
+export type Given<O extends Options, Name extends string> = {
+  readonly [K in keyof O]: ReturnType<O[K]["read"]>
+} & { readonly [K in Name]: string }
+
+/** A module that runs a subcommand. */
+interface Runner<G> {
+  readonly run: (given: G) => Effect.Effect<void, CommandError>
+}
+
+/** A subcommand. */
+export interface Command {
+  readonly about: string
+  readonly options: Options
+  readonly argument: Argument | undefined
+  /** Loads what it needs, for what it was given. */
+  readonly start: (given: Readonly<Record<string, unknown>>) => Promise<Effect.Effect<void, CommandError>>
+}
+
+/** An option without a value. */
+export const flag = (about: string): Option<boolean> => ({ about, read: (values) => values.length > 0 })
+
+/** An option with a value that may be left out. */
+export const optional = (shape: string, about: string): Option<string | undefined> => ({
+  about,
+  shape,
+  read: (values) => values.at(-1)
+})
+
+/** An option that is something else where it is left out. */
+export const withDefault = (shape: string, about: string, byDefault: string): Option<string> => ({
+  about,
+  shape,
+  read: (values) => values.at(-1) ?? byDefault
+})
+
+/** An option that may be given several times. */
+export const repeated = (shape: string, about: string): Option<ReadonlyArray<string>> => ({
+  about,
+  shape,
+  isRepeated: true,
+  read: (values) => values
+})
+
+/** A subcommand, from what it takes and the module that runs it. */
+export const command = <const O extends Options, const Name extends string = never>(
+  about: string,
+  takes: { readonly options: O; readonly argument?: Argument<Name> },
+  load: () => Promise<Runner<Given<O, Name>>>
+): Command => ({
+  about,
+  options: takes.options,
+  argument: takes.argument,
+  start: async (given) => (await load()).run(given as Given<O, Name>)
+})

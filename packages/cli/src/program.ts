@@ -1,0 +1,23 @@
+/**
+ * Runs a subcommand, and turns what it fails with into one line on stderr and exit code 1.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Cause, Effect, Logger } from "effect"
+import { teardown } from "./lifetime.js"
+import { type CommandError, failed, printError } from "./output.js"
+
+const mistake = (message: string) => Effect.zipRight(printError(`switchyard: ${message}`), failed)
+
+/** What the gateway logs goes to stderr, a line each. */
+const logging = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
+
+/** Runs what `load` gives, until it ends or a signal interrupts it. */
+export const run = (load: () => Promise<Effect.Effect<void, CommandError>>): void =>
+  Effect.flatten(Effect.promise(load)).pipe(
+    Effect.catchTag("CommandError", ({ message }) => mistake(message)),
+    Effect.catchAllCause((cause) =>
+      Cause.isInterruptedOnly(cause) ? Effect.interrupt : mistake(`internal error\n${Cause.pretty(cause)}`)
+    ),
+    Effect.provide(logging),
+    NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown })
+  )
