@@ -2,11 +2,12 @@
 const arrows = {
   core: [],
   router: ["core"],
-  providers: ["core", "router"],
+  dialects: ["core"],
+  providers: ["core", "router", "dialects"],
   testing: ["core", "router"],
-  litellm: ["core", "router", "providers"],
-  gateway: ["core", "router", "providers", "litellm"],
-  cli: ["core", "router", "providers", "litellm", "gateway"]
+  litellm: ["core", "router", "dialects", "providers"],
+  gateway: ["core", "router", "dialects", "providers", "litellm"],
+  cli: ["core", "router", "dialects", "providers", "litellm", "gateway"]
 }
 
 /** The folders of a package from the ground up: each may use those before it and none after it. */
@@ -33,6 +34,19 @@ const concerns = {
     "fallback",
     "hedge",
     "router"
+  ],
+  dialects: [
+    "conversation",
+    "parts",
+    "chat",
+    "completions",
+    "responses",
+    "messages",
+    "gemini",
+    "converse",
+    "cohere",
+    "ollama",
+    "pairs"
   ],
   providers: ["transport", "errors", "exchange", "openai"],
   gateway: ["api", "config", "dashboard", "errors", "keys", "telemetry", "generations", "edge", "log", "control"]

@@ -1,0 +1,5 @@
+export * as Answer from "./conversation/Answer.js"
+export * as Conversation from "./conversation/Conversation.js"
+export * as Problem from "./conversation/Problem.js"
+export * as Tokens from "./conversation/Tokens.js"
+export * as Translator from "./Translator.js"
