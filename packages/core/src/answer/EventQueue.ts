@@ -3,14 +3,15 @@
  * pulls them. It knows when the first content came and when an answer is whole, and settles its call exactly once.
  */
 import { Cause, Effect } from "effect"
+import { errorOf, promptBlocked } from "../dialect/AnswerFailure.js"
+import { type StreamEvent, StreamFacts } from "../dialect/ChatChunk.js"
+import type { AnswerWords, EventReader } from "../dialect/Dialect.js"
+import { openAi } from "../dialect/OpenAi.js"
 import type { LlmError } from "../errors/LlmError.js"
 import * as Outcome from "../outcome/Outcome.js"
 import { Settlement } from "../outcome/Settlement.js"
 import { estimate, type Usage } from "../outcome/Usage.js"
 import { nowMs } from "../shared/Time.js"
-import { errorOf, promptBlocked } from "./AnswerFailure.js"
-import { addedFinish } from "./addedFinish.js"
-import { type StreamEvent, StreamFacts } from "./ChatChunk.js"
 import { type Batch, ReadSide, type Take } from "./readSide.js"
 import * as StreamErrors from "./streamErrors.js"
 import type { Death, EventStreamOptions } from "./streamOptions.js"
@@ -45,11 +46,18 @@ export class EventQueue extends ReadSide {
   private preludeEvents = 0
   private preludeCharacters = 0
 
+  /** Of another dialect than OpenAI's, whose chunks the facts read by themselves. */
+  private readonly foreign: { readonly words: AnswerWords; readonly reader: EventReader } | undefined
   /** With `onMissingFinish: "accept"`: the last event, as a pattern for one that says why the answer ends. */
   private last: StreamEvent | undefined
 
   constructor(private readonly options: EventStreamOptions) {
     super(options.clock)
+    const { dialect } = options
+    this.foreign =
+      dialect === undefined || dialect === openAi
+        ? undefined
+        : { words: dialect.answer, reader: dialect.answer.reader() }
   }
 
   /** Takes one parsed event from the upstream. An in-band error event fails the stream, and so does what throws on it. */
@@ -71,11 +79,13 @@ export class EventQueue extends ReadSide {
   }
 
   private add(event: StreamEvent): void {
-    const error = errorOf(event.json)
+    const { foreign } = this
+    const error = foreign === undefined ? errorOf(event.json) : foreign.words.error(event)
     if (error !== undefined) return this.fail(StreamErrors.ofEvent(this.options, error))
     this.heard++
     const { steps } = this.facts
-    this.facts.read(event.json)
+    if (foreign === undefined) this.facts.read(event.json)
+    else this.readForeign(foreign.reader, event)
     if (this.facts.steps === steps) this.life()
     else this.silence.broken()
     if (this.options.onMissingFinish === "accept") this.last = event
@@ -88,6 +98,12 @@ export class EventQueue extends ReadSide {
       this.paused = true
       this.options.pause?.()
     }
+  }
+
+  private readForeign(reader: EventReader, event: StreamEvent): void {
+    const { facts } = this
+    if (facts.keeps) facts.keep(reader.text(event))
+    reader.read(event, facts)
   }
 
   /**
@@ -105,7 +121,9 @@ export class EventQueue extends ReadSide {
 
   /** Keeps the text of the answer in `facts.keptText`, at most `length` characters; what was read before is not in it. */
   keepText(length: number): void {
-    this.facts.keepText(length, this.queue)
+    const { foreign } = this
+    if (foreign === undefined) this.facts.keepText(length, this.queue)
+    else this.facts.keepText(length, this.queue, (event) => foreign.reader.text(event))
   }
 
   /** Takes an event that is no JSON object: it may have held text, so by default the stream is cut here. */
@@ -216,7 +234,8 @@ export class EventQueue extends ReadSide {
   private addFinish(): void {
     const { facts, last } = this
     if (last === undefined) return
-    this.push(addedFinish(last, facts))
+    const { addedFinish } = (this.options.dialect ?? openAi).answer
+    if (addedFinish !== undefined) for (const event of addedFinish(last, facts)) this.push(event)
   }
 
   private complete(): void {

@@ -3,10 +3,10 @@
  * the ways to read it. `EventQueue` is what base services feed; a layer that makes a stream of its own implements this.
  */
 import { Chunk, Effect, Option, Stream } from "effect"
+import type { StreamEvent, StreamFacts } from "../dialect/ChatChunk.js"
 import type { LlmError } from "../errors/LlmError.js"
 import type { Settlement } from "../outcome/Settlement.js"
 import type { Usage } from "../outcome/Usage.js"
-import type { StreamEvent, StreamFacts } from "./ChatChunk.js"
 import { EventQueue } from "./EventQueue.js"
 import type { Take } from "./readSide.js"
 import type { Death, EventStreamOptions } from "./streamOptions.js"

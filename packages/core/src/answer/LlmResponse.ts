@@ -2,9 +2,9 @@
  * A response: a whole answer, or a stream of chunks that has begun.
  */
 
+import type { Completion } from "../dialect/Chat.js"
 import type { Journal } from "../outcome/Journal.js"
 import type { Completed } from "../outcome/Outcome.js"
-import type { Completion } from "../request/Chat.js"
 import type { EventStream } from "./EventStream.js"
 
 /** What a call succeeds with. */

@@ -1,7 +1,7 @@
 import { Cause, type Clock, Effect } from "effect"
+import type { StreamEvent } from "../dialect/ChatChunk.js"
 import type { LlmError } from "../errors/LlmError.js"
 import { nowMs } from "../shared/Time.js"
-import type { StreamEvent } from "./ChatChunk.js"
 import { Silence } from "./silence.js"
 
 /** Events that came together. */

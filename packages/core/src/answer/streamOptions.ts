@@ -1,4 +1,5 @@
 import type { Cause, Clock, Effect } from "effect"
+import type { Dialect } from "../dialect/Dialect.js"
 import type { LlmError } from "../errors/LlmError.js"
 
 /** A defect as a failure, and what writes its cause into the log. */
@@ -12,6 +13,8 @@ export interface EventStreamOptions {
   readonly clock: Clock.Clock
   /** Monotonic ms when the attempt began. */
   readonly startedAt: number
+  /** The language of the events; left out: OpenAI's. */
+  readonly dialect?: Dialect | undefined
   /** Estimated input tokens, asked only when the provider reports no usage. */
   readonly estimateInputTokens: () => number
   /** Whose stream it is, for errors. */

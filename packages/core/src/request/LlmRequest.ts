@@ -2,19 +2,20 @@
  * A request: the provider's payload kept whole, and beside it what routing needs to know.
  */
 import { Either } from "effect"
+import type { ChatBody, CompletionBody, EmbeddingsBody } from "../dialect/Chat.js"
+import type { Dialect, RequestWords } from "../dialect/Dialect.js"
+import { openAi } from "../dialect/OpenAi.js"
+import type { PromptSize } from "../dialect/PromptSize.js"
+import type { Operation } from "../dialect/payloadFields.js"
 import { LlmError } from "../errors/LlmError.js"
 import type { Members } from "../json/ExactJson.js"
-import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
+import { isJsonObject, type JsonObject } from "../json/Json.js"
 import * as Route from "../outcome/Route.js"
 import type { TraceContext } from "../shared/TraceContext.js"
-import type { ChatBody, CompletionBody, EmbeddingsBody } from "./Chat.js"
 import type { CacheControl, Demands, FallbackTarget, Fault, RequestOverrides } from "./overrides.js"
-import type { Operation } from "./payloadFields.js"
-import { type PromptSize, sizeOf } from "./promptSize.js"
-import { inBody } from "./reasoningFields.js"
 
+export { choicesIn, largestOutputBound, overlay } from "../dialect/payloadFields.js"
 export { inForce } from "./overrides.js"
-export { choicesIn, largestOutputBound, overlay } from "./payloadFields.js"
 export type { CacheControl, Demands, FallbackTarget, Fault, Operation, RequestOverrides }
 
 /** One request on its way through the tower. */
@@ -23,6 +24,8 @@ export interface LlmRequest {
   /** The model group, alias or deployment id that the caller names. */
   readonly model: string
   readonly stream: boolean
+  /** The language that the payload is in, and its answer is wanted in; undefined is OpenAI's own. */
+  readonly dialect?: Dialect | undefined
   /** The provider payload, whole, unknown fields included. `model` and `stream` in it are replaced on the way out. */
   readonly body: JsonObject
   /** Members of the body whose numbers go out as they were written; undefined when parsing has changed none. */
@@ -58,17 +61,27 @@ export interface RequestOptions {
   readonly forwards?: boolean | undefined
 }
 
+/** The same of a request in another dialect. */
+export interface DialectOptions extends RequestOptions {
+  /** The model, where it stands in a path; it beats the payload's. */
+  readonly model?: string | undefined
+  /** Whether the answer is streamed, where that stands in a path; it beats the payload's. */
+  readonly stream?: boolean | undefined
+}
+
 export type { ChatBody, CompletionBody, EmbeddingsBody }
 
 const make = (
   operation: Operation,
-  body: { readonly model: string; readonly stream?: unknown },
+  body: JsonObject,
+  model: string,
+  stream: boolean,
   options: RequestOptions
 ): LlmRequest => ({
   operation,
-  model: body.model,
-  stream: body.stream === true && operation !== "embeddings",
-  body: body as { readonly model: string } & JsonObject,
+  model,
+  stream: stream && operation !== "embeddings",
+  body,
   ...(options.exact === undefined ? {} : { exact: options.exact }),
   ...(options.forwards === true ? { forwards: true } : {}),
   tags: options.tags ?? [],
@@ -77,8 +90,15 @@ const make = (
   caller: options.caller,
   overrides: options.overrides ?? {},
   trace: options.trace,
-  route: Route.make(body.model, 0)
+  route: Route.make(model, 0)
 })
+
+const ofOpenAi = (
+  operation: Operation,
+  body: { readonly model: string; readonly stream?: unknown },
+  options: RequestOptions
+): LlmRequest =>
+  make(operation, body as { readonly model: string } & JsonObject, body.model, body.stream === true, options)
 
 /**
  * A chat request.
@@ -90,15 +110,31 @@ const make = (
  * const request = LlmRequest.chat({ model: "smart", messages: [{ role: "user", content: "Hi" }], temperature: 0 })
  * ```
  */
-export const chat = (body: ChatBody, options: RequestOptions = {}): LlmRequest => make("chat", body, options)
+export const chat = (body: ChatBody, options: RequestOptions = {}): LlmRequest => ofOpenAi("chat", body, options)
 
 /** A legacy completion request. */
 export const completion = (body: CompletionBody, options: RequestOptions = {}): LlmRequest =>
-  make("completion", body, options)
+  ofOpenAi("completion", body, options)
 
 /** An embeddings request. */
 export const embeddings = (body: EmbeddingsBody, options: RequestOptions = {}): LlmRequest =>
-  make("embeddings", body, options)
+  ofOpenAi("embeddings", body, options)
+
+/** The request in a dialect; OpenAI's own goes without saying. */
+const inDialect = (dialect: Dialect, request: LlmRequest): LlmRequest =>
+  dialect === openAi ? request : { ...request, dialect }
+
+/** A request in a dialect, its payload as it is: what it does not say of model and stream, the options do. */
+export const of = (
+  dialect: Dialect,
+  operation: Operation,
+  body: JsonObject,
+  options: DialectOptions = {}
+): LlmRequest => {
+  const model = options.model ?? dialect.request.model(body)
+  const stream = options.stream ?? dialect.request.streams(body)
+  return inDialect(dialect, make(operation, body, typeof model === "string" ? model : "", stream, options))
+}
 
 /** The same request with a fresh route that begins at `now` (monotonic ms); a request value may be sent many times. */
 export const begin = (request: LlmRequest, now: number): LlmRequest => ({
@@ -106,39 +142,28 @@ export const begin = (request: LlmRequest, now: number): LlmRequest => ({
   route: Route.make(request.model, now)
 })
 
-/** How many wrong messages a refusal names: a body may hold millions. */
-const maxNamed = 8
+/** What the layers read of a request: its dialect's words. */
+export const wordsOf = (request: LlmRequest): RequestWords => (request.dialect ?? openAi).request
 
-const messageProblems = (messages: unknown): ReadonlyArray<string> => {
-  if (!Array.isArray(messages) || messages.length === 0) return ["messages: expected a list of at least one message"]
+const decoded = (
+  dialect: Dialect,
+  operation: Operation,
+  body: unknown,
+  options: DialectOptions
+): Either.Either<Pick<LlmRequest, "model" | "stream" | "body">, LlmError> => {
   const problems: Array<string> = []
-  for (let at = 0; at < messages.length && problems.length < maxNamed; at++) {
-    const message: unknown = messages[at]
-    if (!isJsonObject(message)) problems.push(`messages.${at}: expected an object`)
-    else if (typeof message.role !== "string") problems.push(`messages.${at}.role: expected a string`)
-  }
-  return problems
-}
-
-/** What is wrong with the field that an operation is about. By hand: a schema's decoding took longer than a whole layer. */
-const contentProblems: Record<Operation, (body: JsonObject) => ReadonlyArray<string>> = {
-  chat: ({ messages }) => messageProblems(messages),
-  completion: ({ prompt }) => (prompt === undefined ? ["prompt: expected a value"] : []),
-  embeddings: ({ input }) =>
-    typeof input === "string" || Array.isArray(input) ? [] : ["input: expected a string or a list"]
-}
-
-const problemsOf = (operation: Operation, body: JsonObject): ReadonlyArray<string> => {
-  const { model, stream } = body
-  const content = contentProblems[operation](body)
-  const isModelGood = typeof model === "string" && model !== ""
-  const isStreamGood = stream === undefined || stream === null || typeof stream === "boolean"
-  if (isModelGood && isStreamGood) return content
-  return [
-    ...(isModelGood ? [] : ["model: expected a string that is not empty"]),
-    ...(isStreamGood ? [] : ["stream: expected true or false"]),
-    ...content
-  ]
+  if (isJsonObject(body)) {
+    const model = options.model ?? dialect.request.model(body)
+    const isModelGood = typeof model === "string" && model !== ""
+    if (!isModelGood) problems.push("model: expected a string that is not empty")
+    problems.push(...dialect.request.problems(operation, body))
+    if (isModelGood && problems.length === 0) {
+      return Either.right({ model, stream: options.stream ?? dialect.request.streams(body), body })
+    }
+  } else problems.push("body: expected an object")
+  return Either.left(
+    new LlmError({ reason: "InvalidRequest", description: problems.join("; "), code: "invalid_request" })
+  )
 }
 
 /**
@@ -149,37 +174,43 @@ export const decode = (
   operation: Operation,
   body: unknown,
   options: RequestOptions = {}
-): Either.Either<LlmRequest, LlmError> => {
-  const problems = isJsonObject(body) ? problemsOf(operation, body) : ["body: expected an object"]
-  return problems.length === 0
-    ? Either.right(make(operation, body as { readonly model: string } & JsonObject, options))
-    : Either.left(new LlmError({ reason: "InvalidRequest", description: problems.join("; "), code: "invalid_request" }))
-}
+): Either.Either<LlmRequest, LlmError> =>
+  Either.map(decoded(openAi, operation, body, {}), (said) =>
+    make(operation, said.body, said.model, said.stream, options)
+  )
 
-/** `max_completion_tokens` or `max_tokens`: the most output that the caller pays for; undefined when unset. */
-export const maxOutputTokens = (request: LlmRequest): number | undefined => {
-  const value = request.body.max_completion_tokens ?? request.body.max_tokens
-  return typeof value === "number" && value >= 0 ? value : undefined
-}
+/** As `decode`, of a payload in a dialect. */
+export const decodeIn = (
+  dialect: Dialect,
+  operation: Operation,
+  body: unknown,
+  options: DialectOptions = {}
+): Either.Either<LlmRequest, LlmError> =>
+  Either.map(decoded(dialect, operation, body, options), (said) =>
+    inDialect(dialect, make(operation, said.body, said.model, said.stream, options))
+  )
+
+/** The most output that the caller pays for; undefined when unset. */
+export const maxOutputTokens = (request: LlmRequest): number | undefined =>
+  wordsOf(request).maxOutputTokens(request.body)
 
 /** The tools offered to the model. */
-export const tools = (request: LlmRequest): ReadonlyArray<unknown> => arrayOf(request.body.tools)
+export const tools = (request: LlmRequest): ReadonlyArray<unknown> => wordsOf(request).tools(request.body)
 
-/** The type of `response_format`, for example `json_schema`; undefined when unset. */
-export const responseFormat = (request: LlmRequest): string | undefined => {
-  const format = request.body.response_format
-  return isJsonObject(format) && typeof format.type === "string" ? format.type : undefined
-}
+/** The kind of answer that is asked for, for example `json_schema`; undefined when unset. */
+export const responseFormat = (request: LlmRequest): string | undefined => wordsOf(request).responseFormat(request.body)
 
 /** Whether the request asks the model to reason before it answers, in any provider's spelling. */
-export const asksForReasoning = (request: LlmRequest): boolean => inBody(request.body) === true
+export const asksForReasoning = (request: LlmRequest): boolean =>
+  wordsOf(request).asksForReasoning(request.body) === true
 
 const sizes = new WeakMap<JsonObject, PromptSize>()
 
-const sizeOfPrompt = ({ body, operation }: LlmRequest): PromptSize => {
+const sizeOfPrompt = (request: LlmRequest): PromptSize => {
+  const { body, operation } = request
   const known = sizes.get(body)
   if (known !== undefined) return known
-  const size = sizeOf(operation, body)
+  const size = wordsOf(request).size(operation, body)
   sizes.set(body, size)
   return size
 }

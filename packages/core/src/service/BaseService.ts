@@ -3,13 +3,15 @@
  * that layers rely on (usage, timing, first content, one settled end, backpressure, abort).
  */
 import { Cause, type Clock, Effect, Option, Stream } from "effect"
-import { type AnswerFailure, failureOf, promptBlocked } from "../answer/AnswerFailure.js"
 import { usageOf } from "../answer/AnswerUsage.js"
 import { EventQueue } from "../answer/EventQueue.js"
 import type { EventStream } from "../answer/EventStream.js"
 import type { CompleteResponse, StreamingResponse } from "../answer/LlmResponse.js"
+import { type AnswerFailure, promptBlocked } from "../dialect/AnswerFailure.js"
+import type { Answer, Chunk, Completion } from "../dialect/Chat.js"
+import { type AnswerWords, type Dialect, eventOf } from "../dialect/Dialect.js"
+import { openAi } from "../dialect/OpenAi.js"
 import { LlmError } from "../errors/LlmError.js"
-import type { Answer, Chunk, Completion } from "../request/Chat.js"
 import { estimateInputTokens, type LlmRequest } from "../request/LlmRequest.js"
 import { nowMs } from "../shared/Time.js"
 import * as Defect from "./Defect.js"
@@ -31,7 +33,23 @@ export interface Handlers {
   readonly complete: (request: LlmRequest) => Effect.Effect<Answer, LlmError>
   /** Chunks in OpenAI's shape. An end without a `finish_reason` counts as a cut. */
   readonly stream: (request: LlmRequest) => Stream.Stream<Answer, LlmError>
+  /**
+   * Names of the dialects, besides OpenAI's, in which it takes requests as they are and answers in their own shape; `any` for
+   * all of them. Requests in another one are refused. Default: none.
+   */
+  readonly dialects?: "any" | ReadonlyArray<string>
 }
+
+/** The request is in a dialect that the client does not speak: another deployment may. */
+const notSpoken = ({ name }: Dialect): LlmError =>
+  new LlmError({
+    reason: "InvalidRequest",
+    description: `the client of this deployment speaks OpenAI's chat, and the request is in the dialect ${name}`,
+    code: "dialect"
+  })
+
+const speaks = ({ dialects }: Handlers, dialect: Dialect): boolean =>
+  dialects === "any" || dialects?.includes(dialect.name) === true
 
 /** Who is told about a stream at once, so that it is closed even when its response gets lost. */
 type Adopt = (events: EventStream) => void
@@ -71,7 +89,7 @@ const complete = (handlers: Handlers, { dead, given, request }: Asked, clock: Cl
   }
   return Effect.flatMap(answer, (answered): Effect.Effect<CompleteResponse, LlmError> => {
     const body = answered as Completion
-    const failure = failureOf(request.operation, body)
+    const failure = (request.dialect ?? openAi).answer.failure(request.operation, body)
     if (failure !== undefined) return Effect.fail(errorOfFailure(failure))
     const duration = nowMs(clock) - startedAt
     return Effect.succeed({
@@ -104,13 +122,14 @@ const interrupted = new LlmError({ reason: "Unavailable", description: "the stre
 
 const pump = (
   source: Stream.Stream<Answer, LlmError>,
+  words: AnswerWords,
   events: EventQueue,
   /** Closed while the reader is slower than the source. */
   room: Effect.Latch,
   dead: Defect.Dead
 ): Effect.Effect<void> =>
   Stream.runForEach(source, (json) => {
-    events.push({ data: JSON.stringify(json), json: json as Chunk })
+    events.push(eventOf(words, json as Chunk))
     return room.await
   }).pipe(
     Effect.matchCauseEffect({
@@ -138,6 +157,7 @@ const streaming = (handlers: Handlers, { adopt, dead, given, request }: Asked, c
         clock,
         startedAt: nowMs(clock),
         estimateInputTokens: () => estimateInputTokens(given),
+        dialect: request.dialect,
         pause: () => room.unsafeClose(),
         resume: () => room.unsafeOpen(),
         abort: () => stop(),
@@ -146,7 +166,7 @@ const streaming = (handlers: Handlers, { adopt, dead, given, request }: Asked, c
       adopt(events)
       const source = sourceOf(handlers, request)
       return Effect.map(
-        Effect.forkDaemon(Effect.interruptible(pump(source, events, room, dead))),
+        Effect.forkDaemon(Effect.interruptible(pump(source, (request.dialect ?? openAi).answer, events, room, dead))),
         (fiber): StreamingResponse => {
           stop = () => fiber.unsafeInterruptAsFork(fiber.id())
           return { _tag: "Streaming", status: 200, headers: {}, events, journal: request.route.journal }
@@ -155,10 +175,11 @@ const streaming = (handlers: Handlers, { adopt, dead, given, request }: Asked, c
     })
   )
 
-const call = (handlers: Handlers, asked: Asked): Service.Call =>
-  Effect.clockWith((clock) =>
-    asked.request.stream ? streaming(handlers, asked, clock) : complete(handlers, asked, clock)
-  )
+const call = (handlers: Handlers, asked: Asked): Service.Call => {
+  const { dialect, stream } = asked.request
+  if (dialect !== undefined && !speaks(handlers, dialect)) return Effect.fail(notSpoken(dialect))
+  return Effect.clockWith((clock) => (stream ? streaming(handlers, asked, clock) : complete(handlers, asked, clock)))
+}
 
 /**
  * A base service for the attempt tier.

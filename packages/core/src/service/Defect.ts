@@ -4,9 +4,9 @@
  */
 import { Cause, Effect } from "effect"
 import type { Death } from "../answer/EventStream.js"
+import { withoutPrompt } from "../dialect/promptTexts.js"
 import { LlmError } from "../errors/LlmError.js"
-import type { LlmRequest } from "../request/LlmRequest.js"
-import { withoutPrompt } from "../request/promptTexts.js"
+import { type LlmRequest, wordsOf } from "../request/LlmRequest.js"
 import type { Attempt } from "./Attempt.js"
 import * as Service from "./Service.js"
 
@@ -53,7 +53,10 @@ const errorOf = (dead: Dead, isSent: boolean): LlmError =>
 export const deathOf = (dead: Dead, cause: Cause.Cause<unknown>, isSent: boolean): Death => ({
   error: errorOf(dead, isSent),
   log: Effect.suspend(() =>
-    Effect.annotateLogs(Effect.logError("a base service died", withoutPrompt(cause, dead.request.body)), whereOf(dead))
+    Effect.annotateLogs(
+      Effect.logError("a base service died", withoutPrompt(cause, dead.request.body, wordsOf(dead.request).textFields)),
+      whereOf(dead)
+    )
   )
 })
 

@@ -3,9 +3,10 @@
  * caller leaves behind.
  */
 import { Context, Effect, type Scope, Stream } from "effect"
-import { fromCompletion, type StreamEvent } from "../answer/ChatChunk.js"
 import { toStream } from "../answer/EventStream.js"
 import type { CompleteResponse, LlmResponse } from "../answer/LlmResponse.js"
+import type { StreamEvent } from "../dialect/ChatChunk.js"
+import { openAi } from "../dialect/OpenAi.js"
 import { LlmError } from "../errors/LlmError.js"
 import type { Journal } from "../outcome/Journal.js"
 import { begin, type LlmRequest } from "../request/LlmRequest.js"
@@ -93,8 +94,7 @@ export const stream = (service: RequestService, request: LlmRequest): Stream.Str
       if (response._tag === "Streaming") {
         return Stream.mapError(toStream(response.events), (error) => withAttempts(error, response.journal))
       }
-      const json = fromCompletion(response.body)
-      return Stream.succeed({ data: JSON.stringify(json), json })
+      return Stream.fromIterable((request.dialect ?? openAi).answer.events(response.body))
     })
   )
 

@@ -12,8 +12,12 @@ export { ParameterBook, type Parameters }
 const wantsNoOptions = ({ request, target }: Attempt): boolean =>
   !target.streamUsage || request.overrides.additionalDropParams?.includes("stream_options") === true
 
-/** Puts the model and the kind of the call into a payload of one's own. */
-const address = (body: Record<string, unknown>, model: string, { operation, stream }: LlmRequest): void => {
+/** Puts the model and the kind of the call into a payload of one's own; in another dialect than OpenAI's the model alone, where it has its place. */
+const address = (body: Record<string, unknown>, model: string, { dialect, operation, stream }: LlmRequest): void => {
+  if (dialect !== undefined) {
+    if (dialect.request.model(body) !== undefined) body.model = model
+    return
+  }
   body.model = model
   if (operation !== "embeddings") body.stream = stream
   else if (body.stream !== undefined) delete body.stream
@@ -29,7 +33,7 @@ export const ofAttempt = (attempt: Attempt, parameters: Parameters, asksForUsage
   const { model, request } = attempt
   const body = parameters.bodyOf(request)
   address(body, model, request)
-  if (!request.stream) return body
+  if (!request.stream || request.dialect !== undefined) return body
   if (wantsNoOptions(attempt)) {
     if (body.stream_options !== undefined) delete body.stream_options
   } else if (asksForUsage) {
@@ -48,23 +52,28 @@ export const requestOf = (attempt: Attempt, parameters: Parameters): LlmRequest 
   trace: attempt.trace ?? attempt.request.trace
 })
 
-/** The payload of a request that no deployment was chosen for: its own, with the model and the kind of the call right. */
-export const ofRequest = (request: LlmRequest): JsonObject => {
-  const { model, operation, stream } = request
-  const said = operation === "embeddings" ? undefined : stream
-  const { stream_options: options } = request.body
-  if (request.body.model === model && request.body.stream === said && (stream || options === undefined)) {
-    return request.body
-  }
+const addressed = (request: LlmRequest): JsonObject => {
   const body = { ...request.body }
   address(body, request.model, request)
   return body
 }
 
+/** The payload of a request that no deployment was chosen for: its own, with the model and the kind of the call right. */
+export const ofRequest = (request: LlmRequest): JsonObject => {
+  const { dialect, model, operation, stream } = request
+  if (dialect !== undefined) return dialect.request.model(request.body) === model ? request.body : addressed(request)
+  const said = operation === "embeddings" ? undefined : stream
+  const { stream_options: options } = request.body
+  if (request.body.model === model && request.body.stream === said && (stream || options === undefined)) {
+    return request.body
+  }
+  return addressed(request)
+}
+
 /** Whether `ofAttempt` asks for usage where nobody else has: then the request can be sent without that, too. */
 export const addsUsage = (attempt: Attempt): boolean => {
   const { request, target } = attempt
-  if (!request.stream || wantsNoOptions(attempt)) return false
+  if (!request.stream || request.dialect !== undefined || wantsNoOptions(attempt)) return false
   const given = request.body.stream_options ?? target.defaults.stream_options
   return !isJsonObject(given) || given.include_usage !== true
 }

@@ -4,8 +4,9 @@
  */
 
 import type { Deployment } from "../deployment/Deployment.js"
+import { inBody } from "../dialect/reasoningFields.js"
+import { wordsOf } from "../request/LlmRequest.js"
 import * as ModelFamily from "../request/ModelFamily.js"
-import { inBody } from "../request/reasoningFields.js"
 import type { Attempt } from "./Attempt.js"
 
 export { inBody }
@@ -28,10 +29,10 @@ const byName = (target: Deployment, model: string): boolean => {
  * deployment declares and what is known of the model.
  */
 export const isExpected = ({ model, request, target }: Attempt): boolean =>
-  inBody(request.body) ??
+  wordsOf(request).asksForReasoning(request.body) ??
   inBody(target.defaults) ??
   (target.capabilities?.has("reasoning") === true || byName(target, model))
 
 /** Whether the attempt asks for the cheap service tier, whose answers may begin minutes later. */
 export const isFlex = ({ request, target }: Attempt): boolean =>
-  (request.body.service_tier ?? target.defaults.service_tier) === "flex"
+  (wordsOf(request).serviceTier(request.body) ?? target.defaults.service_tier) === "flex"

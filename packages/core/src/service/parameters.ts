@@ -5,7 +5,7 @@
 
 import type { Deployment } from "../deployment/Deployment.js"
 import { isJsonObject } from "../json/Json.js"
-import { type LlmRequest, overlay } from "../request/LlmRequest.js"
+import { type LlmRequest, wordsOf } from "../request/LlmRequest.js"
 import * as ModelFamily from "../request/ModelFamily.js"
 import type { Attempt } from "./Attempt.js"
 
@@ -14,8 +14,9 @@ type Body = Record<string, unknown>
 /** A step into a body: a field, an item of a list by its index, or each of them. */
 type Step = string | number
 
-/** What says what is asked, and how it is answered: never left out. */
-const kept: ReadonlySet<string> = new Set(["model", "messages", "prompt", "input", "stream"])
+/** What says what is asked, and how it is answered, is never left out. */
+const isKept = (request: LlmRequest, name: string): boolean =>
+  name === "model" || name === "stream" || wordsOf(request).promptFields.includes(name)
 
 /** `tools[*].function.strict`, `a\.b.c`, as steps. */
 const stepsOf = (path: string): ReadonlyArray<Step> =>
@@ -77,15 +78,16 @@ export class Parameters {
   /** The deployment's defaults below the caller's own fields, in the model's words. */
   bodyOf(request: LlmRequest): Body {
     const { additionalDropParams, dropParams } = request.overrides
-    const body: Body = overlay(this.deployment.defaults, request.body)
+    const body: Body = wordsOf(request).overlay(this.deployment.defaults, request.body)
     if (this.isIdle && dropParams !== true && additionalDropParams === undefined) return body
-    this.dropNamed(body, additionalDropParams)
-    if (request.operation !== "chat") return body
+    this.dropNamed(request, body, additionalDropParams)
+    // What is known of the families is in OpenAI's words.
+    if (request.operation !== "chat" || request.dialect !== undefined) return body
     if (dropParams ?? this.deployment.dropParams) this.dropRefused(body)
     if (this.family.renames.length === 0) return body
     rename(body, this.family)
     // Whoever names a parameter may mean either of its names.
-    this.dropNamed(body, additionalDropParams)
+    this.dropNamed(request, body, additionalDropParams)
     return body
   }
 
@@ -96,9 +98,9 @@ export class Parameters {
     return untold
   }
 
-  private dropNamed(body: Body, more: ReadonlyArray<string> | undefined): void {
-    for (const path of this.paths) this.drop(body, path)
-    if (more !== undefined) for (const path of more) this.drop(body, path)
+  private dropNamed(request: LlmRequest, body: Body, more: ReadonlyArray<string> | undefined): void {
+    for (const path of this.paths) this.drop(request, body, path)
+    if (more !== undefined) for (const path of more) this.drop(request, body, path)
   }
 
   private dropRefused(body: Body): void {
@@ -109,11 +111,11 @@ export class Parameters {
     }
   }
 
-  private drop(body: Body, path: string): void {
+  private drop(request: LlmRequest, body: Body, path: string): void {
     const [first, ...rest] = stepsOf(path)
     if (typeof first !== "string" || !Object.hasOwn(body, first)) return
     if (rest.length > 0) body[first] = without(body[first], rest)
-    else if (kept.has(first)) return
+    else if (isKept(request, first)) return
     else delete body[first]
     this.tell(path)
   }

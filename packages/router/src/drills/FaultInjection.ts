@@ -7,12 +7,13 @@
 import type { Attempt } from "@switchyard/core/Attempt"
 import * as BaseService from "@switchyard/core/BaseService"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
+import type { AnswerWords, CannedRequest, Stamp } from "@switchyard/core/Dialect"
 import { LlmError, type LlmErrorFields, type Reason } from "@switchyard/core/LlmError"
-import type { Fault, LlmRequest } from "@switchyard/core/LlmRequest"
+import { estimateInputTokens, type Fault, type LlmRequest } from "@switchyard/core/LlmRequest"
+import { openAi } from "@switchyard/core/OpenAi"
 import * as Service from "@switchyard/core/Service"
 import { type Clock, Duration, Effect, type Layer, Stream } from "effect"
 import * as Concern from "../stack/Concern.js"
-import { cannedAnswer, cannedChunks, type Stamp } from "./cannedAnswer.js"
 
 /** What a provider says with each failure; reasons that no provider gives have nothing to add. */
 const details: Readonly<{ readonly [reason in Reason]?: Partial<LlmErrorFields> }> = {
@@ -48,6 +49,13 @@ const pause = (delay: number | undefined, clock: Clock.Clock, then: () => Servic
     ? Effect.zipRight(clock.sleep(Duration.millis(delay)), Effect.suspend(then))
     : Effect.suspend(then)
 
+const wordsFor = ({ dialect }: LlmRequest): AnswerWords => (dialect ?? openAi).answer
+
+const cannedFor = (request: LlmRequest): CannedRequest => {
+  const { body, model, operation } = request
+  return { operation, model, body, inputTokens: estimateInputTokens(request) }
+}
+
 /**
  * The layer. A request without `overrides.fault` passes untouched. A canned answer is reckoned like a provider's: limits,
  * budgets and prices apply to its estimated usage.
@@ -60,10 +68,20 @@ export const make = (): Service.AttemptLayer => {
   })
   const textOf = (request: LlmRequest): string => request.overrides.fault?.answer ?? ""
   const canned = BaseService.make({
-    complete: (request) => Effect.map(Effect.clock, (clock) => cannedAnswer(request, textOf(request), stampAt(clock))),
+    dialects: "any",
+    complete: (request) =>
+      Effect.map(Effect.clock, (clock) =>
+        wordsFor(request).canned(cannedFor(request), textOf(request), stampAt(clock))
+      ),
     stream: (request) =>
       Stream.unwrap(
-        Effect.map(Effect.clock, (clock) => Stream.fromIterable(cannedChunks(request, textOf(request), stampAt(clock))))
+        Effect.map(Effect.clock, (clock) => {
+          const { canned: whole, cannedEvents, events } = wordsFor(request)
+          const asked = cannedFor(request)
+          const stamp = stampAt(clock)
+          const said = cannedEvents?.(asked, textOf(request), stamp) ?? events(whole(asked, textOf(request), stamp))
+          return Stream.map(Stream.fromIterable(said), ({ json }) => json)
+        })
       )
   })
 

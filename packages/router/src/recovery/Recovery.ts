@@ -4,7 +4,10 @@
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
+import type { LlmError } from "@switchyard/core/LlmError"
+import { wordsOf } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
+import { openAi } from "@switchyard/core/OpenAi"
 import * as Service from "@switchyard/core/Service"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
@@ -45,43 +48,37 @@ const splice: Resume = (request, text) => ({ request, repeated: text })
 const prefill =
   (registry: RecoveryDeps["registry"]): Resume =>
   (request, text) => {
-    const { messages } = request.body
-    if (request.operation !== "chat" || !Array.isArray(messages)) return undefined
+    const body = wordsOf(request).prefilled(request.operation, request.body, text)
+    if (body === undefined) return undefined
     const slots = registry.slots()
     const unable = slots
       .filter(({ deployment }) => deployment.capabilities?.has("prefill") !== true)
       .map((slot) => slot.id)
     if (unable.length === slots.length) return undefined
-    const message = { role: "assistant", content: text, prefix: true }
     const route = { ...request.route, excluded: [...request.route.excluded, ...unable] }
-    return { request: { ...request, body: { ...request.body, messages: [...messages, message] }, route }, repeated: "" }
+    return { request: { ...request, body, route }, repeated: "" }
   }
 
 const resumed =
   ({ events: published }: RecoveryDeps, ways: ReadonlyArray<Resume>): Service.RequestLayer =>
   (next) =>
-    Service.request(
-      (request) =>
-        request.stream
-          ? Effect.clockWith((clock) =>
-              Effect.map(next.call(request), (response) =>
-                response._tag === "Complete" || response.events.settlement.outcome?._tag === "Completed"
-                  ? response
-                  : {
-                      ...response,
-                      events: new RecoveredStream(response, {
-                        request,
-                        clock,
-                        send: next.call,
-                        ways,
-                        onRestart: (error, at) => published?.publish(restarted(request, error, at), request)
-                      })
-                    }
-              )
-            )
-          : next.call(request),
-      next.openings
-    )
+    Service.request((request) => {
+      const { delivered } = (request.dialect ?? openAi).answer
+      if (!request.stream || delivered === undefined) return next.call(request)
+      return Effect.clockWith((clock) =>
+        Effect.map(next.call(request), (response) => {
+          if (response._tag === "Complete" || response.events.settlement.outcome?._tag === "Completed") return response
+          const recovering = {
+            request,
+            clock,
+            send: next.call,
+            ways,
+            onRestart: (error: LlmError, at: number) => published?.publish(restarted(request, error, at), request)
+          }
+          return { ...response, events: new RecoveredStream(response, recovering, delivered()) }
+        })
+      )
+    }, next.openings)
 
 /** The layer, from what it works with. */
 export const make = (deps: RecoveryDeps, options: Options = {}): Service.RequestLayer => {

@@ -1,4 +1,5 @@
 import type { StreamEvent, StreamFacts } from "@switchyard/core/ChatChunk"
+import type { Delivered, Joint } from "@switchyard/core/Dialect"
 import type { EventStream, Take } from "@switchyard/core/EventStream"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmResponse, StreamingResponse } from "@switchyard/core/LlmResponse"
@@ -7,7 +8,6 @@ import { Settlement } from "@switchyard/core/Settlement"
 import { nowMs } from "@switchyard/core/Time"
 import type { Usage } from "@switchyard/core/Usage"
 import { Effect, Fiber, FiberId } from "effect"
-import { Delivered, differs, Joint } from "./continuation.js"
 import { asEvents, canBeRepaired, restartRoute } from "./restart.js"
 import { anew, isFixedBy, type Recovering, type Resumption } from "./resumption.js"
 
@@ -41,7 +41,7 @@ export class RecoveredStream implements EventStream {
   /** Of all streams that it was read from. */
   skipped = 0
   readonly #recovering: Recovering
-  readonly #delivered = new Delivered()
+  readonly #delivered: Delivered
   readonly #firstContentAt: number
   #inner: EventStream
   #pulling: Effect.Effect<Batch, LlmError>
@@ -53,9 +53,11 @@ export class RecoveredStream implements EventStream {
   #restarting: Fiber.RuntimeFiber<void> | undefined
   #restarts = 0
 
-  constructor(response: StreamingResponse, recovering: Recovering) {
+  /** `delivered` is empty: what is delivered is told to it. */
+  constructor(response: StreamingResponse, recovering: Recovering, delivered: Delivered) {
     const { clock } = recovering
     this.#recovering = recovering
+    this.#delivered = delivered
     this.#firstContentAt = response.events.settlement.firstContentAt ?? nowMs(clock)
     this.#inner = response.events
     this.facts = response.events.facts
@@ -74,7 +76,7 @@ export class RecoveredStream implements EventStream {
       const inner = this.#inner
       if (this.#over !== undefined || this.#joint !== undefined || this.#restarts > 0) return this.#forwardPulled(take)
       const whole = inner.forward((batch) => {
-        for (const event of batch) this.#delivered.read(event.json)
+        for (const event of batch) this.#delivered.read(event)
         return take(batch)
       })
       const rest = (batch: Batch): Effect.Effect<void, LlmError> =>
@@ -182,16 +184,17 @@ export class RecoveredStream implements EventStream {
   readonly #onBatch = (batch: Batch): Effect.Effect<Batch, LlmError> => {
     if (batch.length === 0) return this.#onEnd()
     if (this.#joint === undefined) {
-      for (const event of batch) this.#delivered.read(event.json)
+      for (const event of batch) this.#delivered.read(event)
       return Effect.succeed(batch)
     }
     const fresh: Array<StreamEvent> = []
     for (const event of batch) {
       const taken = this.#joint.take(event)
-      if (taken === differs) return this.#giveUp("a restart gave another answer")
-      if (taken === undefined) continue
-      this.#delivered.read(taken.json)
-      fresh.push(taken)
+      if (taken === undefined) return this.#giveUp("a restart gave another answer")
+      for (const one of taken) {
+        this.#delivered.read(one)
+        fresh.push(one)
+      }
     }
     return fresh.length === 0 ? this.pull : Effect.succeed(fresh)
   }
@@ -289,7 +292,7 @@ export class RecoveredStream implements EventStream {
   #adopt(response: LlmResponse, repeated: string): void {
     const events = asEvents(response, this.#recovering.request, this.#recovering.clock)
     if (this.#over !== undefined) return events.close()
-    this.#joint = this.#delivered.hasBegun ? new Joint(this.#delivered, repeated) : undefined
+    this.#joint = this.#delivered.joint(repeated)
     this.#pulling = this.#watch(events)
   }
 }

@@ -1,10 +1,10 @@
-import { fromCompletion } from "@switchyard/core/ChatChunk"
 import type { DeploymentId } from "@switchyard/core/Deployment"
 import { EventQueue } from "@switchyard/core/EventQueue"
 import type { EventStream } from "@switchyard/core/EventStream"
 import type { LlmError, Reason } from "@switchyard/core/LlmError"
 import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
+import { openAi } from "@switchyard/core/OpenAi"
 import * as Route from "@switchyard/core/Route"
 import type { Clock } from "effect"
 import type { RouterEvent } from "../events/RouterEvents.js"
@@ -74,16 +74,16 @@ export const restarted = (request: LlmRequest, error: LlmError, at: number): Rou
   reason: error.interruptedBy ?? error.reason
 })
 
-/** The events of an answer; those of a whole one are a single chunk and a clean end. */
+/** The events of an answer; those of a whole one come at once, with a clean end. */
 export const asEvents = (response: LlmResponse, request: LlmRequest, clock: Clock.Clock): EventStream => {
   if (response._tag === "Streaming") return response.events
   const events = new EventQueue({
     clock,
     startedAt: request.route.startedAt,
-    estimateInputTokens: () => estimateInputTokens(request)
+    estimateInputTokens: () => estimateInputTokens(request),
+    dialect: request.dialect
   })
-  const json = fromCompletion(response.body)
-  events.push({ data: JSON.stringify(json), json })
+  for (const event of (request.dialect ?? openAi).answer.events(response.body)) events.push(event)
   events.end()
   return events
 }

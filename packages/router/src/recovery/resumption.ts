@@ -1,5 +1,5 @@
 import type { LlmError } from "@switchyard/core/LlmError"
-import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import { type LlmRequest, wordsOf } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import type { Clock, Effect } from "effect"
 
@@ -26,8 +26,7 @@ export interface Recovering {
 }
 
 /** The answer cannot be compared by the text of its first choice alone. */
-export const isFixedBy = ({ body }: LlmRequest): boolean =>
-  (typeof body.n === "number" && body.n > 1) || body.logprobs === true || typeof body.logprobs === "number"
+export const isFixedBy = (request: LlmRequest): boolean => wordsOf(request).isBeyondText(request.body)
 
 /** After nothing but reasoning, or nothing at all, the answer simply begins again. */
 export const anew: Resume = (request) => ({ request, repeated: "" })

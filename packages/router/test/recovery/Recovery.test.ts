@@ -6,13 +6,13 @@ import { LlmError, type LlmErrorFields } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
+import { Splice } from "@switchyard/core/Splice"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import * as Recovery from "@switchyard/router/Recovery"
 import * as Contract from "@switchyard/testing/Contract"
 import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Fiber, FastCheck as fc, Layer, Logger, Option, Stream, TestClock } from "effect"
-import { Splice } from "../../src/recovery/splice.js"
 import {
   bodies,
   chat,

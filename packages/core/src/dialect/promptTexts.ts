@@ -8,11 +8,8 @@ const shortest = 4
 /** Texts that are looked for; what dies of a longer conversation is told without its words. */
 const most = 1_000
 
-/** Fields whose texts are what the caller says, in requests of every operation. */
-const fields = ["messages", "prompt", "suffix", "input", "tools", "functions", "user", "metadata", "prediction"]
-
 /** Every text in the prompt, the longest first; undefined when there are too many. Walks iteratively. */
-const textsOf = (body: JsonObject): ReadonlyArray<string> | undefined => {
+const textsOf = (body: JsonObject, fields: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
   const texts = new Set<string>()
   const left: Array<unknown> = fields.map((field) => body[field])
   while (left.length > 0) {
@@ -42,9 +39,13 @@ class Told extends Error {
 }
 
 /** The cause as it may stand in a log: the same where it quotes nothing of the prompt, else a copy without that. */
-export const withoutPrompt = (cause: Cause.Cause<unknown>, body: JsonObject): Cause.Cause<unknown> => {
+export const withoutPrompt = (
+  cause: Cause.Cause<unknown>,
+  body: JsonObject,
+  fields: ReadonlyArray<string>
+): Cause.Cause<unknown> => {
   const said = Cause.pretty(cause, { renderErrorCause: true })
-  const texts = textsOf(body)
+  const texts = textsOf(body, fields)
   let clean = said.replace(quotes, mask)
   if (texts === undefined)
     clean = said

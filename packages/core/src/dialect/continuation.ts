@@ -1,9 +1,10 @@
-import type { StreamEvent } from "@switchyard/core/ChatChunk"
-import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
-import { Splice } from "./splice.js"
-
-/** Half of 1 MiB, since a character may take two bytes. */
-const maxCharacters = 512 * 1024
+/**
+ * Where an answer of OpenAI's chat broke off, and how a second one goes on from there.
+ */
+import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
+import type { StreamEvent } from "./ChatChunk.js"
+import type { Delivered, Joint } from "./Dialect.js"
+import { longestRepeated, Splice } from "./Splice.js"
 
 const nonEmpty = (value: unknown): value is string => typeof value === "string" && value.length > 0
 
@@ -11,6 +12,8 @@ const isSet = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== "" && !(Array.isArray(value) && value.length === 0)
 
 const reasoningFields = ["reasoning_content", "reasoning", "thinking", "reasoning_details"]
+
+const nothing: ReadonlyArray<StreamEvent> = []
 
 /** Content that no comparison of texts can repeat. */
 const hasOtherContent = (delta: JsonObject): boolean =>
@@ -21,23 +24,27 @@ const hasOtherContent = (delta: JsonObject): boolean =>
   (Array.isArray(delta.content) && delta.content.length > 0)
 
 /** What the caller has been given of an answer. */
-export class Delivered {
+export class DeliveredChat implements Delivered {
   /** The joined text of the first choice; empty once there was more than may be held. */
   text = ""
   hasText = false
   /** Something was given that a restart cannot repeat, or more text than may be held. */
   isFixed = false
   /** Any event at all was given. */
-  hasBegun = false
+  private hasBegun = false
   /** The `id` and `created` of the first event that had an id. */
   identity: { readonly id: string; readonly created: unknown } | undefined
 
-  read(json: JsonObject): void {
+  read({ json }: StreamEvent): void {
     this.hasBegun = true
     if (this.identity === undefined && nonEmpty(json.id)) this.identity = { id: json.id, created: json.created }
     const choices = json.choices
     if (!Array.isArray(choices)) return
     for (const choice of choices) if (isJsonObject(choice)) this.readChoice(choice)
+  }
+
+  joint(repeated: string): Joint | undefined {
+    return this.hasBegun ? new ChatJoint(this, repeated) : undefined
   }
 
   private readChoice(choice: JsonObject): void {
@@ -49,7 +56,7 @@ export class Delivered {
     if (!nonEmpty(text)) return
     this.hasText = true
     if (choice.index !== undefined && choice.index !== 0) this.isFixed = true
-    if (this.isFixed || this.text.length + text.length > maxCharacters) {
+    if (this.isFixed || this.text.length + text.length > longestRepeated) {
       this.isFixed = true
       this.text = ""
     } else {
@@ -59,15 +66,15 @@ export class Delivered {
 }
 
 /** The second stream gives another answer than the first one did. */
-export const differs = Symbol("differs")
+const differs = Symbol("differs")
 
 /** Cuts the events of a second stream in where the first one ended. */
-export class Joint {
+class ChatJoint implements Joint {
   private readonly splice: Splice
   private hasContinued = false
 
   constructor(
-    private readonly delivered: Delivered,
+    private readonly delivered: DeliveredChat,
     /** The text that the second stream repeats: all of the delivered text, or nothing when it continues. */
     repeated: string
   ) {
@@ -79,18 +86,17 @@ export class Joint {
     return this.splice.isDone
   }
 
-  /** The event as the caller gets it; undefined when nothing in it is new. */
-  take(event: StreamEvent): StreamEvent | typeof differs | undefined {
+  take(event: StreamEvent): ReadonlyArray<StreamEvent> | undefined {
     const choices: Array<unknown> = []
     for (const choice of arrayOf(event.json.choices)) {
       if (!isJsonObject(choice)) continue
       const kept = this.takeChoice(choice)
-      if (kept === differs) return differs
+      if (kept === differs) return undefined
       if (kept !== undefined) choices.push(kept)
     }
-    if (choices.length === 0 && !isSet(event.json.usage)) return undefined
+    if (choices.length === 0 && !isSet(event.json.usage)) return nothing
     const json: JsonObject = { ...event.json, ...this.delivered.identity, choices }
-    return { data: JSON.stringify(json), json }
+    return [{ data: JSON.stringify(json), json }]
   }
 
   private takeChoice(choice: JsonObject): JsonObject | typeof differs | undefined {

@@ -2,7 +2,7 @@
  * The chunks of a stream put together to the whole answer that they are.
  */
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
-import type { Completion } from "../request/Chat.js"
+import type { Completion } from "./Chat.js"
 
 type Draft = Record<string, unknown>
 

@@ -33,7 +33,14 @@ const mediaTypes: ReadonlySet<string> = new Set([
 ])
 
 /** Fields that hold an encoding, whatever the type of their part. */
-const mediaFields: ReadonlyArray<string> = ["input_audio", "image_url", "inline_data", "inlineData", "file_data"]
+const mediaFields: ReadonlyArray<string> = [
+  "input_audio",
+  "image_url",
+  "inline_data",
+  "inlineData",
+  "file_data",
+  "fileData"
+]
 
 const dataUrl = /^data:[a-z]+\/[^\s,]{1,100},/i
 
@@ -78,8 +85,8 @@ const measure = (value: unknown, seesMedia: boolean): Measure => {
 
 const tokensOf = ({ characters, ids }: Measure): number => ids + Math.ceil(characters / 4)
 
-/** A prompt in text or ids, or a list of such prompts. */
-const batch = (input: unknown): PromptSize => {
+/** The size of a prompt in text or ids, or of a list of such prompts. */
+export const ofInputs = (input: unknown): PromptSize => {
   const sum: Measure = { characters: 0, ids: 0 }
   let ids = 0
   let longest = 0
@@ -96,12 +103,8 @@ const batch = (input: unknown): PromptSize => {
   return { total: ids + tokensOf(sum), longest: Math.max(longest, ids) }
 }
 
-/** The size of a chat: its messages and its tools. */
-const conversation = ({ messages, tools }: JsonObject): PromptSize => {
-  const tokens = Math.ceil((measure(messages, true).characters + measure(tools, false).characters) / 4)
+/** The size of a conversation: of what is said in it, which may hold media, and of the tools. */
+export const ofConversation = (said: unknown, tools: unknown): PromptSize => {
+  const tokens = Math.ceil((measure(said, true).characters + measure(tools, false).characters) / 4)
   return { total: tokens, longest: tokens }
 }
-
-/** The size of a payload's prompt. */
-export const sizeOf = (operation: "chat" | "completion" | "embeddings", body: JsonObject): PromptSize =>
-  operation === "chat" ? conversation(body) : batch(operation === "completion" ? body.prompt : body.input)

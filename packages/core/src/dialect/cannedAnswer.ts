@@ -1,6 +1,6 @@
-import type { JsonObject } from "@switchyard/core/Json"
-import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
-import * as StandIn from "@switchyard/core/StandIn"
+import type { JsonObject } from "../json/Json.js"
+import * as StandIn from "../json/StandIn.js"
+import type { CannedRequest, Stamp } from "./Dialect.js"
 
 /** What OpenAI allows: choices of one answer, and inputs of one embeddings request. */
 const mostChoices = 128
@@ -20,22 +20,23 @@ const isNumbers = (value: unknown): boolean =>
 const parts = (value: unknown): number =>
   Array.isArray(value) && value.length > 0 && !isNumbers(value[0]) ? value.length : 1
 
-const choicesOf = ({ body, operation }: LlmRequest): number =>
+const choicesOf = ({ body, operation }: CannedRequest): number =>
   Math.min(mostChoices, whole(body.n, mostChoices, 1) * (operation === "completion" ? parts(body.prompt) : 1))
 
-const usageOf = (request: LlmRequest, output: number): JsonObject => {
-  const input = estimateInputTokens(request)
-  return { prompt_tokens: input, completion_tokens: output, total_tokens: input + output }
-}
+const usageOf = ({ inputTokens }: CannedRequest, output: number): JsonObject => ({
+  prompt_tokens: inputTokens,
+  completion_tokens: output,
+  total_tokens: inputTokens + output
+})
 
-const textUsage = (request: LlmRequest, text: string): JsonObject =>
+const textUsage = (request: CannedRequest, text: string): JsonObject =>
   usageOf(request, Math.ceil(text.length / 4) * choicesOf(request))
 
 const each = <A>(count: number, make: (index: number) => A): ReadonlyArray<A> =>
   Array.from({ length: count }, (_, index) => make(index))
 
 /** A unit vector, as a list or, where the request wants that, as the bytes of its floats in base64. */
-const vector = ({ body }: LlmRequest): unknown => {
+const vector = ({ body }: CannedRequest): unknown => {
   const numbers = new Float32Array(whole(body.dimensions, mostDimensions, defaultDimensions))
   numbers[0] = 1
   if (body.encoding_format !== "base64") return Array.from(numbers)
@@ -44,14 +45,8 @@ const vector = ({ body }: LlmRequest): unknown => {
   return btoa(bytes)
 }
 
-/** What tells one canned answer from another: `created` is seconds since 1970. */
-export interface Stamp {
-  readonly id: string
-  readonly created: number
-}
-
 /** A whole answer in OpenAI's shape, with this text in each of its choices; its usage is estimated. */
-export const cannedAnswer = (request: LlmRequest, text: string, stamp: Stamp): JsonObject => {
+export const cannedAnswer = (request: CannedRequest, text: string, stamp: Stamp): JsonObject => {
   const { model, operation } = request
   switch (operation) {
     case "embeddings": {
@@ -73,7 +68,7 @@ export const cannedAnswer = (request: LlmRequest, text: string, stamp: Stamp): J
 }
 
 /** The same answer chunk by chunk, word by word, its usage in the last one. */
-export const cannedChunks = (request: LlmRequest, text: string, stamp: Stamp): ReadonlyArray<JsonObject> => {
+export const cannedChunks = (request: CannedRequest, text: string, stamp: Stamp): ReadonlyArray<JsonObject> => {
   const { model } = request
   const isChat = request.operation === "chat"
   const object = isChat ? "chat.completion.chunk" : "text_completion"

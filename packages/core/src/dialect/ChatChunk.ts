@@ -5,14 +5,16 @@
 
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import { inBody, type Usage } from "../outcome/Usage.js"
-import type { Chunk } from "../request/Chat.js"
 import { blockedPrompt } from "./AnswerFailure.js"
+import type { Chunk } from "./Chat.js"
 
 export { errorOf } from "./AnswerFailure.js"
 export { collect } from "./AnswerView.js"
 
 /** One event of a stream: the JSON text as it came, and what it parsed to. */
 export interface StreamEvent {
+  /** Its name, in dialects whose events have one. */
+  readonly event?: string
   readonly data: string
   readonly json: Chunk
 }
@@ -24,7 +26,10 @@ const firstNonEmpty = (a: unknown, b: unknown, c: unknown): unknown => (nonEmpty
 
 const length = (value: unknown): number => (typeof value === "string" ? value.length : 0)
 
-/** What a stream has shown so far; `read` is called once per chunk. */
+/**
+ * What a stream has shown so far. `read` takes in a chunk of OpenAI's; the reader of another dialect tells what its events
+ * mean, one by one.
+ */
 export class StreamFacts {
   /** Text, refusal, tool call or audio has arrived. */
   hasContent = false
@@ -84,12 +89,8 @@ export class StreamFacts {
 
   /** Takes in one chunk. */
   read(chunk: JsonObject): void {
-    if (this.id === undefined && nonEmpty(chunk.id)) {
-      this.id = chunk.id
-      if (this.issued.size === 0) this.issued.add(chunk.id)
-    }
-    if (this.model === undefined && nonEmpty(chunk.model)) this.model = chunk.model
-    if (this.room > 0) this.keep(chunk)
+    this.named(chunk.id, chunk.model)
+    if (this.room > 0) this.keep(text(chunk))
     const usage = inBody(chunk)
     if (usage !== undefined) this.usage = usage
     const choices = chunk.choices
@@ -103,16 +104,79 @@ export class StreamFacts {
   }
 
   /** Keeps the text of the first choice from now on, at most `length` characters; `before` came already. Later calls do nothing. */
-  keepText(length: number, before: ReadonlyArray<StreamEvent>): void {
+  keepText(length: number, before: ReadonlyArray<StreamEvent>, textOf = textOfEvent): void {
     if (this.room > 0 || this.keptText !== "") return
     this.room = length
-    for (const { json } of before) if (this.room > 0) this.keep(json)
+    for (const event of before) if (this.room > 0) this.keep(textOf(event))
   }
 
-  private keep(chunk: JsonObject): void {
-    const added = text(chunk).slice(0, this.room)
+  /** Whether text is still to be kept. */
+  get keeps(): boolean {
+    return this.room > 0
+  }
+
+  /** Keeps a text, while there is room. */
+  keep(written: string): void {
+    const added = written.slice(0, this.room)
     this.keptText += added
     this.room -= added.length
+  }
+
+  /** The answer's id, which is state of its provider too, and the model that answers. The first ones stand. */
+  named(id: unknown, model: unknown): void {
+    if (this.id === undefined && nonEmpty(id)) {
+      this.id = id
+      if (this.issued.size === 0) this.issued.add(id)
+    }
+    if (this.model === undefined && nonEmpty(model)) this.model = model
+  }
+
+  /** State of the provider that came: a signature, an id. */
+  issue(value: string): void {
+    if (value !== "") this.issued.add(value)
+  }
+
+  /** What was used so far; the last one stands. */
+  used(usage: Usage): void {
+    this.usage = usage
+  }
+
+  /** The provider blocked the prompt; the first reason stands. */
+  block(why: string): void {
+    this.blocked ??= why
+  }
+
+  /** A choice has begun, and is to say why it ends. */
+  began(choice = 0): void {
+    if (!this.finished.has(choice)) this.unfinished.add(choice)
+  }
+
+  /** A choice says why it ends, in OpenAI's words where they have one: `stop`, `length`, `tool_calls`, `content_filter`. */
+  ended(reason: string, choice = 0): void {
+    this.finishReason = reason
+    this.trailing.delete(choice)
+    this.unfinished.delete(choice)
+    this.finished.add(choice)
+  }
+
+  /** Text, a refusal, or a piece of a tool's call came, of so many characters. */
+  content(characters: number, choice = 0): void {
+    this.addContent(characters)
+    if (this.finished.has(choice)) this.wentOn(choice)
+    else this.unfinished.add(choice)
+  }
+
+  /** A tool's call, or a piece of it, came. */
+  toolCall(characters: number, choice = 0): void {
+    this.hasTools = true
+    this.content(characters, choice)
+  }
+
+  /** Reasoning came; of what is encrypted 0 characters. */
+  reasoned(characters: number): void {
+    this.hasReasoning = true
+    this.steps++
+    this.characters += characters
   }
 
   private readChoice(choice: JsonObject): void {
@@ -120,50 +184,40 @@ export class StreamFacts {
     const delta = choice.delta
     const { steps } = this
     if (isJsonObject(delta)) this.readDelta(delta)
-    else if (nonEmpty(choice.text)) this.content(choice.text.length)
-    if (this.steps !== steps && this.finished.has(index)) {
-      this.resumed.add(index)
-      this.trailing.add(index)
-    }
-    if (nonEmpty(choice.finish_reason)) {
-      this.finishReason = choice.finish_reason
-      this.trailing.delete(index)
-      this.unfinished.delete(index)
-      this.finished.add(index)
-    } else if (!this.finished.has(index)) {
-      this.unfinished.add(index)
-    }
+    else if (nonEmpty(choice.text)) this.addContent(choice.text.length)
+    if (this.steps !== steps && this.finished.has(index)) this.wentOn(index)
+    if (nonEmpty(choice.finish_reason)) this.ended(choice.finish_reason, index)
+    else this.began(index)
+  }
+
+  private wentOn(choice: number): void {
+    this.resumed.add(choice)
+    this.trailing.add(choice)
   }
 
   private readDelta(delta: JsonObject): void {
     const content = delta.content
-    if (nonEmpty(content)) this.content(content.length)
-    else if (Array.isArray(content) && content.length > 0) this.content(JSON.stringify(content).length)
-    if (nonEmpty(delta.refusal)) this.content(delta.refusal.length)
+    if (nonEmpty(content)) this.addContent(content.length)
+    else if (Array.isArray(content) && content.length > 0) this.addContent(JSON.stringify(content).length)
+    if (nonEmpty(delta.refusal)) this.addContent(delta.refusal.length)
     if (Array.isArray(delta.tool_calls) && delta.tool_calls.length > 0) {
       this.hasTools = true
-      this.content(toolCharacters(delta.tool_calls))
+      this.addContent(toolCharacters(delta.tool_calls))
     }
     if (isJsonObject(delta.function_call)) {
       this.hasTools = true
-      this.content(length(delta.function_call.arguments))
+      this.addContent(length(delta.function_call.arguments))
     }
-    if (isJsonObject(delta.audio)) this.content(0)
+    if (isJsonObject(delta.audio)) this.addContent(0)
     const reasoning = firstNonEmpty(delta.reasoning_content, delta.reasoning, delta.thinking)
     if (delta.thinking_blocks !== undefined || delta.reasoning_details !== undefined) {
       for (const signature of signatures(delta)) this.issued.add(signature)
-      if (arrayOf(delta.thinking_blocks).length > 0 || arrayOf(delta.reasoning_details).length > 0) this.reasoning(0)
+      if (arrayOf(delta.thinking_blocks).length > 0 || arrayOf(delta.reasoning_details).length > 0) this.reasoned(0)
     }
-    if (nonEmpty(reasoning)) this.reasoning(reasoning.length)
+    if (nonEmpty(reasoning)) this.reasoned(reasoning.length)
   }
 
-  private reasoning(characters: number): void {
-    this.hasReasoning = true
-    this.steps++
-    this.characters += characters
-  }
-
-  private content(characters: number): void {
+  private addContent(characters: number): void {
     this.hasContent = true
     this.steps++
     this.characters += characters
@@ -201,6 +255,8 @@ export const text = (chunk: JsonObject): string => {
   }
   return ""
 }
+
+const textOfEvent = ({ json }: StreamEvent): string => text(json)
 
 /** The text of a whole chat or legacy completion: that of the first choice; empty when there is none. */
 export const completionText = (body: JsonObject): string => {

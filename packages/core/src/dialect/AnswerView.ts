@@ -4,7 +4,7 @@
 import { Effect, Stream } from "effect"
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import { inBody, type Usage } from "../outcome/Usage.js"
-import type { Completion } from "../request/Chat.js"
+import type { Completion } from "./Chat.js"
 import { ChunkFold } from "./ChunkFold.js"
 
 /** A call of a tool, its arguments as the JSON text that the model wrote. */

@@ -5,7 +5,7 @@
 
 import type { LlmErrorFields } from "../errors/LlmError.js"
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
-import type { Operation } from "../request/LlmRequest.js"
+import type { Operation } from "./payloadFields.js"
 
 const nonEmpty = (value: unknown): value is string => typeof value === "string" && value.trim() !== ""
 

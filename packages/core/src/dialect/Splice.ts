@@ -1,3 +1,10 @@
+/**
+ * The text of an answer that comes a second time, from a restart.
+ */
+
+/** Characters of text that are held for a restart, half of 1 MiB, since a character may take two bytes. */
+export const longestRepeated = 512 * 1024
+
 /** Text that comes a second time: swallows what is known, and says what is new, or that it is another text. */
 export class Splice {
   private position = 0
