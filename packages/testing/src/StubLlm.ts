@@ -3,6 +3,7 @@
  */
 import { Attempt } from "@switchyard/core/Attempt"
 import * as Deployment from "@switchyard/core/Deployment"
+import type { Dialect } from "@switchyard/core/Dialect"
 import { EventQueue } from "@switchyard/core/EventQueue"
 import type { EventStream } from "@switchyard/core/EventStream"
 import type { JsonObject } from "@switchyard/core/Json"
@@ -118,17 +119,30 @@ const defaultUsage: Usage = {
 const errorOf = (fields: LlmErrorFields, attempt: Attempt): LlmError =>
   new LlmError({ deployment: attempt.deployment, provider: attempt.provider, ...fields })
 
+/** What a request in another dialect than OpenAI's is answered with. */
+const cannedIn = ({ answer }: Dialect, { request, target }: Attempt, text: string): JsonObject => {
+  const { body, operation } = request
+  const asked = { operation, model: target.model, body, inputTokens: defaultUsage.inputTokens }
+  return answer.canned(asked, text, { id: `${target.id}-answer`, created: 0 })
+}
+
 const completeResponse = (attempt: Attempt, reply: Reply, startedAt: number, now: number): CompleteResponse => {
   const text = reply.text ?? "ok"
   const usage = reply.usage ?? defaultUsage
-  const body: JsonObject = {
-    id: "chatcmpl-stub",
-    object: "chat.completion",
-    created: 0,
-    model: attempt.target.model,
-    choices: [{ index: 0, message: { role: "assistant", content: text }, finish_reason: reply.finishReason ?? "stop" }],
-    usage: openAiUsage(usage)
-  }
+  const { dialect } = attempt.request
+  const body: JsonObject =
+    dialect !== undefined
+      ? cannedIn(dialect, attempt, text)
+      : {
+          id: "chatcmpl-stub",
+          object: "chat.completion",
+          created: 0,
+          model: attempt.target.model,
+          choices: [
+            { index: 0, message: { role: "assistant", content: text }, finish_reason: reply.finishReason ?? "stop" }
+          ],
+          usage: openAiUsage(usage)
+        }
   return {
     _tag: "Complete",
     status: 200,
@@ -139,6 +153,23 @@ const completeResponse = (attempt: Attempt, reply: Reply, startedAt: number, now
     journal: attempt.request.route.journal
   }
 }
+
+/** The same in another dialect: `failAfter` and `stallAfter` count events with text. */
+const feedIn = (dialect: Dialect, events: EventQueue, reply: Reply, attempt: Attempt): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { answer } = dialect
+    const reader = answer.reader()
+    let given = 0
+    for (const said of answer.events(cannedIn(dialect, attempt, reply.chunks?.join("") ?? reply.text ?? "ok"))) {
+      const isText = reader.text(said) !== ""
+      if (reply.fail !== undefined && reply.failAfter === given) return events.fail(errorOf(reply.fail, attempt))
+      if (reply.stallAfter === given) return yield* Effect.never
+      if (isText && given > 0 && reply.gap !== undefined) yield* Effect.sleep(reply.gap)
+      events.push(said)
+      if (isText) given++
+    }
+    events.end()
+  })
 
 /** Feeds a stream as the reply says, until it is over. */
 const feed = (events: EventQueue, reply: Reply, attempt: Attempt): Effect.Effect<void> =>
@@ -174,11 +205,14 @@ const streamingResponse = (
         provider: attempt.provider,
         deployment: attempt.deployment,
         estimateInputTokens: () => estimateInputTokens(attempt.request),
+        dialect: attempt.request.dialect,
         abort: () => stop()
       })
       attempt.adopt(events)
       opened(events)
-      const fiber = yield* Effect.forkDaemon(Effect.interruptible(feed(events, reply, attempt)))
+      const { dialect } = attempt.request
+      const fed = dialect === undefined ? feed(events, reply, attempt) : feedIn(dialect, events, reply, attempt)
+      const fiber = yield* Effect.forkDaemon(Effect.interruptible(fed))
       stop = () => fiber.unsafeInterruptAsFork(fiber.id())
       return {
         _tag: "Streaming" as const,

@@ -66,6 +66,13 @@ export interface Deployment {
   readonly defaults: Readonly<Record<string, unknown>>
 }
 
+const keyText = ({ apiKey }: Deployment): string | undefined =>
+  apiKey === undefined ? undefined : Redacted.value(apiKey)
+
+/** Whether two deployments are one account's: the same provider at the same place, by the same key. */
+export const isSameAccount = (a: Deployment, b: Deployment): boolean =>
+  a === b || a.id === b.id || (a.provider === b.provider && a.baseUrl === b.baseUrl && keyText(a) === keyText(b))
+
 const ms = (value: Duration.DurationInput | undefined): number | undefined =>
   value === undefined ? undefined : Duration.toMillis(value)
 

@@ -2,7 +2,7 @@
  * What happened to one request: an append-only list of its attempts and fallback hops. Layers of one request tell each
  * other nothing in secret; reports, metrics, spans and final errors are read from here.
  */
-import type { DeploymentId } from "../deployment/Deployment.js"
+import type { Deployment, DeploymentId } from "../deployment/Deployment.js"
 import type { AttemptReport, FallbackKind, LlmError } from "../errors/LlmError.js"
 import type { Outcome } from "./Outcome.js"
 import { add, type Usage } from "./Usage.js"
@@ -11,6 +11,8 @@ import { add, type Usage } from "./Usage.js"
 export interface JournalEntry {
   readonly number: number
   readonly deployment: DeploymentId
+  /** As it was configured when the attempt began; undefined where nobody kept that. */
+  readonly target?: Deployment | undefined
   readonly provider: string
   readonly group: string
   /** The provider's model name that was asked for. */

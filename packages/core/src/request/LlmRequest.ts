@@ -13,6 +13,7 @@ import { isJsonObject, type JsonObject } from "../json/Json.js"
 import * as Route from "../outcome/Route.js"
 import type { TraceContext } from "../shared/TraceContext.js"
 import type { CacheControl, Demands, FallbackTarget, Fault, RequestOverrides } from "./overrides.js"
+import type { StateOrigins } from "./StateOrigins.js"
 
 export { choicesIn, largestOutputBound, overlay } from "../dialect/payloadFields.js"
 export { inForce } from "./overrides.js"
@@ -44,6 +45,8 @@ export interface LlmRequest {
   readonly overrides: RequestOverrides
   /** Its place in a trace; undefined when nobody said. Told to providers, with each attempt's own span where there is one. */
   readonly trace: TraceContext | undefined
+  /** Who issued the thoughts that it carries, where that is known; set by the Pinning layer. */
+  readonly origins?: StateOrigins | undefined
   readonly route: Route.Route
 }
 

@@ -1,6 +1,6 @@
-import type { Deployment } from "@switchyard/core/Deployment"
-import { arrayOf, isJsonObject } from "@switchyard/core/Json"
-import { type LlmRequest, longestInputTokens, responseFormat, tools } from "@switchyard/core/LlmRequest"
+import { type Deployment, isSameAccount } from "@switchyard/core/Deployment"
+import { type LlmRequest, longestInputTokens, responseFormat, tools, wordsOf } from "@switchyard/core/LlmRequest"
+import * as StateOrigins from "@switchyard/core/StateOrigins"
 import { longestPrompt } from "../catalogue/contextWindow.js"
 import type { Group } from "../registry/resolve.js"
 import type { Filter } from "./Candidates.js"
@@ -10,18 +10,12 @@ const filter = (name: string, passes: (deployment: Deployment) => boolean): Filt
   passes: (slot) => passes(slot.deployment)
 })
 
-const hasImages = (request: LlmRequest): boolean =>
-  arrayOf(request.body.messages).some(
-    (message) =>
-      isJsonObject(message) && arrayOf(message.content).some((part) => isJsonObject(part) && part.type === "image_url")
-  )
-
 /** Capabilities that the request asks for, or whose use its payload shows. */
 const neededCapabilities = (request: LlmRequest): ReadonlyArray<string> => {
   const needed = [...(request.demands.capabilities ?? [])]
   if (tools(request).length > 0) needed.push("tools")
   if (responseFormat(request) === "json_schema") needed.push("json_schema")
-  if (hasImages(request)) needed.push("vision")
+  if (wordsOf(request).hasImages(request.body)) needed.push("vision")
   return needed
 }
 
@@ -106,4 +100,14 @@ export const requestFilters = (request: LlmRequest, group: Group): ReadonlyArray
 export const withAvoided = (request: LlmRequest, filters: ReadonlyArray<Filter>): ReadonlyArray<Filter> => {
   const { avoided } = request.route
   return avoided.length === 0 ? filters : [...filters, filter("avoided", ({ id }) => !avoided.includes(id))]
+}
+
+/** Those of weight 0 are for when nothing else is left. */
+export const notDrained: Filter = filter("drained", ({ weight }) => weight !== 0)
+
+/** The filters of those that are asked before all others: the account that issued the newest of the thoughts that the request carries. */
+export const ofOrigin = (request: LlmRequest, filters: ReadonlyArray<Filter>): ReadonlyArray<Filter> | undefined => {
+  const origin = StateOrigins.newest(request)
+  if (origin === undefined) return undefined
+  return [...filters, notDrained, filter("origin", (candidate) => isSameAccount(origin, candidate))]
 }

@@ -7,7 +7,7 @@ import { isOverridable, type Status } from "@switchyard/core/Status"
 import { Schema } from "effect"
 import type { Group } from "../registry/resolve.js"
 import { Candidates, type Filter } from "./Candidates.js"
-import { requestFilters, withAvoided } from "./filters.js"
+import { notDrained, ofOrigin, requestFilters, withAvoided } from "./filters.js"
 import type { Strategy } from "./RoutingStrategy.js"
 
 /** A strategy threw, or chose something that is no open candidate. A defect of that call alone. */
@@ -58,8 +58,6 @@ const choose = (strategy: Strategy, candidates: Candidates): Slot | undefined =>
 const namedAt = (status: Status, opensAt: number): number =>
   status._tag === "Closed" && opensAt === (status.forcible ?? status.until) ? (status.named ?? opensAt) : opensAt
 
-const notDrained: Filter = { name: "drained", passes: ({ deployment }) => deployment.weight !== 0 }
-
 /** One selection: the candidates of a group for one request at one moment. */
 export class Selection {
   private readonly filters: ReadonlyArray<Filter>
@@ -80,7 +78,9 @@ export class Selection {
    */
   pick(strategy: Strategy): Choice | undefined {
     const first = withAvoided(this.request, this.filters)
-    let slot = this.pickUndrained(strategy, first) ?? this.pickWith(strategy, first)
+    const preferred = ofOrigin(this.request, first)
+    let slot = preferred === undefined ? undefined : this.pickWith(strategy, preferred)
+    slot ??= this.pickUndrained(strategy, first) ?? this.pickWith(strategy, first)
     if (slot === undefined && first !== this.filters) slot = this.pickWith(strategy, this.filters)
     if (slot !== undefined) return { slot, forced: false }
     const only = this.forcible()

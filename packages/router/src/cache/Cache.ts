@@ -9,6 +9,7 @@
  */
 
 import type { ConfigError } from "@switchyard/core/ConfigError"
+import { type Dialect, eventOf } from "@switchyard/core/Dialect"
 import { EventQueue } from "@switchyard/core/EventQueue"
 import type { EventStream } from "@switchyard/core/EventStream"
 import * as Field from "@switchyard/core/Field"
@@ -16,6 +17,7 @@ import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { LlmError, type Reason } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
+import { openAi } from "@switchyard/core/OpenAi"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { zero } from "@switchyard/core/Usage"
@@ -79,22 +81,23 @@ const parse = (text: string): JsonObject => {
 }
 
 /** A stream that has ended already, with all its events in hand. */
-const replayStream = (stored: StoredStream, clock: Clock.Clock): EventStream => {
-  const events = new EventQueue({ clock, startedAt: nowMs(clock), estimateInputTokens: () => 0 })
-  for (const data of stored.events) events.push({ data, json: parse(data) })
+const replayStream = (stored: StoredStream, dialect: Dialect | undefined, clock: Clock.Clock): EventStream => {
+  const events = new EventQueue({ clock, startedAt: nowMs(clock), estimateInputTokens: () => 0, dialect })
+  const { answer } = dialect ?? openAi
+  for (const data of stored.events) events.push(eventOf(answer, parse(data), data))
   events.facts.usage = zero
   events.end()
   return events
 }
 
 /** The call that a stored entry stands for; undefined when it cannot be read. A hit uses nothing and takes no time. */
-const replay = (entry: CacheEntry, { route }: LlmRequest, clock: Clock.Clock): Service.Call | undefined => {
+const replay = (entry: CacheEntry, { dialect, route }: LlmRequest, clock: Clock.Clock): Service.Call | undefined => {
   const { journal } = route
   try {
     if (entry._tag === "Failed") return Effect.fail(new LlmError(entry.error))
     const { headers, status } = entry
     if (entry._tag === "Streaming") {
-      const events = replayStream(entry, clock)
+      const events = replayStream(entry, dialect, clock)
       journal.adopt(events)
       return Effect.succeed({ _tag: "Streaming", status, headers, events, journal })
     }

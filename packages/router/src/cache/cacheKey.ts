@@ -105,6 +105,10 @@ const boundsOf = ({ overrides, route }: LlmRequest): JsonObject => ({
   until: Number.isFinite(route.deadline) ? Math.round(route.deadline - route.startedAt) : undefined
 })
 
+/** An answer is in the dialect of its request, so that no other dialect's request may be given it. */
+const askedOf = ({ dialect, model, operation, stream }: LlmRequest): ReadonlyArray<unknown> =>
+  dialect === undefined ? [operation, model, stream] : [operation, model, stream, dialect.name]
+
 /** Under what a request is stored, and under what it shares a call in flight. */
 export interface CacheKeys {
   /** Requests with the same key may be given the same answer. */
@@ -120,7 +124,7 @@ export interface CacheKeys {
 export const cacheKeys = (request: LlmRequest, shared: boolean): CacheKeys | undefined => {
   const writer = new CanonicalWriter()
   const parts = [
-    writer.write([request.operation, request.model, request.stream], 0),
+    writer.write(askedOf(request), 0),
     writer.write(shared ? null : request.caller, 0),
     writer.write([...request.tags].sort(), 0),
     writer.write(request.demands, 0),

@@ -213,6 +213,7 @@ export class Flight {
       clock: this.options.clock,
       startedAt: seat.joinedAt,
       estimateInputTokens: () => estimateInputTokens(request),
+      dialect: request.dialect,
       isBearer: () => this.journal.isBorneBy(journal),
       onLeave: () => seat.leave()
     })

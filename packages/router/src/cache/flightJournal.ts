@@ -14,6 +14,9 @@ class BorrowedEntry implements JournalEntry {
   get deployment() {
     return this.entry.deployment
   }
+  get target() {
+    return this.entry.target
+  }
   get provider() {
     return this.entry.provider
   }

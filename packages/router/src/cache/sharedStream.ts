@@ -1,4 +1,5 @@
 import type { StreamEvent } from "@switchyard/core/ChatChunk"
+import type { Dialect } from "@switchyard/core/Dialect"
 import { EventQueue } from "@switchyard/core/EventQueue"
 import type { EventStream } from "@switchyard/core/EventStream"
 import type { LlmError } from "@switchyard/core/LlmError"
@@ -12,6 +13,8 @@ export interface ReaderOptions {
   /** Monotonic ms when the reader's own request began to wait. */
   readonly startedAt: number
   readonly estimateInputTokens: () => number
+  /** The language of the events; undefined is OpenAI's. */
+  readonly dialect: Dialect | undefined
   /** Whether the reader answers for what the call used; for all others the answer costs nothing. */
   readonly isBearer: () => boolean
   /** The reader leaves before the end. */
@@ -33,11 +36,12 @@ export class Reader {
     private readonly options: ReaderOptions,
     onRoom: (reader: Reader) => void
   ) {
-    const { clock, estimateInputTokens, startedAt } = options
+    const { clock, dialect, estimateInputTokens, startedAt } = options
     this.events = new EventQueue({
       clock,
       startedAt,
       estimateInputTokens,
+      dialect,
       pause: () => {
         this.isFull = true
       },

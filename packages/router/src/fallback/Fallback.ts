@@ -6,7 +6,7 @@ import { ConfigError, type ConfigIssue } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import type { FallbackHop, JournalEntry } from "@switchyard/core/Journal"
 import type { FallbackKind, LlmError, Reason } from "@switchyard/core/LlmError"
-import { type FallbackTarget, inForce, type LlmRequest, longestInputTokens, overlay } from "@switchyard/core/LlmRequest"
+import { type FallbackTarget, inForce, type LlmRequest, longestInputTokens, wordsOf } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Route from "@switchyard/core/Route"
@@ -78,16 +78,14 @@ interface Walk {
 /** Hops of a request when nobody says otherwise. */
 export const defaultMaxFallbacks = defaults.maxFallbacks
 
-const promptFields = ["messages", "prompt", "input"]
-
-const changesPrompt = (target: FallbackTarget): boolean =>
-  target.overrides !== undefined && promptFields.some((field) => target.overrides?.[field] !== undefined)
+const changesPrompt = (request: LlmRequest, { overrides }: FallbackTarget): boolean =>
+  overrides !== undefined && wordsOf(request).promptFields.some((field) => overrides[field] !== undefined)
 
 /** The request as one target gets it; everything that the target does not override is the caller's. */
 const requestFor = (request: LlmRequest, target: FallbackTarget, route: Route.Route): LlmRequest => ({
   ...request,
   model: target.model,
-  body: target.overrides === undefined ? request.body : overlay(request.body, target.overrides),
+  body: target.overrides === undefined ? request.body : wordsOf(request).overlay(request.body, target.overrides),
   route
 })
 
@@ -117,14 +115,16 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
     if (window === undefined) return false
     return (
       window <=
-      (changesPrompt(target) ? longestInputTokens(requestFor(walk.request, target, walk.request.route)) : walk.needed)
+      (changesPrompt(walk.request, target)
+        ? longestInputTokens(requestFor(walk.request, target, walk.request.route))
+        : walk.needed)
     )
   }
 
   /** Takes in a failure: its chain comes next, before the rest of the chain that led here. */
   const learn = (walk: Walk, target: FallbackTarget, error: LlmError): void => {
     walk.soonest = Math.min(walk.soonest, error.retryAfter ?? Number.POSITIVE_INFINITY)
-    if (error.reason === "ContextWindowExceeded" && !changesPrompt(target)) {
+    if (error.reason === "ContextWindowExceeded" && !changesPrompt(walk.request, target)) {
       const asked = error.deployment === undefined ? undefined : windowOf(registry, error.deployment)
       const refusing = asked ?? windowOf(registry, target.model) ?? 0
       walk.needed = Math.max(walk.needed, refusing, longestInputTokens(walk.request))
@@ -206,7 +206,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
         onSuccess: (response) => {
           const matters =
             kind === "contentPolicy" || walk.filtered !== undefined || plans.plan(request, target.model).contentPolicy
-          if (matters && isFiltered(response)) {
+          if (matters && isFiltered(request, response)) {
             walk.filtered ??= { response, attempt: journal.answered, hop }
             learn(walk, target, violation(target.model))
             return proceed(walk)
@@ -258,7 +258,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
           return Effect.matchEffect(call, {
             onFailure: (error) => walkFrom(next, request, error),
             onSuccess: (response) =>
-              isFiltered(response)
+              isFiltered(request, response)
                 ? walkFrom(next, request, violation(request.model), {
                     response,
                     attempt: request.route.journal.answered,

@@ -1,9 +1,10 @@
 /**
  * Answers that a content filter stopped: successes on the wire, and a reason to ask another group.
  */
-import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
+import { openAi } from "@switchyard/core/OpenAi"
 
 /** What such an answer is to the chains. */
 export const violation = (model: string): LlmError =>
@@ -14,13 +15,10 @@ export const violation = (model: string): LlmError =>
   })
 
 /** A whole answer, or a stream that is over without content, that a content filter ended. */
-export const isFiltered = (response: LlmResponse): boolean => {
+export const isFiltered = ({ dialect }: LlmRequest, response: LlmResponse): boolean => {
   if (response._tag === "Streaming") {
     const { facts, settlement } = response.events
     return settlement.outcome !== undefined && facts.finishReason === "content_filter" && !facts.hasContent
   }
-  const choices = arrayOf(response.body.choices)
-  return (
-    choices.length > 0 && choices.every((choice) => isJsonObject(choice) && choice.finish_reason === "content_filter")
-  )
+  return (dialect ?? openAi).answer.isFiltered(response.body)
 }

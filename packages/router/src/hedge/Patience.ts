@@ -11,6 +11,7 @@ import { LlmError } from "@switchyard/core/LlmError"
 import { type LlmRequest, maxOutputTokens } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
+import { openAi } from "@switchyard/core/OpenAi"
 import * as Reasoning from "@switchyard/core/Reasoning"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
@@ -87,7 +88,7 @@ export const make = (deps: PatienceDeps, options: Options = {}): Service.Request
   const soonest = Math.min(slow, slowReasoning)
 
   const outputBound = ({ request, target }: Attempt): number =>
-    maxOutputTokens(request) ?? maxOutputTokens({ ...request, body: target.defaults }) ?? 0
+    maxOutputTokens(request) ?? openAi.request.maxOutputTokens(target.defaults) ?? 0
 
   const slowAfter = (attempt: Attempt): number => {
     const { operation, route } = attempt.request

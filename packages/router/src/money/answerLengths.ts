@@ -1,5 +1,5 @@
 import type { Deployment } from "@switchyard/core/Deployment"
-import { choicesIn, type LlmRequest, largestOutputBound } from "@switchyard/core/LlmRequest"
+import { choicesIn, type LlmRequest, largestOutputBound, wordsOf } from "@switchyard/core/LlmRequest"
 import type { Outcome } from "@switchyard/core/Outcome"
 import { key, type Slot } from "@switchyard/core/Slot"
 import * as ModelCatalogue from "../catalogue/ModelCatalogue.js"
@@ -48,11 +48,13 @@ class AnswerLengths {
 
 const answerLengths = key("answerLengths", () => new AnswerLengths())
 
-const boundOf = ({ body }: LlmRequest, { defaults }: Deployment): number | undefined =>
-  largestOutputBound(body) ?? largestOutputBound(defaults)
+const boundOf = (request: LlmRequest, { defaults }: Deployment): number | undefined =>
+  wordsOf(request).largestOutputBound(request.body) ?? largestOutputBound(defaults)
 
-const choicesOf = ({ body, operation }: LlmRequest, { defaults }: Deployment): number =>
-  Math.max(choicesIn(operation, body), choicesIn(operation, defaults))
+const choicesOf = (request: LlmRequest, { defaults }: Deployment): number => {
+  const { body, operation } = request
+  return Math.max(wordsOf(request).choices(operation, body), choicesIn(operation, defaults))
+}
 
 /** Learns how long a deployment's answers are, reasoning included. Several at once, and what broke off, teach nothing. */
 export const learnLength = (slot: Slot, request: LlmRequest, outcome: Outcome, now: number): void => {

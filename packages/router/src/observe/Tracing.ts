@@ -115,9 +115,9 @@ export const requests = (options: Options = {}): Service.RequestLayer => {
     },
     onFirstContent: (live, at) => live?.noteFirstContent(at),
     end: (live, outcome, at, request) =>
-      live?.end(outcome, at, () => ({
+      live?.end(request, outcome, at, () => ({
         ...routed(request),
-        ...(captureContent && live.response !== undefined ? answer(live.response, maxContentLength) : {})
+        ...(captureContent && live.response !== undefined ? answer(request, live.response, maxContentLength) : {})
       }))
   })
 }
@@ -149,7 +149,7 @@ export const attempts: Service.AttemptLayer = Service.bracketAttempt<LiveSpan | 
     if (live !== undefined) live.response = response
   },
   onFirstContent: (live, at) => live?.noteFirstContent(at),
-  end: (live, outcome, at) => live?.end(outcome, at, () => used(outcome.usage, outcome.cost))
+  end: (live, outcome, at, { request }) => live?.end(request, outcome, at, () => used(outcome.usage, outcome.cost))
 })
 
 /** What the layers that watch the routing work with. */

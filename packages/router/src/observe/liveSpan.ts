@@ -1,4 +1,5 @@
 import type { LlmError } from "@switchyard/core/LlmError"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import type { Outcome } from "@switchyard/core/Outcome"
 import type { TraceContext } from "@switchyard/core/TraceContext"
@@ -92,11 +93,11 @@ export class LiveSpan {
   }
 
   /** Ends it, with what the answer says about itself and what `make` builds. */
-  end(outcome: Outcome, at: number, make: () => Attributes): void {
+  end(request: LlmRequest, outcome: Outcome, at: number, make: () => Attributes): void {
     const { firstContentAt, response, span, startedAt } = this
     safely(() => {
       if (span.sampled) {
-        if (response !== undefined) define(span, answered(response))
+        if (response !== undefined) define(span, answered(request, response))
         define(span, {
           ...ended(outcome),
           "switchyard.time_to_first_token_ms": firstContentAt === undefined ? undefined : firstContentAt - startedAt

@@ -1,9 +1,9 @@
 import type { Attempt } from "@switchyard/core/Attempt"
 import type { Deployment } from "@switchyard/core/Deployment"
-import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
-import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
+import { type LlmRequest, type Operation, wordsOf } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
+import { openAi } from "@switchyard/core/OpenAi"
 import type { Outcome } from "@switchyard/core/Outcome"
 import type { Usage } from "@switchyard/core/Usage"
 import { outcomeLabel } from "../events/outcomeLabel.js"
@@ -33,18 +33,23 @@ const numberOrNone = (value: unknown): number | undefined =>
 export const spanName = ({ operation }: LlmRequest, model: string): string => `${operations[operation]} ${short(model)}`
 
 /** What is known when a request or an attempt begins. */
-export const asked = ({ body, operation, stream }: LlmRequest, model: string): Attributes => ({
-  "gen_ai.operation.name": operations[operation],
-  "gen_ai.request.model": short(model),
-  "gen_ai.request.temperature": numberOrNone(body.temperature),
-  "gen_ai.request.top_p": numberOrNone(body.top_p),
-  "gen_ai.request.max_tokens": numberOrNone(body.max_completion_tokens ?? body.max_tokens),
-  "gen_ai.request.frequency_penalty": numberOrNone(body.frequency_penalty),
-  "gen_ai.request.presence_penalty": numberOrNone(body.presence_penalty),
-  "gen_ai.request.seed": numberOrNone(body.seed),
-  "gen_ai.request.choice.count": body.n === 1 ? undefined : numberOrNone(body.n),
-  "switchyard.stream": stream
-})
+export const asked = (request: LlmRequest, model: string): Attributes => {
+  const { body, dialect, operation, stream } = request
+  const said = wordsOf(request).settings(body)
+  return {
+    "gen_ai.operation.name": operations[operation],
+    "gen_ai.request.model": short(model),
+    "gen_ai.request.temperature": numberOrNone(said.temperature),
+    "gen_ai.request.top_p": numberOrNone(said.topP),
+    "gen_ai.request.max_tokens": numberOrNone(said.maxTokens),
+    "gen_ai.request.frequency_penalty": numberOrNone(said.frequencyPenalty),
+    "gen_ai.request.presence_penalty": numberOrNone(said.presencePenalty),
+    "gen_ai.request.seed": numberOrNone(said.seed),
+    "gen_ai.request.choice.count": said.choices === 1 ? undefined : numberOrNone(said.choices),
+    "switchyard.dialect": dialect?.name,
+    "switchyard.stream": stream
+  }
+}
 
 interface Address {
   readonly host: string
@@ -82,21 +87,14 @@ export const target = ({ deployment, forced, group, number, provider, target: ch
   }
 }
 
-const finishReasons = (choices: ReadonlyArray<unknown>): ReadonlyArray<string> | undefined => {
-  const reasons = choices.flatMap((choice) =>
-    isJsonObject(choice) && typeof choice.finish_reason === "string" ? [choice.finish_reason] : []
-  )
-  return reasons.length === 0 ? undefined : reasons
-}
-
 /** What an answer says about itself. */
-export const answered = (response: LlmResponse): Attributes => {
+export const answered = ({ dialect }: LlmRequest, response: LlmResponse): Attributes => {
   if (response._tag === "Complete") {
-    const { choices, id, model } = response.body
+    const { finishReasons, id, model } = (dialect ?? openAi).answer.identity(response.body)
     return {
       "gen_ai.response.id": shortOrNone(id),
       "gen_ai.response.model": shortOrNone(model),
-      "gen_ai.response.finish_reasons": finishReasons(arrayOf(choices))
+      "gen_ai.response.finish_reasons": finishReasons.length === 0 ? undefined : finishReasons
     }
   }
   const { finishReason, id, model } = response.events.facts

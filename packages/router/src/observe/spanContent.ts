@@ -1,7 +1,7 @@
-import { completionText } from "@switchyard/core/ChatChunk"
-import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
-import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import type { Turn, TurnPart } from "@switchyard/core/Dialect"
+import { type LlmRequest, wordsOf } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
+import { openAi } from "@switchyard/core/OpenAi"
 import * as StandIn from "@switchyard/core/StandIn"
 import type { Attributes } from "./spanAttributes.js"
 
@@ -24,67 +24,46 @@ class Writer {
 }
 
 /** Images and sounds are named, never held. */
-const partOf = (part: unknown, writer: Writer): Part => {
-  if (typeof part === "string") return { type: "text", content: writer.text(part) }
-  if (!isJsonObject(part)) return { type: "unknown" }
-  return typeof part.text === "string"
-    ? { type: "text", content: writer.text(part.text) }
-    : { type: typeof part.type === "string" ? part.type.slice(0, 50) : "unknown" }
-}
-
-const callOf = (call: unknown, writer: Writer): Part => {
-  const called = isJsonObject(call) && isJsonObject(call.function) ? call.function : {}
-  const { arguments: given, name } = called as JsonObject
-  return {
-    type: "tool_call",
-    name: typeof name === "string" ? writer.text(name) : "",
-    arguments: typeof given === "string" ? writer.text(given) : ""
+const partOf = (part: TurnPart, writer: Writer): Part => {
+  switch (part.type) {
+    case "text":
+      return { type: "text", content: writer.text(part.text) }
+    case "tool_call":
+      return { type: "tool_call", name: writer.text(part.name), arguments: writer.text(part.arguments) }
+    case "other":
+      return { type: part.name.slice(0, 50) }
   }
 }
 
-const messageOf = (message: unknown, writer: Writer): Part => {
-  if (!isJsonObject(message)) return { role: "unknown", parts: [] }
-  const { content, role, tool_calls } = message
+const turnOf = (turn: Turn, writer: Writer): Part => {
   const parts: Array<Part> = []
-  for (const part of typeof content === "string" ? [content] : arrayOf(content)) {
+  for (const part of turn.parts) {
     if (writer.isFull) break
     parts.push(partOf(part, writer))
   }
-  for (const call of arrayOf(tool_calls)) {
-    if (writer.isFull) break
-    parts.push(callOf(call, writer))
-  }
-  return { role: typeof role === "string" ? role.slice(0, 50) : "unknown", parts }
-}
-
-const promptOf = ({ body, operation }: LlmRequest): ReadonlyArray<unknown> => {
-  if (operation === "chat") return arrayOf(body.messages)
-  const texts = operation === "completion" ? body.prompt : body.input
-  return (typeof texts === "string" ? [texts] : arrayOf(texts)).map((content) => ({ role: "user", content }))
+  return { role: turn.role.slice(0, 50), parts }
 }
 
 /** The prompt, as OpenTelemetry's messages; at most `length` characters of text. */
 export const prompt = (request: LlmRequest, length: number): Attributes => {
   const writer = new Writer(length)
   const messages: Array<Part> = []
-  for (const message of promptOf(request)) {
+  for (const turn of wordsOf(request).turns(request.operation, request.body)) {
     if (writer.isFull) break
-    messages.push(messageOf(message, writer))
+    messages.push(turnOf(turn, writer))
   }
   return { "gen_ai.input.messages": JSON.stringify(messages) }
 }
 
 /** The answer, as OpenTelemetry's messages; at most `length` characters of text. A stream's is what `keepText` kept. */
-export const answer = (response: LlmResponse, length: number): Attributes => {
+export const answer = ({ dialect }: LlmRequest, response: LlmResponse, length: number): Attributes => {
   const writer = new Writer(length)
   if (response._tag === "Streaming") {
     const { facts } = response.events
     const parts = [{ type: "text", content: writer.text(facts.keptText) }]
     return { "gen_ai.output.messages": JSON.stringify([{ role: "assistant", parts }]) }
   }
-  const { body } = response
-  const first = arrayOf(body.choices)[0]
-  if (!isJsonObject(first)) return {}
-  const message = isJsonObject(first.message) ? first.message : { content: completionText(body) }
-  return { "gen_ai.output.messages": JSON.stringify([{ ...messageOf(message, writer), role: "assistant" }]) }
+  const turn = (dialect ?? openAi).answer.turn(response.body)
+  if (turn === undefined) return {}
+  return { "gen_ai.output.messages": JSON.stringify([{ ...turnOf(turn, writer), role: "assistant" }]) }
 }

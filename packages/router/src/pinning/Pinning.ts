@@ -1,23 +1,27 @@
 /**
- * Keeps requests that carry one provider's state (a previous response's id, reasoning signatures) on the
- * deployment that issued it: nobody else understands it, so such a request never fails over, and its error says why. What
- * was issued elsewhere, for example an uploaded file's id, is pinned by the request's own `demands.deployment`.
+ * Sends requests that carry one provider's state where it is understood. Hard state (a previous response's id, a file's)
+ * is known to the deployment that issued it alone: such a request never fails over, and its error says why. Soft state
+ * (signed or encrypted thoughts) is worth something to the account that issued it: its deployments are asked before all others,
+ * and whoever else is asked in the end leaves it out. What was issued elsewhere, for example an uploaded file's id, is
+ * pinned by the request's own `demands.deployment`.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
-import type { DeploymentId } from "@switchyard/core/Deployment"
+import type { Deployment, DeploymentId } from "@switchyard/core/Deployment"
+import type { ProviderState } from "@switchyard/core/Dialect"
 import * as Field from "@switchyard/core/Field"
-import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import type { Journal } from "@switchyard/core/Journal"
+import { type LlmRequest, wordsOf } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
+import { openAi } from "@switchyard/core/OpenAi"
 import * as Service from "@switchyard/core/Service"
 import { Context, Effect, Layer } from "effect"
 import * as Concern from "../stack/Concern.js"
 import * as State from "../stack/State.js"
-import { boundState, issuedState, type ProviderState } from "./providerState.js"
 
 /** Options of the layer. */
 export const Options = Field.options(
-  "Keeps requests that carry one provider's state on the deployment that issued it.",
+  "Sends requests that carry one provider's state to the deployment, or the account, that issued it.",
   {
     /** How many issued ids and signatures are remembered, the oldest forgotten first. Default 100,000. */
     capacity: Field.option(
@@ -32,15 +36,21 @@ export type Options = typeof Options.Type
 
 const defaults = Field.defaults(Options)
 
+/** Who issued something: its id, and what it was, where that was kept. */
+interface Issuer {
+  readonly id: DeploymentId
+  readonly target: Deployment | undefined
+}
+
 /** Which deployment issued what; bounded, oldest out. */
 class Issued {
-  private readonly owners = new Map<string, DeploymentId>()
+  private readonly owners = new Map<string, Issuer>()
 
-  owner(value: string): DeploymentId | undefined {
+  owner(value: string): Issuer | undefined {
     return this.owners.get(value)
   }
 
-  note(value: string, owner: DeploymentId, capacity: number): void {
+  note(value: string, owner: Issuer, capacity: number): void {
     this.owners.delete(value)
     this.owners.set(value, owner)
     for (const oldest of this.owners.keys()) {
@@ -50,16 +60,27 @@ class Issued {
   }
 }
 
+/** The deployment that a request is bound to, and by what. */
 interface Pin {
   readonly deployment: DeploymentId
   readonly state: ProviderState
 }
 
-const pinned = (request: LlmRequest, pin: Pin): LlmRequest => ({
-  ...request,
-  demands: { ...request.demands, deployment: pin.deployment },
-  overrides: { ...request.overrides, disableFallbacks: true }
-})
+/** What is known of a request's state. */
+interface Bond {
+  readonly pin: Pin | undefined
+  readonly origins: Map<string, Deployment> | undefined
+}
+
+const bound = (request: LlmRequest, { origins, pin }: Bond): LlmRequest => {
+  const carrying = origins === undefined ? request : { ...request, origins }
+  if (pin === undefined) return carrying
+  return {
+    ...carrying,
+    demands: { ...request.demands, deployment: pin.deployment },
+    overrides: { ...request.overrides, disableFallbacks: true }
+  }
+}
 
 export type { Issued }
 
@@ -73,28 +94,38 @@ export const memory = (): Issued => new Issued()
 export const make = (options: Options = {}, issued: Issued = memory()): Service.RequestLayer => {
   const capacity = options.capacity ?? defaults.capacity
 
-  const pinOf = (request: LlmRequest): Pin | undefined => {
-    const states = boundState(request.body)
-    for (let i = states.length - 1; i >= 0; i--) {
-      const state = states[i]
-      const deployment = state === undefined ? undefined : issued.owner(state.value)
-      if (state !== undefined && deployment !== undefined) return { deployment, state }
+  const bondOf = (request: LlmRequest): Bond | undefined => {
+    let pin: Pin | undefined
+    let origins: Map<string, Deployment> | undefined
+    for (const state of wordsOf(request).states(request.body)) {
+      const owner = issued.owner(state.value)
+      if (owner === undefined) continue
+      if (state.hard) pin = { deployment: owner.id, state }
+      else if (owner.target !== undefined) {
+        origins ??= new Map()
+        origins.delete(state.value)
+        origins.set(state.value, owner.target)
+      }
     }
-    return undefined
+    return pin === undefined && origins === undefined ? undefined : { pin, origins }
   }
 
-  const noted = (response: LlmResponse): LlmResponse => {
+  const note = (values: Iterable<string>, { answered }: Journal): void => {
+    if (answered === undefined) return
+    const owner = { id: answered.deployment, target: answered.target }
+    for (const value of values) issued.note(value, owner, capacity)
+  }
+
+  const noted = (response: LlmResponse, { dialect }: LlmRequest): LlmResponse => {
     const { journal } = response
     if (response._tag === "Complete") {
-      const owner = journal.answered?.deployment
-      if (owner !== undefined) for (const value of issuedState(response.body)) issued.note(value, owner, capacity)
+      note((dialect ?? openAi).answer.issued(response.body), journal)
       return response
     }
-    const { facts, settlement } = response.events
-    settlement.onSettled((outcome) => {
-      const owner = journal.answered?.deployment
-      if (outcome._tag !== "Completed" || owner === undefined) return
-      for (const value of facts.issued) issued.note(value, owner, capacity)
+    const { events } = response
+    // A stream that was taken up again ends with the facts of another one.
+    events.settlement.onSettled((outcome) => {
+      if (outcome._tag === "Completed") note(events.facts.issued, journal)
     })
     return response
   }
@@ -102,19 +133,22 @@ export const make = (options: Options = {}, issued: Issued = memory()): Service.
   return (next) =>
     Service.request(
       (request) => {
-        const pin = pinOf(request)
-        if (pin === undefined) return Effect.map(next.call(request), noted)
-        return Effect.mapBoth(next.call(pinned(request, pin)), {
+        const bond = bondOf(request)
+        if (bond === undefined) return Effect.map(next.call(request), (response) => noted(response, request))
+        const call = next.call(bound(request, bond))
+        const { pin } = bond
+        if (pin === undefined) return Effect.map(call, (response) => noted(response, request))
+        return Effect.mapBoth(call, {
           onFailure: (error) =>
             error.with({
               description: `${error.description}; the request is bound to deployment ${pin.deployment} by a ${pin.state.kind} and cannot fail over`
             }),
-          onSuccess: noted
+          onSuccess: (response) => noted(response, request)
         })
       },
       (request, now) => {
-        const pin = pinOf(request)
-        return next.openings(pin === undefined ? request : pinned(request, pin), now)
+        const bond = bondOf(request)
+        return next.openings(bond === undefined ? request : bound(request, bond), now)
       }
     )
 }
@@ -142,7 +176,7 @@ export class Issuers extends State.make({
 /** The layer as a concern of a stack. */
 export class Pinning extends Concern.request({
   name: "pinning",
-  about: "Sends what only one deployment can know to that deployment",
+  about: "Sends what one deployment, or account, alone can know there",
   options: Options,
   outside: {
     recovery: "what is bound to a deployment is not restarted elsewhere",

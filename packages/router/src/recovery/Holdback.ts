@@ -4,9 +4,11 @@
  * time to the first token.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
+import type { Dialect } from "@switchyard/core/Dialect"
 import * as Field from "@switchyard/core/Field"
 import type { StreamingResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
+import { openAi } from "@switchyard/core/OpenAi"
 import * as Service from "@switchyard/core/Service"
 import { toMs } from "@switchyard/core/Time"
 import { Effect, Layer } from "effect"
@@ -43,9 +45,9 @@ const untilTheEnd: HoldPolicy = {
 const held =
   (policy: HoldPolicy): Service.RequestLayer =>
   (next) => {
-    const hold = (response: StreamingResponse): Service.Call =>
+    const hold = (response: StreamingResponse, dialect: Dialect = openAi): Service.Call =>
       Effect.flatMap(Effect.all([Effect.clock, Effect.runtime<never>()]), ([clock, runtime]) => {
-        const events = new HeldStream(response.events, policy, clock, runtime)
+        const events = new HeldStream(response.events, policy, dialect, clock, runtime)
         return Effect.forkDaemon(Effect.interruptible(events.readAhead)).pipe(
           Effect.zipRight(Effect.interruptible(events.awaitContent)),
           Effect.onInterrupt(() => Effect.sync(() => events.close())),
@@ -60,7 +62,7 @@ const held =
         request.stream
           ? Effect.uninterruptibleMask((restore) =>
               Effect.flatMap(restore(next.call(request)), (response) =>
-                response._tag === "Complete" ? Effect.succeed(response) : hold(response)
+                response._tag === "Complete" ? Effect.succeed(response) : hold(response, request.dialect)
               )
             )
           : next.call(request),

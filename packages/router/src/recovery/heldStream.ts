@@ -1,4 +1,5 @@
 import { type StreamEvent, StreamFacts } from "@switchyard/core/ChatChunk"
+import type { Dialect, EventReader } from "@switchyard/core/Dialect"
 import type { EventStream, Take } from "@switchyard/core/EventStream"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { Settlement } from "@switchyard/core/Settlement"
@@ -38,6 +39,7 @@ export class HeldStream implements EventStream {
   readonly facts: StreamFacts
   readonly #inner: EventStream
   readonly #policy: HoldPolicy
+  readonly #reader: EventReader
   readonly #clock: Clock.Clock
   readonly #timers: Timers
   readonly #release = new Release(() => this.#open())
@@ -50,9 +52,16 @@ export class HeldStream implements EventStream {
   #error: LlmError | undefined
   #waiter: (() => void) | undefined
 
-  constructor(inner: EventStream, policy: HoldPolicy, clock: Clock.Clock, runtime: Runtime.Runtime<never>) {
+  constructor(
+    inner: EventStream,
+    policy: HoldPolicy,
+    dialect: Dialect,
+    clock: Clock.Clock,
+    runtime: Runtime.Runtime<never>
+  ) {
     this.#inner = inner
     this.#policy = policy
+    this.#reader = dialect.answer.reader()
     this.#clock = clock
     this.#timers = timersOf(clock, runtime)
     this.settlement = inner.settlement
@@ -159,7 +168,7 @@ export class HeldStream implements EventStream {
 
   #weigh(event: StreamEvent): void {
     const facts = new StreamFacts()
-    facts.read(event.json)
+    this.#reader.read(event, facts)
     if (facts.hasContent) {
       this.#characters += facts.characters
       if (this.#hasContent) return

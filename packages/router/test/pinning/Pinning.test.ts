@@ -5,6 +5,7 @@ import * as Service from "@switchyard/core/Service"
 import * as Pinning from "@switchyard/router/Pinning"
 import * as Contract from "@switchyard/testing/Contract"
 import * as StubLlm from "@switchyard/testing/StubLlm"
+import * as Tin from "@switchyard/testing/TinDialect"
 import { Effect, Stream } from "effect"
 
 for (const { check, name } of Contract.requestLayer(Effect.sync(() => Pinning.make()))) it.effect(name, () => check)
@@ -23,22 +24,48 @@ describe("Pinning", () => {
       assert.isTrue(stub.calls[1]?.request.overrides.disableFallbacks)
     })
   )
-  it.effect("reasoning signatures pin, from plain answers and from streams", () =>
+  it.effect(
+    "signed thoughts prefer the account that issued them, from plain answers and from streams, and pin nothing",
+    () =>
+      Effect.gen(function* () {
+        const signed = { thinking_blocks: [{ type: "thinking", signature: "sig-1" }] }
+        const stub = StubLlm.make()
+        const issuing = Service.request((request) =>
+          Effect.map(stub.requests.call(request), (response) =>
+            response._tag === "Complete" ? { ...response, body: { choices: [{ message: signed }] } } : response
+          )
+        )
+        const service = issuing.pipe(Pinning.make())
+        yield* LlmService.complete(service, chat())
+        yield* LlmService.complete(service, chat({ messages: [{ role: "assistant", content: "x", ...signed }] }))
+        const { demands, origins, overrides } = stub.calls[1]?.request ?? assert.fail("no second call")
+        assert.deepStrictEqual({ demands, overrides }, { demands: {}, overrides: {} })
+        assert.deepStrictEqual(
+          [...(origins ?? [])].map(([value, { id }]) => [value, id as string]),
+          [["sig-1", "stub"]]
+        )
+        yield* Stream.runDrain(LlmService.stream(service, Tin.request({ live: true })))
+        yield* LlmService.complete(service, Tin.request({ after: "stub-answer" }))
+        assert.strictEqual(stub.calls[3]?.request.demands.deployment, "stub")
+      })
+  )
+  it.effect("a dialect says which of a request's states bind it", () =>
     Effect.gen(function* () {
-      const signed = { thinking_blocks: [{ type: "thinking", signature: "sig-1" }] }
       const stub = StubLlm.make()
-      const issuing = Service.request((request) =>
+      const sealing = Service.request((request) =>
         Effect.map(stub.requests.call(request), (response) =>
-          response._tag === "Complete" ? { ...response, body: { choices: [{ message: signed }] } } : response
+          response._tag === "Complete"
+            ? { ...response, body: { ref: "a-1", words: "ok", ended: "done", seals: ["wax"] } }
+            : response
         )
       )
-      const service = issuing.pipe(Pinning.make())
-      yield* LlmService.complete(service, chat())
-      yield* LlmService.complete(service, chat({ messages: [{ role: "assistant", content: "x", ...signed }] }))
-      assert.strictEqual(stub.calls[1]?.request.demands.deployment, "stub")
-      yield* Stream.runDrain(LlmService.stream(service, chat()))
-      yield* LlmService.complete(service, chat({ previous_response_id: "chatcmpl-stub" }))
-      assert.strictEqual(stub.calls[3]?.request.demands.deployment, "stub")
+      const service = sealing.pipe(Pinning.make())
+      yield* LlmService.complete(service, Tin.request())
+      yield* LlmService.complete(service, Tin.request({ lines: [{ by: "bot", says: "ok", seal: "wax" }] }))
+      yield* LlmService.complete(service, Tin.request({ after: "a-1" }))
+      assert.isUndefined(stub.calls[1]?.request.demands.deployment)
+      assert.deepStrictEqual([...(stub.calls[1]?.request.origins?.keys() ?? [])], ["wax"])
+      assert.strictEqual(stub.calls[2]?.request.demands.deployment, "stub")
     })
   )
   it.effect("the error of a pinned request says what it is bound to", () =>

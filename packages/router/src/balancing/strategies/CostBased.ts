@@ -7,7 +7,7 @@ import type { ConfigError } from "@switchyard/core/ConfigError"
 import type { Deployment } from "@switchyard/core/Deployment"
 import { type Uniform, uniform } from "@switchyard/core/Dice"
 import * as Field from "@switchyard/core/Field"
-import { estimateInputTokens, type LlmRequest, maxOutputTokens } from "@switchyard/core/LlmRequest"
+import { estimateInputTokens, type LlmRequest, maxOutputTokens, wordsOf } from "@switchyard/core/LlmRequest"
 import * as Slot from "@switchyard/core/Slot"
 import { type Context, Effect, Layer } from "effect"
 import { ratesFor } from "../../catalogue/price.js"
@@ -43,11 +43,11 @@ interface Quote {
   price: Price | undefined
 }
 
-/** Output tokens to reckon with, for all of the `n` answers that the request asks for. */
+/** Output tokens to reckon with, for all of the answers that the request asks for. */
 const outputTokens = (request: LlmRequest, assumed: number): number => {
   if (request.operation === "embeddings") return 0
-  const { n } = request.body
-  return (maxOutputTokens(request) ?? assumed) * (typeof n === "number" && n > 1 ? n : 1)
+  const choices = wordsOf(request).choices(request.operation, request.body)
+  return (maxOutputTokens(request) ?? assumed) * choices
 }
 
 /** The strategy, from the prices that it reads; a price is looked up once per deployment configuration. */

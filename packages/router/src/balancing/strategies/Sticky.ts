@@ -11,7 +11,7 @@ import type { ConfigError } from "@switchyard/core/ConfigError"
 import { type Uniform, uniform } from "@switchyard/core/Dice"
 import * as Field from "@switchyard/core/Field"
 import { arrayOf, isJsonObject } from "@switchyard/core/Json"
-import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import { type LlmRequest, wordsOf } from "@switchyard/core/LlmRequest"
 import * as Slot from "@switchyard/core/Slot"
 import { Effect, Layer } from "effect"
 import type { Candidates } from "../Candidates.js"
@@ -56,21 +56,9 @@ const textHash = (content: unknown, length: number, from?: number): number | und
   return hash
 }
 
-const isSystem = (role: unknown): boolean => role === "system" || role === "developer"
-
 const promptHash = (request: LlmRequest, length: number): number | undefined => {
-  const { body, operation } = request
-  if (operation !== "chat") return textHash(operation === "completion" ? body.prompt : body.input, length)
-  let hash: number | undefined
-  let systemSeen = false
-  for (const message of arrayOf(body.messages)) {
-    if (!isJsonObject(message)) continue
-    if (message.role === "user") return textHash(message.content, length, hash)
-    if (systemSeen || !isSystem(message.role)) continue
-    systemSeen = true
-    hash = textHash(message.content, length, hash)
-  }
-  return hash
+  const { system, user } = wordsOf(request).beginning(request.operation, request.body)
+  return textHash(user, length, textHash(system, length))
 }
 
 /** The strategy, from its source of random numbers. */
