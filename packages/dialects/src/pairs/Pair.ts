@@ -1,0 +1,104 @@
+/**
+ * A caller's dialect over a provider's: requests one way, answers, events and errors the other.
+ */
+import type { JsonObject } from "@switchyard/core/Json"
+import { Either } from "effect"
+import type { AnswerEvent, SaidError } from "../conversation/Answer.js"
+import type { Conversation } from "../conversation/Conversation.js"
+import { Account, type Dropped, type Problem } from "../conversation/Problem.js"
+import type {
+  AnswerOptions,
+  EventReader,
+  EventWriter,
+  Given,
+  Target,
+  Tell,
+  Translator,
+  WireEvent,
+  WriteOptions,
+  Written
+} from "../Translator.js"
+import { settle } from "./settle.js"
+
+/** The events of a stream, from the provider's dialect to the caller's. */
+export interface EventBridge {
+  /** `heard` is told each step, before it is written: what facts of a stream are made of. */
+  readonly read: (json: JsonObject, tell: Tell<WireEvent>, event?: string, heard?: Tell<AnswerEvent>) => void
+  /** The stream is over and whole: what is open is closed in the caller's dialect. */
+  readonly end: (tell: Tell<WireEvent>) => void
+}
+
+/** Each thing that was left out once, however often it stood there. */
+const once = (dropped: ReadonlyArray<Dropped>): ReadonlyArray<Dropped> => {
+  if (dropped.length < 2) return dropped
+  const seen = new Set<string>()
+  return dropped.filter(({ path, reason }) => {
+    const key = `${reason} ${path}`
+    return !seen.has(key) && seen.add(key)
+  })
+}
+
+/** Reads a caller's request. */
+export const read = (
+  origin: Translator,
+  body: JsonObject,
+  given?: Given
+): Either.Either<Conversation, ReadonlyArray<Problem>> => origin.readRequest(body, given)
+
+/**
+ * Writes a request that was read in `origin` for `target`: fails with every field that the target cannot express, by the caller's
+ * names, and says what was left out.
+ */
+export const write = (
+  conversation: Conversation,
+  origin: Translator,
+  target: Target,
+  options: WriteOptions
+): Either.Either<Written, ReadonlyArray<Problem>> => {
+  const account = new Account(options.dropsMeaning)
+  const settled = settle(conversation, origin, target, account)
+  const written = target.writeRequest(settled, options)
+  if (Either.isLeft(written)) return Either.left([...account.problems, ...written.left])
+  if (account.problems.length > 0) return Either.left(account.problems)
+  return Either.right({ body: written.right.body, dropped: once([...account.dropped, ...written.right.dropped]) })
+}
+
+/** A whole answer of `target`, as `origin` says it; fails with what is wrong when it is no answer. */
+export const answer = (
+  body: JsonObject,
+  origin: Translator,
+  target: Target,
+  options: AnswerOptions
+): Either.Either<JsonObject, string> => Either.map(target.readAnswer(body), (said) => origin.writeAnswer(said, options))
+
+class Bridge implements EventBridge {
+  constructor(
+    private readonly reader: EventReader,
+    private readonly writer: EventWriter
+  ) {}
+
+  read(json: JsonObject, tell: Tell<WireEvent>, event?: string, heard?: Tell<AnswerEvent>): void {
+    const take: Tell<AnswerEvent> =
+      heard === undefined
+        ? (said) => this.writer.write(said, tell)
+        : (said) => {
+            heard(said)
+            this.writer.write(said, tell)
+          }
+    this.reader.read(json, take, event)
+  }
+
+  end(tell: Tell<WireEvent>): void {
+    this.writer.end(tell)
+  }
+}
+
+/** The events of one stream of `target`, as `origin` says them. */
+export const events = (origin: Translator, target: Target, options: AnswerOptions): EventBridge =>
+  new Bridge(target.eventReader(), origin.eventWriter(options))
+
+/** An error of `target`'s, as `origin` says it; undefined when the body is none. */
+export const error = (body: JsonObject, origin: Translator, target: Target): JsonObject | undefined => {
+  const said: SaidError | undefined = target.readError(body)
+  return said === undefined ? undefined : origin.writeError(said)
+}
