@@ -38,6 +38,7 @@ const concerns = {
   dialects: [
     "conversation",
     "parts",
+    "words",
     "chat",
     "completions",
     "responses",
