@@ -126,6 +126,7 @@ export const dialect: Dialect = {
     textFields: ["lines", "gadgets"],
     problems: (_, body) => (Array.isArray(body.lines) ? [] : ["lines: expected a list"]),
     model: (body) => body.engine,
+    modelField: "engine",
     streams: (body) => body.live === true,
     size: (_, body) => PromptSize.ofConversation(body.lines, body.gadgets),
     maxOutputTokens: (body) => numberOf(body.cap),

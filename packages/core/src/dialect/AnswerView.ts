@@ -5,6 +5,7 @@ import { Effect, Stream } from "effect"
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import { inBody, type Usage } from "../outcome/Usage.js"
 import type { Completion } from "./Chat.js"
+import type { StreamEvent } from "./ChatChunk.js"
 import { ChunkFold } from "./ChunkFold.js"
 
 /** A call of a tool, its arguments as the JSON text that the model wrote. */
@@ -72,8 +73,23 @@ export const ofChunks = (chunks: Iterable<JsonObject>): AnswerView => {
   return ofBody(fold.answer())
 }
 
+/** How a dialect puts events together, and reads the answer that they are: its `AnswerWords`. */
+export interface Folding {
+  readonly fold: () => { readonly add: (event: StreamEvent) => void; readonly answer: () => JsonObject }
+  readonly view: (body: JsonObject) => AnswerView
+}
+
+const chat: Folding = {
+  fold: () => {
+    const fold = new ChunkFold()
+    return { add: ({ json }) => fold.add(json), answer: () => fold.answer() }
+  },
+  view: ofBody
+}
+
 /**
- * Reads a stream to its end, and gives what it said; fails as the stream does.
+ * Reads a stream to its end, and gives what it said; fails as the stream does. `words` are those of the dialect that the events
+ * are in, by default OpenAI's.
  *
  * @example
  * ```ts
@@ -86,12 +102,13 @@ export const ofChunks = (chunks: Iterable<JsonObject>): AnswerView => {
  * ```
  */
 export const collect = <E, R>(
-  events: Stream.Stream<{ readonly json: JsonObject }, E, R>
+  events: Stream.Stream<StreamEvent, E, R>,
+  words: Folding = chat
 ): Effect.Effect<AnswerView, E, R> =>
   Effect.suspend(() => {
-    const fold = new ChunkFold()
+    const fold = words.fold()
     return Effect.map(
-      Stream.runForEach(events, ({ json }) => Effect.sync(() => fold.add(json))),
-      () => ofBody(fold.answer())
+      Stream.runForEach(events, (event) => Effect.sync(() => fold.add(event))),
+      () => words.view(fold.answer())
     )
   })

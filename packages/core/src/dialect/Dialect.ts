@@ -71,6 +71,8 @@ export interface RequestWords {
   readonly problems: (operation: Operation, body: JsonObject) => ReadonlyArray<string>
   /** The model that the payload names; undefined where that stands elsewhere, as in a path. */
   readonly model: (body: JsonObject) => unknown
+  /** The field that names it. Default `model`. */
+  readonly modelField?: string
   /** Whether the payload asks for a stream; false where that stands elsewhere, as in a path. */
   readonly streams: (body: JsonObject) => boolean
   /** How long the prompt is. `PromptSize.ofConversation` and `PromptSize.ofInputs` measure values of any shape. */

@@ -15,7 +15,8 @@ const wantsNoOptions = ({ request, target }: Attempt): boolean =>
 /** Puts the model and the kind of the call into a payload of one's own; in another dialect than OpenAI's the model alone, where it has its place. */
 const address = (body: Record<string, unknown>, model: string, { dialect, operation, stream }: LlmRequest): void => {
   if (dialect !== undefined) {
-    if (dialect.request.model(body) !== undefined) body.model = model
+    const { model: modelOf, modelField = "model" } = dialect.request
+    if (modelOf(body) !== undefined) body[modelField] = model
     return
   }
   body.model = model
