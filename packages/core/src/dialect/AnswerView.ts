@@ -5,8 +5,8 @@ import { Effect, Stream } from "effect"
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import { inBody, type Usage } from "../outcome/Usage.js"
 import type { Completion } from "./Chat.js"
-import type { StreamEvent } from "./ChatChunk.js"
 import { ChunkFold } from "./ChunkFold.js"
+import type { StreamEvent } from "./streamEvent.js"
 
 /** A call of a tool, its arguments as the JSON text that the model wrote. */
 export interface ToolRequest {

@@ -6,18 +6,11 @@
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import { inBody, type Usage } from "../outcome/Usage.js"
 import { blockedPrompt } from "./AnswerFailure.js"
-import type { Chunk } from "./Chat.js"
+import type { StreamEvent } from "./streamEvent.js"
 
 export { errorOf } from "./AnswerFailure.js"
 export { collect } from "./AnswerView.js"
-
-/** One event of a stream: the JSON text as it came, and what it parsed to. */
-export interface StreamEvent {
-  /** Its name, in dialects whose events have one. */
-  readonly event?: string
-  readonly data: string
-  readonly json: Chunk
-}
+export type { StreamEvent }
 
 const nonEmpty = (value: unknown): value is string => typeof value === "string" && value.length > 0
 
