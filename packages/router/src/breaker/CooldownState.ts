@@ -11,10 +11,13 @@ import { Context, type Duration, Effect, Layer } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
 import * as State from "../stack/State.js"
-import { Breaker, type BreakerView } from "./breaker.js"
+import { type BreakerView, Breaker as MemoryBreaker } from "./breaker.js"
 import { slowStartOf } from "./slowStart.js"
 
-export type { Breaker, BreakerView }
+export type { BreakerView }
+
+/** The breaker of one deployment, wherever it is kept: a state of one's own gives its own, and one that lives in this process is the default. */
+export interface Breaker extends Pick<MemoryBreaker, keyof MemoryBreaker> {}
 
 /** What an operator sees of one deployment: its breaker, and whether it was isolated by hand. Times are monotonic ms. */
 export interface Inspection extends BreakerView {
@@ -65,7 +68,7 @@ export const make = (deps: CooldownStateDeps): Context.Tag.Service<CooldownState
   const { events, random } = deps
   const cell = key(
     "cooldown",
-    (deployment, slot) => new Breaker(deployment.id, random, events.publish, slowStartOf(slot))
+    (deployment, slot) => new MemoryBreaker(deployment.id, random, events.publish, slowStartOf(slot))
   )
   const isolated = new Set<string>()
   const isIsolated = (slot: Slot): boolean => isolated.size > 0 && isolated.has(slot.id)

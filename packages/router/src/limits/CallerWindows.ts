@@ -29,7 +29,7 @@ export interface Reservation {
 }
 
 /** The window of one caller. Times are monotonic ms. */
-export class CallerWindow {
+class MemoryCallerWindow {
   private readonly usage = new SlotUsage()
 
   /** Requests admitted and tokens used in the last 60 s, reservations of calls in flight included, and those calls. */
@@ -71,6 +71,9 @@ export class CallerWindow {
 
 const none = { rpm: undefined, tpm: undefined, maxParallel: undefined }
 
+/** The window of one caller, wherever it is kept: a state of one's own gives its own. */
+export interface CallerWindow extends Pick<MemoryCallerWindow, keyof MemoryCallerWindow> {}
+
 /** The windows of all callers. */
 export class CallerWindows extends Context.Tag("@switchyard/router/CallerWindows")<
   CallerWindows,
@@ -101,7 +104,7 @@ export const make = (capacity = 100_000): Context.Tag.Service<CallerWindows> => 
       const known = windows.get(caller)
       if (known !== undefined) return known
       if (windows.size >= capacity) prune(windows, capacity, now)
-      const made = new CallerWindow()
+      const made = new MemoryCallerWindow()
       windows.set(caller, made)
       return made
     }

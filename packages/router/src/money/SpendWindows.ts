@@ -41,7 +41,7 @@ const usualHold = 5_000
  * The window of one key. Times are monotonic ms, money is USD. The limit is said at each question and is no part of the
  * state, so a changed limit forgets nothing that was spent.
  */
-export class SpendWindow {
+class MemorySpendWindow {
   private spent = 0
   private reserved = 0
   private inFlight = 0
@@ -160,6 +160,9 @@ export class SpendWindow {
   }
 }
 
+/** The window of one key, wherever it is kept: a state of one's own gives its own (another process's, a database's). */
+export interface SpendWindow extends Pick<MemorySpendWindow, keyof MemorySpendWindow> {}
+
 /** Where the money of each key goes. */
 export class SpendWindows extends Context.Tag("@switchyard/router/SpendWindows")<
   SpendWindows,
@@ -202,7 +205,7 @@ export const make = (capacity = 100_000): Context.Tag.Service<SpendWindows> => {
       const known = windows.get(name)
       if (known !== undefined) return known
       if (windows.size >= capacity) prune(windows, capacity, now)
-      const made = new SpendWindow(length)
+      const made = new MemorySpendWindow(length)
       windows.set(name, made)
       return made
     }

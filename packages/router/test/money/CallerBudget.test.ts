@@ -211,6 +211,32 @@ describe("a caller's budget", () => {
       assert.strictEqual(month.stub.calls.length, 2)
     })
   )
+  it.effect("windows of the app's own, kept anywhere, are asked and told: plain objects will do", () =>
+    Effect.gen(function* () {
+      const settled: Array<number> = []
+      const left = { calls: 1 }
+      const window = (): SpendWindows.SpendWindow => ({
+        length: dayMs,
+        used: () => 3,
+        resetsAt: () => undefined,
+        isIdle: () => false,
+        isHeld: false,
+        fits: () => left.calls > 0,
+        isSpent: () => left.calls === 0,
+        freesIn: 1_000,
+        tellOnce: () => true,
+        reserve: () => {
+          if (left.calls === 0) return undefined
+          left.calls--
+          return { cover: () => true, settle: (cost) => settled.push(cost) }
+        }
+      })
+      const { service } = setup(alice(5), { windows: { window } })
+      yield* LlmService.complete(service, ask())
+      assert.strictEqual((yield* failure(service)).code, "caller_budget")
+      assert.deepStrictEqual(settled, [5])
+    })
+  )
   it.effect("calls in flight together cannot overspend; who does not fit may come back when they have ended", () =>
     Effect.gen(function* () {
       const { service, stub, used } = setup(alice(11))
