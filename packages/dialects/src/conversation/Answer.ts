@@ -73,11 +73,13 @@ export type AnswerEvent =
       readonly id?: string | undefined
       readonly model?: string | undefined
       readonly created?: number | undefined
+      /** Fields that only the dialect it was read from knows. */
+      readonly extra?: JsonObject | undefined
     }
   | ({ readonly type: "text"; readonly text: string; readonly logprobs?: JsonObject | undefined } & Place)
   | ({ readonly type: "reasoning"; readonly text: string; readonly isSummary?: boolean | undefined } & Place)
   | ({ readonly type: "refusal"; readonly text: string } & Place)
-  /** Signs the part: its reasoning, its text or its call. */
+  /** Signs the part: its reasoning or its text. A call is signed where it begins. */
   | ({ readonly type: "signature"; readonly signature: Signature; readonly isRedacted?: boolean | undefined } & Place)
   /** A call begins; its arguments follow. */
   | ({
@@ -86,6 +88,9 @@ export type AnswerEvent =
       readonly name: string
       readonly kind: "function" | "custom"
       readonly namespace?: string | undefined
+      readonly signature?: Signature | undefined
+      /** Fields that only the dialect it was read from knows. */
+      readonly extra?: JsonObject | undefined
     } & Place)
   | ({ readonly type: "arguments"; readonly text: string } & Place)
   | ({ readonly type: "citation"; readonly citation: Citation } & Place)
@@ -97,6 +102,8 @@ export type AnswerEvent =
       readonly finish: Finish
       readonly reason?: string | undefined
       readonly stopSequence?: string | undefined
+      /** Fields of the whole answer that only the dialect it was read from knows. */
+      readonly extra?: JsonObject | undefined
     }
   /** The latest figures replace the ones before. */
   | { readonly type: "usage"; readonly usage: Tokens }

@@ -107,6 +107,8 @@ export interface ToolResultPart extends PartBase {
   readonly name?: string | undefined
   readonly kind: "function" | "custom"
   readonly content: ReadonlyArray<Part>
+  /** Content was a bare string and not a list of parts. */
+  readonly isBare?: boolean | undefined
   readonly isError?: boolean | undefined
 }
 /** What the model thought. */

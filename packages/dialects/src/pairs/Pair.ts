@@ -3,7 +3,7 @@
  */
 import type { JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
-import type { AnswerEvent, SaidError } from "../conversation/Answer.js"
+import type { Answer, AnswerEvent, SaidError } from "../conversation/Answer.js"
 import type { Conversation } from "../conversation/Conversation.js"
 import { Account, type Dropped, type Problem } from "../conversation/Problem.js"
 import type {
@@ -63,27 +63,49 @@ export const write = (
   return Either.right({ body: written.right.body, dropped: once([...account.dropped, ...written.right.dropped]) })
 }
 
+/** What only the dialect that it was read from knows goes to no other. */
+const withoutExtra = (said: Answer): Answer => {
+  const hasExtra = said.choices.some(({ parts }) => parts.some(({ extra }) => extra !== undefined))
+  if (said.extra === undefined && !hasExtra) return said
+  const { extra: _, ...rest } = said
+  if (!hasExtra) return rest
+  const choices = said.choices.map((choice) => ({
+    ...choice,
+    parts: choice.parts.map((part) => (part.extra === undefined ? part : { ...part, extra: undefined }))
+  }))
+  return { ...rest, choices }
+}
+
+const eventWithoutExtra = (said: AnswerEvent): AnswerEvent =>
+  (said.type === "start" || said.type === "toolCall" || said.type === "finish") && said.extra !== undefined
+    ? { ...said, extra: undefined }
+    : said
+
 /** A whole answer of `target`, as `origin` says it; fails with what is wrong when it is no answer. */
 export const answer = (
   body: JsonObject,
   origin: Translator,
   target: Target,
   options: AnswerOptions
-): Either.Either<JsonObject, string> => Either.map(target.readAnswer(body), (said) => origin.writeAnswer(said, options))
+): Either.Either<JsonObject, string> =>
+  Either.map(target.readAnswer(body), (said) =>
+    origin.writeAnswer(origin.name === target.name ? said : withoutExtra(said), options)
+  )
 
 class Bridge implements EventBridge {
   constructor(
     private readonly reader: EventReader,
-    private readonly writer: EventWriter
+    private readonly writer: EventWriter,
+    private readonly isSame: boolean
   ) {}
 
   read(json: JsonObject, tell: Tell<WireEvent>, event?: string, heard?: Tell<AnswerEvent>): void {
     const take: Tell<AnswerEvent> =
       heard === undefined
-        ? (said) => this.writer.write(said, tell)
+        ? (said) => this.writer.write(this.isSame ? said : eventWithoutExtra(said), tell)
         : (said) => {
             heard(said)
-            this.writer.write(said, tell)
+            this.writer.write(this.isSame ? said : eventWithoutExtra(said), tell)
           }
     this.reader.read(json, take, event)
   }
@@ -95,7 +117,7 @@ class Bridge implements EventBridge {
 
 /** The events of one stream of `target`, as `origin` says them. */
 export const events = (origin: Translator, target: Target, options: AnswerOptions): EventBridge =>
-  new Bridge(target.eventReader(), origin.eventWriter(options))
+  new Bridge(target.eventReader(), origin.eventWriter(options), origin.name === target.name)
 
 /** An error of `target`'s, as `origin` says it; undefined when the body is none. */
 export const error = (body: JsonObject, origin: Translator, target: Target): JsonObject | undefined => {

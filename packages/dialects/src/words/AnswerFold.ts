@@ -1,6 +1,7 @@
 /**
  * The steps of a stream, put together to the answer that they are.
  */
+import type { JsonObject } from "@switchyard/core/Json"
 import type { Answer, AnswerEvent, Choice, Finish } from "../conversation/Answer.js"
 import type { Citation, Part, Signature } from "../conversation/Conversation.js"
 import type { Tokens } from "../conversation/Tokens.js"
@@ -18,6 +19,7 @@ interface Growing {
   isRedacted?: boolean | undefined
   signature?: Signature
   citations?: Array<Citation>
+  extra?: JsonObject | undefined
 }
 
 interface GrowingChoice {
@@ -43,7 +45,8 @@ const partOf = (one: Growing): Part => {
         kind: one.callKind ?? "function",
         arguments: text,
         ...(one.namespace === undefined ? {} : { namespace: one.namespace }),
-        ...signed
+        ...signed,
+        ...(one.extra === undefined ? {} : { extra: one.extra })
       }
     case "reasoning":
       return {
@@ -71,6 +74,7 @@ export class AnswerFold {
   private model: string | undefined
   private created: number | undefined
   private usage: Tokens | undefined
+  private extra: JsonObject | undefined
   private readonly choices = new Map<number, GrowingChoice>()
 
   /** Takes a step in. */
@@ -80,6 +84,7 @@ export class AnswerFold {
         this.id ??= event.id
         this.model ??= event.model
         this.created ??= event.created
+        if (event.extra !== undefined) this.extra = { ...this.extra, ...event.extra }
         return
       case "usage":
         this.usage = event.usage
@@ -89,6 +94,7 @@ export class AnswerFold {
         choice.finish = event.finish
         choice.reason = event.reason
         choice.stopSequence = event.stopSequence
+        if (event.extra !== undefined) this.extra = { ...this.extra, ...event.extra }
         return
       }
       case "error":
@@ -116,6 +122,8 @@ export class AnswerFold {
         part.name = event.name
         part.callKind = event.kind
         part.namespace = event.namespace
+        part.extra = event.extra
+        if (event.signature !== undefined) part.signature = event.signature
         return
       }
       case "arguments":
@@ -139,7 +147,8 @@ export class AnswerFold {
       model: this.model,
       created: this.created,
       choices: [...this.choices].sort(([a], [b]) => a - b).map(([, choice]) => choiceOf(choice)),
-      usage: this.usage
+      usage: this.usage,
+      ...(this.extra === undefined ? {} : { extra: this.extra })
     }
   }
 

@@ -83,6 +83,7 @@ const tellFacts = (said: AnswerEvent, facts: StreamFacts): void => {
       facts.issue(said.signature.value)
       return facts.reasoned(0)
     case "toolCall":
+      if (said.signature !== undefined) facts.issue(said.signature.value)
       return facts.toolCall(said.name.length, said.choice)
     case "arguments":
       return facts.toolCall(said.text.length, said.choice)

@@ -5,10 +5,7 @@ import type { Tell } from "../Translator.js"
 const tellPart = (value: Part, choice: number, part: number, tell: Tell<AnswerEvent>): void => {
   const place = { choice, part }
   const sign = (): void => {
-    if (
-      (value.type === "text" || value.type === "reasoning" || value.type === "toolCall") &&
-      value.signature !== undefined
-    ) {
+    if ((value.type === "text" || value.type === "reasoning") && value.signature !== undefined) {
       const isRedacted = value.type === "reasoning" && value.isRedacted === true ? { isRedacted: true } : {}
       tell({ type: "signature", signature: value.signature, ...isRedacted, ...place })
     }
@@ -31,10 +28,19 @@ const tellPart = (value: Part, choice: number, part: number, tell: Tell<AnswerEv
     case "refusal":
       return tell({ type: "refusal", text: value.text, ...place })
     case "toolCall": {
-      const { arguments: text, id, kind, name, namespace } = value
-      tell({ type: "toolCall", id, kind, name, ...(namespace === undefined ? {} : { namespace }), ...place })
+      const { arguments: text, extra, id, kind, name, namespace, signature } = value
+      tell({
+        type: "toolCall",
+        id,
+        kind,
+        name,
+        ...(namespace === undefined ? {} : { namespace }),
+        ...(signature === undefined ? {} : { signature }),
+        ...(extra === undefined ? {} : { extra }),
+        ...place
+      })
       if (text !== "") tell({ type: "arguments", text, ...place })
-      return sign()
+      return
     }
     default:
       tell({ type: "part", value, ...place })
@@ -43,8 +49,8 @@ const tellPart = (value: Part, choice: number, part: number, tell: Tell<AnswerEv
 
 /** A whole answer as the steps of a stream that say the same. */
 export const answerSteps = (answer: Answer, tell: Tell<AnswerEvent>): void => {
-  const { choices, created, id, model, usage } = answer
-  tell({ type: "start", id, model, created })
+  const { choices, created, extra, id, model, usage } = answer
+  tell({ type: "start", id, model, created, ...(extra === undefined ? {} : { extra }) })
   choices.forEach(({ parts }, choice) => {
     for (const [at, part] of parts.entries()) tellPart(part, choice, at, tell)
   })
