@@ -6,9 +6,11 @@ import { type Brand, Duration, Either, Redacted } from "effect"
 import { ConfigError, type ConfigIssue, issue } from "../errors/ConfigError.js"
 import * as Field from "../errors/Field.js"
 import type { Reason } from "../errors/LlmError.js"
+import { Auth, concealed, isSame } from "./deploymentAuth.js"
 import { DeploymentConfig, defaults, Tls } from "./deploymentConfig.js"
 
-export { DeploymentConfig, Tls }
+export { clear, secretsOf } from "./deploymentAuth.js"
+export { Auth, DeploymentConfig, Tls }
 
 /** The stable name of a deployment: all state is kept under it, so it survives reloads and re-ordering. */
 export type DeploymentId = string & Brand.Brand<"DeploymentId">
@@ -24,6 +26,12 @@ export interface Deployment {
   readonly baseModel: string | undefined
   readonly provider: string
   readonly protocol: string
+  /** In which of its API's dialects it is always asked; undefined for the caller's where it has that. */
+  readonly dialect: DeploymentConfig["dialect"]
+  readonly apiVersion: string | undefined
+  readonly project: string | undefined
+  readonly location: string | undefined
+  readonly auth: Auth | undefined
   readonly baseUrl: string | undefined
   readonly apiKey: Redacted.Redacted<string> | undefined
   readonly tls: Tls | undefined
@@ -71,7 +79,15 @@ const keyText = ({ apiKey }: Deployment): string | undefined =>
 
 /** Whether two deployments are one account's: the same provider at the same place, by the same key. */
 export const isSameAccount = (a: Deployment, b: Deployment): boolean =>
-  a === b || a.id === b.id || (a.provider === b.provider && a.baseUrl === b.baseUrl && keyText(a) === keyText(b))
+  a === b ||
+  a.id === b.id ||
+  (a.provider === b.provider &&
+    a.protocol === b.protocol &&
+    a.baseUrl === b.baseUrl &&
+    a.project === b.project &&
+    a.location === b.location &&
+    keyText(a) === keyText(b) &&
+    isSame(a.auth, b.auth))
 
 const ms = (value: Duration.DurationInput | undefined): number | undefined =>
   value === undefined ? undefined : Duration.toMillis(value)
@@ -91,6 +107,11 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   baseModel: config.baseModel,
   provider: config.provider ?? defaults.provider,
   protocol: config.protocol ?? defaults.protocol,
+  dialect: config.dialect,
+  apiVersion: config.apiVersion,
+  project: config.project,
+  location: config.location,
+  auth: config.auth === undefined ? undefined : concealed(config.auth),
   baseUrl: config.baseUrl,
   apiKey: keyOf(config.apiKey),
   tls: config.tls,

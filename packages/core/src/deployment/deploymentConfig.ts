@@ -4,6 +4,7 @@
 import { Schema } from "effect"
 import * as Field from "../errors/Field.js"
 import { Reason } from "../errors/LlmError.js"
+import { Auth } from "./deploymentAuth.js"
 
 /** How a provider's certificate is checked. */
 export const Tls = Schema.Struct({
@@ -37,14 +38,47 @@ export const DeploymentConfig = Schema.Struct({
   ),
   /** A label for metrics and reports, for example `openai`. Default `openai`. */
   provider: Field.option(Field.text, "A label for metrics and reports, for example `openai`.", "openai"),
-  /** Which base service speaks to it; `openai` is any that is OpenAI-compatible. Default `openai`. */
+  /**
+   * Which API it is: `openai` is any that is OpenAI-compatible; `responses` the same at its Responses API; `azure`, `anthropic`,
+   * `gemini`, `vertex`, `bedrock`, `cohere`, `ollama` those providers' own. Default `openai`.
+   */
   protocol: Field.option(
     Field.text,
-    "Which base service speaks to it; `openai` is any that is OpenAI-compatible.",
+    "Which API it is: `openai` is any that is OpenAI-compatible; `responses` the same at its Responses API; `azure`, `anthropic`, `gemini`, `vertex`, `bedrock`, `cohere`, `ollama` those providers' own.",
     "openai"
   ),
-  /** Base URL of the API, for example `https://api.openai.com/v1`. */
-  baseUrl: Field.option(Field.httpUrl, "Base URL of the API, for example `https://api.openai.com/v1`."),
+  /**
+   * The dialect in which it is asked whatever the caller speaks, where its API has several: `chat` or `responses` of OpenAI and
+   * Azure, `messages` or `converse` of Bedrock. Unset: the caller's where the API has it, else the one that says most.
+   */
+  dialect: Field.option(
+    Schema.Literal("chat", "responses", "messages", "gemini", "converse").annotations({
+      message: () => ({ message: '"chat", "responses", "messages", "gemini" or "converse"', override: true })
+    }),
+    "The dialect in which it is asked whatever the caller speaks, where its API has several: `chat` or `responses` of OpenAI and Azure, `messages` or `converse` of Bedrock. Unset: the caller's where the API has it, else the one that says most."
+  ),
+  /** Base URL of the API, for example `https://api.openai.com/v1`. Unset: where the provider is known to be. */
+  baseUrl: Field.option(
+    Field.httpUrl,
+    "Base URL of the API, for example `https://api.openai.com/v1`. Unset: where the provider is known to be."
+  ),
+  /** Azure: the `api-version`; unset or `v1` for the API without one. Anthropic: the `anthropic-version`. */
+  apiVersion: Field.option(
+    Field.text,
+    "Azure: the `api-version`; unset or `v1` for the API without one. Anthropic: the `anthropic-version`."
+  ),
+  /** Vertex AI: the Google Cloud project. Unset: that of the environment or of the credentials. */
+  project: Field.option(
+    Field.text,
+    "Vertex AI: the Google Cloud project. Unset: that of the environment or of the credentials."
+  ),
+  /** Vertex AI's location or Bedrock's AWS region. Unset: `region`, where it can be one, then that of the environment. */
+  location: Field.option(
+    Field.text,
+    "Vertex AI's location or Bedrock's AWS region. Unset: `region`, where it can be one, then that of the environment."
+  ),
+  /** The cloud account that asks, where there is no key: for `bedrock`, `vertex` and `azure`. */
+  auth: Field.option(Auth, "The cloud account that asks, where there is no key: for `bedrock`, `vertex` and `azure`."),
   /** The credential; kept `Redacted`, so that it never shows in logs or errors. */
   apiKey: Field.option(
     Schema.Union(Schema.String, Schema.RedactedFromSelf(Schema.String)).annotations({

@@ -32,7 +32,7 @@ export const isSecretHeader = (name: string): boolean =>
   isSecretName(name) || (/token/i.test(name) && !plainName.test(name))
 
 /** Everything in these may be a secret, whatever its name. */
-const opaque = /^(?:(?:extra|default)_?)?headers$|^environment_variables$/i
+const opaque = /^(?:(?:extra|default)_?)?headers$|^environment_variables$|^auth$/i
 
 /** Whether whatever stands below a setting of this name may be a secret. */
 export const isOpaque = (name: string): boolean => opaque.test(name)

@@ -16,8 +16,11 @@ import { type Clock, type Context, Effect, Layer, Schema } from "effect"
 import { Exchange, type ExchangeSettings } from "../exchange/exchange.js"
 import { Lingering } from "../exchange/lingering.js"
 import { encode } from "../exchange/payload.js"
+import { protocolOf } from "../protocols/all.js"
+import { openai } from "../protocols/openai.js"
+import type { Env } from "../protocols/protocol.js"
+import { headersOf, type Target, type TargetProblem, targetOf } from "../protocols/target.js"
 import { Transport, type TransportHandle, type TransportHandlers } from "../transport/Transport.js"
-import { headersOf, type Target, type TargetProblem, targetOf } from "./target.js"
 
 /** Options of the service. */
 export const Options = Field.options("The service that speaks to OpenAI-compatible APIs.", {
@@ -71,6 +74,9 @@ const defaults = Field.defaults(Options)
 /** Responses that may outlive their answer at once. Small against a pool, so that they cannot use it up. */
 const maxLingering = 32
 
+/** Where clouds' own tools look for a region or a project; empty where there is no process. */
+const environment: Env = (globalThis as { readonly process?: { readonly env?: Env } }).process?.env ?? {}
+
 /** The deployment itself is wrong: nothing was sent, and another one may do. */
 const unusable = (attempt: Attempt, { problem }: TargetProblem): LlmError =>
   new LlmError({
@@ -116,7 +122,7 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
   const targetFor = (deployment: Deployment): Target | TargetProblem => {
     const known = targets.get(deployment)
     if (known !== undefined) return known
-    const made = targetOf(deployment, baseUrls)
+    const made = targetOf(protocolOf(deployment.protocol) ?? openai, deployment, baseUrls, environment)
     targets.set(deployment, made)
     return made
   }
@@ -129,6 +135,13 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
     const outgoing = headersOf(target, request, attempt.trace)
     if ("bad" in outgoing)
       return Effect.fail(invalid(attempt, `the header ${JSON.stringify(outgoing.bad)} cannot be sent`))
+    const path = target.path({
+      model: attempt.model,
+      operation: request.operation,
+      stream: request.stream,
+      dialect: request.operation === "completion" ? "completions" : "chat"
+    })
+    if (path === undefined) return Effect.fail(unusable(attempt, { problem: `its API has no ${request.operation}` }))
     const asksForUsage = !refuseUsage.has(attempt.target)
     const parameters = book.of(attempt)
     const body = encoded(attempt, parameters, asksForUsage)
@@ -138,7 +151,7 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
         {
           method: "POST",
           origin: target.origin,
-          path: target.paths[request.operation],
+          path,
           headers: outgoing.headers,
           body,
           connectTimeout: attempt.connectTimeout ?? connectTimeout,

@@ -1,30 +1,31 @@
 /**
  * Where a deployment is asked, with which headers: worked out once per deployment, because it is the same every time.
  */
-import type { Deployment } from "@switchyard/core/Deployment"
-import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
+import { type Deployment, secretsOf } from "@switchyard/core/Deployment"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Secret from "@switchyard/core/Secret"
 import { type TraceContext, toHeaders } from "@switchyard/core/TraceContext"
 import { Redacted } from "effect"
+import type { Address, Cloud, Env, Protocol, TargetProblem } from "./protocol.js"
+
+export type { TargetProblem } from "./protocol.js"
 
 /** What every request to a deployment shares. */
 export interface Target {
+  readonly protocol: Protocol
   readonly origin: string
-  /** Path and query for each operation; Azure's `api-version` stands in the base URL's query. */
-  readonly paths: Readonly<Record<Operation, string>>
+  /** Path and query of what is asked; undefined where the API has no such thing. */
+  readonly path: Address["path"]
   readonly plain: OutgoingHeaders
   readonly stream: OutgoingHeaders
+  /** Whose account asks, where there is no key. */
+  readonly cloud: Cloud | undefined
 }
 
 /** The headers of a request, and the credentials among them. */
 export interface OutgoingHeaders {
   readonly headers: Readonly<Record<string, string>>
   readonly secrets: ReadonlyArray<string>
-}
-
-/** Why a deployment cannot be asked, in words. */
-export interface TargetProblem {
-  readonly problem: string
 }
 
 /** Headers that belong to one connection, that the transport makes, or that would change how the answer is read. */
@@ -59,51 +60,77 @@ const inHeader = (value: string): ReadonlyArray<string> => {
   return token === undefined ? [value] : [value, token]
 }
 
-/** Works out a deployment's target. */
-export const targetOf = (
+/** What every request bears: what it is, the API's own headers, the deployment's, and its key. */
+const shared = (
+  protocol: Protocol,
   deployment: Deployment,
-  baseUrls: Readonly<Record<string, string>>
-): Target | TargetProblem => {
-  const baseUrl = deployment.baseUrl ?? baseUrls[deployment.provider]
-  if (baseUrl === undefined) return { problem: `no base URL is known for the provider ${deployment.provider}` }
-  if (!URL.canParse(baseUrl)) return { problem: "the base URL is not a URL" }
-  const url = new URL(baseUrl)
+  secrets: Array<string>
+): Record<string, string> | string => {
   const headers: Record<string, string> = {
     "content-type": "application/json",
     "accept-encoding": "identity",
-    "user-agent": "switchyard"
+    "user-agent": "switchyard",
+    ...protocol.headers?.(deployment)
   }
-  const secrets: Array<string> = []
   if (deployment.apiKey !== undefined) {
     const key = Redacted.value(deployment.apiKey)
-    if (badValue.test(key)) return { problem: "the key holds characters that no header may hold" }
-    headers.authorization = `Bearer ${key}`
+    if (badValue.test(key)) return "the key holds characters that no header may hold"
+    Object.assign(headers, protocol.key(key, deployment))
     secrets.push(key)
   }
   for (const [given, text] of Object.entries(deployment.headers)) {
     const name = given.toLowerCase()
     if (reserved.has(name)) continue
     const value = text.trim()
-    if (!isSendable(name, value)) return { problem: `the header ${JSON.stringify(name)} cannot be sent` }
+    if (!isSendable(name, value)) return `the header ${JSON.stringify(name)} cannot be sent`
     headers[name] = value
     if (Secret.isSecretHeader(name) || (!Secret.isPlainHeader(name) && value.length >= 8))
       secrets.push(...inHeader(value))
   }
-  secrets.push(...Secret.inUrl(baseUrl))
-  if (headers.authorization === undefined && (url.username !== "" || url.password !== "")) {
-    headers.authorization = Secret.basic(url)
-    secrets.push(...inHeader(headers.authorization))
+  return headers
+}
+
+const keyHeaders = ["authorization", "x-api-key", "api-key", "x-goog-api-key", "ocp-apim-subscription-key"]
+
+/** Who asks where there is no key: an account that is named, or that of the API's own cloud. */
+const cloudOf = (
+  protocol: Protocol,
+  { apiKey, auth }: Deployment,
+  headers: Readonly<Record<string, string>>
+): Cloud | undefined => {
+  if (apiKey !== undefined || keyHeaders.some((name) => headers[name] !== undefined)) return undefined
+  if (auth !== undefined) return auth.cloud ?? protocol.cloud
+  return protocol.needsAccount === true ? protocol.cloud : undefined
+}
+
+/** Works out a deployment's target. */
+export const targetOf = (
+  protocol: Protocol,
+  deployment: Deployment,
+  baseUrls: Readonly<Record<string, string>>,
+  env: Env
+): Target | TargetProblem => {
+  const baseUrl = deployment.baseUrl ?? baseUrls[deployment.provider]
+  const address = protocol.address(deployment, baseUrl, env)
+  if ("problem" in address) return address
+  const secrets: Array<string> = [...secretsOf(deployment.auth)]
+  const headers = shared(protocol, deployment, secrets)
+  if (typeof headers === "string") return { problem: headers }
+  if (baseUrl !== undefined) {
+    const url = new URL(baseUrl)
+    secrets.push(...Secret.inUrl(baseUrl))
+    if (headers.authorization === undefined && (url.username !== "" || url.password !== "")) {
+      headers.authorization = Secret.basic(url)
+      secrets.push(...inHeader(headers.authorization))
+    }
   }
-  const base = url.pathname.replace(/\/+$/, "")
   return {
-    origin: url.origin,
-    paths: {
-      chat: `${base}/chat/completions${url.search}`,
-      completion: `${base}/completions${url.search}`,
-      embeddings: `${base}/embeddings${url.search}`
-    },
+    protocol,
+    origin: address.origin,
+    path: address.path,
     plain: { headers: { ...headers, accept: "application/json" }, secrets },
-    stream: { headers: { ...headers, accept: "text/event-stream" }, secrets }
+    stream: { headers: { ...headers, accept: "text/event-stream" }, secrets },
+    cloud: cloudOf(protocol, deployment, headers)
   }
 }
 

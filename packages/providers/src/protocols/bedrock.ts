@@ -1,0 +1,93 @@
+/**
+ * Amazon Bedrock: Claude by InvokeModel in Anthropic's own words, all others by Converse.
+ */
+import type { Deployment } from "@switchyard/core/Deployment"
+import type { DialectName } from "@switchyard/dialects/Conversation"
+import {
+  type Address,
+  type Ask,
+  badBase,
+  baseOf,
+  bearer,
+  type Env,
+  isClaude,
+  type Protocol,
+  type TargetProblem
+} from "./protocol.js"
+
+const messages: ReadonlyArray<DialectName> = ["messages"]
+const converse: ReadonlyArray<DialectName> = ["converse"]
+
+const dialects = (deployment: Deployment, model: string): ReadonlyArray<DialectName> => {
+  if (deployment.dialect === "converse") return converse
+  return deployment.dialect === "messages" || isClaude(deployment, model) ? messages : converse
+}
+
+/** An AWS region in a name of a place, or in an ARN. */
+const regionIn = (text: string | undefined): string | undefined =>
+  text === undefined ? undefined : /(?:^|:)([a-z]{2}(?:-[a-z]+)+-\d)(?::|$)/.exec(text)?.[1]
+
+/** The region in which a deployment is asked; undefined where nobody says one. */
+export const regionOf = (deployment: Deployment, env: Env): string | undefined =>
+  deployment.location ??
+  regionIn(deployment.region) ??
+  (deployment.model.startsWith("arn:") ? regionIn(deployment.model) : undefined) ??
+  /bedrock-runtime(?:-fips)?\.([\w-]+)\.(?:amazonaws|api\.aws)/.exec(deployment.baseUrl ?? "")?.[1] ??
+  env.AWS_REGION_NAME ??
+  env.AWS_REGION ??
+  env.AWS_DEFAULT_REGION
+
+const verb = ({ dialect, operation, stream }: Ask): string => {
+  if (operation === "embeddings") return "invoke"
+  if (operation === "count") return "count-tokens"
+  if (dialect === "messages") return stream ? "invoke-with-response-stream" : "invoke"
+  return stream ? "converse-stream" : "converse"
+}
+
+const address = (deployment: Deployment, baseUrl: string | undefined, env: Env): Address | TargetProblem => {
+  const region = regionOf(deployment, env)
+  if (baseUrl === undefined && region === undefined) {
+    return { problem: "no AWS region is known: set `location`, or AWS_REGION in the environment" }
+  }
+  const domain = region?.startsWith("cn-") === true ? "amazonaws.com.cn" : "amazonaws.com"
+  const base = baseOf(baseUrl ?? `https://bedrock-runtime.${region}.${domain}`)
+  if (base === undefined) return badBase
+  const root = base.path.replace(/\/model(?:\/.*)?$/, "")
+  return {
+    origin: base.origin,
+    // Ids hold colons, and ARNs slashes: both are escaped, and once more where they are signed.
+    path: (ask) => `${root}/model/${encodeURIComponent(ask.model)}/${verb(ask)}${base.search}`
+  }
+}
+
+/** Bedrock. */
+export const bedrock: Protocol = {
+  name: "bedrock",
+  dialects,
+  address,
+  key: bearer,
+  framing: ({ operation }) => (operation === "embeddings" ? "sse" : "aws"),
+  cloud: "aws",
+  needsAccount: true,
+  betas: [
+    "computer-use-",
+    "context-1m-",
+    "context-management-",
+    "dev-full-thinking-",
+    "effort-",
+    "fine-grained-tool-streaming-",
+    "interleaved-thinking-",
+    "output-128k-",
+    "token-efficient-tools-",
+    "tool-examples-",
+    "tool-search-tool-"
+  ],
+  betasInBody: true,
+  fit: (body, { dialect, operation }) => {
+    if (operation === "embeddings") return
+    // Both stand in the path.
+    delete body.model
+    delete body.stream
+    if (dialect === "messages") body.anthropic_version ??= "bedrock-2023-05-31"
+  }
+}
