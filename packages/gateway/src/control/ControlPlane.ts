@@ -10,10 +10,11 @@ import { nowMs } from "@switchyard/core/Time"
 import type { Exposition } from "@switchyard/router/MetricsSink"
 import { Effect } from "effect"
 import * as Dashboard from "../dashboard/Dashboard.js"
+import { anthropicPrefixes, googlePrefixes, prefixes, speechOf, targetOf } from "../edge/callPaths.js"
 import * as OpenAccess from "../edge/OpenAccess.js"
 import { requestIdOf } from "../edge/requestId.js"
-import { decodePart, pathOf, prefixes, queryOf, targetOf } from "../edge/requestPath.js"
-import type { Refusal } from "../errors/ErrorBody.js"
+import { decodePart, pathOf, queryOf } from "../edge/requestPath.js"
+import type { Refusal, Speech } from "../errors/ErrorBody.js"
 import type { Generation } from "../generations/Generations.js"
 import * as KeyRing from "../keys/KeyRing.js"
 import type { AdminAppDeps } from "./adminApp.js"
@@ -21,6 +22,7 @@ import * as answers from "./controlAnswers.js"
 import * as Health from "./Health.js"
 import * as ModelInfo from "./ModelInfo.js"
 import * as ModelList from "./ModelList.js"
+import * as SpokenModels from "./spokenModels.js"
 
 /** What the control plane works with. */
 export interface ControlPlaneDeps extends AdminAppDeps {
@@ -41,6 +43,10 @@ interface Call {
   /** The part of the path that is a name, decoded; empty where there is none. */
   readonly name: string
   readonly query: URLSearchParams
+  /** The language that the client speaks. */
+  readonly speech: Speech
+  readonly id: string
+  readonly url: string
 }
 
 type Handler = (call: Call) => Effect.Effect<Answer>
@@ -54,17 +60,18 @@ interface Endpoint {
   readonly methods: Readonly<Record<string, Handler | undefined>>
 }
 
-const keyOf = (headers: Call["headers"]) => KeyRing.keyOf(headers)
+const keyOf = ({ headers, url }: Pick<Call, "headers" | "url">) => KeyRing.keyOf(headers, url)
 
-const callerOf = ({ generation, headers }: Pick<Call, "generation" | "headers">) =>
-  generation.keys.identify(keyOf(headers))
+const callerOf = (call: Pick<Call, "generation" | "headers" | "url">) => call.generation.keys.identify(keyOf(call))
 
 /** Why a request is turned away; undefined when it may come in. */
-const refusalOf = (access: Access, call: Pick<Call, "generation" | "headers">): Refusal | undefined => {
+const refusalOf = (access: Access, call: Call): Refusal | undefined => {
   const { keys, source } = call.generation
   if (access === "anybody" || keys.isOpen) return undefined
-  const caller = callerOf(call)
-  if (caller === undefined) return KeyRing.unknownKey(keyOf(call.headers))
+  // What the master may do is not put into a link.
+  const key = access === "master" ? KeyRing.keyOf(call.headers) : keyOf(call)
+  const caller = keys.identify(key)
+  if (caller === undefined) return KeyRing.unknownKey(key)
   return access === "master" && !caller.isMaster ? answers.notMaster(source.config.masterKey !== undefined) : undefined
 }
 
@@ -73,22 +80,25 @@ const onlyGet = (access: Endpoint["access"], handler: Handler): Endpoint => ({ a
 /** Endpoints that another part of the gateway serves; what comes here has the wrong method. */
 const elsewhere: Endpoint = { access: "anybody", methods: { POST: undefined } }
 
+const refuse = ({ id, speech }: Pick<Call, "id" | "speech">, refusal: Refusal): Answer =>
+  answers.refuse(refusal, { "x-request-id": id }, speech)
+
 /** An endpoint that tells callers about models. */
 const telling = (answer: (caller: KeyRing.Caller, call: Call) => Answer): Endpoint =>
   onlyGet("caller", (call) =>
     Effect.sync(() => {
       const caller = callerOf(call)
-      return caller === undefined ? answers.refuse(KeyRing.unknownKey(undefined)) : answer(caller, call)
+      return caller === undefined ? refuse(call, KeyRing.unknownKey(undefined)) : answer(caller, call)
     })
   )
 
+const modelPrefixes = [...new Set<string>([...prefixes, ...anthropicPrefixes, ...googlePrefixes])]
+
 const modelEndpoints = (): ReadonlyMap<string, Endpoint> => {
-  const models = telling((caller, { generation, query }) =>
-    answers.json({
-      object: "list",
-      data: ModelList.list(caller, generation, query.get("return_wildcard_routes")?.toLowerCase() === "true")
-    })
-  )
+  const models = telling((caller, { generation, query, speech }) => {
+    const known = ModelList.list(caller, generation, query.get("return_wildcard_routes")?.toLowerCase() === "true")
+    return answers.json(SpokenModels.list(speech, known, generation, query))
+  })
   const info = telling((caller, { generation, query }) => {
     const id = query.get("litellm_model_id")
     const data = ModelInfo.models(caller, generation, id)
@@ -98,7 +108,7 @@ const modelEndpoints = (): ReadonlyMap<string, Endpoint> => {
     answers.json({ data: ModelInfo.groups(caller, generation, query.get("model_group")) })
   )
   return new Map([
-    ...prefixes.map((prefix) => [`${prefix}/models`, models] as const),
+    ...modelPrefixes.map((prefix) => [`${prefix}/models`, models] as const),
     ["/v1/model/info", info],
     ["/model/info", info],
     ["/v1/model_group/info", groups],
@@ -106,9 +116,12 @@ const modelEndpoints = (): ReadonlyMap<string, Endpoint> => {
   ])
 }
 
-const oneModel = telling((caller, { generation, name }) => {
+const oneModel = telling((caller, call) => {
+  const { generation, name, speech } = call
   const model = ModelList.find(name, caller, generation)
-  return model === undefined ? answers.refuse(answers.unknownModel(name)) : answers.json(model)
+  return model === undefined
+    ? refuse(call, answers.unknownModel(name))
+    : answers.json(SpokenModels.one(speech, model, generation))
 })
 
 /** Who is told all names, and nobody in particular. */
@@ -193,7 +206,7 @@ const finder = (deps: ControlPlaneDeps): ((path: string) => Found | undefined) =
     ["/metrics", metricsEndpoint(deps)],
     ...[...Dashboard.load()].map(([path, asset]) => [path, assetEndpoint(asset)] as const)
   ])
-  const folders = prefixes.map((prefix) => `${prefix}/models/`)
+  const folders = modelPrefixes.map((prefix) => `${prefix}/models/`)
   return (path) => {
     const endpoint = exact.get(path) ?? (targetOf(path) === undefined ? undefined : elsewhere)
     if (endpoint !== undefined) return { endpoint, name: "" }
@@ -250,7 +263,7 @@ const wrongMethod = ({ path, request }: Asked, methods: ReadonlyArray<string>): 
 
 /**
  * The app for an `@effect/platform` server. Reads the dashboard's files, and throws when they are missing. It answers every
- * request, also one that it does not know; its errors have OpenAI's shape.
+ * request, also one that it does not know; its errors are in the caller's words.
  *
  * Paths are matched by hand: ids and model names may hold slashes.
  */
@@ -258,12 +271,12 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
   const find = finder(deps)
 
   const turnAway = (
-    { id, path, request: { method } }: Asked,
+    { id, path, request: { headers: sent, method, url } }: Asked,
     { headers, refusal }: TurningAway
   ): Effect.Effect<Answer> =>
     Effect.sync(() => {
       deps.onRefusal?.({ id, method, path, refusal })
-      return answers.refuse(refusal, headers)
+      return answers.refuse(refusal, { "x-request-id": id, ...headers }, speechOf(url, sent))
     })
   const administer = administration(deps, turnAway)
 
@@ -274,7 +287,7 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
     if (barred !== undefined) return turnAway(asked, { refusal: barred })
     if (path.startsWith("/admin/")) return administer(asked)
     const found = find(path)
-    // Gemini's clients post to a model's name with a verb behind it.
+    // Google's clients post to a model's name with a verb behind it.
     if (found === undefined || (method === "POST" && found.endpoint === oneModel && /:[a-z]+$/i.test(path))) {
       return turnAway(asked, { refusal: answers.unknownPath(request.method, path) })
     }
@@ -282,7 +295,8 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
     const handler = methods[method]
     if (handler === undefined) return turnAway(asked, wrongMethod(asked, Object.keys(methods)))
     const generation = deps.generations.current()
-    const call = { headers, generation, name: found.name, query: queryOf(url) }
+    const speech = speechOf(url, headers)
+    const call = { headers, generation, name: found.name, query: queryOf(url), speech, id: asked.id, url }
     const refusal = refusalOf(typeof access === "string" ? access : access(generation), call)
     return refusal === undefined ? handler(call) : turnAway(asked, { refusal })
   }

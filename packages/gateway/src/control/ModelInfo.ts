@@ -101,6 +101,20 @@ const bookOf = ({ source }: Generation): Context.Tag.Service<PriceBook.PriceBook
 const fullModel = ({ model, provider }: Deployment): string =>
   model.startsWith(`${provider}/`) ? model : `${provider}/${model}`
 
+/** What the catalogue knows of the first deployment of a name, null where it does not: for lists of models. */
+export const windowsOf = (name: string, { tower }: Generation) => {
+  const [slot] = Context.get(tower.state, DeploymentRegistry).resolve(name)?.group.tiers.flat() ?? []
+  if (slot === undefined) return { input: null, output: null, isEmbedding: false }
+  const { deployment } = slot
+  const model = deployment.model.includes("*") ? name : deployment.model
+  const known = ModelCatalogue.find(model, deployment)
+  return {
+    input: deployment.contextWindow ?? known?.contextWindow ?? null,
+    output: known?.maxOutputTokens ?? null,
+    isEmbedding: /embed/i.test(deployment.baseModel ?? model)
+  }
+}
+
 /** `/v1/model/info`: one entry for each deployment of each name; `id` asks for one deployment alone. */
 export const models = (caller: Caller, generation: Generation, id: string | null): ReadonlyArray<Figures> => {
   const prices = bookOf(generation)

@@ -1,16 +1,17 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { answerRefusal, type Refusal } from "../errors/ErrorBody.js"
+import { answerRefusal, type Refusal, type Speech } from "../errors/ErrorBody.js"
 
 /** JSON that no cache keeps: all of it is about this moment. */
 export const json = (body: unknown, status = 200): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.unsafeJson(body, { status, headers: { "cache-control": "no-store" } })
 
-/** An error in OpenAI's words. */
+/** An error in the caller's words. */
 export const refuse = (
   refusal: Refusal,
-  more: Readonly<Record<string, string>> = {}
+  more: Readonly<Record<string, string>> = {},
+  speech: Speech = "chat"
 ): HttpServerResponse.HttpServerResponse => {
-  const { body, headers, status } = answerRefusal(refusal, more)
+  const { body, headers, status } = answerRefusal(refusal, more, undefined, speech)
   return HttpServerResponse.text(body, {
     status,
     headers: { ...headers, "cache-control": "no-store" },

@@ -21,7 +21,9 @@ export interface Cors {
 const maxAge = "7200"
 
 const usualHeaders =
-  "authorization, content-type, x-api-key, api-key, x-goog-api-key, x-litellm-api-key, ocp-apim-subscription-key"
+  "authorization, content-type, x-api-key, api-key, x-goog-api-key, x-goog-api-client, x-litellm-api-key, " +
+  "ocp-apim-subscription-key, anthropic-version, anthropic-beta, anthropic-dangerous-direct-browser-access, openai-beta, " +
+  "idempotency-key, x-request-id"
 
 const isHeaderList = (value: string | undefined): value is string =>
   value !== undefined && value.length <= 4096 && /^[\w!#$%&'*+.^`|~, -]+$/.test(value)
@@ -55,7 +57,7 @@ export const make = (setting: Setting | undefined): Cors | undefined => {
         return false
       }
       const wanted = headers["access-control-request-headers"]
-      response.setHeader("access-control-allow-methods", "GET, HEAD, POST")
+      response.setHeader("access-control-allow-methods", "GET, HEAD, POST, DELETE")
       response.setHeader("access-control-allow-headers", isHeaderList(wanted) ? wanted : usualHeaders)
       response.setHeader("access-control-max-age", maxAge)
       if (headers["access-control-request-private-network"] === "true") {

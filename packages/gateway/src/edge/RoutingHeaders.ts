@@ -110,6 +110,7 @@ export const addProvider = (
 /** Names of headers that a page of another origin may read, as `Access-Control-Expose-Headers` takes them. */
 export const exposed = [
   "x-request-id",
+  "request-id",
   "retry-after",
   "retry-after-ms",
   "x-should-retry",

@@ -11,6 +11,7 @@ import { serverDefaults } from "../config/serverSettings.js"
 import { answerRefusal, type Refusal, type TurnedAway } from "../errors/ErrorBody.js"
 import { answerClientError, doorkeeper } from "./bareSocket.js"
 import type { Cors } from "./Cors.js"
+import { speechOf, targetOf } from "./callPaths.js"
 import { type Completions, send } from "./calls/Completions.js"
 import { Connections, defaultConnections, descriptorLimit, type Full } from "./connections.js"
 import { framingRefusal, unknownExpectation } from "./framing.js"
@@ -18,7 +19,7 @@ import { answerHalfClosed } from "./halfClosed.js"
 import type { Heartbeat } from "./heartbeat.js"
 import { boundsFor, LingeringCloses, lingerWithBody } from "./lingering.js"
 import { requestIdOf } from "./requestId.js"
-import { pathOf, targetOf, toOrigin } from "./requestPath.js"
+import { pathOf, toOrigin } from "./requestPath.js"
 
 /** The server could not listen. */
 export class ListenError extends Schema.TaggedError<ListenError>("@switchyard/gateway/ListenError")("ListenError", {
@@ -82,6 +83,16 @@ interface Running {
   isLeaving: boolean
 }
 
+/** Who is told so goes on over HTTP; any other answer is asked again and again. */
+const onlyHttp: Refusal = {
+  status: 426,
+  code: "upgrade_not_supported",
+  message: "there are no websockets here; send the request with POST"
+}
+
+const isUpgrade = ({ headers, url = "/" }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === "websocket" && targetOf(url)?.speech === "responses"
+
 const nodeServer = (
   settings: Settings,
   handlers: Handlers,
@@ -91,11 +102,11 @@ const nodeServer = (
   const { completions, cors, onRefusal, other } = handlers
   const headersTimeout = toMs(settings.headersTimeout ?? serverDefaults.headersTimeout)
   const requestTimeout = toMs(settings.requestTimeout ?? serverDefaults.requestTimeout)
-  const turnAway = (request: IncomingMessage, response: ServerResponse, refusal: Refusal): void => {
+  const turnAway = (request: IncomingMessage, response: ServerResponse, refusal: Refusal, more = {}): void => {
     const { headers, method = "GET", url = "/" } = request
     const id = requestIdOf(headers)
     response.shouldKeepAlive = false
-    send(response, answerRefusal(refusal, { "x-request-id": id }))
+    send(response, answerRefusal(refusal, { "x-request-id": id, ...more }, undefined, speechOf(url, headers)))
     onRefusal({ id, method, path: pathOf(url), refusal })
   }
   const isHeard = ({ socket }: IncomingMessage, response: ServerResponse): boolean => {
@@ -113,7 +124,8 @@ const nodeServer = (
     if (request.url?.startsWith("/") === false) toOrigin(request)
     if (cors?.answer(request, response) === true) return
     const target = request.method === "POST" ? targetOf(request.url ?? "/") : undefined
-    if (target === undefined) other(request, response)
+    if (target === undefined && isUpgrade(request)) turnAway(request, response, onlyHttp, { upgrade: "HTTP/1.1" })
+    else if (target === undefined) other(request, response)
     else completions.handle(target, request, response)
   }
   const server = createServer(

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto"
 import { type ServerResponse, STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 import { answerRefusal, type Refusal } from "../errors/ErrorBody.js"
+import { speechOf } from "./callPaths.js"
 import { type Completions, send } from "./calls/Completions.js"
 import type { LingeringCloses } from "./lingering.js"
 
@@ -75,7 +76,8 @@ export const answerClientError = (
   // Who closes his side in the middle of a body has left, most of the time.
   if (error.code === "HPE_INVALID_EOF_STATE" && latest.socket !== null) return answerSocket(socket, refusal, lingering)
   if (completions.giveUp(latest, refusal)) return
-  send(latest, answerRefusal(refusal, { "x-request-id": randomUUID() }))
+  const { headers, url = "/" } = latest.req
+  send(latest, answerRefusal(refusal, { "x-request-id": randomUUID() }, undefined, speechOf(url, headers)))
 }
 
 /** Tells new connections that there is no room. */

@@ -1,29 +1,4 @@
 import type { IncomingMessage } from "node:http"
-import type { Operation } from "@switchyard/core/LlmRequest"
-
-/** What a path asks for. */
-export interface PathTarget {
-  readonly operation: Operation
-  /** The model that the path names, as Azure's do; it beats the body's. */
-  readonly model: string | undefined
-}
-
-const endings = {
-  "chat/completions": "chat",
-  completions: "completion",
-  embeddings: "embeddings"
-} as const satisfies Readonly<Record<string, Operation>>
-
-/** What may stand before a path: base URLs are written with and without a version, and Azure's clients add `/openai`. */
-export const prefixes = ["/v1", "", "/openai/v1", "/openai"] as const
-
-const plain: ReadonlyMap<string, PathTarget> = new Map(
-  prefixes.flatMap((prefix) =>
-    Object.entries(endings).map(([path, operation]) => [`${prefix}/${path}`, { operation, model: undefined }] as const)
-  )
-)
-
-const withModel = /^(?:\/openai)?(?:\/v1)?\/(?:deployments|engines)\/(.+?)\/(chat\/completions|completions|embeddings)$/
 
 /** A part of a path as the text that it stands for; undefined when it stands for none. */
 export const decodePart = (text: string): string | undefined => {
@@ -51,20 +26,6 @@ export const queryOf = (url: string): URLSearchParams => {
   const from = url.indexOf("?")
   return new URLSearchParams(from === -1 ? "" : (url.slice(from + 1).split("#", 1)[0] ?? ""))
 }
-
-/** What a path of `pathOf` asks of a model; undefined for every other path. */
-const targetAt = (path: string): PathTarget | undefined => {
-  const known = plain.get(path)
-  if (known !== undefined) return known
-  const [, part = "", ending] = withModel.exec(path) ?? []
-  const model = decodePart(part)
-  return ending === undefined || model === undefined
-    ? undefined
-    : { operation: endings[ending as keyof typeof endings], model }
-}
-
-/** What a URL asks of a model; undefined for every other URL. */
-export const targetOf = (url: string): PathTarget | undefined => plain.get(url) ?? targetAt(pathOf(url))
 
 const absolute = /^https?:\/\/(?:[^/?#@]*@)?([^/?#@]+)([^#]*)/i
 

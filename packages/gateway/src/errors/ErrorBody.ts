@@ -1,11 +1,16 @@
 /**
- * Errors as OpenAI's clients know them: a JSON body, an HTTP status, and headers that say whether, and when, it is worth
+ * Errors as clients know them, in the language of each: a JSON body, an HTTP status, and headers that say whether, and when, it is worth
  * trying again, so that a client neither multiplies attempts that were made already nor gives up where waiting helps.
  */
 import type { Journal } from "@switchyard/core/Journal"
 import type { AttemptReport, LlmError, Reason } from "@switchyard/core/LlmError"
 import { withoutAccounts, withoutKeys } from "@switchyard/core/Secret"
+import type { Answers } from "../config/GatewayConfig.js"
 import * as RetryAdvice from "./retryAdvice.js"
+import { shownError } from "./shownError.js"
+import { type Speech, spoken, type Told, withIdFor } from "./spokenError.js"
+
+export type { Speech, Told }
 
 /** An answer that is no success. */
 export interface ErrorAnswer {
@@ -112,8 +117,8 @@ const attemptOf = ({ deployment, duration, group, outcome, reason, status }: Att
   ...(duration === undefined ? {} : { duration_ms: Math.round(duration) })
 })
 
-/** The error object of a failed request: the body of an answer, or the data of an in-band event. */
-export const ofError = (error: LlmError): { readonly error: Readonly<Record<string, unknown>> } => {
+/** The error object of a failed request, in OpenAI's shape. */
+export const ofError = (error: LlmError): Told => {
   const told = toldOf(error)
   return {
     error: {
@@ -132,19 +137,51 @@ export const ofError = (error: LlmError): { readonly error: Readonly<Record<stri
 
 const noSpread = (): number => 0
 
+/** To whom an error is told. */
+export interface ToldOptions {
+  readonly speech?: Speech | undefined
+  /** What of the request's way may be told. Default: all of it. */
+  readonly shown?: Answers | undefined
+}
+
+const written = (
+  status: number,
+  headers: Readonly<Record<string, string | number>>,
+  advice: RetryAdvice.Advice,
+  told: Told,
+  speech: Speech
+): ErrorAnswer => {
+  const id = headers["x-request-id"]
+  const wait = advice["retry-after-ms"]
+  const around = {
+    status,
+    id: id === undefined ? undefined : String(id),
+    retryAfter: wait === undefined ? undefined : Number(wait)
+  }
+  return {
+    status,
+    headers: { ...withIdFor(speech, headers), "content-type": "application/json", ...advice },
+    body: JSON.stringify(spoken(speech, told, around))
+  }
+}
+
 /** The whole answer to a failed request. `random`, uniform in [0, 1), keeps callers from coming back all at once. */
 export const answerError = (
   error: LlmError,
   headers: Readonly<Record<string, string | number>> = {},
   journal?: Journal,
-  random: () => number = noSpread
-): ErrorAnswer => ({
-  status: error.httpStatus,
-  headers: { ...headers, "content-type": "application/json", ...RetryAdvice.ofError(error, journal, random) },
-  body: JSON.stringify(ofError(error))
-})
+  random: () => number = noSpread,
+  { shown = {}, speech = "chat" }: ToldOptions = {}
+): ErrorAnswer =>
+  written(
+    error.httpStatus,
+    headers,
+    RetryAdvice.ofError(error, journal, random),
+    shownError(ofError(error), error, shown),
+    speech
+  )
 
-/** The error object of a request that the gateway turns away. */
+/** The error object of a request that the gateway turns away, in OpenAI's shape. */
 export const ofRefusal = ({ code, message, param, status }: Refusal) => ({
   error: { message, type: typeOf(status), param: param ?? null, code }
 })
@@ -153,17 +190,15 @@ export const ofRefusal = ({ code, message, param, status }: Refusal) => ({
 export const answerRefusal = (
   refusal: Refusal,
   headers: Readonly<Record<string, string | number>> = {},
-  random: () => number = noSpread
+  random: () => number = noSpread,
+  speech: Speech = "chat"
 ): ErrorAnswer => {
   const { retryAfter, status } = refusal
-  return {
+  return written(
     status,
-    headers: {
-      ...headers,
-      "content-type": "application/json",
-      ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
-      ...RetryAdvice.ofRefusal(status, retryAfter, random)
-    },
-    body: JSON.stringify(ofRefusal(refusal))
-  }
+    status === 401 ? { ...headers, "www-authenticate": "Bearer" } : headers,
+    RetryAdvice.ofRefusal(status, retryAfter, random),
+    ofRefusal(refusal),
+    speech
+  )
 }

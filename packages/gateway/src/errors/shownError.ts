@@ -1,11 +1,6 @@
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { Answers } from "../config/GatewayConfig.js"
-import type { ErrorAnswer } from "./ErrorBody.js"
-
-/** The error object of a body, in OpenAI's shape. */
-interface Told {
-  readonly error: Readonly<Record<string, unknown>>
-}
+import type { Told } from "./spokenError.js"
 
 const idsOf = ({ attempts = [], blocked = [], deployment }: LlmError): ReadonlyArray<string> => [
   ...new Set([
@@ -31,9 +26,3 @@ export const shownError = (told: Told, error: LlmError, { routing }: Answers): T
   const summary = routing === "none" || last === undefined ? {} : { group: last.group, attempt_count: attempts.length }
   return { error: { message: text, ...rest, ...summary } }
 }
-
-/** The same for a whole answer. */
-export const shownAnswer = (answer: ErrorAnswer, error: LlmError, answers: Answers): ErrorAnswer =>
-  answers.routing === undefined || answers.routing === "all"
-    ? answer
-    : { ...answer, body: JSON.stringify(shownError(JSON.parse(answer.body) as Told, error, answers)) }

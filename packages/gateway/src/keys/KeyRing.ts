@@ -93,11 +93,23 @@ const plainHeaders = ["x-api-key", "api-key", "x-goog-api-key", "ocp-apim-subscr
 const plainKey = (value: Headers[string]): string | undefined =>
   typeof value === "string" && value !== "" ? (bearer.exec(value)?.[1] ?? value).trim() : undefined
 
+/** The key in a query, where Google's clients put it; nobody else reads it, and no log holds a query. */
+const inQuery = (url: string): string | undefined => {
+  const [, text] = /[?&]key=([^&#]+)/.exec(url) ?? []
+  if (text === undefined) return undefined
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * The key in a request's headers: `x-litellm-api-key`, for those whose `Authorization` is another program's, else
- * `Authorization: Bearer`, else `x-api-key`, `api-key`, `x-goog-api-key` or `Ocp-Apim-Subscription-Key`.
+ * `Authorization: Bearer`, else `x-api-key`, `api-key`, `x-goog-api-key` or `Ocp-Apim-Subscription-Key`; else the `key` of the
+ * URL's query, where that is given.
  */
-export const keyOf = (headers: Headers): string | undefined => {
+export const keyOf = (headers: Headers, url = ""): string | undefined => {
   const first = plainKey(headers["x-litellm-api-key"])
   if (first !== undefined) return first
   const { authorization } = headers
@@ -107,7 +119,7 @@ export const keyOf = (headers: Headers): string | undefined => {
     const key = plainKey(headers[name])
     if (key !== undefined) return key
   }
-  return undefined
+  return url.includes("?") ? inQuery(url) : undefined
 }
 
 /** Why a request with this key, or with none, is turned away. Clients know one code for both. */

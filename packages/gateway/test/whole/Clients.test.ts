@@ -198,13 +198,12 @@ describe("a path", () => {
     Effect.gen(function* () {
       const ids = { "x-request-id": "stray" }
       for (const [method, path] of [
-        ["POST", "/v1/responses"],
+        ["POST", "/v1/moderations"],
         ["POST", "/v1/images/generations/"],
         ["GET", "/v1/nothing"],
         ["POST", "/openai/deployments/smart/audio/speech"],
         ["DELETE", "/v2"],
-        ["POST", "/v1/models/gemini-2.5-flash:generateContent"],
-        ["POST", "/models/gemini-2.5-flash:streamGenerateContent?alt=sse"]
+        ["POST", "/v1/models/veo-3:predictLongRunning"]
       ] as const) {
         const answer = yield* one(whole(path, ids, method))
         assertError(answer, { status: 404, code: "unknown_url" })
@@ -280,7 +279,7 @@ describe("a key", () => {
         ["GET", "/v1/models"],
         ["GET", "/admin/config"]
       ]
-      for (const headers of [{}, { "x-goog-api-key": "wrong" }]) {
+      for (const headers of [{}, { "x-api-key": "wrong" }]) {
         const errors: Array<unknown> = []
         for (const [method, path] of endpoints) {
           const answer = yield* one(whole(path, { authorization: undefined, ...headers }, method))

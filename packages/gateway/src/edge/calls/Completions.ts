@@ -1,5 +1,5 @@
 /**
- * The endpoints that cost money: chat completions, completions and embeddings, on Node's own server, because the request's
+ * The endpoints that cost money, in every language that callers speak, on Node's own server, because the request's
  * bytes, the one fiber and the answer's bytes are all that they need. Every refusal comes before the work that it saves.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
@@ -10,8 +10,8 @@ import { type Context, Either, type Fiber, FiberId, Runtime } from "effect"
 import { answerRefusal, type Refusal } from "../../errors/ErrorBody.js"
 import type { Generations } from "../../generations/Generations.js"
 import { keyOf, unknownKey } from "../../keys/KeyRing.js"
+import type { PathTarget } from "../callPaths.js"
 import { requestIdOf } from "../requestId.js"
-import type { PathTarget } from "../requestPath.js"
 import { readBody } from "./bodyReader.js"
 import { BytesInFlight } from "./bytesInFlight.js"
 import { type Bounds, type Ended, Exchange, type ExchangeDeps, send } from "./exchange.js"
@@ -113,13 +113,13 @@ export const make = (deps: CompletionsDeps): Completions => {
   const handle = (target: PathTarget, request: IncomingMessage, response: ServerResponse): void => {
     const refuse = (refusal: Refusal): void => {
       const id = requestIdOf(request.headers)
-      send(response, answerRefusal(refusal, { "x-request-id": id }, random))
+      send(response, answerRefusal(refusal, { "x-request-id": id }, random, target.speech))
       onEnd(turnedAway(id, target.operation, refusal, nowMs(clock)))
     }
     const refusal = admit(request)
     if (refusal !== undefined) return refuse(refusal)
     const lease = generations.enter()
-    const key = keyOf(request.headers)
+    const key = keyOf(request.headers, request.url)
     const caller = lease.generation.keys.identify(key)
     if (caller === undefined) {
       lease.leave()

@@ -3,10 +3,12 @@
  * the caller may do, and taken out of the body, so that none of it reaches a provider.
  */
 import type { IncomingHttpHeaders } from "node:http"
+import type { Dialect } from "@switchyard/core/Dialect"
 import type { Members } from "@switchyard/core/ExactJson"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
+import { openAi } from "@switchyard/core/OpenAi"
 import { isIn } from "@switchyard/core/StandIn"
 import * as TraceContext from "@switchyard/core/TraceContext"
 import { Either } from "effect"
@@ -63,19 +65,29 @@ const invalid = (problems: ReadonlyArray<Problem>): LlmError =>
 /** Header fields that belong to one hop, name a credential, or are written by the gateway itself. */
 const notForwarded = /^x-(.*api-key$|request-id|real-ip|forwarded|stainless|litellm|switchyard|should-retry)/
 
+/** Headers that are a part of what is asked, by the dialect in which they are. */
+const headersOf: Readonly<Record<string, ReadonlyArray<string>>> = {
+  messages: ["idempotency-key", "anthropic-version", "anthropic-beta"],
+  responses: ["idempotency-key", "openai-beta"]
+}
+const usualHeaders = ["idempotency-key"]
+
 /** What the caller's headers add to the request that goes out. */
-const outgoingHeaders = (headers: IncomingHttpHeaders, rules: Requests): Record<string, string> | undefined => {
-  const idempotency = headers["idempotency-key"]
-  if (rules.forwardHeaders !== true) {
-    return typeof idempotency === "string" ? { "idempotency-key": idempotency } : undefined
+const outgoingHeaders = (
+  headers: IncomingHttpHeaders,
+  rules: Requests,
+  dialect: string
+): Record<string, string> | undefined => {
+  let outgoing: Record<string, string> | undefined
+  const add = (name: string, value: unknown): void => {
+    if (typeof value !== "string") return
+    outgoing ??= {}
+    outgoing[name] = value
   }
-  const forwarded: Record<string, string> = {}
-  if (typeof idempotency === "string") forwarded["idempotency-key"] = idempotency
-  for (const name in headers) {
-    const value = headers[name]
-    if (name.startsWith("x-") && !notForwarded.test(name) && typeof value === "string") forwarded[name] = value
-  }
-  return Object.keys(forwarded).length === 0 ? undefined : forwarded
+  for (const name of headersOf[dialect] ?? usualHeaders) add(name, headers[name])
+  if (rules.forwardHeaders !== true) return outgoing
+  for (const name in headers) if (name.startsWith("x-") && !notForwarded.test(name)) add(name, headers[name])
+  return outgoing
 }
 
 /** Takes the controls out of `metadata`, whose other fields are the provider's. */
@@ -185,12 +197,13 @@ const overridesOf = (
   reader: ControlReader,
   caller: Caller,
   rules: Requests,
-  headers: IncomingHttpHeaders
+  headers: IncomingHttpHeaders,
+  dialect: string
 ): LlmRequest.RequestOverrides | undefined => {
   const overrides: { -readonly [K in keyof LlmRequest.RequestOverrides]: LlmRequest.RequestOverrides[K] } = {
     ...reader.overrides
   }
-  const outgoing = outgoingHeaders(headers, rules)
+  const outgoing = outgoingHeaders(headers, rules, dialect)
   if (outgoing !== undefined) overrides.headers = outgoing
   const priority = priorityOf(overrides.priority, caller, rules)
   if (priority !== undefined) overrides.priority = priority
@@ -208,6 +221,26 @@ const overridesOf = (
 const boundSilences = (reader: ControlReader): void => {
   const { timeout, ...rest } = reader.overrides
   if (timeout !== undefined) reader.overrides = { ...rest, silenceTimeout: timeout }
+}
+
+/** What a path says of a request. */
+export interface Asked {
+  readonly operation: LlmRequest.Operation
+  /** The language of the body. Default: OpenAI's. */
+  readonly dialect?: Dialect | undefined
+  /** Beats the body's, or stands in its place. */
+  readonly model?: string | undefined
+  readonly stream?: boolean | undefined
+}
+
+/** Claude Code's user ids end in the id of a session, or hold it as JSON. */
+const sessionInUser = /(?:_session_|"session_id": ?")([\w-]{8,64})/
+
+/** What a payload itself says of its session. */
+const sessionIn = (dialect: Dialect, { metadata, prompt_cache_key }: JsonObject): string | undefined => {
+  if (typeof prompt_cache_key === "string") return prompt_cache_key
+  if (dialect.name !== "messages" || !isJsonObject(metadata)) return undefined
+  return typeof metadata.user_id === "string" ? sessionInUser.exec(metadata.user_id)?.[1] : undefined
 }
 
 /** A request as the tower takes it. */
@@ -249,7 +282,7 @@ const needsMaster = (name: string): Refusal => ({
  * `invalid_control` for values that make no sense (all named at once), `invalid_request` for a body that is none.
  */
 export const read = (
-  operation: LlmRequest.Operation,
+  { dialect = openAi, model: named, operation, stream: streamed }: Asked,
   body: JsonObject,
   headers: IncomingHttpHeaders,
   caller: Caller,
@@ -259,12 +292,14 @@ export const read = (
   const reader = new ControlReader()
   const foreign = new ForeignFields()
   let payload = collect(body, headers, reader, foreign, exact)
+  const isInBody = named === undefined
   if (foreign.refused.length > 0) return refuse(notTheCallers(foreign.refused))
-  if (rules.model !== undefined) payload = { ...payload, model: rules.model }
+  if (rules.model !== undefined && isInBody) payload = { ...payload, model: rules.model }
   const beyond = caller.isMaster ? undefined : reader.masterOnly
   if (beyond !== undefined) return refuse(needsMaster(beyond))
   if (reader.problems.length > 0) return refuse(invalid(reader.problems))
-  const { model } = payload
+  const model = isInBody ? dialect.request.model(payload) : (rules.model ?? named)
+  const stream = streamed ?? dialect.request.streams(payload)
   if (typeof model === "string" && !caller.mayUse(model)) return refuse(forbidden(model))
   const { contentPolicyFallbacks, contextWindowFallbacks, fallbacks } = reader.fallbacksFor(model)
   const barred =
@@ -275,15 +310,16 @@ export const read = (
   if (fallbacks !== undefined) reader.overrides.fallbacks = fallbacks
   if (contextWindowFallbacks !== undefined) reader.overrides.contextWindowFallbacks = contextWindowFallbacks
   if (contentPolicyFallbacks !== undefined) reader.overrides.contentPolicyFallbacks = contentPolicyFallbacks
-  if (payload.stream === true) boundSilences(reader)
-  const overrides = overridesOf(reader, caller, rules, headers)
+  if (stream) boundSilences(reader)
+  const overrides = overridesOf(reader, caller, rules, headers, dialect.name)
   const tags = rules.tags === "ignore" ? [] : caller.tags.length === 0 ? reader.tags : [...caller.tags, ...reader.tags]
   const demands =
     rules.tagMatch === "all" && tags.length > 0 ? { ...reader.demands, tagMatch: "all" as const } : reader.demands
-  const session =
-    reader.sessionKey ?? (typeof payload.prompt_cache_key === "string" ? payload.prompt_cache_key : undefined)
+  const session = reader.sessionKey ?? sessionIn(dialect, payload)
   const trace = TraceContext.fromHeaders(headers)
-  const decoded = LlmRequest.decode(operation, payload, {
+  const decoded = LlmRequest.decodeIn(dialect, operation, payload, {
+    ...(isInBody ? {} : { model: String(model) }),
+    ...(streamed === undefined ? {} : { stream }),
     tags,
     demands,
     ...(session === undefined ? {} : { sessionKey: session }),

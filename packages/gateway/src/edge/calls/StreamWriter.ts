@@ -1,5 +1,5 @@
 /**
- * Writes server-sent events to a client: headers with the first content or after a wait, comments while nothing comes,
+ * Writes server-sent events to a client: headers with the first content or after a wait, signs of life while nothing comes,
  * errors in-band once a status can't tell them, and never faster than the client reads.
  */
 import type { ServerResponse } from "node:http"
@@ -10,15 +10,23 @@ import type { Heartbeat, Pulse } from "../heartbeat.js"
 export interface StreamTimes {
   /** Longest wait of the headers for the first content. */
   readonly headerWait: number
-  /** Silence after which a comment is sent. */
+  /** Silence after which a sign of life is sent. */
   readonly keepAlive: number
 }
 
 const streamHeaders = {
-  "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-cache, no-transform",
   "x-accel-buffering": "no"
 } as const
+
+/** How the caller's language has it: the type of the stream, and what may stand in it while nothing comes. */
+export interface Manner {
+  readonly contentType: string
+  /** What goes out with the headers when they have waited long enough for the first content. */
+  readonly waiting: string
+  /** What is sent after a silence. */
+  readonly alive: string
+}
 
 /** One stream to one client. It lives until `close`, which whoever made it calls once. */
 export class StreamWriter implements Pulse {
@@ -33,7 +41,8 @@ export class StreamWriter implements Pulse {
     /** Headers of an answer whose way is not known yet. */
     private readonly early: Readonly<Record<string, string | number>>,
     /** Monotonic ms when the request came in. */
-    private readonly startedAt: number
+    private readonly startedAt: number,
+    private readonly manner: Manner
   ) {
     this.lastWriteAt = startedAt
     heartbeat.add(this)
@@ -46,7 +55,8 @@ export class StreamWriter implements Pulse {
 
   /** Sends status 200 and the headers, unless they are out. */
   begin(headers: Readonly<Record<string, string | number>>): void {
-    if (!this.response.headersSent) this.response.writeHead(200, { ...headers, ...streamHeaders })
+    if (!this.response.headersSent)
+      this.response.writeHead(200, { ...headers, "content-type": this.manner.contentType, ...streamHeaders })
   }
 
   /** Writes whole events; false when the client should be waited for. After `finish` they are dropped. */
@@ -87,8 +97,8 @@ export class StreamWriter implements Pulse {
       if (now - this.startedAt < headerWait) return
       this.begin(this.early)
       this.response.flushHeaders()
-      this.write(": waiting for the model\n\n")
-    } else if (now - this.lastWriteAt >= keepAlive) this.write(": keep-alive\n\n")
+      this.write(this.manner.waiting)
+    } else if (now - this.lastWriteAt >= keepAlive) this.write(this.manner.alive)
   }
 
   /** Stops the beats; the response is not touched. */

@@ -3,28 +3,41 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Journal } from "@switchyard/core/Journal"
+import type { JsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
 import type { CompleteResponse, Headers, LlmResponse } from "@switchyard/core/LlmResponse"
 import * as LlmService from "@switchyard/core/LlmService"
+import { openAi } from "@switchyard/core/OpenAi"
 import type * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
 import { Cause, type Clock, Effect, Either } from "effect"
 import type { Answers } from "../../config/GatewayConfig.js"
-import { answerError, answerRefusal, type ErrorAnswer, ofError, type Refusal } from "../../errors/ErrorBody.js"
-import { shownAnswer, shownError } from "../../errors/shownError.js"
+import {
+  answerError,
+  answerRefusal,
+  type ErrorAnswer,
+  ofError,
+  ofRefusal,
+  type Refusal,
+  type Speech
+} from "../../errors/ErrorBody.js"
+import { shownError } from "../../errors/shownError.js"
+import { type Told, withIdFor } from "../../errors/spokenError.js"
 import type { Lease } from "../../generations/Generations.js"
 import type { Caller } from "../../keys/KeyRing.js"
+import type { PathTarget } from "../callPaths.js"
 import type { Heartbeat } from "../heartbeat.js"
 import * as RoutingHeaders from "../RoutingHeaders.js"
 import { requestIdOf } from "../requestId.js"
-import type { PathTarget } from "../requestPath.js"
 import type { Received } from "./bodyReader.js"
 import * as Controls from "./Controls.js"
 import * as Embeddings from "./Embeddings.js"
+import { type EventEncoder, encoderFor } from "./eventEncoder.js"
 import { type JsonBounds, type ParsedBody, parseBody } from "./requestBody.js"
 import { type StreamTimes, StreamWriter } from "./StreamWriter.js"
-import { pump, wholeAsEvents } from "./streamPump.js"
+import { dialectOf } from "./speeches.js"
+import { pump } from "./streamPump.js"
 
 /** Bounds of single requests, decoded. */
 export interface Bounds {
@@ -79,6 +92,14 @@ export interface ExchangeDeps {
 
 const internal: Refusal = { status: 500, code: "internal_error", message: "the gateway failed; its log says how" }
 
+/** Some programs send what is meant for Responses to the path of chat; it is answered as Responses. */
+const meantTarget = (target: PathTarget, { input, messages }: JsonObject): PathTarget =>
+  target.operation === "chat" && target.speech === "chat" && messages === undefined && input !== undefined
+    ? { ...target, speech: "responses" }
+    : target
+
+const unserved: Refusal = { status: 404, code: "unknown_url", message: "this dialect is not served here" }
+
 /** One request and its answer. */
 export class Exchange implements Ended {
   readonly id: string
@@ -93,10 +114,11 @@ export class Exchange implements Ended {
   refusal: Refusal | undefined
   private leftOut: ReadonlyArray<string> | undefined
   private writer: StreamWriter | undefined
+  private encoder: EventEncoder | undefined
 
   constructor(
     private readonly deps: ExchangeDeps,
-    private readonly target: PathTarget,
+    private target: PathTarget,
     private readonly request: IncomingMessage,
     private readonly response: ServerResponse,
     private readonly lease: Lease,
@@ -113,6 +135,10 @@ export class Exchange implements Ended {
 
   get isWhole(): boolean {
     return this.response.writableFinished
+  }
+
+  private get speech(): Speech {
+    return this.target.speech
   }
 
   isAnsweredBy(response: ServerResponse): boolean {
@@ -139,7 +165,7 @@ export class Exchange implements Ended {
     if (response.writableEnded || response.destroyed) return
     if (!response.headersSent) return this.turnAway(refusal)
     this.refusal = refusal
-    writer?.finish(`data: ${answerRefusal(refusal).body}\n\n`)
+    writer?.finish(this.encoder?.failure(ofRefusal(refusal), { id: this.id, status: refusal.status }) ?? "")
   }
 
   private answer(received: Received): Effect.Effect<void> {
@@ -150,11 +176,18 @@ export class Exchange implements Ended {
     const { source, tower } = this.lease.generation
     const { headers } = this.request
     const { exact, json } = body.right
-    const payload = this.target.model === undefined ? json : { ...json, model: this.target.model }
-    const { model, stream } = payload
+    this.target = meantTarget(this.target, json)
+    const { model: named, speech } = this.target
+    const dialect = dialectOf(speech)
+    if (dialect === undefined) return this.refuse(unserved)
+    const isBeside = speech === "gemini"
+    const payload = named === undefined || isBeside ? json : { ...json, model: named }
+    const model = isBeside ? named : payload.model
     if (typeof model === "string") this.model = model
-    this.stream = stream === true
-    const controlled = Controls.read(this.operation, payload, headers, this.caller, source.config.requests, exact)
+    this.stream = this.target.stream ?? payload.stream === true
+    const { operation } = this
+    const asked = isBeside ? { operation, dialect, model: named, stream: this.stream } : { operation, dialect }
+    const controlled = Controls.read(asked, payload, headers, this.caller, source.config.requests, exact)
     if (Either.isLeft(controlled)) {
       const problem = controlled.left
       return "_tag" in problem ? this.fail(problem) : this.refuse(problem)
@@ -178,28 +211,33 @@ export class Exchange implements Ended {
 
   private headers(journal: Journal, now: number, provider: Headers): Record<string, string | number> {
     const { shown } = this
-    const headers = this.withLeftOut(RoutingHeaders.make(this.id, journal, this.receivedAt, now, shown))
+    const headers = this.completed(RoutingHeaders.make(this.id, journal, this.receivedAt, now, shown))
     return RoutingHeaders.addProvider(headers, provider, journal, shown)
   }
 
-  private withLeftOut(headers: Record<string, string | number>): Record<string, string | number> {
+  private completed(headers: Record<string, string | number>): Record<string, string | number> {
     if (this.leftOut !== undefined) RoutingHeaders.addLeftOut(headers, this.leftOut)
-    return headers
+    return withIdFor(this.speech, headers)
   }
 
   private readonly begun = (journal: Journal): void => {
     this.journal = journal
   }
 
+  /** Callers of OpenAI's embeddings choose how vectors are written. */
+  private get isEncoded(): boolean {
+    return this.operation === "embeddings" && this.speech === "chat"
+  }
+
   private whole(request: LlmRequest, answer: CompleteResponse): Effect.Effect<void> {
     const { body, bytes, raw } = answer
     if (bytes === undefined) {
       return Effect.sync(() => {
-        const encoded = this.operation === "embeddings" ? Embeddings.encodeAs(request.body, body) : body
+        const encoded = this.isEncoded ? Embeddings.encodeAs(request.body, body) : body
         this.sendWhole(answer, encoded === body ? raw : JSON.stringify(encoded))
       })
     }
-    if (this.operation !== "embeddings") return Effect.sync(() => this.sendWhole(answer, bytes))
+    if (!this.isEncoded) return Effect.sync(() => this.sendWhole(answer, bytes))
     const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     return Effect.map(Embeddings.encodeLargeAs(request.body, body, source), (encoded) =>
       this.sendWhole(answer, encoded)
@@ -216,16 +254,14 @@ export class Exchange implements Ended {
     this.response.end(content)
   }
 
-  private forward(service: Service.RequestService, request: LlmRequest, usage: boolean): Effect.Effect<void> {
+  private forward(service: Service.RequestService, request: LlmRequest, wantsUsage: boolean): Effect.Effect<void> {
     const { bounds, clock, heartbeat } = this.deps
-    const writer = new StreamWriter(
-      this.response,
-      heartbeat,
-      bounds.stream,
-      this.withLeftOut({ "x-request-id": this.id }),
-      this.receivedAt
-    )
+    const { isList } = this.target
+    const encoder = encoderFor(this.speech, (request.dialect ?? openAi).answer, { isList, wantsUsage })
+    const early = this.completed({ "x-request-id": this.id })
+    const writer = new StreamWriter(this.response, heartbeat, bounds.stream, early, this.receivedAt, encoder)
     this.writer = writer
+    this.encoder = encoder
     const use = (answer: LlmResponse): Effect.Effect<void, LlmError> => {
       const begin = (): void => {
         this.answeredAt = nowMs(clock)
@@ -237,7 +273,7 @@ export class Exchange implements Ended {
       if (answer._tag === "Complete") {
         return Effect.sync(() => {
           // What cannot be written must fail while the status can still tell it.
-          const events = wholeAsEvents(answer, usage)
+          const events = encoder.whole(answer)
           begin()
           writer.write(events)
         })
@@ -245,25 +281,29 @@ export class Exchange implements Ended {
       const { events } = answer
       return Effect.flatMap(events.awaitContent, () => {
         begin()
-        return pump(events, writer, usage)
+        return pump(events, writer, encoder)
       })
     }
     return Effect.ensuring(
       Effect.matchEffect(LlmService.using(service, request, use, this.begun), {
-        onFailure: (error) => (writer.hasBegun ? this.failInBand(writer, error) : this.fail(error)),
+        onFailure: (error) => (writer.hasBegun ? this.failInBand(writer, encoder, error) : this.fail(error)),
         onSuccess: () => Effect.sync(() => this.response.end())
       }),
       Effect.sync(() => writer.close())
     )
   }
 
-  /** The status is out, so the error is the stream's last event; without `[DONE]` no client takes it for a clean end. */
-  private failInBand(writer: StreamWriter, error: LlmError): Effect.Effect<void> {
+  /** The status is out, so the error is the stream's last event. */
+  private failInBand(writer: StreamWriter, encoder: EventEncoder, error: LlmError): Effect.Effect<void> {
     return Effect.sync(() => {
       this.error = error
-      writer.write(`data: ${JSON.stringify(shownError(ofError(error), error, this.shown))}\n\n`)
+      writer.write(encoder.failure(this.told(error), { id: this.id, status: error.httpStatus }))
       this.response.end()
     })
+  }
+
+  private told(error: LlmError): Told {
+    return shownError(ofError(error), error, this.shown)
   }
 
   private fail(error: LlmError): Effect.Effect<void> {
@@ -276,8 +316,8 @@ export class Exchange implements Ended {
         journal === undefined
           ? { "x-request-id": this.id }
           : RoutingHeaders.make(this.id, journal, this.receivedAt, now, this.shown)
-      const answer = answerError(error, this.withLeftOut(headers), journal, this.deps.random)
-      send(this.response, shownAnswer(answer, error, this.shown))
+      const { shown, speech } = this
+      send(this.response, answerError(error, this.completed(headers), journal, this.deps.random, { shown, speech }))
     })
   }
 
@@ -287,7 +327,7 @@ export class Exchange implements Ended {
 
   private turnAway(refusal: Refusal): void {
     this.refusal = refusal
-    send(this.response, answerRefusal(refusal, { "x-request-id": this.id }, this.deps.random))
+    send(this.response, answerRefusal(refusal, { "x-request-id": this.id }, this.deps.random, this.speech))
   }
 }
 

@@ -15,7 +15,7 @@ interface Options {
 }
 
 const read = (body: object, { caller = anybody, headers = {}, rules = {} }: Options = {}) =>
-  Controls.read("chat", { ...chat, ...body }, headers, caller, rules)
+  Controls.read({ operation: "chat" }, { ...chat, ...body }, headers, caller, rules)
 
 const request = (body: object, options?: Options) =>
   Either.getOrThrowWith(read(body, options), (error) => error).request
@@ -189,7 +189,9 @@ describe("Controls", () => {
 
   it("a request without controls goes on as it came, the same object", () => {
     const body = { ...chat, temperature: 0, metadata: { project: "x" }, top_k: 3 }
-    const { request: made, streamUsage } = Either.getOrThrow(Controls.read("chat", body, {}, anybody, {}))
+    const { request: made, streamUsage } = Either.getOrThrow(
+      Controls.read({ operation: "chat" }, body, {}, anybody, {})
+    )
     expect(made.body).toBe(body)
     expect(made.overrides).toEqual({})
     expect(streamUsage).toBe(false)

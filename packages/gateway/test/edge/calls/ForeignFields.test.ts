@@ -23,7 +23,7 @@ const endpoints: ReadonlyArray<readonly [string, object]> = [
 
 const caller = { name: "joe", isMaster: false, mayUse: () => true, tags: [] }
 
-const read = (body: object) => Controls.read("chat", { ...chat, ...body }, {}, caller, {})
+const read = (body: object) => Controls.read({ operation: "chat" }, { ...chat, ...body }, {}, caller, {})
 
 /** What a body is refused for; undefined when it is taken. */
 const refusedFor = (body: object): string | undefined =>

@@ -1,8 +1,10 @@
 import { EventEmitter } from "node:events"
 import type { ServerResponse } from "node:http"
 import { describe, expect, it } from "@effect/vitest"
+import { openAi } from "@switchyard/core/OpenAi"
 import { nowMs } from "@switchyard/core/Time"
 import { Effect, Fiber, TestClock } from "effect"
+import { encoderFor } from "../../../src/edge/calls/eventEncoder.js"
 import { StreamWriter } from "../../../src/edge/calls/StreamWriter.js"
 import { Heartbeat } from "../../../src/edge/heartbeat.js"
 
@@ -42,12 +44,21 @@ class FakeResponse extends EventEmitter {
 
 const times = { headerWait: 15_000, keepAlive: 10_000 }
 
+const manner = encoderFor("chat", openAi.answer)
+
 const make = Effect.gen(function* () {
   const heartbeat = new Heartbeat()
   yield* heartbeat.run
   const now = yield* Effect.clockWith((clock) => Effect.sync(() => nowMs(clock)))
   const response = new FakeResponse()
-  const writer = new StreamWriter(response as unknown as ServerResponse, heartbeat, times, { "x-request-id": "r" }, now)
+  const writer = new StreamWriter(
+    response as unknown as ServerResponse,
+    heartbeat,
+    times,
+    { "x-request-id": "r" },
+    now,
+    manner
+  )
   return { heartbeat, response, writer }
 })
 
