@@ -1,0 +1,39 @@
+/**
+ * Gemini's dialect: `generateContent` of Google's Gemini API and of Vertex AI.
+ */
+import type { Translator } from "../Translator.js"
+import { errorEvent, readError, writeError } from "./answer/errors.js"
+import { eventReader } from "./answer/eventReader.js"
+import { eventWriter } from "./answer/eventWriter.js"
+import { readFinish, writeFinish } from "./answer/finish.js"
+import { readAnswer } from "./answer/readAnswer.js"
+import { readTokens, writeTokens } from "./answer/tokens.js"
+import { writeAnswer } from "./answer/writeAnswer.js"
+import { fields, lacks, names } from "./fields.js"
+import { defaults, edit } from "./request/edit.js"
+import { readRequest } from "./request/readRequest.js"
+import { pathOf, writeRequest } from "./request/writeRequest.js"
+
+/** Reads and writes Gemini's requests, answers, events and errors. */
+export const gemini: Translator = {
+  name: "gemini",
+  readRequest,
+  writeRequest,
+  readAnswer,
+  writeAnswer,
+  eventReader,
+  eventWriter,
+  readError,
+  writeError,
+  errorEvent,
+  readTokens,
+  writeTokens,
+  readFinish,
+  writeFinish,
+  defaults,
+  lacks,
+  fields,
+  names,
+  pathOf,
+  edit
+}
