@@ -18,7 +18,7 @@ export interface CompleteResponse {
   readonly _tag: "Complete"
   readonly status: number
   readonly headers: Headers
-  /** The provider's answer, parsed once. Its fields are as providers send them, not as a check has found them. */
+  /** The provider's answer in the dialect of the request (the type is OpenAI's), parsed once. Its fields are as providers send them, not as a check has found them. */
   readonly body: Completion
   /** The text that `body` was parsed from, to forward without encoding it again; empty where there are `bytes`. */
   readonly raw: string

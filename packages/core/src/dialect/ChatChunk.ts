@@ -1,6 +1,6 @@
 /**
- * Reading OpenAI stream chunks: what is content, what ends the stream, what was used. Every base service hands over
- * chunks of this shape, whatever its provider speaks.
+ * Reading OpenAI stream chunks: what is content, what ends the stream, what was used. A base service hands over chunks of
+ * this shape, whatever its provider speaks, unless the request is in another dialect; then the events are in that.
  */
 
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"

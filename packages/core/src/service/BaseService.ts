@@ -40,7 +40,7 @@ export interface Handlers {
   readonly dialects?: "any" | ReadonlyArray<string>
 }
 
-/** The request is in a dialect that the client does not speak: another deployment may. */
+/** The request is in a dialect that the client does not speak, and no translator stands before it. */
 const notSpoken = ({ name }: Dialect): LlmError =>
   new LlmError({
     reason: "InvalidRequest",

@@ -12,7 +12,7 @@ import * as Reasoning from "@switchyard/core/Reasoning"
 import * as StateOrigins from "@switchyard/core/StateOrigins"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import * as Tin from "@switchyard/testing/TinDialect"
-import { Effect, Either, Stream } from "effect"
+import { Effect, Either, FastCheck as fc, Stream } from "effect"
 
 const problems = (body: unknown, options: LlmRequest.DialectOptions = {}) =>
   Either.match(LlmRequest.decodeIn(Tin.dialect, "chat", body, options), {
@@ -61,6 +61,73 @@ describe("a request in a dialect", () => {
       [true, false]
     )
   })
+})
+
+/** Fields that mean something in OpenAI's dialect, with anything in them. */
+const anyValue = fc.oneof(fc.constantFrom(null, "", "stop", "text", 1, -1, true, {}, []), fc.jsonValue({ maxDepth: 1 }))
+const anyObject =
+  (...names: ReadonlyArray<string>) =>
+  (value: fc.Arbitrary<unknown>) =>
+    fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 4 })
+const anyList = (item: fc.Arbitrary<unknown>) => fc.oneof(anyValue, fc.array(item, { maxLength: 3 }))
+const anyPart = anyObject("type", "text", "function", "signature")(anyValue)
+const anyMessage = anyObject("role", "content", "tool_calls", "thinking_blocks")(anyList(anyPart))
+const anyChoice = anyObject("message", "delta", "text", "finish_reason", "index")(fc.oneof(anyValue, anyMessage))
+const anyBody = fc
+  .tuple(
+    anyObject(
+      "prompt",
+      "input",
+      "n",
+      "stream",
+      "response_format",
+      "usage",
+      "error",
+      "data",
+      "reasoning",
+      "options"
+    )(anyValue),
+    anyList(anyMessage),
+    anyList(anyChoice)
+  )
+  .map(([rest, messages, choices]): JsonObject => ({ ...rest, messages, choices }))
+
+it("OpenAI's words survive any JSON", () => {
+  const { answer, request } = openAi
+  fc.assert(
+    fc.property(
+      anyBody,
+      fc.constantFrom("chat" as const, "completion" as const, "embeddings" as const),
+      (body, operation) => {
+        request.problems(operation, body)
+        request.size(operation, body)
+        for (const turn of request.turns(operation, body)) for (const part of turn.parts) assert.isString(part.type)
+        request.beginning(operation, body)
+        request.states(body)
+        request.prefilled(operation, body, "x")
+        assert.isAtLeast(request.choices(operation, body), 1)
+        request.asksForReasoning(body)
+        request.overlay(body, body)
+        answer.failure(operation, body)
+        answer.view(body)
+        answer.identity(body)
+        for (const part of answer.turn(body)?.parts ?? []) assert.isString(part.type)
+        answer.issued(body)
+        answer.isFiltered(body)
+        assert.isAtLeast(answer.characters(body), 0)
+        answer.canned({ operation, model: "m", body, inputTokens: 1 }, "x", { id: "i", created: 0 })
+        const delivered = answer.delivered?.()
+        const fold = answer.fold()
+        for (const event of answer.events(body)) {
+          delivered?.read(event)
+          delivered?.joint("x")?.take(event)
+          fold.add(event)
+        }
+        fold.answer()
+      }
+    ),
+    { numRuns: 200 }
+  )
 })
 
 const queue = (clock: Parameters<typeof makeQueue>[0], onMissingFinish: "cut" | "accept" = "cut") =>
