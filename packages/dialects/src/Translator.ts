@@ -27,6 +27,8 @@ export interface WriteOptions {
   readonly knowsSignatures?: boolean | undefined
   /** The path of a part of a turn in the caller's own words, for messages; default: in the target's. */
   readonly pathOf?: ((turn: number, part?: number) => string) | undefined
+  /** The caller's own names of features, for messages; default: the target's. */
+  readonly names?: { readonly [feature in Feature]?: string } | undefined
 }
 
 /** A request as it goes out. */

@@ -57,7 +57,7 @@ export const write = (
 ): Either.Either<Written, ReadonlyArray<Problem>> => {
   const account = new Account(options.dropsMeaning)
   const settled = settle(conversation, origin, target, account)
-  const written = target.writeRequest(settled, { pathOf: origin.pathOf, ...options })
+  const written = target.writeRequest(settled, { pathOf: origin.pathOf, names: origin.names, ...options })
   if (Either.isLeft(written)) return Either.left([...account.problems, ...written.left])
   if (account.problems.length > 0) return Either.left(account.problems)
   return Either.right({ body: written.right.body, dropped: once([...account.dropped, ...written.right.dropped]) })
