@@ -6,11 +6,13 @@ import * as Headers from "@effect/platform/Headers"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type { KeptAsk } from "@switchyard/core/SideCalls"
+import * as SideCalls from "@switchyard/core/SideCalls"
 import { nowMs } from "@switchyard/core/Time"
 import type { Exposition } from "@switchyard/router/MetricsSink"
 import { Effect } from "effect"
 import * as Dashboard from "../dashboard/Dashboard.js"
-import { anthropicPrefixes, googlePrefixes, prefixes, speechOf, targetOf } from "../edge/callPaths.js"
+import { anthropicPrefixes, googlePrefixes, keptAnswerAt, prefixes, speechOf, targetOf } from "../edge/callPaths.js"
 import * as OpenAccess from "../edge/OpenAccess.js"
 import { requestIdOf } from "../edge/requestId.js"
 import { decodePart, pathOf, queryOf } from "../edge/requestPath.js"
@@ -20,6 +22,7 @@ import * as KeyRing from "../keys/KeyRing.js"
 import type { AdminAppDeps } from "./adminApp.js"
 import * as answers from "./controlAnswers.js"
 import * as Health from "./Health.js"
+import * as KeptAnswers from "./keptAnswers.js"
 import * as ModelInfo from "./ModelInfo.js"
 import * as ModelList from "./ModelList.js"
 import * as SpokenModels from "./spokenModels.js"
@@ -28,6 +31,8 @@ import * as SpokenModels from "./spokenModels.js"
 export interface ControlPlaneDeps extends AdminAppDeps {
   /** Whether only this machine reaches the gateway: names may be told to anybody then. Default true. */
   readonly isLocal?: boolean
+  /** What providers do beside answering. Default: nothing. */
+  readonly side?: SideCalls.SideCalls
   /** What `/metrics` answers to a scrape with this `Accept` header; undefined where metrics are off. */
   readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition | undefined>
   /** Why a request must not be served at all: keeps other sites' pages, and what proxies pass on, out of an open gateway. */
@@ -190,6 +195,27 @@ const assetEndpoint = ({ body, contentType, etag }: Dashboard.Asset): Endpoint =
   return onlyGet("anybody", (call) => Effect.succeed(call.headers["if-none-match"] === etag ? unchanged : whole))
 }
 
+/** Answers that providers keep. */
+const keptEndpoints = ({ side = SideCalls.none }: ControlPlaneDeps) => {
+  const asking =
+    (method: KeptAsk["method"], part?: KeptAsk["part"]): Handler =>
+    (call) =>
+      Effect.suspend(() => {
+        const caller = callerOf(call)
+        if (caller === undefined) return Effect.succeed(refuse(call, KeyRing.unknownKey(undefined)))
+        const { generation, name, query } = call
+        return Effect.map(KeptAnswers.ask(caller, generation, { method, id: name, part, query }, side), (answer) =>
+          answer.refusal === undefined ? answers.json(answer.body, answer.status) : refuse(call, answer.refusal)
+        )
+      })
+  const endpoint = (methods: Endpoint["methods"]): Endpoint => ({ access: "caller", methods })
+  return {
+    whole: endpoint({ GET: asking("GET"), DELETE: asking("DELETE") }),
+    input_items: endpoint({ GET: asking("GET", "input_items") }),
+    cancel: endpoint({ POST: asking("POST", "cancel") })
+  } as const
+}
+
 /** Why a request is turned away, and what else its answer says. */
 interface TurningAway {
   readonly refusal: Refusal
@@ -206,10 +232,13 @@ const finder = (deps: ControlPlaneDeps): ((path: string) => Found | undefined) =
     ["/metrics", metricsEndpoint(deps)],
     ...[...Dashboard.load()].map(([path, asset]) => [path, assetEndpoint(asset)] as const)
   ])
+  const kept = keptEndpoints(deps)
   const folders = modelPrefixes.map((prefix) => `${prefix}/models/`)
   return (path) => {
     const endpoint = exact.get(path) ?? (targetOf(path) === undefined ? undefined : elsewhere)
     if (endpoint !== undefined) return { endpoint, name: "" }
+    const keptAnswer = keptAnswerAt(path)
+    if (keptAnswer !== undefined) return { endpoint: kept[keptAnswer.part ?? "whole"], name: keptAnswer.id }
     const folder = folders.find((before) => path.length > before.length && path.startsWith(before))
     const name = folder === undefined ? undefined : decodePart(path.slice(folder.length))
     return name === undefined ? undefined : { endpoint: oneModel, name }

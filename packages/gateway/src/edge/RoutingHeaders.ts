@@ -119,6 +119,7 @@ export const exposed = [
   ),
   "x-switchyard-provider-request-id",
   "x-switchyard-left-out",
+  "x-switchyard-count",
   ...["call-id", "response-cost", "model-id", "model-group", "attempted-retries", "attempted-fallbacks"].map(
     (name) => `x-litellm-${name}`
   ),

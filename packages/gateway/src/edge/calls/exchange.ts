@@ -10,85 +10,28 @@ import type { CompleteResponse, Headers, LlmResponse } from "@switchyard/core/Ll
 import * as LlmService from "@switchyard/core/LlmService"
 import { openAi } from "@switchyard/core/OpenAi"
 import type * as Service from "@switchyard/core/Service"
+import * as SideCalls from "@switchyard/core/SideCalls"
 import { nowMs } from "@switchyard/core/Time"
-import { Cause, type Clock, Effect, Either } from "effect"
+import { Cause, Effect, Either } from "effect"
 import type { Answers } from "../../config/GatewayConfig.js"
-import {
-  answerError,
-  answerRefusal,
-  type ErrorAnswer,
-  ofError,
-  ofRefusal,
-  type Refusal,
-  type Speech
-} from "../../errors/ErrorBody.js"
+import { answerError, answerRefusal, ofError, ofRefusal, type Refusal, type Speech } from "../../errors/ErrorBody.js"
 import { shownError } from "../../errors/shownError.js"
 import { type Told, withIdFor } from "../../errors/spokenError.js"
 import type { Lease } from "../../generations/Generations.js"
 import type { Caller } from "../../keys/KeyRing.js"
 import type { PathTarget } from "../callPaths.js"
-import type { Heartbeat } from "../heartbeat.js"
 import * as RoutingHeaders from "../RoutingHeaders.js"
 import { requestIdOf } from "../requestId.js"
 import type { Received } from "./bodyReader.js"
 import * as Controls from "./Controls.js"
+import { count, spokenCount } from "./counting.js"
 import * as Embeddings from "./Embeddings.js"
+import { type Ended, type ExchangeDeps, send } from "./ended.js"
 import { type EventEncoder, encoderFor } from "./eventEncoder.js"
-import { type JsonBounds, type ParsedBody, parseBody } from "./requestBody.js"
-import { type StreamTimes, StreamWriter } from "./StreamWriter.js"
+import { type ParsedBody, parseBody } from "./requestBody.js"
+import { StreamWriter } from "./StreamWriter.js"
 import { dialectOf } from "./speeches.js"
 import { pump } from "./streamPump.js"
-
-/** Bounds of single requests, decoded. */
-export interface Bounds {
-  /** Bytes of a body. */
-  readonly maxBody: number
-  /** What a body may hold. */
-  readonly json: JsonBounds
-  /** Bytes of all bodies that are held at once. */
-  readonly maxBytesInFlight: number
-  /** Requests in progress at once. */
-  readonly maxConcurrent: number
-  readonly stream: StreamTimes
-}
-
-/** A request that is over. Times are monotonic ms. */
-export interface Ended {
-  readonly id: string
-  readonly operation: Operation
-  /** Undefined until the body was read. */
-  readonly stream: boolean | undefined
-  /** What the body names; undefined until it was read. */
-  readonly model: string | undefined
-  /** Undefined for a request that was turned away at the door. */
-  readonly caller: Caller | undefined
-  readonly receivedAt: number
-  /** When the answer was ready, a stream's with its first content; undefined when there was none. */
-  readonly answeredAt: number | undefined
-  /** A stream's first content. */
-  readonly firstContentAt: number | undefined
-  /** The request's way; undefined when it was not routed. */
-  readonly journal: Journal | undefined
-  /** Why it failed. */
-  readonly error: LlmError | undefined
-  /** Why it was turned away; 500 when the gateway itself failed. */
-  readonly refusal: Refusal | undefined
-  /** The HTTP status that went out; undefined when none did. */
-  readonly status: number | undefined
-  /** Whether the answer went out whole; else the client left, or was given up. */
-  readonly isWhole: boolean
-}
-
-/** What an exchange works with. */
-export interface ExchangeDeps {
-  readonly heartbeat: Heartbeat
-  readonly clock: Clock.Clock
-  /** Uniform in [0, 1): callers who are told to wait don't come back all at once. */
-  readonly random: () => number
-  readonly bounds: Bounds
-  /** Told of fields that were left out of a request although its caller meant something by them. */
-  readonly onLeftOut?: (fields: ReadonlyArray<string>) => void
-}
 
 const internal: Refusal = { status: 500, code: "internal_error", message: "the gateway failed; its log says how" }
 
@@ -197,12 +140,25 @@ export class Exchange implements Ended {
       this.leftOut = leftOut
       this.deps.onLeftOut?.(leftOut)
     }
+    if (this.target.aside === "count") return this.count(request)
     return request.stream
       ? this.forward(tower.service, request, streamUsage)
       : Effect.matchEffect(LlmService.complete(tower.service, request, this.begun), {
           onFailure: (error) => this.fail(error),
           onSuccess: (answer) => this.whole(request, answer)
         })
+  }
+
+  private count(request: LlmRequest): Effect.Effect<void> {
+    return Effect.matchEffect(count(this.lease.generation, request, this.deps.side ?? SideCalls.none), {
+      onFailure: (error) => this.fail(error),
+      onSuccess: (counted) =>
+        Effect.sync(() => {
+          this.answeredAt = nowMs(this.deps.clock)
+          const headers = this.completed({ "x-request-id": this.id, "x-switchyard-count": counted.by })
+          this.send200(headers, JSON.stringify(spokenCount(this.speech, counted)))
+        })
+    })
   }
 
   private get shown(): Answers {
@@ -248,6 +204,11 @@ export class Exchange implements Ended {
     if (this.response.headersSent) return
     this.answeredAt = nowMs(this.deps.clock)
     const headers = this.headers(answer.journal, this.answeredAt, answer.headers)
+    this.send200(headers, content)
+  }
+
+  private send200(headers: Record<string, string | number>, content: string | Uint8Array): void {
+    if (this.response.headersSent) return
     headers["content-type"] = "application/json"
     headers["content-length"] = Buffer.byteLength(content)
     this.response.writeHead(200, headers)
@@ -329,14 +290,4 @@ export class Exchange implements Ended {
     this.refusal = refusal
     send(this.response, answerRefusal(refusal, { "x-request-id": this.id }, this.deps.random, this.speech))
   }
-}
-
-/** Sends an error; where the answer has begun, all that is left is to break it off, so that nobody takes it for whole. */
-export const send = (response: ServerResponse, { body, headers, status }: ErrorAnswer): void => {
-  if (response.headersSent) {
-    if (!response.writableEnded) response.destroy()
-    return
-  }
-  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) })
-  response.end(body)
 }
