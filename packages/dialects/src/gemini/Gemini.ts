@@ -1,6 +1,7 @@
 /**
  * Gemini's dialect: `generateContent` of Google's Gemini API and of Vertex AI.
  */
+import type { Dialect } from "@switchyard/core/Dialect"
 import type { Translator } from "../Translator.js"
 import { errorEvent, readError, writeError } from "./answer/errors.js"
 import { eventReader } from "./answer/eventReader.js"
@@ -13,9 +14,9 @@ import { fields, lacks, names } from "./fields.js"
 import { defaults, edit } from "./request/edit.js"
 import { readRequest } from "./request/readRequest.js"
 import { pathOf, writeRequest } from "./request/writeRequest.js"
+import { answerWords, request } from "./words.js"
 
-/** Reads and writes Gemini's requests, answers, events and errors. */
-export const gemini: Translator = {
+const translator: Translator = {
   name: "gemini",
   readRequest,
   writeRequest,
@@ -37,3 +38,6 @@ export const gemini: Translator = {
   pathOf,
   edit
 }
+
+/** Reads and writes Gemini's requests, answers, events and errors; and what the tower reads of them. */
+export const gemini: Translator & Dialect = { ...translator, request, answer: answerWords(translator) }

@@ -94,17 +94,14 @@ class CandidateReader {
       const { choice, part } = this
       const own = asText(call.id) ?? callId(id, name ?? "", this.calls)
       this.calls++
-      tell({ type: "toolCall", id: own, name: name ?? "", kind: "function", choice, part })
-      if (!goesOn && pieces === undefined) {
-        tell({ type: "arguments", text: argumentsOf(call), choice, part })
-        return this.sign(signature, tell)
-      }
+      const signed = signature === undefined ? {} : { signature: readSignature(signature).signature }
+      tell({ type: "toolCall", id: own, name: name ?? "", kind: "function", ...signed, choice, part })
+      if (!goesOn && pieces === undefined) return tell({ type: "arguments", text: argumentsOf(call), choice, part })
       this.open = new PartialArguments()
-    }
+    } else this.sign(signature, tell)
     const args = field(call, "args")
     if (isJsonObject(args)) this.open.merge(args)
     for (const piece of objectsOf(pieces)) this.open.add(piece)
-    this.sign(signature, tell)
     if (!goesOn) this.close(tell)
   }
 

@@ -1,10 +1,11 @@
-import type { JsonObject } from "@switchyard/core/Json"
+import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { AnswerEvent, Finish } from "../../conversation/Answer.js"
 import type { Signature, ToolCallPart } from "../../conversation/Conversation.js"
 import type { Tokens } from "../../conversation/Tokens.js"
+import { objectOf } from "../../parts/values.js"
 import type { AnswerOptions, EventWriter, Tell, WireEvent } from "../../Translator.js"
 import { writeSignature } from "../parts/signatures.js"
-import { given } from "../parts/spelling.js"
+import { given, listOf } from "../parts/spelling.js"
 import { writePart } from "../parts/writeParts.js"
 import { errorEvent } from "./errors.js"
 import { reasonFor } from "./finish.js"
@@ -17,6 +18,7 @@ interface OpenCall {
   readonly id: string | undefined
   readonly name: string
   readonly kind: "function" | "custom"
+  readonly namespace?: string
   readonly texts: Array<string>
   signature?: Signature
 }
@@ -60,6 +62,8 @@ class GeminiWriter implements EventWriter {
   private model: string
   private usage: Tokens | undefined
   private isOver = false
+  /** What a whole answer of Gemini's said beside, when it is told as a stream. */
+  private own: JsonObject | undefined
   private readonly candidates = new Map<number, CandidateWriter>()
 
   constructor(options: AnswerOptions) {
@@ -72,6 +76,7 @@ class GeminiWriter implements EventWriter {
       case "start":
         this.id = event.id ?? this.id
         this.model = event.model ?? this.model
+        this.own = isJsonObject(event.extra?.gemini) ? event.extra.gemini : undefined
         return
       case "text":
       case "refusal": {
@@ -90,8 +95,9 @@ class GeminiWriter implements EventWriter {
       case "signature":
         return this.sign(event, tell)
       case "toolCall": {
-        const { id, kind, name } = event
-        this.candidate(event.choice).calls.set(event.part, { id, kind, name, texts: [] })
+        const { id, kind, name, namespace, signature } = event
+        const more = { ...given("namespace", namespace), ...given("signature", signature) }
+        this.candidate(event.choice).calls.set(event.part, { id, kind, name, texts: [], ...more })
         return
       }
       case "arguments":
@@ -122,6 +128,8 @@ class GeminiWriter implements EventWriter {
   end(tell: Tell<WireEvent>): void {
     if (this.isOver) return
     this.isOver = true
+    const { candidates: kept, usageMetadata: _, ...rest } = this.own ?? {}
+    const isBlocked = Array.isArray(kept) && kept.length === 0
     if (this.candidates.size === 0) this.candidate(0)
     const candidates: Array<JsonObject> = []
     for (const [index, candidate] of [...this.candidates].sort(([a], [b]) => a - b)) {
@@ -133,10 +141,12 @@ class GeminiWriter implements EventWriter {
         finishReason: broken === undefined ? reasonFor(finish, reason) : "MALFORMED_FUNCTION_CALL",
         ...given("finishMessage", broken),
         index,
-        ...given("groundingMetadata", writeGrounding(cited, texts))
+        ...given("groundingMetadata", writeGrounding(cited, texts)),
+        ...withoutContent(listOf(kept)[index])
       })
     }
-    tell(this.chunk(candidates, this.usage === undefined ? {} : { usageMetadata: writeTokens(this.usage) }))
+    const usage = this.usage === undefined ? {} : { usageMetadata: writeTokens(this.usage) }
+    tell(isBlocked ? this.event({ ...usage, ...rest }) : this.event({ candidates, ...usage, ...rest }))
   }
 
   private candidate(index: number): CandidateWriter {
@@ -172,12 +182,17 @@ class GeminiWriter implements EventWriter {
   }
 
   private tell(index: number, parts: ReadonlyArray<JsonObject>, tell: Tell<WireEvent>, more: JsonObject = {}): void {
-    tell(this.chunk([{ content: { parts, role: "model" }, index, ...more }]))
+    tell(this.event({ candidates: [{ content: { parts, role: "model" }, index, ...more }] }))
   }
 
-  private chunk(candidates: ReadonlyArray<JsonObject>, more: JsonObject = {}): WireEvent {
-    return { json: { candidates, ...more, modelVersion: this.model, responseId: this.id } }
+  private event(said: JsonObject): WireEvent {
+    return { json: { ...said, modelVersion: this.model, responseId: this.id } }
   }
+}
+
+const withoutContent = (candidate: unknown): JsonObject => {
+  const { content: _, ...rest } = objectOf(candidate)
+  return rest
 }
 
 /**

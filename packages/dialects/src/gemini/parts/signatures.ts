@@ -47,11 +47,3 @@ export const writeSignature = ({ dialect, value }: Signature, isRedacted = false
   dialect === "gemini"
     ? value
     : Buffer.from(`${head}${dialect}${isRedacted ? "!" : ""}:${value}`, "utf8").toString("base64")
-
-/** The same signature whichever alphabet of base64 a client spelt it in. */
-export const spelling = (value: string): string => {
-  const plain = value.replaceAll("-", "+").replaceAll("_", "/")
-  let end = plain.length
-  while (end > 0 && plain.charCodeAt(end - 1) === 61) end--
-  return plain.slice(0, end)
-}
