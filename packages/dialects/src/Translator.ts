@@ -108,8 +108,8 @@ export interface Translator extends Target {
   readonly errorEvent: (error: SaidError) => WireEvent
   readonly writeTokens: (tokens: Tokens) => JsonObject
   readonly writeFinish: (finish: Finish) => string
-  /** Fields of its payload without a place in a conversation, and what they mean to other dialects; others are advisory. */
-  readonly fields: Readonly<Record<string, FieldClass>>
+  /** Fields of its payload without a place in a conversation, and what they mean to other dialects; others are advisory. A function goes by the value: undefined asks for nothing. */
+  readonly fields: Readonly<Record<string, FieldClass | ((value: unknown) => FieldClass | undefined)>>
   /** Its own names of features, for messages. */
   readonly names: { readonly [feature in Feature]?: string }
   /** The path of a part of a turn, for messages. */

@@ -61,6 +61,8 @@ export interface SaidError {
 interface Place {
   readonly choice: number
   readonly part: number
+  /** The id of the item that the part stands in, in dialects whose items have ids: Responses. */
+  readonly item?: string | undefined
 }
 
 /**

@@ -3,6 +3,7 @@
  * requests into one and writes them from one, so that eight dialects need sixteen functions and not sixty-four.
  */
 import type { JsonObject } from "@switchyard/core/Json"
+import type { FieldClass } from "./Problem.js"
 
 /** The dialects that are spoken here. Converse, Cohere and Ollama are asked in, never spoken to callers. */
 export type DialectName =
@@ -92,6 +93,7 @@ export interface ToolCallPart extends PartBase {
   readonly type: "toolCall"
   /** As the model's provider named it; undefined where it names none. `ToolId` maps it into a target's alphabet. */
   readonly id: string | undefined
+  /** Unique among the tools: where there is a namespace, the name holds it already. */
   readonly name: string
   /** `function`: `arguments` is JSON text as the model wrote it, maybe invalid. `custom`: free text. */
   readonly kind: "function" | "custom"
@@ -133,6 +135,8 @@ export interface OpaquePart extends PartBase {
   readonly type: "opaque"
   readonly dialect: DialectName
   readonly value: JsonObject
+  /** `meaning` when the conversation means something else without it: references, compacted history. Undefined is `tool`. */
+  readonly fieldClass?: FieldClass | undefined
 }
 
 /** A piece of a turn. */
@@ -164,6 +168,7 @@ export interface Turn {
 /** A function that the model may call; the caller runs it. */
 export interface FunctionTool {
   readonly type: "function"
+  /** Unique: where there is a namespace, the name holds it already, so that dialects without namespaces need not know. */
   readonly name: string
   readonly description?: string | undefined
   /** JSON schema of the arguments; undefined for a function without any. */
@@ -179,6 +184,7 @@ export interface CustomTool {
   readonly name: string
   readonly description?: string | undefined
   readonly format?: JsonObject | undefined
+  readonly namespace?: string | undefined
   readonly extra?: JsonObject | undefined
 }
 /** A tool that the provider runs itself; only its own dialect can say it. */
@@ -196,7 +202,13 @@ export type ToolChoice =
   | { readonly type: "auto" | "none" | "required" }
   | { readonly type: "tool"; readonly name: string; readonly kind: "function" | "custom" }
   /** One of these only; `isRequired` when one of them must be called. */
-  | { readonly type: "allowed"; readonly names: ReadonlyArray<string>; readonly isRequired: boolean }
+  | {
+      readonly type: "allowed"
+      readonly names: ReadonlyArray<string>
+      readonly isRequired: boolean
+      /** Server tools among them, as their dialect says them. */
+      readonly others?: ReadonlyArray<JsonObject> | undefined
+    }
   /** A server tool is forced: meaning that only its own dialect has. */
   | { readonly type: "server"; readonly dialect: DialectName; readonly value: JsonObject | string }
 

@@ -4,7 +4,7 @@
 import type { JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import type { Answer, AnswerEvent, SaidError } from "../conversation/Answer.js"
-import type { Conversation } from "../conversation/Conversation.js"
+import type { Conversation, Part } from "../conversation/Conversation.js"
 import { Account, type Dropped, type Problem } from "../conversation/Problem.js"
 import type {
   AnswerOptions,
@@ -63,15 +63,20 @@ export const write = (
   return Either.right({ body: written.right.body, dropped: once([...account.dropped, ...written.right.dropped]) })
 }
 
+/** A thought of which nothing is known but that there was one: another dialect can say nothing of it. */
+const isSilent = (part: Part): boolean => part.type === "reasoning" && part.text === "" && part.signature === undefined
+
 /** What only the dialect that it was read from knows goes to no other. */
 const withoutExtra = (said: Answer): Answer => {
-  const hasExtra = said.choices.some(({ parts }) => parts.some(({ extra }) => extra !== undefined))
+  const hasExtra = said.choices.some(({ parts }) => parts.some((part) => part.extra !== undefined || isSilent(part)))
   if (said.extra === undefined && !hasExtra) return said
   const { extra: _, ...rest } = said
   if (!hasExtra) return rest
   const choices = said.choices.map((choice) => ({
     ...choice,
-    parts: choice.parts.map((part) => (part.extra === undefined ? part : { ...part, extra: undefined }))
+    parts: choice.parts.flatMap((part) =>
+      isSilent(part) ? [] : part.extra === undefined ? [part] : [{ ...part, extra: undefined }]
+    )
   }))
   return { ...rest, choices }
 }

@@ -77,7 +77,7 @@ const mustGo = (part: Part, target: Target): boolean =>
 const partFor = (part: Part, path: string, target: Target, account: Account): Part | undefined => {
   if (part.type === "opaque") {
     if (!isForeign(part.dialect, target)) return part
-    account.lacks("tool", path)
+    account.lacks(part.fieldClass ?? "tool", path, "only its own provider knows what it stands for")
     return undefined
   }
   if (isFileById(part)) {
@@ -123,7 +123,9 @@ export const settle = (
   for (const name in conversation.extra) {
     const value = conversation.extra[name]
     if (value === undefined || value === null) continue
-    account.lacks(origin.fields[name] ?? "advisory", name)
+    const said = origin.fields[name]
+    const fieldClass = typeof said === "function" ? said(value) : (said ?? "advisory")
+    if (fieldClass !== undefined) account.lacks(fieldClass, name)
   }
   const tools = toolsFor(conversation, target, account)
   return {

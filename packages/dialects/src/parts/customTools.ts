@@ -1,0 +1,39 @@
+/**
+ * Tools that take free text, for dialects whose tools take JSON only: a function with one text.
+ */
+import type { CustomTool, FunctionTool, ToolCallPart } from "../conversation/Conversation.js"
+import { parsedObject } from "./values.js"
+
+const field = "input"
+
+/** The grammar is told in words: nothing else of it can be. */
+const formatWords = ({ format }: CustomTool): string => {
+  const definition = format?.definition
+  return typeof definition === "string" && definition !== "" ? `\n\nIts input has this grammar:\n${definition}` : ""
+}
+
+/** The function that stands for a tool of free text. */
+export const customAsFunction = (tool: CustomTool): FunctionTool => ({
+  type: "function",
+  name: tool.name,
+  description: `${tool.description ?? ""}${formatWords(tool)}`,
+  parameters: {
+    type: "object",
+    properties: { [field]: { type: "string", description: "The whole input of the tool, as it is" } },
+    required: [field],
+    additionalProperties: false
+  }
+})
+
+/** The arguments of such a function. */
+export const argumentsOfInput = (input: string): string => JSON.stringify({ [field]: input })
+
+/** The free text in the arguments of such a function; arguments of another shape are the text themselves. */
+export const inputOfArguments = (text: string): string => {
+  const input = parsedObject(text)?.[field]
+  return typeof input === "string" ? input : text
+}
+
+/** A call as a dialect without free text says it. */
+export const callAsFunction = (call: ToolCallPart): ToolCallPart =>
+  call.kind === "custom" ? { ...call, kind: "function", arguments: argumentsOfInput(call.arguments) } : call
