@@ -10,6 +10,7 @@ import * as Service from "@switchyard/core/Service"
 import { open } from "@switchyard/core/Status"
 import { type Context, Effect, Either, Layer } from "effect"
 import * as OpenAiCompatible from "./openai/OpenAiCompatible.js"
+import { names } from "./protocols/all.js"
 import { Transport } from "./transport/Transport.js"
 
 /** Base services by the protocol that they speak, as `deployment.protocol` names it. */
@@ -19,10 +20,13 @@ export type Protocols = Readonly<Record<string, Service.AttemptService>>
 export const protocols = (
   transport: Context.Tag.Service<Transport>,
   options: OpenAiCompatible.Options = {}
-): { readonly openai: Service.AttemptService } => ({ openai: OpenAiCompatible.make(transport, options) })
+): Readonly<Record<(typeof names)[number], Service.AttemptService>> => {
+  const service = OpenAiCompatible.make(transport, options)
+  return Object.fromEntries(names.map((name) => [name, service]))
+}
 
 /** The protocols of {@link protocols}, for checks of a configuration. */
-export const supported: ReadonlyArray<string> = ["openai"]
+export const supported: ReadonlyArray<string> = names
 
 const serviceFor = (services: Protocols, protocol: string): Service.AttemptService | undefined =>
   Object.hasOwn(services, protocol) ? services[protocol] : undefined
@@ -32,7 +36,7 @@ const serviceFor = (services: Protocols, protocol: string): Service.AttemptServi
  * code `unknown_protocol`; {@link check} finds it beforehand.
  */
 export const make = (services: Protocols): Service.AttemptService => {
-  const all = Object.values(services)
+  const all = [...new Set(Object.values(services))]
   const service = Service.attempt(
     (attempt) => {
       const service = serviceFor(services, attempt.target.protocol)

@@ -192,6 +192,7 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
   /** May the request be tried again, and where. */
   get retry(): RetryRule {
     if (this.reason === "Timeout" && this.bound === "caller") return "never"
+    if (this.reason === "InvalidRequest" && this.elsewhere === true) return "other"
     const { retry } = table[this.reason]
     const onlyElsewhere = this.isSilence || this.elsewhere === true || this.blames === "request"
     return retry === "same" && onlyElsewhere ? "other" : retry

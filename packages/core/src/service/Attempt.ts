@@ -47,6 +47,8 @@ export class Attempt implements JournalEntry {
   expire: ((error: LlmError | undefined) => void) | undefined
   /** It is slow, and others are asked beside it: what becomes of it is tried again by nobody. */
   overtaken = false
+  /** What of the request its provider's dialect could not say, each with the reason; set by the base service. Undefined for nothing. */
+  leftOut: ReadonlyArray<{ readonly path: string; readonly reason: string }> | undefined
   /** The place of the attempt itself in a trace; set by a tracing layer, undefined without one. */
   trace: TraceContext | undefined
 

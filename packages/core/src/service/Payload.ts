@@ -5,11 +5,14 @@ import { Effect } from "effect"
 import { isJsonObject, type JsonObject } from "../json/Json.js"
 import type { LlmRequest } from "../request/LlmRequest.js"
 import type { Attempt } from "./Attempt.js"
-import { ParameterBook, type Parameters } from "./parameters.js"
+import type { Parameters } from "./parameters.js"
 
-export { ParameterBook, type Parameters }
+export { ParameterBook, type Parameters, withoutPaths } from "./parameters.js"
 
-const wantsNoOptions = ({ request, target }: Attempt): boolean =>
+/** A request on its way to a deployment: what its payload goes by. */
+export type Sending = Pick<Attempt, "model" | "request" | "target">
+
+const wantsNoOptions = ({ request, target }: Sending): boolean =>
   !target.streamUsage || request.overrides.additionalDropParams?.includes("stream_options") === true
 
 /** Puts the model and the kind of the call into a payload of one's own; in another dialect than OpenAI's the model alone, where it has its place. */
@@ -30,7 +33,7 @@ const address = (body: Record<string, unknown>, model: string, { dialect, operat
  * model name, and usage asked for in every stream, because budgets and limits need it; unless `asksForUsage` is false, for a
  * provider that is known to refuse that.
  */
-export const ofAttempt = (attempt: Attempt, parameters: Parameters, asksForUsage = true): Record<string, unknown> => {
+export const ofAttempt = (attempt: Sending, parameters: Parameters, asksForUsage = true): Record<string, unknown> => {
   const { model, request } = attempt
   const body = parameters.bodyOf(request)
   address(body, model, request)
@@ -72,7 +75,7 @@ export const ofRequest = (request: LlmRequest): JsonObject => {
 }
 
 /** Whether `ofAttempt` asks for usage where nobody else has: then the request can be sent without that, too. */
-export const addsUsage = (attempt: Attempt): boolean => {
+export const addsUsage = (attempt: Sending): boolean => {
   const { request, target } = attempt
   if (!request.stream || request.dialect !== undefined || wantsNoOptions(attempt)) return false
   const given = request.body.stream_options ?? target.defaults.stream_options
@@ -83,7 +86,7 @@ export const addsUsage = (attempt: Attempt): boolean => {
  * Logs which parameters were left out, once for each parameter of a model, so that nobody has to guess why it does nothing;
  * undefined when there is no news.
  */
-export const tellDropped = ({ model, target }: Attempt, parameters: Parameters): Effect.Effect<void> | undefined => {
+export const tellDropped = ({ model, target }: Sending, parameters: Parameters): Effect.Effect<void> | undefined => {
   const dropped = parameters.news()
   if (dropped.length === 0) return undefined
   return Effect.logInfo(`${target.id}: left out of requests for ${model} from now on: ${dropped.join(", ")}`)

@@ -42,6 +42,10 @@ const without = (value: unknown, [step, ...rest]: ReadonlyArray<Step>): unknown 
   return copy
 }
 
+/** A payload without what paths such as `tools[*].function.strict` lead to. */
+export const withoutPaths = (body: Body, paths: ReadonlyArray<string>): Body =>
+  paths.reduce((left, path) => without(left, stepsOf(path)) as Body, body)
+
 const rename = (body: Body, family: ModelFamily.ModelFamily): void => {
   for (const { from, to, value } of family.renames) {
     if (!Object.hasOwn(body, from)) continue
@@ -140,7 +144,7 @@ interface Known {
 export class ParameterBook {
   private readonly known = new WeakMap<Deployment, Known>()
 
-  of({ model, target }: Attempt): Parameters {
+  of({ model, target }: Pick<Attempt, "model" | "target">): Parameters {
     let known = this.known.get(target)
     if (known === undefined) {
       known = { own: new Parameters(target, target.model), others: new Map() }

@@ -1,60 +1,32 @@
 /**
  * What an answer's bytes mean: a stream or a whole body, of what was asked or of an error. It answers its call once.
  */
-import { type AnswerFailure, errorOf, failureOf } from "@switchyard/core/AnswerFailure"
+import { type AnswerFailure, errorOf } from "@switchyard/core/AnswerFailure"
 import { usageOf } from "@switchyard/core/AnswerUsage"
 import type { Attempt } from "@switchyard/core/Attempt"
 import * as Defect from "@switchyard/core/Defect"
+import type { AnswerWords } from "@switchyard/core/Dialect"
 import { EventQueue } from "@switchyard/core/EventQueue"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
 import { estimateInputTokens } from "@switchyard/core/LlmRequest"
-import type { Headers, LlmResponse } from "@switchyard/core/LlmResponse"
+import type { Headers } from "@switchyard/core/LlmResponse"
+import { openAi } from "@switchyard/core/OpenAi"
 import { nowMs } from "@switchyard/core/Time"
 import { Cause, type Clock, Effect } from "effect"
-import type { TransportError, TransportHandle, TransportHandlers } from "../transport/wire.js"
+import type { TransportError } from "../transport/wire.js"
+import type { AnswerSettings, Plainer, Resume, Wire } from "./answering.js"
 import type { AttemptErrors } from "./attemptErrors.js"
+import { AwsFeed } from "./awsFeed.js"
 import { BodyBuffer } from "./bodyBuffer.js"
-import { EventFeed, type EventSink, streamSink } from "./eventFeed.js"
+import { EventFeed, streamSink } from "./eventFeed.js"
 import { firstData, startOf, startOfText } from "./eventText.js"
+import type { EventFeedOptions, EventSink, Feed } from "./feed.js"
 import { FoldedAnswer } from "./foldedAnswer.js"
+import type { Hearing } from "./hearing.js"
 import { largeAnswer, readLarge } from "./largeAnswer.js"
+import { LineFeed } from "./lineFeed.js"
 import { isTooDeep, tooDeep } from "./nesting.js"
-import { refusesUsage } from "./payload.js"
-
-/** Bounds and ways of reading an answer. */
-export interface AnswerSettings {
-  /** Bytes of a whole answer. */
-  readonly maxBody: number
-  /** Characters of one event of a stream. */
-  readonly maxEvent: number
-  readonly onMalformed: "cut" | "skip"
-  readonly onMissingFinish: "cut" | "accept"
-}
-
-/** The same request without what the gateway has added to it, for a provider that refuses that. */
-export interface Plainer {
-  readonly send: (handlers: TransportHandlers) => TransportHandle
-  /** It was taken so: the provider need not be asked for more again. */
-  readonly worked: () => void
-}
-
-/** How a call is answered. */
-export type Resume = (effect: Effect.Effect<LlmResponse, LlmError>) => void
-
-/** What an answer does to the exchange that it comes by. */
-export interface Wire {
-  /** Nothing more is wanted of the answer. */
-  readonly isOver: boolean
-  readonly abort: () => void
-  readonly pause: () => void
-  readonly resume: () => void
-  /** The answer is complete, though the response may not be. */
-  readonly done: () => void
-  readonly ask: (plainer: Plainer) => void
-  /** Runs what no caller of ours would catch. */
-  readonly safely: (f: () => void) => void
-}
 
 /** Bytes of an error's body that are read. */
 const maxErrorBody = 1024 * 1024
@@ -74,7 +46,7 @@ export class AnswerReader {
   private headers: Headers = {}
   private headersAt = 0
   private body: BodyBuffer | undefined
-  private feed: EventFeed | undefined
+  private feed: Feed | undefined
   private sink: EventSink | undefined
   /** Bytes of a stream that is folded into a whole answer; below 0 where none is. */
   private folded = -1
@@ -82,6 +54,7 @@ export class AnswerReader {
   private mayBeEvents = false
   /** The request was sent again, without what the provider refused. */
   private isPlainer = false
+  private readonly words: AnswerWords
 
   constructor(
     private readonly settings: AnswerSettings,
@@ -90,8 +63,12 @@ export class AnswerReader {
     private readonly errors: AttemptErrors,
     private readonly wire: Wire,
     private readonly resume: Resume,
-    private readonly plainer?: Plainer
-  ) {}
+    private readonly plainer?: Plainer,
+    /** How an answer is heard that is not OpenAI's chat, or not for a caller who speaks that. */
+    private readonly hearing?: Hearing
+  ) {
+    this.words = (attempt.request.dialect ?? openAi).answer
+  }
 
   /** The head of the response. */
   begin(status: number, headers: Headers): void {
@@ -99,8 +76,8 @@ export class AnswerReader {
     this.headers = headers
     this.headersAt = nowMs(this.clock)
     if (isGood(status)) {
-      if (this.attempt.request.stream && isEventStream(headers)) return this.openStream()
-      this.mayBeEvents = true
+      if (this.attempt.request.stream && this.isStream(headers)) return this.openStream()
+      this.mayBeEvents = this.framing === "sse"
       this.body = new BodyBuffer(this.settings.maxBody)
     } else this.body = new BodyBuffer(maxErrorBody)
   }
@@ -176,6 +153,22 @@ export class AnswerReader {
     return true
   }
 
+  private get framing(): Hearing["framing"] {
+    return this.hearing?.framing ?? "sse"
+  }
+
+  /** Whether the answer comes in events, by its type; of framings that have no type that all keep to, by what it is not. */
+  private isStream(headers: Headers): boolean {
+    switch (this.framing) {
+      case "sse":
+        return isEventStream(headers)
+      case "ndjson":
+        return !/^\s*application\/json/i.test(headers["content-type"] ?? "")
+      case "aws":
+        return /eventstream/i.test(headers["content-type"] ?? "")
+    }
+  }
+
   private get onMissingFinish(): "cut" | "accept" {
     return this.attempt.target.onMissingFinish ?? this.settings.onMissingFinish
   }
@@ -188,6 +181,7 @@ export class AnswerReader {
       startedAt: attempt.startedAt,
       provider: attempt.provider,
       deployment: attempt.deployment,
+      dialect: attempt.request.dialect,
       estimateInputTokens: () => estimateInputTokens(attempt.request),
       pause: () => this.wire.pause(),
       resume: () => this.wire.resume(),
@@ -205,13 +199,23 @@ export class AnswerReader {
   private feedTo(sink: EventSink): void {
     const { maxEvent } = this.settings
     this.sink = sink
-    this.feed = new EventFeed({
+    this.feed = this.feedFor({
       sink,
       maxEvent,
       classify: (data, json) => this.classify(data, json),
       tooLarge: () => this.malformed(`an event is larger than ${maxEvent} characters`),
+      broken: (description) => this.malformed(description),
       onDone: () => this.wire.done()
     })
+  }
+
+  private feedFor(options: EventFeedOptions): Feed {
+    const { hearing } = this
+    if (hearing?.framing === "ndjson") return new LineFeed(hearing, options)
+    if (hearing?.framing === "aws" && hearing.decodeAws !== undefined) {
+      return new AwsFeed(hearing, hearing.decodeAws, options)
+    }
+    return new EventFeed(options, hearing)
   }
 
   /** A stream in answer to a request that wants a whole answer: it is collected, and judged, as one. */
@@ -222,8 +226,8 @@ export class AnswerReader {
       this.fail(error)
     }
     this.feedTo(
-      new FoldedAnswer(this.onMissingFinish, {
-        answered: (body) => this.answered(JSON.stringify(body), body),
+      new FoldedAnswer(this.words, this.onMissingFinish, {
+        answered: (body) => this.succeeded(JSON.stringify(body), body),
         cut: () => refuse(this.malformed("the stream ended before the answer was finished", "cut")),
         blocked: (why) => refuse(this.errors.blocked(why, this.status)),
         malformed: (data, why = "is not a JSON object") =>
@@ -240,6 +244,7 @@ export class AnswerReader {
       whole !== undefined &&
       whole.size > largeAnswer &&
       isGood(this.status) &&
+      this.hearing?.isSame !== false &&
       this.attempt.request.forwards === true
     ) {
       return readLarge(whole.bytes(), this.attempt.request.operation, {
@@ -257,17 +262,28 @@ export class AnswerReader {
   /** The provider said no, maybe only to what was added to the request: then it is asked again without that, once. */
   private refused(raw: string, json?: unknown): void {
     const { plainer, status } = this
-    if (plainer === undefined || this.isPlainer || !refusesUsage(status, raw))
+    if (plainer === undefined || this.isPlainer || !plainer.isRefused(status, raw))
       return this.fail(this.classify(raw, json))
     this.isPlainer = true
     this.body = undefined
     this.wire.ask(plainer)
   }
 
+  /** The provider's answer is whole. */
   private answered(raw: string, body: JsonObject, bytes?: Buffer): void {
+    const { hearing } = this
+    if (hearing === undefined) return this.succeeded(raw, body, bytes)
+    if (hearing.isError(body)) return this.refused(raw, body)
+    if (hearing.isSame) return this.succeeded(raw, body, bytes)
+    const said = hearing.answer(body)
+    if (typeof said === "string") return this.fail(this.malformed(`the answer ${said}`))
+    this.succeeded(JSON.stringify(said), said)
+  }
+
+  private succeeded(raw: string, body: JsonObject, bytes?: Buffer): void {
     const { attempt, headers, status } = this
     const { request } = attempt
-    const failure = failureOf(request.operation, body)
+    const failure = this.words.failure(request.operation, body)
     if (failure !== undefined) {
       return this.failedAnswer(failure, bytes === undefined ? raw : bytes.toString("utf8", 0, largeAnswer), body)
     }
@@ -311,7 +327,7 @@ export class AnswerReader {
         return undefined
       }
       const first: unknown = Array.isArray(body) ? body[0] : undefined
-      if (isJsonObject(first) && errorOf(first) !== undefined) {
+      if (isJsonObject(first) && (errorOf(first) !== undefined || this.hearing?.isError(first) === true)) {
         this.refused(raw, body)
         return undefined
       }

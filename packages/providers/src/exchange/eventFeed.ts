@@ -1,36 +1,17 @@
 /**
  * From the bytes of an event stream to the events of an answer.
  */
-import { errorOf, fromCompletion, type StreamEvent } from "@switchyard/core/ChatChunk"
+import { errorOf, fromCompletion } from "@switchyard/core/ChatChunk"
 import type { EventQueue } from "@switchyard/core/EventQueue"
-import { arrayOf, isJsonObject } from "@switchyard/core/Json"
+import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
 import { createParser, type EventSourceMessage, type EventSourceParser } from "eventsource-parser"
 import { startOfText } from "./eventText.js"
+import type { EventFeedOptions, EventSink, Feed } from "./feed.js"
+import { HeardEvents } from "./heardEvents.js"
+import type { Hearing } from "./hearing.js"
+import { parse } from "./jsonText.js"
 import { isTooDeep, tooDeep } from "./nesting.js"
-
-/** Where the events go: a stream's queue, or the whole answer that they are folded into. */
-export interface EventSink {
-  readonly isOver: boolean
-  readonly push: (event: StreamEvent) => void
-  readonly malformed: (data: string, why?: string) => void
-  /** The answer is over by itself; `saidDone`: the provider says so. */
-  readonly end: (saidDone?: boolean) => void
-  /** `upstreamGone`: there is no connection left to break off. */
-  readonly fail: (error: LlmError, upstreamGone?: boolean) => void
-}
-
-/** What the feed asks of its call. */
-export interface EventFeedOptions {
-  readonly sink: EventSink
-  /** Characters that one event may have. */
-  readonly maxEvent: number
-  /** The error that an error event means. */
-  readonly classify: (data: string, json: unknown) => LlmError
-  readonly tooLarge: () => LlmError
-  /** `[DONE]` came: the answer is over, its connection maybe not yet. */
-  readonly onDone: () => void
-}
 
 /** A stream's queue as what its events go to. */
 export const streamSink = (events: EventQueue): EventSink => ({
@@ -42,14 +23,6 @@ export const streamSink = (events: EventQueue): EventSink => ({
   end: (saidDone) => events.end(saidDone),
   fail: (error, upstreamGone) => events.fail(error, upstreamGone)
 })
-
-const parse = (data: string): unknown => {
-  try {
-    return JSON.parse(data)
-  } catch {
-    return undefined
-  }
-}
 
 /** What providers send so that nobody takes the connection for dead. */
 const lifeWord = /^\s*(?:ping|pong|heart-?beat|keep-?alive)\s*$/i
@@ -68,7 +41,7 @@ const isLife = (name: string | undefined, data: string, json: unknown): boolean 
 }
 
 /** `data` is called with every chunk of bytes, then `end` at a clean end of the response. */
-export class EventFeed {
+export class EventFeed implements Feed {
   private readonly decoder = new TextDecoder()
   private readonly parser: EventSourceParser
   private flushing = false
@@ -77,7 +50,15 @@ export class EventFeed {
   /** A whole answer that came as an event stream by name only. */
   private whole: string | undefined
 
-  constructor(private readonly options: EventFeedOptions) {
+  /** Of dialects other than OpenAI's chat. */
+  private readonly heard: HeardEvents | undefined
+
+  /** `hearing`: how events are heard that are not OpenAI's chat, or not for a caller who speaks that. */
+  constructor(
+    private readonly options: EventFeedOptions,
+    private readonly hearing?: Hearing
+  ) {
+    this.heard = hearing === undefined ? undefined : new HeardEvents(hearing, options)
     this.parser = createParser({
       onEvent: (message) => this.event(message),
       onError: (error) => {
@@ -101,11 +82,12 @@ export class EventFeed {
     if (this.whole !== undefined) return this.endWhole(this.whole + this.decoder.decode())
     this.flushing = true
     this.parser.feed(`${this.decoder.decode()}\n\n`)
-    if (!this.isOver) this.options.sink.end()
+    if (this.heard !== undefined) this.heard.end()
+    else if (!this.isOver) this.options.sink.end()
   }
 
   private get isOver(): boolean {
-    return this.over || this.options.sink.isOver
+    return this.over || this.options.sink.isOver || this.heard?.isOver === true
   }
 
   private begin(text: string): void {
@@ -121,6 +103,7 @@ export class EventFeed {
 
   private endWhole(data: string): void {
     const json = parse(data)
+    if (this.hearing !== undefined && isJsonObject(json)) return this.endHeard(this.hearing, data, json)
     if (!isJsonObject(json)) this.options.sink.malformed(data)
     else if (isTooDeep(data, json)) this.options.sink.malformed(data, tooDeep)
     else if (Array.isArray(json.choices) && errorOf(json) === undefined) {
@@ -130,8 +113,17 @@ export class EventFeed {
     if (!this.isOver) this.options.sink.end()
   }
 
+  private endHeard(hearing: Hearing, data: string, json: JsonObject): void {
+    if (hearing.isError(json)) return this.fail(this.options.classify(data, json))
+    const answer = isTooDeep(data, json) ? tooDeep : hearing.answer(json)
+    if (typeof answer === "string") return this.options.sink.malformed(data, answer)
+    for (const event of hearing.events(answer)) this.options.sink.push(event)
+    if (!this.isOver) this.options.sink.end(true)
+  }
+
   private event(message: EventSourceMessage): void {
     const { data, event } = message
+    if (this.heard !== undefined) return this.heard.take(data, event, this.flushing)
     if (data === "" || this.isOver) return
     if (data.startsWith("[DONE]")) return this.done()
     const json = parse(data)

@@ -5,8 +5,10 @@ import type { Attempt } from "@switchyard/core/Attempt"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { type Clock, Effect } from "effect"
 import type { TransportError, TransportHandle, TransportHandlers } from "../transport/wire.js"
-import { AnswerReader, type AnswerSettings, type Plainer, type Resume, type Wire } from "./answerReader.js"
+import type { AnswerSettings, Plainer, Resume, Wire } from "./answering.js"
+import { AnswerReader } from "./answerReader.js"
 import { AttemptErrors } from "./attemptErrors.js"
+import type { Hearing } from "./hearing.js"
 import type { Lingering } from "./lingering.js"
 import { codingsOf, isPacked, Unpacker } from "./unpacker.js"
 
@@ -39,10 +41,11 @@ export class Exchange implements TransportHandlers, Wire {
     clock: Clock.Clock,
     secrets: ReadonlyArray<string>,
     resume: Resume,
-    plainer?: Plainer
+    plainer?: Plainer,
+    hearing?: Hearing
   ) {
     const errors = new AttemptErrors(attempt, clock, secrets)
-    const answer = new AnswerReader(settings, attempt, clock, errors, this, resume, plainer)
+    const answer = new AnswerReader(settings, attempt, clock, errors, this, resume, plainer, hearing)
     this.answer = answer
     attempt.expire = (error) => {
       if (answer.events !== undefined) return

@@ -1,21 +1,24 @@
 /**
- * The chunks of a stream put together to the whole answer that they are: for providers that stream although they were asked
+ * The events of a stream put together to the whole answer that they are: for providers that stream although they were asked
  * for a whole answer.
  */
 
 import { type StreamEvent, StreamFacts } from "@switchyard/core/ChatChunk"
-import { ChunkFold } from "@switchyard/core/ChunkFold"
+import type { AnswerWords } from "@switchyard/core/Dialect"
 import type { JsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
-import type { EventSink } from "./eventFeed.js"
+import type { EventSink } from "./feed.js"
 
 /** Takes the events of one answer; `settled` is told once. */
 export class FoldedAnswer implements EventSink {
   isOver = false
-  private readonly fold = new ChunkFold()
+  private readonly fold
+  private readonly reader
   private readonly facts = new StreamFacts()
 
   constructor(
+    /** Of the dialect that the events are in. */
+    words: AnswerWords,
     private readonly onMissingFinish: "cut" | "accept",
     private readonly settled: {
       /** The whole answer, as it would have come whole. */
@@ -27,12 +30,15 @@ export class FoldedAnswer implements EventSink {
       readonly malformed: (data: string, why?: string) => void
       readonly failed: (error: LlmError) => void
     }
-  ) {}
+  ) {
+    this.fold = words.fold()
+    this.reader = words.reader()
+  }
 
-  push({ json }: StreamEvent): void {
+  push(event: StreamEvent): void {
     if (this.isOver) return
-    this.facts.read(json)
-    this.fold.add(json)
+    this.reader.read(event, this.facts)
+    this.fold.add(event)
   }
 
   malformed(data: string, why?: string): void {
@@ -43,7 +49,7 @@ export class FoldedAnswer implements EventSink {
     this.settle(() => {
       const { blocked, finishReason, hasContent, hasFinished, hasReasoning, isClosed } = this.facts
       const isAccepted = this.onMissingFinish === "accept" && (hasContent || hasReasoning)
-      if (saidDone ? hasFinished || isAccepted : isClosed) this.settled.answered(this.fold.answer(true))
+      if (saidDone ? hasFinished || isAccepted : isClosed) this.settled.answered(this.fold.answer())
       else if (blocked !== undefined && finishReason === undefined && !hasContent) this.settled.blocked(blocked)
       else this.settled.cut()
     })

@@ -6,9 +6,15 @@ import { stringify } from "@switchyard/core/ExactJson"
 import type { Parameters } from "@switchyard/core/Payload"
 import * as Payload from "@switchyard/core/Payload"
 
-/** The body as JSON, its numbers as they were written. */
-export const encode = (attempt: Attempt, parameters: Parameters, asksForUsage = true): string | Uint8Array => {
+/** The body as JSON, its numbers as they were written; `fit` changes what an API wants elsewhere. */
+export const encode = (
+  attempt: Attempt,
+  parameters: Parameters,
+  asksForUsage = true,
+  fit?: (body: Record<string, unknown>) => void
+): string | Uint8Array => {
   const body = Payload.ofAttempt(attempt, parameters, asksForUsage)
+  fit?.(body)
   const { exact } = attempt.request
   return exact === undefined ? JSON.stringify(body) : stringify(body, exact)
 }

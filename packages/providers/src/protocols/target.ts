@@ -10,6 +10,9 @@ import type { Address, Cloud, Env, Protocol, TargetProblem } from "./protocol.js
 
 export type { TargetProblem } from "./protocol.js"
 
+/** Names Anthropic's beta features. */
+export const betaHeader = "anthropic-beta"
+
 /** What every request to a deployment shares. */
 export interface Target {
   readonly protocol: Protocol
@@ -135,13 +138,15 @@ export const targetOf = (
 }
 
 /**
- * The headers of one request; a place in a trace beats a `traceparent` of the caller's. Fails with the name of a header of
+ * The headers of one request; a place in a trace beats a `traceparent` of the caller's. `betas` stands in place of the caller's own
+ * names of Anthropic's beta features; undefined leaves them as they are. Fails with the name of a header of
  * the caller's that cannot be sent.
  */
 export const headersOf = (
   target: Target,
   request: LlmRequest,
-  trace: TraceContext | undefined = request.trace
+  trace: TraceContext | undefined = request.trace,
+  betas?: string
 ): OutgoingHeaders | { readonly bad: string } => {
   const shared = request.stream ? target.stream : target.plain
   const own = request.overrides.headers
@@ -154,10 +159,12 @@ export const headersOf = (
   for (const [given, value] of Object.entries(own)) {
     const name = given.toLowerCase()
     if (reserved.has(name)) continue
+    if (betas !== undefined && name.startsWith("anthropic-")) continue
     if (!isSendable(name, value)) return { bad: name }
     headers[name] = value
     if (Secret.isSecretHeader(name)) brought.push(...inHeader(value))
   }
+  if (betas !== undefined && betas !== "") headers[betaHeader] = betas
   const secrets = brought.length === 0 ? shared.secrets : [...brought, ...shared.secrets]
   return { headers: traced === undefined ? headers : { ...headers, ...traced }, secrets }
 }

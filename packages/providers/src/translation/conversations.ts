@@ -1,0 +1,34 @@
+/**
+ * Requests read once, however often they are tried.
+ */
+import type { JsonObject } from "@switchyard/core/Json"
+import { type LlmRequest, wordsOf } from "@switchyard/core/LlmRequest"
+import type { Conversation, DialectName } from "@switchyard/dialects/Conversation"
+import * as Pair from "@switchyard/dialects/Pair"
+import type { Problem } from "@switchyard/dialects/Problem"
+import type { Translator } from "@switchyard/dialects/Translator"
+import type { Either } from "effect"
+
+/** A request as a conversation, or what is wrong with it. */
+export type Reading = Either.Either<Conversation, ReadonlyArray<Problem>>
+
+/** The dialect that a request is in. */
+export const dialectOf = ({ dialect, operation }: LlmRequest): DialectName => {
+  if (dialect !== undefined && dialect.name !== "chat") return dialect.name as DialectName
+  return operation === "completion" ? "completions" : "chat"
+}
+
+/** Remembers what payloads were read as, as long as they are alive. */
+export class Conversations {
+  private readonly known = new WeakMap<JsonObject, Reading>()
+
+  of(request: LlmRequest, origin: Translator): Reading {
+    const { body, model, stream } = request
+    const known = this.known.get(body)
+    if (known !== undefined) return known
+    const isElsewhere = wordsOf(request).model(body) === undefined
+    const reading = Pair.read(origin, body, { ...(isElsewhere ? { model } : {}), stream })
+    this.known.set(body, reading)
+    return reading
+  }
+}

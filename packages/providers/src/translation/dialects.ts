@@ -1,0 +1,16 @@
+/**
+ * The dialects that this package knows, each as what it can do.
+ */
+import type { DialectName } from "@switchyard/dialects/Conversation"
+import type { Target, Translator } from "@switchyard/dialects/Translator"
+
+/** Dialects by name: those that callers speak, and those that are only asked in. */
+export interface Dialects {
+  readonly origins: { readonly [name in DialectName]?: Translator }
+  readonly targets: { readonly [name in DialectName]?: Target }
+}
+
+const origins: Dialects["origins"] = {}
+
+/** Those of `@switchyard/dialects`. */
+export const dialects: Dialects = { origins, targets: { ...origins } }

@@ -1,0 +1,232 @@
+/**
+ * Texts to embed, asked of providers in their own words, and answered in OpenAI's.
+ */
+import type { Attempt } from "@switchyard/core/Attempt"
+import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { openAi } from "@switchyard/core/OpenAi"
+import type { Problem } from "@switchyard/dialects/Problem"
+import type { Hearing } from "../exchange/hearing.js"
+
+/** What is asked. */
+interface Wanted {
+  readonly model: string
+  readonly texts: ReadonlyArray<string>
+  readonly dimensions: number | undefined
+  /** The deployment's defaults and the caller's own fields, beside what OpenAI knows. */
+  readonly more: JsonObject
+}
+
+/** What is answered. */
+interface Vectors {
+  readonly vectors: ReadonlyArray<ReadonlyArray<unknown>>
+  readonly tokens: number | undefined
+}
+
+/** How one API embeds texts. */
+interface Embedder {
+  /** It takes one text at a time. */
+  readonly isSingle?: boolean
+  readonly write: (wanted: Wanted) => JsonObject
+  readonly read: (body: JsonObject) => Vectors
+}
+
+const objectOf = (value: unknown): JsonObject => (isJsonObject(value) ? value : {})
+const numberOf = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined)
+const rows = (value: unknown): ReadonlyArray<ReadonlyArray<unknown>> => arrayOf(value).map(arrayOf)
+const given = (fields: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+
+const gemini: Embedder = {
+  write: ({ dimensions, model, more, texts }) => ({
+    requests: texts.map((text) => ({
+      model: /^(?:models|tunedModels)\//.test(model) ? model : `models/${model}`,
+      content: { parts: [{ text }] },
+      ...given({ outputDimensionality: dimensions, taskType: more.taskType ?? more.task_type, title: more.title })
+    }))
+  }),
+  read: (body) => ({
+    vectors: arrayOf(body.embeddings).map((one) => arrayOf(objectOf(one).values)),
+    tokens: numberOf(objectOf(body.usageMetadata).promptTokenCount)
+  })
+}
+
+const vertexPredict: Embedder = {
+  write: ({ dimensions, more, texts }) => ({
+    instances: texts.map((content) => ({
+      content,
+      ...given({ task_type: more.task_type ?? more.taskType, title: more.title })
+    })),
+    ...(dimensions === undefined ? {} : { parameters: { outputDimensionality: dimensions } })
+  }),
+  read: (body) => {
+    const found = arrayOf(body.predictions).map((one) => objectOf(objectOf(one).embeddings))
+    const counts = found.map(({ statistics }) => numberOf(objectOf(statistics).token_count))
+    return {
+      vectors: found.map(({ values }) => arrayOf(values)),
+      tokens: counts.every((count) => count === undefined)
+        ? undefined
+        : counts.reduce<number>((sum, count) => sum + (count ?? 0), 0)
+    }
+  }
+}
+
+const vertexContent: Embedder = {
+  isSingle: true,
+  write: ({ dimensions, more, texts }) => ({
+    content: { parts: texts.map((text) => ({ text })) },
+    ...given({ outputDimensionality: dimensions, taskType: more.taskType ?? more.task_type, title: more.title })
+  }),
+  read: (body) => ({
+    vectors: body.embedding === undefined ? [] : [arrayOf(objectOf(body.embedding).values)],
+    tokens: numberOf(objectOf(body.usageMetadata).promptTokenCount)
+  })
+}
+
+const cohereRead = (body: JsonObject): Vectors => {
+  const { embeddings, meta } = body
+  return {
+    vectors: rows(isJsonObject(embeddings) ? embeddings.float : embeddings),
+    tokens: numberOf(objectOf(objectOf(meta).billed_units).input_tokens)
+  }
+}
+
+const cohere: Embedder = {
+  write: ({ dimensions, model, more, texts }) => ({
+    model,
+    texts,
+    input_type: more.input_type ?? "search_document",
+    embedding_types: ["float"],
+    ...given({ output_dimension: dimensions, truncate: more.truncate })
+  }),
+  read: cohereRead
+}
+
+const bedrockCohere: Embedder = {
+  write: (wanted) => {
+    const { model: _, ...body } = cohere.write(wanted)
+    return body
+  },
+  read: cohereRead
+}
+
+const titan: Embedder = {
+  isSingle: true,
+  write: ({ dimensions, model, more, texts }) => ({
+    inputText: texts[0] ?? "",
+    // The first version takes nothing else.
+    ...(/embed-text-v1/.test(model) ? {} : given({ dimensions, normalize: more.normalize }))
+  }),
+  read: (body) => ({
+    vectors: body.embedding === undefined ? [] : [arrayOf(body.embedding)],
+    tokens: numberOf(body.inputTextTokenCount)
+  })
+}
+
+const nova: Embedder = {
+  isSingle: true,
+  write: ({ dimensions, more, texts }) => ({
+    taskType: "SINGLE_EMBEDDING",
+    singleEmbeddingParams: {
+      embeddingPurpose: more.embeddingPurpose ?? "GENERIC_INDEX",
+      ...given({ embeddingDimension: dimensions }),
+      text: { truncationMode: "NONE", value: texts[0] ?? "" }
+    }
+  }),
+  read: (body) => ({
+    vectors: arrayOf(body.embeddings).map((one) => arrayOf(objectOf(one).embedding)),
+    tokens: numberOf(body.inputTextTokenCount)
+  })
+}
+
+const ollama: Embedder = {
+  write: ({ dimensions, model, more, texts }) => ({
+    model,
+    input: texts,
+    ...given({ dimensions, keep_alive: more.keep_alive, options: more.options, truncate: more.truncate })
+  }),
+  read: (body) => ({ vectors: rows(body.embeddings), tokens: numberOf(body.prompt_eval_count) })
+}
+
+const embedderOf = (protocol: string, model: string): Embedder | undefined => {
+  switch (protocol) {
+    case "gemini":
+      return gemini
+    case "vertex":
+      return /gemini-embedding-(?!001)/.test(model) ? vertexContent : vertexPredict
+    case "bedrock":
+      if (/titan-embed/.test(model)) return titan
+      if (/nova.*embed/.test(model)) return nova
+      return /cohere\.embed/.test(model) ? bedrockCohere : undefined
+    case "cohere":
+      return cohere
+    case "ollama":
+      return ollama
+    default:
+      return undefined
+  }
+}
+
+const base64 = (vector: ReadonlyArray<unknown>): string => {
+  const bytes = new Uint8Array(vector.length * 4)
+  const view = new DataView(bytes.buffer)
+  for (const [index, value] of vector.entries()) view.setFloat32(index * 4, Number(value), true)
+  let text = ""
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return btoa(text)
+}
+
+const textsOf = (input: unknown): ReadonlyArray<string> | undefined => {
+  const list = typeof input === "string" ? [input] : arrayOf(input)
+  return list.length > 0 && list.every((text) => typeof text === "string") ? list : undefined
+}
+
+const openAiFields = new Set(["model", "input", "dimensions", "encoding_format", "user"])
+
+/** How texts are embedded by one attempt: what is sent and how the answer is heard, or what cannot be said. */
+export const embedding = (
+  protocol: string,
+  { model, request, target }: Attempt
+): { readonly body: JsonObject; readonly hearing: Hearing } | Problem => {
+  const { body } = request
+  const embedder = embedderOf(protocol, model)
+  if (embedder === undefined) return { path: "model", expected: "a model that embeds texts: this one does not" }
+  const texts = textsOf(body.input)
+  if (texts === undefined)
+    return { path: "input", expected: "a text or a list of texts: this provider takes no tokens" }
+  if (embedder.isSingle === true && texts.length > 1) {
+    return { path: "input", expected: "one text at a time: this model takes no more" }
+  }
+  const laid: JsonObject = { ...target.defaults, ...body }
+  const wanted: Wanted = {
+    model,
+    texts,
+    dimensions: numberOf(laid.dimensions),
+    more: Object.fromEntries(Object.entries(laid).filter(([name]) => !openAiFields.has(name)))
+  }
+  const isBase64 = laid.encoding_format === "base64"
+  const { answer } = openAi
+  return {
+    body: embedder.write(wanted),
+    hearing: {
+      framing: "sse",
+      isSame: false,
+      isError: (json) => answer.error({ data: "", json }) !== undefined,
+      events: answer.events,
+      stream: () => ({ read: () => false, end: () => {} }),
+      answer: (said) => {
+        const { tokens, vectors } = embedder.read(said)
+        if (vectors.length !== texts.length) return `holds ${vectors.length} embeddings of ${texts.length}`
+        return {
+          object: "list",
+          data: vectors.map((vector, index) => ({
+            object: "embedding",
+            index,
+            embedding: isBase64 ? base64(vector) : vector
+          })),
+          model,
+          ...(tokens === undefined ? {} : { usage: { prompt_tokens: tokens, total_tokens: tokens } })
+        }
+      }
+    }
+  }
+}

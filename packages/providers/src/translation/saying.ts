@@ -1,0 +1,314 @@
+/**
+ * How a request is said to a deployment: as it is, where the provider speaks the caller's dialect, or translated. A payload is
+ * read once, however often it is tried.
+ */
+import type { Attempt } from "@switchyard/core/Attempt"
+import type { Deployment } from "@switchyard/core/Deployment"
+import { stringify } from "@switchyard/core/ExactJson"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import { openAi } from "@switchyard/core/OpenAi"
+import * as Payload from "@switchyard/core/Payload"
+import * as StateOrigins from "@switchyard/core/StateOrigins"
+import type { DialectName } from "@switchyard/dialects/Conversation"
+import * as Pair from "@switchyard/dialects/Pair"
+import type { Dropped, Problem } from "@switchyard/dialects/Problem"
+import type { Target as TargetDialect, Translator, WriteOptions } from "@switchyard/dialects/Translator"
+import { Either } from "effect"
+import type { AwsDecoder } from "../auth/awsMessage.js"
+import type { Hearing } from "../exchange/hearing.js"
+import { encode, refusesUsage } from "../exchange/payload.js"
+import type { Ask, Protocol } from "../protocols/protocol.js"
+import { betaHeader } from "../protocols/target.js"
+import { betasFor } from "./betas.js"
+import { Conversations, dialectOf } from "./conversations.js"
+import type { Dialects } from "./dialects.js"
+import { embedding } from "./embeddings.js"
+import { lay } from "./lay.js"
+import { passage } from "./passage.js"
+import { refusesSignatures } from "./signatures.js"
+import { translated } from "./translated.js"
+
+type Json = string | Uint8Array
+type Body = Record<string, unknown>
+
+/** The same request in a plainer form, for a provider that refuses what it may do without. */
+export interface Plainer {
+  readonly isRefused: (status: number, body: string) => boolean
+  readonly body: () => Json
+  /** It was taken so. */
+  readonly worked: () => void
+}
+
+/** A request as it goes out. */
+export interface Saying {
+  readonly ask: Ask
+  readonly body: Json
+  readonly plainer: Plainer | undefined
+  /** How its answer is heard; undefined for OpenAI's chat to a caller of it. */
+  readonly hearing: Hearing | undefined
+  /** What was left out of it. */
+  readonly dropped: ReadonlyArray<Dropped>
+  /** Beta features to be named in the header; undefined where the caller's own header stands as it is. */
+  readonly betas: string | undefined
+}
+
+/** What tells a made-up answer's id and time. */
+export interface Stamp {
+  readonly id: string
+  readonly created: number
+}
+
+/** Why a request cannot be said: fields that the provider's dialect cannot express, or that are wrong. */
+export type Unsayable = ReadonlyArray<Problem>
+
+const nothing: ReadonlyArray<Dropped> = []
+const oneProblem = (path: string, expected: string): Unsayable => [{ path, expected }]
+
+const json = (body: Body, { exact }: LlmRequest): Json =>
+  exact === undefined ? JSON.stringify(body) : stringify(body, exact)
+
+const boundIn = ({ max_completion_tokens, max_tokens }: Deployment["defaults"]): number | undefined => {
+  const bound = max_completion_tokens ?? max_tokens
+  return typeof bound === "number" ? bound : undefined
+}
+
+/** Says requests, and remembers what it has read. */
+export class Sayings {
+  private readonly conversations = new Conversations()
+  private readonly book = new Payload.ParameterBook()
+  /** Deployments with their defaults in a dialect's own words. */
+  private readonly inDialects = new WeakMap<Deployment, Map<DialectName, Deployment>>()
+  /** Deployments that have refused to be asked for usage in a stream, and answer without that. */
+  private readonly refuseUsage = new WeakSet<Deployment>()
+
+  constructor(private readonly dialects: Dialects) {}
+
+  /** What is known of an attempt's parameters. */
+  parametersOf(attempt: Attempt): Payload.Parameters {
+    return this.book.of(attempt)
+  }
+
+  /** Whether an attempt's provider speaks the caller's dialect. */
+  isNative(protocol: Protocol, attempt: Attempt): boolean {
+    return protocol.dialects(attempt.target, attempt.model).includes(dialectOf(attempt.request))
+  }
+
+  /** Says an attempt's request. */
+  of(protocol: Protocol, attempt: Attempt, stamp: () => Stamp, decodeAws: AwsDecoder | undefined): Saying | Unsayable {
+    const { model, request, target } = attempt
+    const spoken = protocol.dialects(target, model)
+    const own = dialectOf(request)
+    if (request.operation === "embeddings") return this.embeddings(protocol, attempt, spoken)
+    if (!this.isNative(protocol, attempt))
+      return this.translate(protocol, attempt, own, spoken[0] ?? "chat", stamp(), decodeAws)
+    const ask: Ask = { model, operation: request.operation, stream: request.stream, dialect: own }
+    return request.dialect === undefined
+      ? this.chat(protocol, attempt, ask)
+      : this.pass(protocol, attempt, ask, decodeAws)
+  }
+
+  /** OpenAI's own words to who speaks them. */
+  private chat(protocol: Protocol, attempt: Attempt, ask: Ask): Saying {
+    const { target } = attempt
+    const parameters = this.book.of(attempt)
+    const asksForUsage = !this.refuseUsage.has(target)
+    const fit = protocol.fit === undefined ? undefined : (body: Body) => protocol.fit?.(body, ask)
+    return {
+      ask,
+      body: encode(attempt, parameters, asksForUsage, fit),
+      plainer:
+        asksForUsage && Payload.addsUsage(attempt)
+          ? {
+              isRefused: refusesUsage,
+              body: () => encode(attempt, parameters, false, fit),
+              worked: () => void this.refuseUsage.add(target)
+            }
+          : undefined,
+      hearing: undefined,
+      dropped: nothing,
+      betas: undefined
+    }
+  }
+
+  /** The caller's dialect, as it is but for what is known to be ours to set. */
+  private pass(protocol: Protocol, attempt: Attempt, ask: Ask, decodeAws: AwsDecoder | undefined): Saying | Unsayable {
+    const { model, request, target } = attempt
+    const { dialect = openAi } = request
+    const origin = this.dialects.origins[ask.dialect]
+    const sending = { model, request, target: this.inDialect(target, ask.dialect, origin) }
+    const isForeign = StateOrigins.foreignTo(request, target).size > 0
+    const bare = origin === undefined ? undefined : () => this.unsigned(attempt, origin)
+    const betas = this.betasOf(protocol, request)
+    const finish = (given: Body): Json => {
+      const edits = { model, stream: request.stream, defaults: {} }
+      const body: Body = { ...(origin === undefined ? given : origin.edit(given, edits)) }
+      if (betas !== undefined && protocol.betasInBody === true && betas.kept.length > 0)
+        body.anthropic_beta ??= betas.kept
+      protocol.fit?.(body, ask)
+      return json(body, request)
+    }
+    const own = Payload.ofAttempt(sending, this.book.of(sending))
+    const unsigned = isForeign ? bare?.() : undefined
+    let plain: Body | undefined
+    return {
+      ask,
+      body: finish(unsigned?.body ?? own),
+      plainer:
+        bare === undefined || unsigned !== undefined
+          ? undefined
+          : {
+              isRefused: (status, said) => {
+                if (!refusesSignatures(status, said)) return false
+                plain = bare()?.body
+                return plain !== undefined
+              },
+              body: () => finish(plain ?? own),
+              worked: () => {}
+            },
+      hearing: passage(dialect, protocol.framing?.(ask) ?? "sse", decodeAws),
+      dropped: [...(unsigned?.dropped ?? nothing), ...this.droppedBetas(betas)],
+      betas: betas === undefined || protocol.betasInBody === true ? "" : betas.kept.join(",")
+    }
+  }
+
+  /** The request without what another account, or another provider, has signed; undefined where it cannot be read. */
+  private unsigned(
+    { model, request, target }: Attempt,
+    origin: Translator
+  ): { readonly body: Body; readonly dropped: ReadonlyArray<Dropped> } | undefined {
+    const reading = this.conversations.of(request, origin)
+    if (Either.isLeft(reading)) return undefined
+    const written = origin.writeRequest(reading.right, { model, knowsSignatures: false })
+    if (Either.isLeft(written)) return undefined
+    const { defaults } = this.inDialect(target, origin.name, origin)
+    return { body: lay(defaults, written.right.body), dropped: written.right.dropped }
+  }
+
+  /** Another dialect. */
+  private translate(
+    protocol: Protocol,
+    attempt: Attempt,
+    own: DialectName,
+    dialect: DialectName,
+    stamp: Stamp,
+    decodeAws: AwsDecoder | undefined
+  ): Saying | Unsayable {
+    const { model, request, target: deployment } = attempt
+    const origin = this.dialects.origins[own]
+    const target = this.dialects.targets[dialect]
+    if (origin === undefined || target === undefined) {
+      return oneProblem("dialect", `the provider speaks ${dialect}, and nobody here translates ${own} into that`)
+    }
+    const reading = this.conversations.of(request, origin)
+    if (Either.isLeft(reading)) return reading.left
+    const conversation = reading.right
+    const maxOutput = boundIn(deployment.defaults)
+    const options: WriteOptions = {
+      model,
+      dropsMeaning: request.overrides.dropParams ?? deployment.dropParams,
+      ...(maxOutput === undefined ? {} : { maxOutput }),
+      knowsSignatures: StateOrigins.foreignTo(request, deployment).size === 0
+    }
+    const written = Pair.write(conversation, origin, target, options)
+    if (Either.isLeft(written)) return written.left
+    const ask: Ask = { model, operation: "chat", stream: request.stream, dialect }
+    const finish = (body: Body): Json => this.finished(protocol, attempt, ask, target, body)
+    const { dialect: spoken = openAi } = request
+    let plain: Body | undefined
+    return {
+      ask,
+      body: finish(written.right.body),
+      plainer: {
+        isRefused: (status, said) => {
+          if (!refusesSignatures(status, said)) return false
+          const bare = Pair.write(conversation, origin, target, { ...options, knowsSignatures: false })
+          plain = Either.isRight(bare) ? bare.right.body : undefined
+          return plain !== undefined
+        },
+        body: () => finish(plain ?? {}),
+        worked: () => {}
+      },
+      hearing: translated(
+        {
+          origin,
+          target,
+          words: spoken.answer,
+          options: { conversation, id: stamp.id, created: stamp.created, wantsUsage: true }
+        },
+        protocol.framing?.(ask) ?? "sse",
+        decodeAws
+      ),
+      dropped: [...written.right.dropped, ...this.foreignBetas(request)],
+      betas: ""
+    }
+  }
+
+  /** What is written by a translator, with the deployment's defaults below it and its own words for parameters. */
+  private finished(protocol: Protocol, attempt: Attempt, ask: Ask, target: TargetDialect, written: Body): Json {
+    const { model, request } = attempt
+    const deployment = this.inDialect(attempt.target, ask.dialect, target)
+    if (ask.dialect === "chat") {
+      const { dialect: _, exact: __, ...plain } = request
+      const sending = { model, request: { ...plain, operation: "chat" as const, body: written }, target: deployment }
+      const asksForUsage = !this.refuseUsage.has(attempt.target)
+      const body = Payload.ofAttempt(sending, this.book.of(sending), asksForUsage)
+      protocol.fit?.(body, ask)
+      return JSON.stringify(body)
+    }
+    const paths = [...deployment.additionalDropParams, ...(request.overrides.additionalDropParams ?? [])]
+    const laid = lay(deployment.defaults, written)
+    const body = paths.length === 0 ? laid : { ...Payload.withoutPaths(laid, paths) }
+    protocol.fit?.(body, ask)
+    return JSON.stringify(body)
+  }
+
+  private embeddings(protocol: Protocol, attempt: Attempt, spoken: ReadonlyArray<DialectName>): Saying | Unsayable {
+    const { model, request } = attempt
+    const ask: Ask = { model, operation: "embeddings", stream: false, dialect: spoken[0] ?? "chat" }
+    if (spoken.includes("chat") || spoken.includes("responses")) {
+      if (request.dialect === undefined) return this.chat(protocol, attempt, ask)
+      return oneProblem("dialect", "texts are embedded for callers of OpenAI's dialect only")
+    }
+    if (request.dialect !== undefined && spoken.includes(dialectOf(request))) {
+      return this.pass(protocol, attempt, ask, undefined)
+    }
+    const made = embedding(protocol.name, attempt)
+    if ("expected" in made) return [made]
+    return {
+      ask,
+      body: JSON.stringify(made.body),
+      plainer: undefined,
+      hearing: made.hearing,
+      dropped: nothing,
+      betas: ""
+    }
+  }
+
+  private inDialect(deployment: Deployment, name: DialectName, dialect: TargetDialect | undefined): Deployment {
+    if (dialect === undefined || Object.keys(deployment.defaults).length === 0) return deployment
+    let known = this.inDialects.get(deployment)
+    if (known === undefined) {
+      known = new Map()
+      this.inDialects.set(deployment, known)
+    }
+    let made = known.get(name)
+    if (made === undefined) {
+      made = { ...deployment, defaults: dialect.defaults(deployment.defaults) }
+      known.set(name, made)
+    }
+    return made
+  }
+
+  private betasOf(protocol: Protocol, request: LlmRequest): ReturnType<typeof betasFor> | undefined {
+    const header = request.overrides.headers?.[betaHeader]
+    return header === undefined ? undefined : betasFor(protocol, header)
+  }
+
+  private droppedBetas(betas: ReturnType<typeof betasFor> | undefined): ReadonlyArray<Dropped> {
+    return (betas?.dropped ?? []).map((name) => ({ path: `${betaHeader}: ${name}`, reason: "advisory" }))
+  }
+
+  private foreignBetas({ overrides }: LlmRequest): ReadonlyArray<Dropped> {
+    return overrides.headers?.[betaHeader] === undefined ? nothing : [{ path: betaHeader, reason: "advisory" }]
+  }
+}
