@@ -57,8 +57,16 @@ describe("Providers", () => {
     const checked = Providers.check(deployments)
     assert.isTrue(Either.isLeft(checked))
     assert.deepStrictEqual(Either.isLeft(checked) ? checked.left.issues : [], [
-      { path: "deployments[1].protocol", value: '"telepathy"', expected: "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, cohere, ollama" },
-      { path: "deployments[2].protocol", value: '"smoke"', expected: "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, cohere, ollama" }
+      {
+        path: "deployments[1].protocol",
+        value: '"telepathy"',
+        expected: "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, cohere, ollama"
+      },
+      {
+        path: "deployments[2].protocol",
+        value: '"smoke"',
+        expected: "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, cohere, ollama"
+      }
     ])
     assert.isTrue(Either.isRight(Providers.check(deployments, ["openai", "telepathy", "smoke"])))
   })

@@ -32,7 +32,6 @@ import { isTooDeep, tooDeep } from "./nesting.js"
 const maxErrorBody = 1024 * 1024
 /** White space before an event stream that is waited out. */
 const maxUnknown = 256
-
 const isGood = (status: number): boolean => status >= 200 && status < 300
 
 const isEventStream = (headers: Headers): boolean =>

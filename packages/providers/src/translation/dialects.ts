@@ -2,6 +2,8 @@
  * The dialects that this package knows, each as what it can do.
  */
 import type { DialectName } from "@switchyard/dialects/Conversation"
+import { gemini } from "@switchyard/dialects/Gemini"
+import { messages } from "@switchyard/dialects/Messages"
 import type { Target, Translator } from "@switchyard/dialects/Translator"
 
 /** Dialects by name: those that callers speak, and those that are only asked in. */
@@ -10,7 +12,7 @@ export interface Dialects {
   readonly targets: { readonly [name in DialectName]?: Target }
 }
 
-const origins: Dialects["origins"] = {}
+const origins: Dialects["origins"] = { gemini, messages }
 
 /** Those of `@switchyard/dialects`. */
 export const dialects: Dialects = { origins, targets: { ...origins } }
