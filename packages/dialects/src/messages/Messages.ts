@@ -1,7 +1,9 @@
 /**
  * Anthropic's Messages: the dialect of Claude, of Claude Code and Anthropic's SDKs, and of others who speak it.
  */
+import type { Dialect } from "@switchyard/core/Dialect"
 import type { Translator } from "../Translator.js"
+import { answerOf } from "./answerWords.js"
 import { defaults, edit } from "./edit.js"
 import { errorEvent, readError, writeError } from "./errors.js"
 import { eventReader } from "./eventReader.js"
@@ -9,14 +11,14 @@ import { eventWriter } from "./eventWriter.js"
 import { fields, lacks, names, pathOf } from "./fields.js"
 import { readAnswer } from "./readAnswer.js"
 import { readRequest } from "./readRequest.js"
+import { request } from "./requestWords.js"
 import { readFinish, readTokens, writeFinish, writeTokens } from "./tokens.js"
 import { writeAnswer } from "./writeAnswer.js"
 import { countRequest, writeRequest } from "./writeRequest.js"
 
 export { countRequest }
 
-/** Reads and writes Anthropic's Messages. */
-export const messages: Translator = {
+const translator: Translator = {
   name: "messages",
   readRequest,
   writeRequest,
@@ -38,3 +40,6 @@ export const messages: Translator = {
   pathOf,
   edit
 }
+
+/** Reads and writes Anthropic's Messages, and is their dialect to the layers of a tower. */
+export const messages: Translator & Dialect = { ...translator, name: "messages", request, answer: answerOf(translator) }
