@@ -15,16 +15,21 @@ export class DeliveredAnswer implements Delivered {
   hasText = false
   isFixed = false
   private hasBegun = false
+  /** The name of the event that opens an answer, where events have names: it is not given twice. */
+  private opening: string | undefined
   private readonly reader
   /** The beginning of each part, and nothing of its middle. */
   private readonly outline: Array<AnswerEvent> = []
   private last = -1
+  /** The last part is the text's, which goes on in it. */
+  private endsInText = false
 
   constructor(private readonly translator: Translator) {
     this.reader = translator.eventReader()
   }
 
   read({ event, json }: StreamEvent): void {
+    if (!this.hasBegun) this.opening = event
     this.hasBegun = true
     this.reader.read(json, (said) => this.take(said), event)
   }
@@ -33,7 +38,7 @@ export class DeliveredAnswer implements Delivered {
     if (!this.hasBegun) return undefined
     const writer = this.translator.eventWriter(optionsWithout)
     for (const said of this.outline) writer.write(said, ignore)
-    return new AnswerJoint(this.translator, writer, repeated, this.last)
+    return new AnswerJoint(this.translator, writer, repeated, this.endsInText ? this.last : this.last + 1, this.opening)
   }
 
   private take(said: AnswerEvent): void {
@@ -61,6 +66,7 @@ export class DeliveredAnswer implements Delivered {
   private begins(said: AnswerEvent, part: number): void {
     if (part <= this.last) return
     this.last = part
+    this.endsInText = said.type === "text"
     this.outline.push(said)
   }
 
@@ -86,8 +92,9 @@ class AnswerJoint implements Joint {
     translator: Translator,
     private readonly writer: EventWriter,
     repeated: string,
-    /** The last part that the first answer began. */
-    private readonly last: number
+    /** The part of the first answer in which the text goes on. */
+    private readonly place: number,
+    private readonly opening: string | undefined
   ) {
     this.splice = new Splice(repeated)
     this.reader = translator.eventReader()
@@ -100,6 +107,7 @@ class AnswerJoint implements Joint {
   take({ event, json }: StreamEvent): ReadonlyArray<StreamEvent> | undefined {
     const events: Array<StreamEvent> = []
     const push = ({ event: name, json: written }: WireEvent): void => {
+      if (name !== undefined && name === this.opening) return
       const data = JSON.stringify(written)
       events.push(name === undefined ? { data, json: written } : { event: name, data, json: written })
     }
@@ -133,7 +141,7 @@ class AnswerJoint implements Joint {
       default:
         if (!this.isDone) this.differs = true
         else {
-          this.shift ??= this.last + 1 - said.part
+          this.shift ??= this.place + 1 - said.part
           tell({ ...said, part: said.part + this.shift })
         }
     }
@@ -146,7 +154,7 @@ class AnswerJoint implements Joint {
       return
     }
     if (rest === "") return
-    this.shift ??= Math.max(0, this.last) - said.part
+    this.shift ??= this.place - said.part
     tell({ ...said, text: rest, part: said.part + this.shift })
   }
 }
