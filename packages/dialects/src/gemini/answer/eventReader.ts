@@ -68,7 +68,10 @@ class CandidateReader {
     if ((text !== "" || isNew) && !isRedacted) {
       if (kind === "reasoning") tell({ type: "reasoning", text, choice, part })
       else {
-        tell({ type: "text", text, ...given("logprobs", this.logprobs), choice, part })
+        const { logprobs } = this
+        tell(
+          logprobs === undefined ? { type: "text", text, choice, part } : { type: "text", text, logprobs, choice, part }
+        )
         this.logprobs = undefined
         const said = this.texts[this.texts.length - 1]
         if (said?.part === part) said.text += text

@@ -84,9 +84,12 @@ class GeminiWriter implements EventWriter {
         candidate.kinds.set(event.part, "text")
         candidate.text(event.part, event.text)
         if (event.text === "") return
-        const logprobs = event.type === "text" ? event.logprobs : undefined
-        const more = logprobs === undefined ? {} : { logprobsResult: writeLogprobs(logprobs) }
-        return this.tell(event.choice, [{ text: event.text }], tell, more)
+        if (event.type === "text" && event.logprobs !== undefined) {
+          const logprobsResult = writeLogprobs(event.logprobs)
+          const content = { parts: [{ text: event.text }], role: "model" }
+          return tell(this.event({ candidates: [{ content, index: event.choice, logprobsResult }] }))
+        }
+        return this.tell(event.choice, [{ text: event.text }], tell)
       }
       case "reasoning":
         this.open(event.choice, tell).kinds.set(event.part, "reasoning")
@@ -181,8 +184,9 @@ class GeminiWriter implements EventWriter {
     this.tell(event.choice, [{ text: "", ...(isText ? {} : { thought: true }), thoughtSignature }], tell)
   }
 
-  private tell(index: number, parts: ReadonlyArray<JsonObject>, tell: Tell<WireEvent>, more: JsonObject = {}): void {
-    tell(this.event({ candidates: [{ content: { parts, role: "model" }, index, ...more }] }))
+  private tell(index: number, parts: ReadonlyArray<JsonObject>, tell: Tell<WireEvent>): void {
+    const candidates = [{ content: { parts, role: "model" }, index }]
+    tell({ json: { candidates, modelVersion: this.model, responseId: this.id } })
   }
 
   private event(said: JsonObject): WireEvent {

@@ -62,6 +62,8 @@ export const readPart = (part: JsonObject): Part => {
   const { text } = part
   if (typeof text === "string") {
     const signed = signedOf(part)
+    const { extra } = extraOf(part, textFields)
+    if (signed === undefined && extra === undefined && part.thought !== true) return { type: "text", text }
     return part.thought === true
       ? {
           type: "reasoning",

@@ -6,7 +6,6 @@ import type { Part, ReasoningPart, TextPart, ToolCallPart, ToolResultPart } from
 import { parsedObject } from "../../parts/values.js"
 import { writeMedia } from "./media.js"
 import { writeSignature } from "./signatures.js"
-import { given } from "./spelling.js"
 
 /** How parts are written. */
 export interface PartOptions {
@@ -18,10 +17,22 @@ export interface PartOptions {
   readonly hasMediaInResults: boolean
 }
 
+/** Spreads are dear where a conversation has thousands of parts: most have neither signature nor fields of their own. */
+const completed = (
+  written: Record<string, unknown>,
+  signature: JsonObject,
+  extra: JsonObject | undefined
+): JsonObject => {
+  if (signature.thoughtSignature !== undefined) written.thoughtSignature = signature.thoughtSignature
+  return extra === undefined ? written : { ...written, ...extra }
+}
+
+const unsigned: JsonObject = {}
+
 /** A signature, or nothing. */
 const signatureOf = (part: TextPart | ReasoningPart | ToolCallPart, options: PartOptions): JsonObject =>
   part.signature === undefined || !options.signs(part)
-    ? {}
+    ? unsigned
     : { thoughtSignature: writeSignature(part.signature, part.type === "reasoning" && part.isRedacted === true) }
 
 /** Arguments as an object. Text that is none was the model's mistake: it is kept as such, so that it sees what it wrote. */
@@ -30,10 +41,10 @@ export const argumentsFor = (call: ToolCallPart): JsonObject =>
     ? { input: call.arguments }
     : (parsedObject(call.arguments || "{}") ?? { input: call.arguments })
 
-const writeCall = (part: ToolCallPart, options: PartOptions): JsonObject => ({
-  functionCall: { ...given("id", part.id), name: part.name, args: argumentsFor(part) },
-  ...signatureOf(part, options)
-})
+const writeCall = (part: ToolCallPart): JsonObject => {
+  const args = argumentsFor(part)
+  return part.id === undefined ? { name: part.name, args } : { id: part.id, name: part.name, args }
+}
 
 const isMedia = ({ type }: Part): boolean => type === "image" || type === "audio" || type === "video" || type === "file"
 
@@ -47,22 +58,21 @@ const responseOf = (part: ToolResultPart): JsonObject => {
 
 /** What a tool answered; media that cannot stand in it are given to `beside`. */
 export const writeResult = (part: ToolResultPart, options: PartOptions, beside: Array<JsonObject>): JsonObject => {
-  const { response, ...extra } = options.isOwn ? (part.extra ?? {}) : {}
-  const media: Array<JsonObject> = []
+  const { response, ...extra } = (options.isOwn ? part.extra : undefined) ?? unsigned
+  let media: Array<JsonObject> | undefined
   for (const inner of part.content) {
-    if (isMedia(inner)) for (const one of writePart(inner, options, media)) media.push(one)
+    if (!isMedia(inner)) continue
+    media ??= []
+    media.push(...writePart(inner, options, media))
   }
   const isInside = options.isOwn || options.hasMediaInResults
-  if (!isInside) beside.push(...media)
-  return {
-    functionResponse: {
-      ...given("id", part.id),
-      name: part.name ?? "",
-      response: response ?? responseOf(part),
-      ...(media.length > 0 && isInside ? { parts: media } : {}),
-      ...extra
-    }
-  }
+  if (!isInside && media !== undefined) beside.push(...media)
+  const result: Record<string, unknown> = {}
+  if (part.id !== undefined) result.id = part.id
+  result.name = part.name ?? ""
+  result.response = response ?? responseOf(part)
+  if (media !== undefined && isInside) result.parts = media
+  return { functionResponse: completed(result, unsigned, options.isOwn ? extra : undefined) }
 }
 
 /** A part in as many of Gemini's as it takes: none for what says nothing. `beside`: parts that come after all of the turn. */
@@ -72,14 +82,14 @@ export const writePart = (part: Part, options: PartOptions, beside: Array<JsonOb
     case "text": {
       const signature = signatureOf(part, options)
       if (part.text === "" && !options.isOwn && signature.thoughtSignature === undefined) return []
-      return [{ text: part.text, ...signature, ...extra }]
+      return [completed({ text: part.text }, signature, extra)]
     }
     case "reasoning":
-      return [{ text: part.text, thought: true, ...signatureOf(part, options), ...extra }]
+      return [completed({ text: part.text, thought: true }, signatureOf(part, options), extra)]
     case "refusal":
       return part.text === "" ? [] : [{ text: part.text }]
     case "toolCall":
-      return [{ ...writeCall(part, options), ...extra }]
+      return [completed({ functionCall: writeCall(part) }, signatureOf(part, options), extra)]
     case "toolResult":
       return [writeResult(part, options, beside)]
     case "opaque":

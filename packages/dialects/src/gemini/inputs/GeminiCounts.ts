@@ -1,0 +1,45 @@
+/**
+ * `countTokens`: how long a prompt is, asked of Google and answered to its callers.
+ */
+import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { Either } from "effect"
+import { asNumber, isGiven } from "../../parts/values.js"
+import { field, listOf, nameIn } from "../parts/spelling.js"
+
+/** The request whose tokens are to be counted: its contents, or a whole `generateContentRequest`. */
+export const readRequest = (body: JsonObject): JsonObject => {
+  const whole = field(body, "generateContentRequest")
+  return isJsonObject(whole) ? whole : body
+}
+
+/** Fields that count. */
+const counted = ["contents", "systemInstruction", "tools", "toolConfig", "cachedContent"]
+
+/**
+ * A request of `generateContent` as one of `countTokens`. The Gemini API wants all but bare contents inside a
+ * `generateContentRequest` that names the model; Vertex (`isVertex`) takes the same fields beside the contents.
+ */
+export const writeRequest = (body: JsonObject, model: string, isVertex = false): JsonObject => {
+  const asked: Record<string, unknown> = {}
+  for (const camel of isVertex ? counted.slice(0, 3) : [...counted, "generationConfig"]) {
+    const name = nameIn(body, camel)
+    if (isGiven(body[name])) asked[name] = body[name]
+  }
+  const isBare = Object.keys(asked).length === 1 && asked.contents !== undefined
+  if (isVertex || isBare) return asked
+  return { generateContentRequest: { model: model.startsWith("models/") ? model : `models/${model}`, ...asked } }
+}
+
+/** Tokens that an answer counts; fails when it counts none. */
+export const readAnswer = (body: JsonObject): Either.Either<number, string> => {
+  const tokens = asNumber(field(body, "totalTokens"))
+  // What is zero Google leaves out.
+  if (tokens === undefined && listOf(field(body, "promptTokensDetails")).length > 0) return Either.right(0)
+  return tokens === undefined || tokens < 0 ? Either.left("no count of tokens in the answer") : Either.right(tokens)
+}
+
+/** The answer. */
+export const writeAnswer = (tokens: number): JsonObject => ({
+  totalTokens: tokens,
+  promptTokensDetails: [{ modality: "TEXT", tokenCount: tokens }]
+})
