@@ -25,6 +25,8 @@ export interface WriteOptions {
   readonly maxOutput?: number | undefined
   /** Whether signatures and encrypted reasoning of the target's dialect are its own account's. Default true. */
   readonly knowsSignatures?: boolean | undefined
+  /** Whether the provider reads what its model thought in earlier turns, without a signature (`reasoning_content`). Default false. */
+  readonly keepsReasoning?: boolean | undefined
   /** The path of a part of a turn in the caller's own words, for messages; default: in the target's. */
   readonly pathOf?: ((turn: number, part?: number) => string) | undefined
   /** The caller's own names of features, for messages; default: the target's. */

@@ -1,3 +1,4 @@
+export * as Chat from "./chat/Chat.js"
 export * as Answer from "./conversation/Answer.js"
 export * as Conversation from "./conversation/Conversation.js"
 export * as Problem from "./conversation/Problem.js"

@@ -276,4 +276,9 @@ export interface Conversation {
   readonly settings: Settings
   /** Fields of the origin's payload that have no place above, as they came: they go out in the origin's dialect only. */
   readonly extra: JsonObject
+  /**
+   * Fields of the origin's payload that are said above already, as its caller spelt them where that can be done in several ways:
+   * they replace what the origin's own writer would say. One that is undefined is not said.
+   */
+  readonly spelt?: JsonObject | undefined
 }

@@ -1,0 +1,158 @@
+import type { JsonObject } from "@switchyard/core/Json"
+import type {
+  Conversation,
+  Part,
+  ReasoningPart,
+  ToolCallPart,
+  ToolResultPart,
+  Turn
+} from "../conversation/Conversation.js"
+import type { Account } from "../conversation/Problem.js"
+import { flatName } from "../parts/namespaces.js"
+import { chatIds, placeId, toolId } from "../parts/toolIds.js"
+import { inCallOrder } from "../parts/toolTurns.js"
+import type { WriteOptions } from "../Translator.js"
+import { pathOf as ownPath } from "./fields.js"
+import { between } from "./reasoning.js"
+import { isApart, writePart } from "./writeParts.js"
+
+/** What the writers of messages know. */
+interface Desk {
+  readonly account: Account
+  /** The request was chat's: what only chat knows stands again where it stood. */
+  readonly isOwn: boolean
+  readonly keepsReasoning: boolean
+  readonly pathOf: (turn: number, part?: number) => string
+}
+
+const mapped = (id: string, { isOwn }: Desk): string => (isOwn ? id : toolId(id, chatIds))
+
+const callOf = (call: ToolCallPart, desk: Desk): JsonObject => {
+  const { arguments: text, extra, kind, name, namespace } = call
+  const id = call.id === undefined ? {} : { id: mapped(call.id, desk) }
+  const said =
+    kind === "custom"
+      ? { ...id, type: "custom", custom: { name, input: text } }
+      : {
+          ...id,
+          type: "function",
+          // Some who speak chat parse an empty text, and fail.
+          function: { name: flatName(name, namespace), arguments: text === "" && !desk.isOwn ? "{}" : text }
+        }
+  return desk.isOwn && extra !== undefined ? { ...said, ...extra } : said
+}
+
+/** Content as a bare string where nothing is said but text: not all who speak chat read lists. */
+const contentOf = (parts: ReadonlyArray<Part>, turn: Turn, desk: Desk): unknown => {
+  const { account, isOwn, pathOf } = desk
+  const first = parts[0]
+  if (parts.length === 1 && first?.type === "text" && turn.isBare === true) return first.text
+  if (!isOwn && parts.every((part) => part.type === "text")) {
+    if (parts.length === 0) return undefined
+    for (const part of parts) if (part.cache !== undefined) account.drop(`${pathOf(turn.at)}.cache_control`, "advisory")
+    return parts.length === 1 && first?.type === "text"
+      ? first.text
+      : parts.map((part) => (part.type === "text" ? part.text : "")).join("\n")
+  }
+  return parts.flatMap((part, at) => {
+    const said = writePart(part, isOwn, pathOf(turn.at, at), account)
+    return said === undefined ? [] : [said]
+  })
+}
+
+/** The reasoning of an earlier turn: chat's own as it was spelt; another's as text, for those who read that. */
+const reasoningOf = (parts: ReadonlyArray<ReasoningPart>, turn: Turn, desk: Desk): JsonObject => {
+  if (desk.isOwn) return Object.assign({}, ...parts.map(({ extra }) => (extra?.type === undefined ? extra : {})))
+  const { account, keepsReasoning, pathOf } = desk
+  const text = parts.flatMap((part) => (part.text === "" ? [] : [part.text])).join(between)
+  if (!keepsReasoning || parts.some(({ signature }) => signature !== undefined)) account.drop(pathOf(turn.at), "state")
+  return keepsReasoning && text !== "" ? { reasoning_content: text } : {}
+}
+
+const assistant = (turn: Turn, desk: Desk): JsonObject => {
+  const { isOwn } = desk
+  const apart = (part: Part): boolean => isApart(part, isOwn)
+  const ofType = <Type extends Part["type"]>(type: Type): ReadonlyArray<Extract<Part, { readonly type: Type }>> =>
+    turn.parts.filter((part): part is Extract<Part, { readonly type: Type }> => part.type === type)
+  const extra = isOwn ? turn.extra : undefined
+  const content = turn.parts.filter(
+    (part) =>
+      !apart(part) &&
+      !((part.type === "refusal" || part.type === "audio") && !(isOwn && part.extra?.type !== undefined))
+  )
+  const calls = ofType("toolCall")
+  const legacy = isOwn ? calls.find((call) => call.extra?.function_call !== undefined) : undefined
+  const listed = calls.filter((call) => call !== legacy)
+  const refusal = ofType("refusal").filter((part) => !isOwn || part.extra?.type === undefined)
+  const audio = isOwn ? ofType("audio").find((part) => part.extra?.type === undefined)?.extra : undefined
+  const said = content.length === 0 && turn.isBare !== true ? undefined : contentOf(content, turn, desk)
+  const reasoning = ofType("reasoning").filter(apart)
+  return {
+    role: "assistant",
+    // Where nothing is said, `null` beside calls; a message without content or calls is refused.
+    ...(said !== undefined ? { content: said } : isOwn ? {} : { content: calls.length > 0 ? null : "" }),
+    ...(turn.name === undefined ? {} : { name: turn.name }),
+    ...(reasoning.length === 0 ? {} : reasoningOf(reasoning, turn, desk)),
+    ...(refusal.length === 0 ? {} : { refusal: refusal.map(({ text }) => text).join("") }),
+    ...(audio === undefined ? {} : { audio }),
+    ...(listed.length === 0 ? {} : { tool_calls: listed.map((call) => callOf(call, desk)) }),
+    ...(legacy?.extra === undefined ? {} : legacy.extra),
+    ...extra
+  }
+}
+
+const isMedia = ({ type }: Part): boolean => type === "image" || type === "audio" || type === "video" || type === "file"
+
+/** A tool's answer is text in chat; pictures and files that it gave follow as the user's. */
+const result = (part: ToolResultPart, turn: Turn, desk: Desk, media: Array<unknown>): JsonObject => {
+  const { account, isOwn, pathOf } = desk
+  const extra = isOwn ? turn.extra : undefined
+  const id = part.id === undefined ? (isOwn ? undefined : placeId(turn.at, 0)) : mapped(part.id, desk)
+  const ofCall = id === undefined ? {} : { tool_call_id: id }
+  const named = isOwn && part.name !== undefined ? { name: part.name } : {}
+  if (isOwn) {
+    return { role: "tool", ...ofCall, ...named, content: contentOf(part.content, turn, desk), ...extra }
+  }
+  const shown = part.content.filter(isMedia)
+  const texts = part.content.flatMap((inner) => (inner.type === "text" && inner.text !== "" ? [inner.text] : []))
+  if (shown.length > 0) {
+    media.push({ type: "text", text: `What the tool of call ${id} gave:` })
+    for (const inner of shown) {
+      const said = writePart(inner, false, pathOf(turn.at), account)
+      if (said !== undefined) media.push(said)
+    }
+    texts.push("(see what follows)")
+  }
+  if (part.isError === true) account.drop(`${pathOf(turn.at)}.is_error`, "advisory")
+  return { role: "tool", ...ofCall, content: texts.join("\n") }
+}
+
+const others = (turn: Turn, desk: Desk): JsonObject => {
+  const { isOwn } = desk
+  // Not all who speak chat know developers; OpenAI takes either word for the other.
+  const role = turn.role === "developer" && !isOwn ? "system" : turn.role
+  const extra = isOwn ? turn.extra : undefined
+  const isNull = extra !== undefined && "content" in extra
+  const content = isNull ? undefined : (contentOf(turn.parts, turn, desk) ?? "")
+  return { role, content, ...(turn.name === undefined ? {} : { name: turn.name }), ...extra }
+}
+
+/** The messages that say a conversation's turns. */
+export const writeMessages = (
+  { origin, turns }: Conversation,
+  account: Account,
+  { keepsReasoning = false, pathOf = ownPath }: WriteOptions
+): ReadonlyArray<JsonObject> => {
+  const isOwn = origin === "chat"
+  const desk: Desk = { account, isOwn, keepsReasoning, pathOf }
+  const messages: Array<JsonObject> = []
+  for (const turn of isOwn ? turns : inCallOrder(turns, account, pathOf)) {
+    if (turn.role === "assistant") messages.push(assistant(turn, desk))
+    else if (turn.role === "tool") {
+      const media: Array<unknown> = []
+      for (const part of turn.parts) if (part.type === "toolResult") messages.push(result(part, turn, desk, media))
+      if (media.length > 0) messages.push({ role: "user", content: media })
+    } else messages.push(others(turn, desk))
+  }
+  return messages
+}
