@@ -4,6 +4,7 @@
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { Conversation, FunctionTool, Tool, ToolChoice } from "../../conversation/Conversation.js"
 import type { Account } from "../../conversation/Problem.js"
+import { customAsFunction } from "../../parts/customTools.js"
 import { asString, asStrings, asText } from "../../parts/values.js"
 import { jsonSchemaOf, originOf } from "../parts/schema.js"
 import { extraOf, field, given, known, nameIn, objectsOf, snakeOf } from "../parts/spelling.js"
@@ -40,13 +41,6 @@ export const readTools = (tools: unknown): ReadonlyArray<Tool> => {
   return read
 }
 
-/** A tool that takes free text is a function of one: the caller's dialect unpacks it by the tool's name. */
-const textParameters: JsonObject = {
-  type: "object",
-  properties: { input: { type: "string", description: "The input of the tool, as plain text." } },
-  required: ["input"]
-}
-
 /** A schema as Gemini takes it: its own, where it came in so. */
 const writeSchema = (schema: JsonObject): JsonObject => {
   const own = originOf(schema)
@@ -54,9 +48,7 @@ const writeSchema = (schema: JsonObject): JsonObject => {
 }
 
 const declarationOf = (tool: Exclude<Tool, { readonly type: "server" }>, isOwn: boolean): JsonObject => {
-  if (tool.type === "custom") {
-    return { name: tool.name, ...given("description", tool.description), parametersJsonSchema: textParameters }
-  }
+  if (tool.type === "custom") return declarationOf(customAsFunction(tool), isOwn)
   const { entry: _, ...extra } = isOwn ? (tool.extra ?? {}) : {}
   return {
     name: tool.name,
