@@ -24,7 +24,11 @@ export class DeliveredAnswer implements Delivered {
   /** The last part is the text's, which goes on in it. */
   private endsInText = false
 
-  constructor(private readonly translator: Translator) {
+  constructor(
+    private readonly translator: Translator,
+    /** Whether its middle is kept too, for dialects whose last event holds the whole answer. Default false. */
+    private readonly keepsAll = false
+  ) {
     this.reader = translator.eventReader()
   }
 
@@ -64,10 +68,15 @@ export class DeliveredAnswer implements Delivered {
   }
 
   private begins(said: AnswerEvent, part: number): void {
-    if (part <= this.last) return
-    this.last = part
-    this.endsInText = said.type === "text"
-    this.outline.push(said)
+    if (part > this.last) {
+      this.last = part
+      this.endsInText = said.type === "text"
+    } else if (!this.keepsAll || this.isFixed) return
+    const before = this.outline.at(-1)
+    const isMore =
+      (said.type === "text" || said.type === "reasoning") && before?.type === said.type && before.part === part
+    if (isMore) this.outline[this.outline.length - 1] = { ...before, text: before.text + said.text }
+    else this.outline.push(said)
   }
 
   private add(text: string): void {
@@ -155,6 +164,8 @@ class AnswerJoint implements Joint {
     }
     if (rest === "") return
     this.shift ??= this.place - said.part
-    tell({ ...said, text: rest, part: said.part + this.shift })
+    const part = said.part + this.shift
+    // The part that was cut goes on under the id that its item had.
+    tell(part === this.place ? { ...said, text: rest, part, item: undefined } : { ...said, text: rest, part })
   }
 }
