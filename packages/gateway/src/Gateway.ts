@@ -8,6 +8,7 @@ import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigErr
 import { uniform } from "@switchyard/core/Dice"
 import * as Time from "@switchyard/core/Time"
 import * as Providers from "@switchyard/providers/Providers"
+import * as SideCalls from "@switchyard/providers/SideCalls"
 import type * as Transport from "@switchyard/providers/Transport"
 import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import * as Metrics from "@switchyard/router/Metrics"
@@ -197,6 +198,7 @@ export const make = (
         () => generations.current().keys.isShared
       ))
     const base = Providers.make(Providers.protocols(transport))
+    const side = SideCalls.make(transport)
     const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined, stack))
     const clock = yield* Effect.clock
     const heartbeat = new Heartbeat()
@@ -221,6 +223,7 @@ export const make = (
         : Effect.withTracer(Effect.runtime<never>(), exporting.tracer),
       bounds: boundsOf(settings),
       guard,
+      side,
       onLeftOut: onceEach((fields) =>
         log.note("warn", "fields_left_out", {
           message: `left out of a request, here and wherever it comes again: ${fields.join(", ")}; callers bring neither credentials nor headers for a provider`
@@ -246,6 +249,7 @@ export const make = (
         eventLog,
         isLocal: OpenAccess.isLoopback(host),
         waiting,
+        side,
         metrics: (accept) =>
           Effect.suspend(() => {
             countLostLines()

@@ -44,7 +44,7 @@ export class TransportError extends Schema.TaggedError<TransportError>("@switchy
 
 /** One HTTP request, complete. */
 export interface TransportRequest {
-  readonly method: "GET" | "POST"
+  readonly method: "GET" | "POST" | "DELETE"
   /** Scheme, host and port, for example `https://api.openai.com`. */
   readonly origin: string
   /** Path and query, beginning with a slash. */

@@ -41,8 +41,6 @@ const meantTarget = (target: PathTarget, { input, messages }: JsonObject): PathT
     ? { ...target, speech: "responses" }
     : target
 
-const unserved: Refusal = { status: 404, code: "unknown_url", message: "this dialect is not served here" }
-
 /** One request and its answer. */
 export class Exchange implements Ended {
   readonly id: string
@@ -122,7 +120,6 @@ export class Exchange implements Ended {
     this.target = meantTarget(this.target, json)
     const { model: named, speech } = this.target
     const dialect = dialectOf(speech)
-    if (dialect === undefined) return this.refuse(unserved)
     const isBeside = speech === "gemini"
     const payload = named === undefined || isBeside ? json : { ...json, model: named }
     const model = isBeside ? named : payload.model
