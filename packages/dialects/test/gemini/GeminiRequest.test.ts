@@ -245,7 +245,8 @@ describe("a conversation of another dialect, asked of Gemini", () => {
       conversation([turn("user", 0, text("Hi"))], {
         tools: [
           { type: "function", name: "f", parameters: schema },
-          { type: "custom", name: "patch", description: "Patches" }
+          { type: "custom", name: "patch", description: "Patches" },
+          { type: "function", name: "now", parameters: {} }
         ],
         toolChoice: { type: "allowed", names: ["f"], isRequired: false },
         settings: { format: { type: "schema", name: "x", schema }, choices: 1, modalities: ["text"], stop: [] }
@@ -256,7 +257,8 @@ describe("a conversation of another dialect, asked of Gemini", () => {
         {
           functionDeclarations: [
             { name: "f", parametersJsonSchema: schema },
-            { name: "patch", parametersJsonSchema: { required: ["input"] } }
+            { name: "patch", parametersJsonSchema: { required: ["input"] } },
+            { name: "now" }
           ]
         }
       ],

@@ -41,6 +41,9 @@ export const readTools = (tools: unknown): ReadonlyArray<Tool> => {
   return read
 }
 
+/** A schema that asks for nothing is none: Gemini wants arguments to be an object. */
+const isEmpty = (schema: JsonObject): boolean => Object.keys(schema).length === 0
+
 /** A schema as Gemini takes it: its own, where it came in so. */
 const writeSchema = (schema: JsonObject): JsonObject => {
   const own = originOf(schema)
@@ -53,7 +56,7 @@ const declarationOf = (tool: Exclude<Tool, { readonly type: "server" }>, isOwn: 
   return {
     name: tool.name,
     ...given("description", tool.description),
-    ...(tool.parameters === undefined ? {} : writeSchema(tool.parameters)),
+    ...(tool.parameters === undefined || (!isOwn && isEmpty(tool.parameters)) ? {} : writeSchema(tool.parameters)),
     ...extra
   }
 }
