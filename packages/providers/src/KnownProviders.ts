@@ -1,5 +1,5 @@
 /**
- * Where the well-known providers answer in OpenAI's dialect, under the names that LiteLLM's users give them: base URL,
+ * Where the well-known providers are, and by which API they are asked, under the names that LiteLLM's users give them: base URL,
  * and the environment variables that hold the key. A configuration that names a provider needs no URL of its own then.
  */
 
@@ -7,7 +7,7 @@
 export interface KnownProvider {
   /** Its prefix in `provider/model`. */
   readonly name: string
-  /** Base URL of its OpenAI-compatible API; undefined where only the user can know it. */
+  /** Base URL of the API by which it is asked; undefined where only the user can know it. */
   readonly baseUrl: string | undefined
   /** Environment variables that may hold the key, the first that is set counts; empty where none is needed. */
   readonly keyVariables: ReadonlyArray<string>
@@ -17,8 +17,10 @@ export interface KnownProvider {
   readonly basePath: string | undefined
   /** What stands before a bare model name, for example `accounts/fireworks/models/`. */
   readonly modelPrefix: string | undefined
-  /** Its own dialect is another one: some of its features are not reached this way. */
-  readonly isForeign: boolean
+  /** The API by which it is asked, as `deployment.protocol` names it; `openai` for those compatible with OpenAI's. */
+  readonly protocol: string
+  /** Base URL of an API of its own that is compatible with OpenAI's, beside that; undefined without one. */
+  readonly compatibleUrl: string | undefined
 }
 
 type Details = Partial<Omit<KnownProvider, "name" | "baseUrl">>
@@ -32,11 +34,28 @@ const provider = (name: string, baseUrl: string | undefined, details: Details = 
   baseVariables: details.baseVariables ?? [`${upper(name)}_API_BASE`],
   basePath: details.basePath,
   modelPrefix: details.modelPrefix,
-  isForeign: details.isForeign ?? false
+  protocol: details.protocol ?? "openai",
+  compatibleUrl: details.compatibleUrl
 })
 
 const openAi: Details = { keyVariables: ["OPENAI_API_KEY"], baseVariables: ["OPENAI_BASE_URL", "OPENAI_API_BASE"] }
-const ollama: Details = { keyVariables: ["OLLAMA_API_KEY"], baseVariables: ["OLLAMA_API_BASE"], basePath: "/v1" }
+const ollama: Details = {
+  keyVariables: ["OLLAMA_API_KEY"],
+  baseVariables: ["OLLAMA_API_BASE"],
+  protocol: "ollama",
+  compatibleUrl: "http://localhost:11434/v1"
+}
+const cohere: Details = { protocol: "cohere", compatibleUrl: "https://api.cohere.ai/compatibility/v1" }
+const bedrock: Details = {
+  keyVariables: ["AWS_BEARER_TOKEN_BEDROCK"],
+  baseVariables: ["AWS_BEDROCK_RUNTIME_ENDPOINT"],
+  protocol: "bedrock"
+}
+const vertex: Details = {
+  keyVariables: [],
+  baseVariables: ["VERTEXAI_API_BASE", "VERTEX_API_BASE"],
+  protocol: "vertex"
+}
 
 const named = (name: string, baseUrl: string, ...keyVariables: ReadonlyArray<string>): KnownProvider =>
   provider(name, baseUrl, keyVariables.length === 0 ? {} : { keyVariables })
@@ -105,24 +124,24 @@ export const providers: ReadonlyArray<KnownProvider> = [
   provider("custom_openai", undefined, openAi),
   provider("openai_like", undefined),
   provider("litellm_proxy", undefined),
-  provider("anthropic", "https://api.anthropic.com/v1", {
+  provider("anthropic", "https://api.anthropic.com", {
     baseVariables: ["ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL"],
-    basePath: "/v1",
-    isForeign: true
+    protocol: "anthropic",
+    compatibleUrl: "https://api.anthropic.com/v1"
   }),
-  provider("gemini", "https://generativelanguage.googleapis.com/v1beta/openai", {
+  provider("gemini", "https://generativelanguage.googleapis.com/v1beta", {
     keyVariables: ["GEMINI_API_KEY", "GOOGLE_API_KEY"],
-    basePath: "/v1beta/openai",
-    isForeign: true
+    protocol: "gemini",
+    compatibleUrl: "https://generativelanguage.googleapis.com/v1beta/openai"
   }),
-  provider("cohere", "https://api.cohere.ai/compatibility/v1", { basePath: "/compatibility/v1", isForeign: true }),
-  provider("cohere_chat", "https://api.cohere.ai/compatibility/v1", {
-    keyVariables: ["COHERE_API_KEY"],
-    basePath: "/compatibility/v1",
-    isForeign: true
-  }),
-  provider("ollama", "http://localhost:11434/v1", { ...ollama, isForeign: true }),
-  provider("ollama_chat", "http://localhost:11434/v1", { ...ollama, isForeign: true }),
+  provider("cohere", "https://api.cohere.com", cohere),
+  provider("cohere_chat", "https://api.cohere.com", { ...cohere, keyVariables: ["COHERE_API_KEY"] }),
+  provider("ollama", "http://localhost:11434", ollama),
+  provider("ollama_chat", "http://localhost:11434", ollama),
+  provider("bedrock", undefined, bedrock),
+  provider("bedrock_converse", undefined, bedrock),
+  provider("vertex_ai", undefined, vertex),
+  provider("vertex_ai_beta", undefined, vertex),
   provider("groq", "https://api.groq.com/openai/v1"),
   provider("together_ai", "https://api.together.xyz/v1", {
     keyVariables: ["TOGETHER_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN"]

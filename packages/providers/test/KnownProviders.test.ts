@@ -15,7 +15,8 @@ describe("KnownProviders", () => {
   it("finds a provider by LiteLLM's prefix, and nothing for another word", () => {
     assert.strictEqual(KnownProviders.find("groq")?.baseUrl, "https://api.groq.com/openai/v1")
     assert.deepStrictEqual(KnownProviders.find("groq")?.keyVariables, ["GROQ_API_KEY"])
-    assert.isUndefined(KnownProviders.find("bedrock"))
+    assert.isUndefined(KnownProviders.find("bedrocks"))
+    assert.strictEqual(KnownProviders.find("bedrock")?.protocol, "bedrock")
     assert.isUndefined(KnownProviders.find("constructor"))
   })
 
@@ -26,10 +27,10 @@ describe("KnownProviders", () => {
   })
 
   const given: ReadonlyArray<readonly [provider: string, url: string, expected: string]> = [
-    ["ollama", "http://gpu:11434", "http://gpu:11434/v1"],
-    ["ollama", "http://gpu:11434/", "http://gpu:11434/v1"],
+    ["heroku", "http://h", "http://h/v1"],
+    ["heroku", "http://h/", "http://h/v1"],
     ["ollama", "http://gpu:11434/v1", "http://gpu:11434/v1"],
-    ["anthropic", "https://api.anthropic.com", "https://api.anthropic.com/v1"],
+    ["anthropic", "https://api.anthropic.com", "https://api.anthropic.com"],
     ["openai", "https://proxy.example.com", "https://proxy.example.com"],
     ["openai", "https://proxy.example.com/v1/chat/completions", "https://proxy.example.com/v1"],
     ["anthropic", "no url", "no url"]

@@ -29,6 +29,9 @@ const sample = (tree: Tree, expected: Sample["expected"], env?: LiteLlmConfig.En
 const azure = (params: Tree): Tree =>
   oneModel({ model: "azure/my-gpt", api_base: "https://x.openai.azure.com", ...params })
 
+const bedrock = (params: Tree): Tree => oneModel({ model: "bedrock/amazon.nova-pro-v1:0", api_key: null, ...params })
+const vertex = (params: Tree): Tree => oneModel({ model: "vertex_ai/gemini-2.5-pro", api_key: null, ...params })
+
 const chain = (kind: string, key: string) =>
   sample(router({ [key]: [{ gpt: ["claude"] }] }), { [`fallback.chains.${kind}.gpt`]: ["claude"] })
 const chainOfSettings = (kind: string, key: string) =>
@@ -91,8 +94,8 @@ const honoured: Readonly<Record<string, Sample>> = {
     [`${first}.apiKey`]: undefined
   }),
   "litellm_params azure_ad_token": sample(azure({ api_key: null, azure_ad_token: "token" }), {
-    [`${first}.apiKey`]: "token",
-    [`${first}.headers`]: undefined
+    [`${first}.apiKey`]: undefined,
+    [`${first}.headers`]: { authorization: "Bearer token" }
   }),
   "litellm_params organization": sample(oneModel({ organization: ["org-1", "org-2"] }), {
     [`${first}.headers`]: { "openai-organization": "org-1" },
@@ -107,6 +110,31 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_params vertex_location": sample(oneModel({ vertex_location: "europe-west1" }), {
     [`${first}.region`]: "europe-west1"
   }),
+  "litellm_params aws_access_key_id": sample(bedrock({ aws_access_key_id: "v" }), {
+    [`${first}.auth.accessKeyId`]: "v"
+  }),
+  "litellm_params aws_secret_access_key": sample(bedrock({ aws_secret_access_key: "v" }), {
+    [`${first}.auth.secretAccessKey`]: "v"
+  }),
+  "litellm_params aws_session_token": sample(bedrock({ aws_session_token: "v" }), {
+    [`${first}.auth.sessionToken`]: "v"
+  }),
+  "litellm_params aws_profile_name": sample(bedrock({ aws_profile_name: "v" }), { [`${first}.auth.profile`]: "v" }),
+  "litellm_params aws_role_name": sample(bedrock({ aws_role_name: "v" }), { [`${first}.auth.roleArn`]: "v" }),
+  "litellm_params aws_session_name": sample(bedrock({ aws_session_name: "v" }), { [`${first}.auth.sessionName`]: "v" }),
+  "litellm_params aws_external_id": sample(bedrock({ aws_external_id: "v" }), { [`${first}.auth.externalId`]: "v" }),
+  "litellm_params aws_bedrock_runtime_endpoint": sample(
+    bedrock({ aws_bedrock_runtime_endpoint: "https://bedrock.example.net" }),
+    { [`${first}.baseUrl`]: "https://bedrock.example.net" }
+  ),
+  "litellm_params vertex_project": sample(vertex({ vertex_project: "acme" }), { [`${first}.project`]: "acme" }),
+  "litellm_params vertex_credentials": sample(vertex({ vertex_credentials: { type: "service_account" } }), {
+    [`${first}.auth.credentials`]: '{"type":"service_account"}'
+  }),
+  "litellm_params tenant_id": sample(azure({ tenant_id: "v" }), { [`${first}.auth.tenantId`]: "v" }),
+  "litellm_params client_id": sample(azure({ client_id: "v" }), { [`${first}.auth.clientId`]: "v" }),
+  "litellm_params client_secret": sample(azure({ client_secret: "v" }), { [`${first}.auth.clientSecret`]: "v" }),
+  "litellm_params azure_scope": sample(azure({ azure_scope: "v" }), { [`${first}.auth.scope`]: "v" }),
   "litellm_params litellm_credential_name": sample(
     {
       ...oneModel({ litellm_credential_name: "eu" }),

@@ -38,6 +38,8 @@ const readAll = (all: ReadonlyArray<string>, env: Env = {}) =>
         const name = `g${index}=`
         return {
           params,
+          protocol: read.config?.router.deployments.find(({ group }) => group === `g${index}`)?.protocol ?? "openai",
+          dialect: read.config?.router.deployments.find(({ group }) => group === `g${index}`)?.dialect,
           is: deployments.find((one) => one.startsWith(name))?.slice(name.length),
           operations: read.config?.router.deployments.find(({ group }) => group === `g${index}`)?.operations,
           group: at(read.warnings, 4 + 2 * index),
@@ -216,31 +218,74 @@ environment_variables: { A: os.environ/NONE }
 })
 
 describe("dialects of providers' own", () => {
+  const native: ReadonlyArray<readonly [params: string, expected: string]> = [
+    ["model: anthropic/x, api_key: k", "anthropic anthropic:x@https://api.anthropic.com"],
+    [
+      "model: anthropic/glm-4.6, api_base: https://llm.example.net/api/anthropic, api_key: k",
+      "anthropic anthropic:glm-4.6@https://llm.example.net/api/anthropic"
+    ],
+    [
+      "model: anthropic/x, api_base: https://llm.example.net/anthropic/v1/messages, api_key: k",
+      "anthropic anthropic:x@https://llm.example.net/anthropic/v1/messages"
+    ],
+    [
+      "model: claude-sonnet-4, api_base: https://proxy.example.net, api_key: k",
+      "anthropic anthropic:claude-sonnet-4@https://proxy.example.net"
+    ],
+    [
+      "model: x, custom_llm_provider: anthropic, api_base: https://proxy.example.net, api_key: k",
+      "anthropic anthropic:x@https://proxy.example.net"
+    ],
+    [
+      "model: azure_ai/claude-sonnet-4-5, api_base: https://acme.services.ai.azure.com/anthropic, api_key: k",
+      "anthropic azure_ai:claude-sonnet-4-5@https://acme.services.ai.azure.com/anthropic"
+    ],
+    [
+      "model: azure_ai/claude-sonnet-4-5, api_base: https://acme.services.ai.azure.com, api_key: k",
+      "anthropic azure_ai:claude-sonnet-4-5@https://acme.services.ai.azure.com/anthropic"
+    ],
+    [
+      "model: gemini/g, api_base: https://generativelanguage.googleapis.com/v1beta, api_key: k",
+      "gemini gemini:g@https://generativelanguage.googleapis.com/v1beta"
+    ],
+    [
+      "model: gemini-2.5-flash, api_base: https://v.example.net/v1, api_key: k",
+      "vertex vertex_ai:gemini-2.5-flash@https://v.example.net/v1"
+    ],
+    ["model: vertex_ai/gemini-2.5-flash, vertex_project: p", "vertex vertex_ai:gemini-2.5-flash@undefined"],
+    [
+      "model: bedrock/titan, api_base: https://llm.example.net/v1, api_key: k",
+      "bedrock bedrock:titan@https://llm.example.net/v1"
+    ],
+    [
+      "model: us.anthropic.claude-sonnet-4-20250514-v1:0, aws_region_name: us-west-2",
+      "bedrock bedrock:us.anthropic.claude-sonnet-4-20250514-v1:0@undefined"
+    ],
+    [
+      "model: bedrock/converse/us-west-2/anthropic.claude-v2, api_key: k",
+      "bedrock bedrock:anthropic.claude-v2@undefined"
+    ],
+    [
+      "model: cohere/command-r, api_base: https://api.cohere.ai/v2/chat, api_key: k",
+      "cohere cohere:command-r@https://api.cohere.ai/v2/chat"
+    ],
+    ["model: ollama/x, api_base: http://gpu:11434/api/generate", "ollama ollama:x@http://gpu:11434/api/generate"],
+    ["model: ollama_chat/x, api_base: https://host/ollama", "ollama ollama_chat:x@https://host/ollama"]
+  ]
+  it.effect("are spoken, wherever the base URL is", () =>
+    Effect.gen(function* () {
+      const read = yield* readAll(native.map(([params]) => params))
+      read.forEach(({ errors, is, params, protocol, warnings }, index) => {
+        assert.strictEqual(`${protocol} ${is}`, native[index]?.[1], params)
+        assert.deepStrictEqual([warnings, errors], ["", []], params)
+      })
+    })
+  )
+
   const leftOut: ReadonlyArray<string> = [
-    "model: anthropic/glm-4.6, api_base: https://llm.example.net/api/anthropic, api_key: k",
-    "model: anthropic/x, api_base: https://llm.example.net/anthropic/v1/messages, api_key: k",
-    "model: anthropic/x, api_base: https://proxy.example.net/v1, api_key: k",
-    "model: anthropic/x, api_base: https://proxy.example.net, api_key: k",
-    "model: claude-sonnet-4, api_base: https://proxy.example.net, api_key: k",
-    "model: x, custom_llm_provider: anthropic, api_base: https://proxy.example.net, api_key: k",
-    "model: azure_ai/claude-sonnet-4-5, api_base: https://acme.services.ai.azure.com/anthropic, api_key: k",
-    "model: azure_ai/claude-sonnet-4-5, api_base: https://acme.services.ai.azure.com, api_key: k",
-    "model: azure_ai/mine, api_base: https://acme.services.ai.azure.com/anthropic/v1/messages, api_key: k",
-    "model: gemini/gemini-2.5-flash, api_base: https://generativelanguage.googleapis.com/v1beta, api_key: k",
-    "model: gemini/gemini-2.5-flash, api_base: https://x-aiplatform.googleapis.com/v1/publishers/google, api_key: k",
-    "model: gemini-2.5-flash, api_base: https://llm.example.net/v1, api_key: k",
-    "model: bedrock/titan, api_base: https://llm.example.net/v1, api_key: k",
-    "model: us.anthropic.claude-sonnet-4-20250514-v1:0, api_base: https://llm.example.net/v1, api_key: k",
-    "model: bedrock/us.anthropic.claude-sonnet-4-20250514-v1:0, aws_region_name: us-west-2",
-    "model: vertex_ai/gemini-2.5-flash, api_base: https://llm.example.net/v1, api_key: k",
-    "model: vertex_ai/gemini-2.5-flash, vertex_project: p",
     "model: sagemaker/x, api_base: https://llm.example.net, api_key: k",
     "model: watsonx/x, api_base: https://llm.example.net, api_key: k",
     "model: replicate/x, api_base: https://llm.example.net, api_key: k",
-    "model: cohere/command-r, api_base: https://api.cohere.ai/v2/chat, api_key: k",
-    "model: cohere_chat/command-r, api_base: https://llm.example.net/v1, api_key: k",
-    "model: ollama/x, api_base: http://gpu:11434/api/generate",
-    "model: ollama_chat/x, api_base: http://gpu:11434/api/chat",
     "model: text-completion-codestral/codestral-latest, api_key: k",
     "model: snowflake/x, api_base: https://a.snowflakecomputing.com/api/v2/cortex/inference:complete, api_key: k"
   ]
@@ -259,8 +304,6 @@ describe("dialects of providers' own", () => {
   )
 
   const kept: ReadonlyArray<readonly [params: string, expected: string]> = [
-    ["model: anthropic/x, api_key: k", "anthropic:x@https://api.anthropic.com/v1"],
-    ["model: anthropic/x, api_base: https://api.anthropic.com, api_key: k", "anthropic:x@https://api.anthropic.com/v1"],
     [
       "model: anthropic/x, api_base: https://llm.example.net/openai/v1, api_key: k",
       "anthropic:x@https://llm.example.net/openai/v1"
@@ -272,10 +315,6 @@ describe("dialects of providers' own", () => {
     [
       "model: glm-4.6, custom_llm_provider: openai, api_base: https://llm.example.net/v1, api_key: k",
       "openai:glm-4.6@https://llm.example.net/v1"
-    ],
-    [
-      "model: gemini/x, api_base: https://generativelanguage.googleapis.com, api_key: k",
-      "gemini:x@https://generativelanguage.googleapis.com/v1beta/openai"
     ],
     [
       "model: gemini/x, api_base: https://generativelanguage.googleapis.com/v1beta/openai/, api_key: k",
@@ -297,9 +336,7 @@ describe("dialects of providers' own", () => {
       "model: cloudflare/@cf/m, api_base: https://api.cloudflare.com/client/v4/accounts/a/ai/v1, api_key: k",
       "cloudflare:@cf/m@https://api.cloudflare.com/client/v4/accounts/a/ai/v1"
     ],
-    ["model: ollama/x, api_base: http://gpu:11434", "ollama:x@http://gpu:11434/v1"],
     ["model: ollama/x, api_base: http://gpu:11434/v1", "ollama:x@http://gpu:11434/v1"],
-    ["model: ollama_chat/x, api_base: https://host/ollama", "ollama_chat:x@https://host/ollama/v1"],
     [
       "model: azure_ai/phi, api_base: https://a.services.ai.azure.com, api_key: k",
       "azure_ai:phi@https://a.services.ai.azure.com/models?api-version=2024-05-01-preview"
@@ -320,7 +357,7 @@ describe("dialects of providers' own", () => {
       const read = yield* readText(beside("model: anthropic/x, api_key: k"), {
         ANTHROPIC_BASE_URL: "https://proxy.example.net"
       })
-      assert.isUndefined(otherOf(read))
+      assert.strictEqual(otherOf(read), "anthropic:x@https://proxy.example.net")
     })
   )
 
@@ -328,12 +365,12 @@ describe("dialects of providers' own", () => {
     Effect.gen(function* () {
       const { errors } = yield* readText(`model_list:
   - model_name: sonnet
-    litellm_params: { model: bedrock/us.anthropic.claude-sonnet-4-20250514-v1:0, aws_region_name: us-west-2 }
+    litellm_params: { model: watsonx/granite }
   - model_name: flash
-    litellm_params: { model: vertex_ai/gemini-2.5-flash, vertex_location: europe-west4 }
+    litellm_params: { model: sagemaker/x }
 `)
       assert.deepStrictEqual(errors, [
-        "1 error model_list: expected at least one deployment that can be reached (the dialects of bedrock and vertex_ai cannot be spoken yet)"
+        "1 error model_list: expected at least one deployment that can be reached (the dialects of watsonx and sagemaker cannot be spoken yet)"
       ])
     })
   )
@@ -352,12 +389,13 @@ describe("other operations", () => {
     "model: azure/mine, base_model: azure/gpt-5-pro, api_base: https://acme.openai.azure.com, api_key: k",
     "model: perplexity/openai/gpt-5.2, api_key: k"
   ]
-  it.effect("only the Responses API serves it, so the deployment is left out with a warning", () =>
+  it.effect("only the Responses API serves it, and is asked, under the model's own name", () =>
     Effect.gen(function* () {
-      for (const { errors, is, params, warnings } of yield* readAll(responses)) {
+      for (const { dialect, errors, is = "", params, protocol, warnings } of yield* readAll(responses)) {
         assert.deepStrictEqual(errors, [], params)
-        assert.isUndefined(is, params)
-        assert.include(warnings, "left out: only the Responses API serves this model", params)
+        assert.strictEqual(warnings, "", params)
+        assert.strictEqual(protocol === "azure" ? dialect : protocol, "responses", params)
+        assert.notInclude(is, "responses/", params)
       }
     })
   )
@@ -366,7 +404,7 @@ describe("other operations", () => {
     Effect.gen(function* () {
       const of = (model: string, mode: string) =>
         Effect.map(readText(beside(`model: ${model}, api_key: k`, `    model_info: { mode: ${mode} }\n`)), otherOf)
-      assert.isUndefined(yield* of("openai/gpt-5", "responses"))
+      assert.isDefined(yield* of("openai/gpt-5", "responses"))
       assert.isUndefined(yield* of("openai/gpt-5", "realtime"))
       assert.isDefined(yield* of("openai/gpt-9-codex", "chat"))
       assert.isDefined(yield* of("openai/whisper-chat", "chat"))

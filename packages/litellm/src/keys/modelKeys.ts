@@ -4,7 +4,6 @@ const list = section("model_list")
 const params = section("litellm_params")
 const info = section("model_info")
 
-const noRegion = "Is no part of OpenAI's dialect; the deployment is reached by `api_base` and `api_key` alone."
 const elsewherePriced = "Not counted: cost is made of input, cached input and output tokens."
 
 /** Keys of `model_list` and what is below it. */
@@ -21,19 +20,33 @@ export const modelKeys: ReadonlyArray<Key> = [
   ),
   params.honoured("custom_llm_provider", "The provider, in place of the prefix of `model`."),
   params.honoured("api_key", "The credential; without it the provider's own environment variable, as in LiteLLM."),
-  params.honoured("api_base", "Base URL of an OpenAI-compatible API; Azure's `/openai/deployments/…` is added."),
+  params.honoured(
+    "api_base",
+    "Base URL; the provider's dialect stays, but below paths such as `/openai` that are known to speak OpenAI's. Azure's `/openai/deployments/…` is added."
+  ),
   params.honoured("base_url", "The same as `api_base`."),
   params.honoured(
     "api_version",
     "Azure: the `api-version` of the query; `v1`, `preview` and `latest` use the new API."
   ),
-  params.honoured("azure_ad_token", "Azure: sent as bearer token in place of the key."),
+  params.honoured("azure_ad_token", "Azure: sent as bearer token in place of the key; never renewed."),
   params.honoured("organization", "Header `OpenAI-Organization`; a list makes one deployment of each entry."),
   params.honoured("region_name", "The deployment's region: a request that demands one goes nowhere else."),
-  params.honoured("aws_region_name", "The deployment's region, where no `region_name` is set."),
-  params.honoured("vertex_location", "The deployment's region, where no `region_name` is set."),
-  params.warned("vertex_project", noRegion),
-  params.warned("vertex_credentials", noRegion),
+  params.honoured("aws_region_name", "Bedrock's region, and the deployment's, where no `region_name` is set."),
+  params.honoured("aws_access_key_id", "Bedrock: the account that asks, where there is no `api_key`."),
+  params.honoured("aws_secret_access_key", "Bedrock: the secret of `aws_access_key_id`."),
+  params.honoured("aws_session_token", "Bedrock: the token of temporary credentials."),
+  params.honoured("aws_profile_name", "Bedrock: a profile of the shared AWS configuration."),
+  params.honoured("aws_role_name", "Bedrock: the ARN of a role that is taken on."),
+  params.honoured("aws_session_name", "Bedrock: the name of the role's sessions."),
+  params.honoured("aws_external_id", "Bedrock: what the role's owner asks for beside the credentials."),
+  params.honoured("aws_bedrock_runtime_endpoint", "Bedrock: the base URL, where no `api_base` is set."),
+  params.honoured("vertex_location", "Vertex AI's location, and the deployment's, where no `region_name` is set."),
+  params.honoured("vertex_project", "Vertex AI's project; without it that of the environment or of the credentials."),
+  params.honoured(
+    "vertex_credentials",
+    "Vertex AI: a service account's key, as JSON, a map, or the path of its file; without it whatever the machine is signed in as."
+  ),
   params.honoured("litellm_credential_name", "Takes what is not set here from that entry of `credential_list`."),
   params.honoured(
     "timeout",
@@ -99,9 +112,10 @@ export const modelKeys: ReadonlyArray<Key> = [
   params.warned("auto_router_embedding_model", "There is no semantic routing."),
   params.warned("itpm", "Tokens are limited together: use `tpm`."),
   params.warned("otpm", "Tokens are limited together: use `tpm`."),
-  params.warned("tenant_id", "No token is fetched from Entra ID; set `api_key` or `azure_ad_token`."),
-  params.warned("client_id", "No token is fetched from Entra ID; set `api_key` or `azure_ad_token`."),
-  params.warned("client_secret", "No token is fetched from Entra ID; set `api_key` or `azure_ad_token`."),
+  params.honoured("tenant_id", "Azure: the directory from which tokens are fetched, by the package `@azure/identity`."),
+  params.honoured("client_id", "Azure: the application that asks, or a managed identity where there is no secret."),
+  params.honoured("client_secret", "Azure: the application's secret."),
+  params.honoured("azure_scope", "Azure: what the token is for."),
   params.warned("cache_control_injection_points", "Messages are never altered."),
   params.warned("guardrails", "Requests and answers are not inspected."),
   params.warned("fallbacks", "Put it under `router_settings.fallbacks`."),

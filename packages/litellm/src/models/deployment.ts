@@ -170,7 +170,7 @@ export const fill = (
   made.put("contextWindow", entry.info.get("max_input_tokens"), toNumber)
   if (info !== undefined && isTree(info.value)) capabilities(made, info.value, info.path)
   dropping(made, params)
-  tellOllama(draft, made.fields.provider, params)
+  if (made.fields.protocol !== "ollama") tellOllama(draft, made.fields.provider, params)
   const defaults = defaultsOf(params)
   if (Object.keys(defaults).length === 0) return
   made.fields.defaults = defaults

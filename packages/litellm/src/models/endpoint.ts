@@ -15,18 +15,26 @@ export interface Place {
   readonly apiVersion: string | undefined
   /** Azure: sent as bearer token in place of the key. */
   readonly bearer: string | undefined
+  /** Only the Responses API serves the model. */
+  readonly isResponses: boolean
+  /** There is a cloud account that asks. */
+  readonly hasAccount: boolean
 }
 
 /** Where a deployment is asked, and with which credential. */
 export interface Endpoint {
   readonly model: string
-  readonly baseUrl: string
+  /** As `deployment.protocol` names it. */
+  readonly protocol: string
+  readonly dialect: "responses" | "converse" | undefined
+  /** Undefined where the provider's place is known by other settings. */
+  readonly baseUrl: string | undefined
   readonly apiKey: string | undefined
   readonly headers: Readonly<Record<string, string>>
   /** Variables of the environment that would have held the key; empty where there is one, or none is needed. */
   readonly missingKey: ReadonlyArray<string>
-  /** Reached at an OpenAI-compatible API beside its own. */
-  readonly isForeign: boolean
+  /** An AWS region that stands in the model's name. */
+  readonly location?: string | undefined
 }
 
 /** Why nobody can be asked; `dialect` where it is for want of the provider's own one. */
@@ -77,22 +85,44 @@ const azureAt = (place: Place, given: string, env: Env): Endpoint => {
   const version = place.apiVersion ?? inUrl ?? env.AZURE_API_VERSION ?? liteLlmVersion
   const base = KnownProviders.completeBaseUrl(address, undefined)
   const key = place.apiKey ?? env.AZURE_API_KEY
-  const headers = place.bearer === undefined && isText(key) ? { "api-key": key } : undefined
+  const headers = place.bearer === undefined && isText(key) && !place.hasAccount ? { "api-key": key } : undefined
+  const baseUrl = azureUrl(base, place, version)
+  const isPlain = /\/openai\/(?:v1|deployments\/[^/]+)(?:\?|$)/.test(baseUrl)
   return {
     model: place.model,
-    baseUrl: azureUrl(base, place, version),
-    apiKey: place.bearer,
-    headers: headers ?? {},
-    missingKey: place.bearer === undefined && headers === undefined ? ["AZURE_API_KEY"] : [],
-    isForeign: false
+    protocol: isPlain || place.isResponses ? "azure" : "openai",
+    dialect: place.isResponses ? "responses" : undefined,
+    baseUrl,
+    apiKey: undefined,
+    headers: headers ?? (place.bearer === undefined ? {} : { authorization: `Bearer ${place.bearer}` }),
+    missingKey: place.bearer === undefined && headers === undefined && !place.hasAccount ? ["AZURE_API_KEY"] : []
+  }
+}
+
+/** Claude at Azure AI Foundry, in Anthropic's dialect below `/anthropic`. */
+const foundryClaude = (place: Place, given: string, env: Env): Endpoint => {
+  const base = given.split("?")[0]?.replace(/\/+$/, "") ?? given
+  const key = place.apiKey ?? env.AZURE_AI_API_KEY ?? env.AZURE_API_KEY
+  const hasKey = isText(key) && !place.hasAccount
+  return {
+    model: place.model,
+    protocol: "anthropic",
+    dialect: undefined,
+    baseUrl:
+      /\/anthropic(\/|$)/.test(base) || !base.includes(".azure.com")
+        ? base
+        : `${base.replace(/\/models$/, "")}/anthropic`,
+    apiKey: hasKey ? key : undefined,
+    headers: place.bearer === undefined ? {} : { authorization: `Bearer ${place.bearer}` },
+    missingKey: hasKey || place.bearer !== undefined || place.hasAccount ? [] : ["AZURE_AI_API_KEY"]
   }
 }
 
 /** Azure AI Foundry: its inference API below `/models`, or a serverless endpoint of its own. */
 const azureAi = (place: Place, env: Env): Endpoint | Unreachable => {
   const given = place.apiBase ?? env.AZURE_AI_API_BASE
-  if (isAnthropicOnAzure(place.model, given)) return unspoken("Anthropic's")
   if (!isText(given)) return noAzureBase
+  if (isAnthropicOnAzure(place.model, given)) return foundryClaude(place, given, env)
   const base = KnownProviders.completeBaseUrl(given, undefined)
   const isFoundry = base.includes(".services.ai.azure.com")
   const hasPath = URL.canParse(base) && new URL(base).pathname !== "/"
@@ -101,11 +131,12 @@ const azureAi = (place: Place, env: Env): Endpoint | Unreachable => {
   const hasKey = isText(key)
   return {
     model: place.model,
+    protocol: place.isResponses ? "responses" : "openai",
+    dialect: undefined,
     baseUrl: isFoundry ? withVersion(url, place.apiVersion ?? "2024-05-01-preview") : url,
     apiKey: hasKey && !isFoundry ? key : undefined,
     headers: hasKey && isFoundry ? { "api-key": key } : {},
-    missingKey: hasKey ? [] : ["AZURE_AI_API_KEY"],
-    isForeign: false
+    missingKey: hasKey ? [] : ["AZURE_AI_API_KEY"]
   }
 }
 
@@ -136,25 +167,54 @@ const ordinary = (place: Place, env: Env, given: string | undefined): Endpoint |
   const isBare = !model.includes("/") && !model.includes("*") && !model.includes("#")
   return {
     model: isBare && apiBase === undefined ? (known?.modelPrefix ?? "") + model : model,
+    protocol: place.isResponses ? "responses" : "openai",
+    dialect: undefined,
     baseUrl,
     apiKey: key,
     headers: {},
-    missingKey: key === undefined && apiBase === undefined ? (known?.keyVariables ?? []) : [],
-    isForeign: known?.isForeign === true
+    missingKey: key === undefined && apiBase === undefined ? (known?.keyVariables ?? []) : []
+  }
+}
+
+/** LiteLLM's own routes to one of Bedrock's APIs, and a region, before the model's id. */
+const bedrockRoutes = /^(?:(converse|converse_like|invoke)\/)?(?:([a-z]{2}(?:-[a-z]+)+-\d)\/)?/
+
+/** A provider at an API of its own, wherever its base URL is. */
+const native = (place: Place, env: Env, protocol: string, given: string | undefined): Endpoint => {
+  const known = KnownProviders.find(place.provider)
+  const keys = known?.keyVariables ?? []
+  // Whoever names an account means it, though a key may lie in the environment.
+  const key = place.apiKey ?? (place.hasAccount ? undefined : KnownProviders.firstSet(keys, env))
+  const [route = "", api, location] = protocol === "bedrock" ? (bedrockRoutes.exec(place.model) ?? []) : []
+  const isByAccount = protocol === "bedrock" || protocol === "vertex"
+  return {
+    model: place.model.slice(route.length),
+    protocol,
+    dialect: api?.startsWith("converse") === true || place.provider === "bedrock_converse" ? "converse" : undefined,
+    baseUrl: given ?? known?.baseUrl,
+    apiKey: key,
+    headers: {},
+    missingKey: key === undefined && place.apiBase === undefined && !isByAccount ? keys : [],
+    location
   }
 }
 
 /** Works out where a deployment is asked, or why nobody can tell. */
-export const endpointOf = (place: Place, env: Env): Endpoint | Unreachable => {
+export const endpointOf = (given: Place, env: Env): Endpoint | Unreachable => {
+  const place = { ...given, model: given.model.replace(/^responses\//, "") }
   const { apiBase, provider } = place
   if (provider === "azure" || provider === "azure_text") return azure(place, env)
   if (provider === "azure_ai") return azureAi(place, env)
   if (provider === "huggingface") return huggingFace(place, env)
   const known = KnownProviders.find(provider)
-  const given = apiBase ?? KnownProviders.firstSet(known?.baseVariables ?? [], env)
-  if (known?.isForeign === true || isForeign(provider)) {
-    const base = given === undefined ? known?.baseUrl : compatibleBase(provider, given)
-    return base === undefined ? unspoken(`${provider}'s`) : ordinary(place, env, base)
+  const base = apiBase ?? KnownProviders.firstSet(known?.baseVariables ?? [], env)
+  if (known !== undefined && known.protocol !== "openai") {
+    const compatible = base === undefined ? undefined : compatibleBase(provider, base)
+    return compatible === undefined ? native(place, env, known.protocol, base) : ordinary(place, env, compatible)
   }
-  return ordinary(place, env, given === undefined ? undefined : KnownProviders.completeBaseUrl(given, known))
+  if (isForeign(provider)) {
+    const compatible = base === undefined ? undefined : compatibleBase(provider, base)
+    return compatible === undefined ? unspoken(`${provider}'s`) : ordinary(place, env, compatible)
+  }
+  return ordinary(place, env, base === undefined ? undefined : KnownProviders.completeBaseUrl(base, known))
 }

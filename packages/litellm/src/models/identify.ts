@@ -38,8 +38,9 @@ export const identify = (draft: Draft, deployments: ReadonlyArray<Made>): void =
   const alike = new Map<string, Array<Made>>()
   for (const made of deployments) {
     if (made.fields.id !== undefined) continue
-    const { baseUrl, model, provider } = made.fields
-    const name = `${made.group}:${provider}/${model}@${hostOf(String(baseUrl))}`
+    const { baseUrl, location, model, project, provider } = made.fields
+    const place = isText(baseUrl) ? hostOf(baseUrl) : [project, location].filter(isText).join("/")
+    const name = `${made.group}:${provider}/${model}${place === "" ? "" : `@${place}`}`
     alike.set(name, [...(alike.get(name) ?? []), made])
   }
   for (const [name, members] of alike) {

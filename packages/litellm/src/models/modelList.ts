@@ -1,13 +1,14 @@
-import { maskUrl } from "@switchyard/core/Secret"
+import * as KnownProviders from "@switchyard/providers/KnownProviders"
 import { clause, type Draft } from "../draft.js"
 import { below, type Given, isOn, isText, period, toList, toNumber } from "../values.js"
+import { account, hasAccount } from "./account.js"
 import { DeploymentDraft, fill } from "./deployment.js"
 import { endpointOf } from "./endpoint.js"
 import { isPaused, readEntry, type Source, type Surroundings } from "./entry.js"
 import { identify } from "./identify.js"
 import { LeftOut } from "./leftOut.js"
-import { isCompletionOnly } from "./operations.js"
-import { asText, isUnserved, lacksVariable, targets, type Work } from "./targets.js"
+import { isCompletionOnly, isResponsesOnly } from "./operations.js"
+import { asText, baseModelsOf, isUnserved, lacksVariable, targets, type Work } from "./targets.js"
 import type { As } from "./wildcards.js"
 
 /** A deployment that was made of an entry. */
@@ -61,10 +62,12 @@ const build = (
   const place = {
     provider: as.provider,
     model: as.model,
-    apiBase: asText(params.get("api_base") ?? params.get("base_url")),
+    apiBase: asText(params.get("api_base") ?? params.get("base_url") ?? params.get("aws_bedrock_runtime_endpoint")),
     apiKey: asText(params.get("api_key")),
     apiVersion: asText(params.get("api_version")),
-    bearer: asText(params.get("azure_ad_token"))
+    bearer: asText(params.get("azure_ad_token")),
+    isResponses: isResponsesOnly(info.get("mode")?.value, as.provider, as.model, baseModelsOf(source)),
+    hasAccount: hasAccount(params, as.provider)
   }
   const endpoint = endpointOf(place, around.env)
   if ("sentence" in endpoint) {
@@ -73,9 +76,9 @@ const build = (
     else leftOut.other(path, model.path, sentence)
     return undefined
   }
-  if (endpoint.isForeign) {
-    const where = place.apiBase === undefined ? `, ${maskUrl(endpoint.baseUrl)}` : ""
-    draft.noteOnce(model.path, `${as.provider} is asked at its OpenAI-compatible API${where}.`)
+  const { protocol = "openai" } = KnownProviders.find(as.provider) ?? {}
+  if (endpoint.protocol === "openai" && protocol !== "openai") {
+    draft.noteOnce(model.path, `${as.provider} is asked at its OpenAI-compatible API.`)
   }
   if (endpoint.missingKey.length > 0) {
     const names = endpoint.missingKey.join(", ")
@@ -96,6 +99,10 @@ const build = (
   made.put("model", { ...model, value: endpoint.model })
   made.put("provider", { value: as.provider, path: params.get("custom_llm_provider")?.path ?? model.path })
   made.put("baseUrl", { value: endpoint.baseUrl, path: base?.path ?? model.path })
+  if (endpoint.protocol !== "openai") made.put("protocol", { value: endpoint.protocol, path: model.path })
+  made.put("dialect", { value: endpoint.dialect, path: model.path })
+  made.put("location", { value: endpoint.location, path: model.path })
+  account(draft, made, params, as.provider)
   if (endpoint.apiKey !== undefined) {
     made.put("apiKey", { value: endpoint.apiKey, path: params.get("api_key")?.path ?? model.path })
   }

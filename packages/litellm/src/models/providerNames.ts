@@ -4,9 +4,7 @@ import * as KnownProviders from "@switchyard/providers/KnownProviders"
 /** Providers of LiteLLM's that are asked in a dialect of their own, or do something else than answer prompts. */
 const foreign: ReadonlySet<string> = new Set([
   ..."a2a a2a_agent aleph_alpha anthropic_text auto_router aws_polly aws_textract azure_speech".split(" "),
-  ..."baseten_legacy bedrock bedrock_converse bespoke black_forest_labs bytez charity_engine chatgpt cloudflare".split(
-    " "
-  ),
+  ..."baseten_legacy bespoke black_forest_labs bytez charity_engine chatgpt cloudflare".split(" "),
   ..."cursor custom databricks_agent datarobot deepgram dotprompt elevenlabs fal_ai gdc gigachat github_copilot".split(
     " "
   ),
@@ -14,7 +12,7 @@ const foreign: ReadonlySet<string> = new Set([
   ..."nlp_cloud nvidia_riva oci palm petals pg_vector predibase ragflow recraft reducto replicate runwayml".split(" "),
   ..."s3_vectors sagemaker sagemaker_chat sagemaker_nova sap scaledown snowflake soniox stability".split(" "),
   ..."strands_decider text-completion-codestral text-completion-inception topaz transcribe triton typesafe".split(" "),
-  ..."valkey vertex_ai vertex_ai_beta watsonx watsonx_text".split(" ")
+  ..."valkey watsonx watsonx_text".split(" ")
 ])
 
 /** Azure's: where their deployments are is worked out apart. */

@@ -5,7 +5,7 @@ import { notSet } from "../unset.js"
 import { below, type Given, isText } from "../values.js"
 import type { Source, Surroundings } from "./entry.js"
 import type { LeftOut } from "./leftOut.js"
-import { isResponsesOnly, unservedOperation } from "./operations.js"
+import { unservedOperation } from "./operations.js"
 import { prefixes, splitModel } from "./providerNames.js"
 import { type As, everything, isEverything } from "./wildcards.js"
 
@@ -109,21 +109,17 @@ export const targets = ({ around, draft, leftOut }: Work, source: Source): Reado
   return [{ group, provider, model }]
 }
 
-/** Leaves an entry out that nobody could ask rightly. True when it is. */
-export const isUnserved = (work: Work, { group, info, params, path }: Source, { model, provider }: As): boolean => {
-  const { draft, leftOut, unserved } = work
-  const mode = info.get("mode")?.value
-  const bases = [params.get("base_model"), info.get("base_model")].flatMap((given) =>
+/** What an entry says that its model is publicly known as. */
+export const baseModelsOf = ({ info, params }: Source): ReadonlyArray<string> =>
+  [params.get("base_model"), info.get("base_model")].flatMap((given) =>
     given === undefined ? [] : [String(given.value)]
   )
-  const at = params.get("model")?.path ?? path
-  if (isResponsesOnly(mode, provider, model, bases)) {
-    const sentence =
-      "The deployment is left out: only the Responses API serves this model, and that cannot be asked yet."
-    leftOut.dialect(path, at, "the Responses API", sentence)
-    return true
-  }
-  const operation = unservedOperation(mode, [model, ...bases])
+
+/** Leaves an entry out that nobody could ask rightly. True when it is. */
+export const isUnserved = ({ draft, unserved }: Work, source: Source, { model }: As): boolean => {
+  const { group, info, path } = source
+  const mode = info.get("mode")?.value
+  const operation = unservedOperation(mode, [model, ...baseModelsOf(source)])
   if (operation === undefined) return false
   draft.leftOut.add(path)
   const known = unserved.get(group)

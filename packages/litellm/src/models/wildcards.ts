@@ -24,7 +24,7 @@ interface Candidate {
 
 const candidates: ReadonlyArray<Candidate> = [
   ...KnownProviders.providers
-    .filter(({ name }) => !name.startsWith("text-completion-"))
+    .filter(({ name }) => !name.startsWith("text-completion-") && !/^(?:bedrock|vertex_ai)/.test(name))
     .map(({ baseVariables, keyVariables, name }) => ({
       name,
       variables: keyVariables.length === 0 ? baseVariables : keyVariables

@@ -1,0 +1,65 @@
+import type { Draft } from "../draft.js"
+import { type Given, isText, isTree } from "../values.js"
+import type { DeploymentDraft } from "./deployment.js"
+import type { Params } from "./params.js"
+
+type Cloud = "aws" | "google" | "entra"
+
+/** LiteLLM's names of what an account is, by ours. */
+const names: ReadonlyArray<readonly [cloud: Cloud, field: string, key: string]> = [
+  ["aws", "accessKeyId", "aws_access_key_id"],
+  ["aws", "secretAccessKey", "aws_secret_access_key"],
+  ["aws", "sessionToken", "aws_session_token"],
+  ["aws", "profile", "aws_profile_name"],
+  ["aws", "roleArn", "aws_role_name"],
+  ["aws", "sessionName", "aws_session_name"],
+  ["aws", "externalId", "aws_external_id"],
+  ["google", "credentials", "vertex_credentials"],
+  ["entra", "tenantId", "tenant_id"],
+  ["entra", "clientId", "client_id"],
+  ["entra", "clientSecret", "client_secret"],
+  ["entra", "scope", "azure_scope"]
+]
+
+const cloudOf = (provider: string): Cloud | undefined => {
+  if (provider.startsWith("bedrock")) return "aws"
+  if (provider.startsWith("vertex_ai")) return "google"
+  return provider.startsWith("azure") ? "entra" : undefined
+}
+
+/** Whether a deployment names a cloud account that asks, and not only for what it asks. */
+export const hasAccount = (params: Params, provider: string): boolean =>
+  names.some(
+    ([cloud, field, key]) =>
+      cloud === cloudOf(provider) && field !== "scope" && field !== "sessionName" && params.get(key) !== undefined
+  )
+
+/** A service account's key may stand in the file as a map. */
+const textOf = ({ value }: Given): unknown => (isTree(value) ? JSON.stringify(value) : value)
+
+/** Fills in the account, and for what it asks; what is another cloud's is told. */
+export const account = (draft: Draft, made: DeploymentDraft, params: Params, provider: string): void => {
+  const own = cloudOf(provider)
+  const foreign = (given: Given | undefined): void => {
+    if (given !== undefined) draft.warn(given.path, `Means nothing for ${provider}, and is not sent.`)
+  }
+  if (own === "google") {
+    made.put("project", params.get("vertex_project"))
+    made.put("location", params.get("vertex_location"))
+  } else foreign(params.get("vertex_project"))
+  if (own === "aws") made.put("location", params.get("aws_region_name"))
+  const auth: Record<string, unknown> = {}
+  let path: string | undefined
+  for (const [cloud, field, key] of names) {
+    const given = params.get(key)
+    if (given === undefined) continue
+    if (cloud !== own) {
+      foreign(given)
+      continue
+    }
+    const value = textOf(given)
+    if (isText(value)) auth[field] = value
+    path ??= given.path
+  }
+  if (path !== undefined) made.put("auth", { value: { cloud: own, ...auth }, path })
+}
