@@ -188,8 +188,8 @@ export const writeRequest = (
       switchThinkingOff(body, account, named("reasoning"))
     }
   } else {
-    const may = !isForced(body) && mayThink(turns.messages)
-    const around = { account, abilities, nameOf: named, maxTokens, mayThink: may }
+    const barred = isForced(body) ? "advisory" : mayThink(turns.messages) ? undefined : "state"
+    const around = { account, abilities, barred, nameOf: named, maxTokens } as const
     instruction = foreignSettings(body, conversation.settings, around)
   }
   const system = withInstruction(turns.system, instruction)

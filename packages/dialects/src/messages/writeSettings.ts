@@ -17,8 +17,8 @@ export interface Circumstances {
   readonly nameOf: (feature: Feature) => string
   /** The bound that is written. */
   readonly maxTokens: number
-  /** Turns or a forced tool forbid it. */
-  readonly mayThink: boolean
+  /** Why the model may not think: the turns' signatures are another's (`state`), or a tool is forced (`advisory`). */
+  readonly barred: "state" | "advisory" | undefined
 }
 
 /** The least that a model can be told to think with. */
@@ -61,11 +61,11 @@ export const ownSettings = (body: Body, settings: Settings): void => {
 const isShown = (summary: string | undefined): boolean => summary !== "omitted" && summary !== "none"
 
 const thinking = (body: Body, reasoning: ReasoningSettings, around: Circumstances): void => {
-  const { abilities, account, maxTokens, mayThink, nameOf } = around
+  const { abilities, account, barred, maxTokens, nameOf } = around
   const effort = asEffort(reasoning)
   if (effort === "none") return
   if (effort === undefined && reasoning.mode !== "adaptive") return
-  if (!mayThink) return account.drop(nameOf("reasoning"), "state")
+  if (barred !== undefined) return account.drop(nameOf("reasoning"), barred)
   if (abilities.thinking === "none") return account.drop(nameOf("reasoning"), "advisory")
   if (abilities.thinking === "adaptive") {
     const word = effort ?? (reasoning.budget === undefined ? undefined : effortOf(reasoning.budget))

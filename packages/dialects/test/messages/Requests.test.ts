@@ -508,6 +508,7 @@ describe("thoughts and their signatures", () => {
   test("thinking is off where a tool is forced, or the answer's beginning is given", () => {
     const forced = chat(hello, thinking, { tools: [weather], toolChoice: { type: "required" } })
     expect(write(forced).body.thinking).toBeUndefined()
+    expect(write(forced).dropped).toEqual([{ path: "thinking", reason: "advisory" }])
     expect(write(chat([...hello, turn("assistant", 1, "b")], thinking)).body.thinking).toBeUndefined()
   })
 
