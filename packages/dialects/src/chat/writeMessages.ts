@@ -22,6 +22,7 @@ interface Desk {
   /** The request was chat's: what only chat knows stands again where it stood. */
   readonly isOwn: boolean
   readonly keepsReasoning: boolean
+  readonly knowsSignatures: boolean
   readonly pathOf: (turn: number, part?: number) => string
 }
 
@@ -60,9 +61,19 @@ const contentOf = (parts: ReadonlyArray<Part>, turn: Turn, desk: Desk): unknown 
   })
 }
 
+const withoutSigned = (spelt: JsonObject): JsonObject => {
+  const { reasoning_details: _, thinking_blocks: __, ...rest } = spelt
+  return rest
+}
+
 /** The reasoning of an earlier turn: chat's own as it was spelt; another's as text, for those who read that. */
 const reasoningOf = (parts: ReadonlyArray<ReasoningPart>, turn: Turn, desk: Desk): JsonObject => {
-  if (desk.isOwn) return Object.assign({}, ...parts.map(({ extra }) => (extra?.type === undefined ? extra : {})))
+  if (desk.isOwn) {
+    const spelt: JsonObject = Object.assign({}, ...parts.map(({ extra }) => (extra?.type === undefined ? extra : {})))
+    if (desk.knowsSignatures || parts.every(({ signature }) => signature === undefined)) return spelt
+    desk.account.drop(desk.pathOf(turn.at), "state")
+    return withoutSigned(spelt)
+  }
   const { account, keepsReasoning, pathOf } = desk
   const text = parts.flatMap((part) => (part.text === "" ? [] : [part.text])).join(between)
   if (!keepsReasoning || parts.some(({ signature }) => signature !== undefined)) account.drop(pathOf(turn.at), "state")
@@ -141,10 +152,10 @@ const others = (turn: Turn, desk: Desk): JsonObject => {
 export const writeMessages = (
   { origin, turns }: Conversation,
   account: Account,
-  { keepsReasoning = false, pathOf = ownPath }: WriteOptions
+  { keepsReasoning = false, knowsSignatures = true, pathOf = ownPath }: WriteOptions
 ): ReadonlyArray<JsonObject> => {
   const isOwn = origin === "chat"
-  const desk: Desk = { account, isOwn, keepsReasoning, pathOf }
+  const desk: Desk = { account, isOwn, keepsReasoning, knowsSignatures, pathOf }
   const messages: Array<JsonObject> = []
   for (const turn of isOwn ? turns : inCallOrder(turns, account, pathOf)) {
     if (turn.role === "assistant") messages.push(assistant(turn, desk))
