@@ -1,5 +1,6 @@
 export * as Chat from "./chat/Chat.js"
 export * as Cohere from "./cohere/Cohere.js"
+export * as Completions from "./completions/Completions.js"
 export * as Answer from "./conversation/Answer.js"
 export * as Conversation from "./conversation/Conversation.js"
 export * as Problem from "./conversation/Problem.js"
