@@ -8,17 +8,9 @@ import { Effect, Exit, Scope } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import { authorized, holdsNothing, start } from "../support/gateways.js"
 import * as FakeApi from "./fakeApi.js"
+import { apis, deploymentsOf } from "./providers.js"
 
-const apis = ["chat", "responses", "messages", "gemini"] as const
-type Api = (typeof apis)[number]
-
-/** How a provider of an API is named in a configuration. */
-export const protocols: Readonly<Record<Api, string>> = {
-  chat: "openai",
-  responses: "responses",
-  messages: "anthropic",
-  gemini: "gemini"
-}
+type Api = FakeApi.Api
 
 let scope: Scope.CloseableScope
 let gateway: Gateway
@@ -29,8 +21,6 @@ const fake = (api: Api): FakeApi.FakeApi => {
   if (found === undefined) throw new Error(api)
   return found
 }
-
-const place = (api: Api, url: string): string => (api === "messages" || api === "gemini" ? url : `${url}/v1`)
 
 beforeAll(async () => {
   scope = Effect.runSync(Scope.make())
@@ -48,14 +38,7 @@ beforeAll(async () => {
       )
     }
     gateway = yield* start([], {
-      deployments: apis.map((api) => ({
-        id: `on-${api}`,
-        group: api,
-        model: `${api}-model`,
-        protocol: protocols[api],
-        baseUrl: place(api, fake(api).url),
-        apiKey: `sk-upstream-${api}-0123456789`
-      })),
+      deployments: deploymentsOf([...fakes.values()]),
       retry: { attempts: 2, baseDelay: 1 },
       cooldown: false
     })
