@@ -326,3 +326,32 @@ describe("a count", () => {
     })
   )
 })
+
+describe("texts to embed", () => {
+  const content = (text: string) => ({ parts: [{ text }] })
+  const values = [0.5, 0.25, 0.125]
+
+  it.scopedLive.each([{ provider: "gemini" as const }, { provider: "chat" as const }])(
+    "of Google's callers, one or many, are embedded by $provider",
+    ({ provider }) =>
+      Effect.gen(function* () {
+        const at = (verb: string) => `/v1beta/models/${provider}:${verb}`
+        const single = good(yield* ask(at("embedContent"), { content: content("Hi"), taskType: "RETRIEVAL_QUERY" }))
+        assert.deepStrictEqual(single.embedding, { values })
+        const requests = ["a", "b"].map((text) => ({ model: `models/${provider}`, content: content(text) }))
+        const many = good(yield* ask(at("batchEmbedContents"), { requests }))
+        assert.deepStrictEqual(many.embeddings, [{ values }, { values }])
+        assert.include(JSON.stringify(lastAsked(provider).body), `${provider}-model`)
+      })
+  )
+
+  it.scopedLive("of OpenAI's callers are embedded by Gemini", () =>
+    Effect.gen(function* () {
+      const answer = good(yield* ask("/v1/embeddings", { model: "gemini", input: ["a", "b"] }))
+      assert.deepStrictEqual(
+        answer.data.map(({ embedding }: Json) => embedding),
+        [values, values]
+      )
+    })
+  )
+})

@@ -132,6 +132,22 @@ const counted: Readonly<Record<Api, Json>> = {
   gemini: { totalTokens: 77, promptTokensDetails: [{ modality: "TEXT", tokenCount: 77 }] }
 }
 
+/** A vector of three numbers for each text: its length is the first. */
+const embeddingsOf = (api: Api, path: string, body: Json): Json | undefined => {
+  if (api === "gemini" && path.endsWith(":batchEmbedContents")) {
+    const texts = arrayOf(body.requests).map((one) => JSON.stringify(isJsonObject(one) ? one.content : undefined))
+    return { embeddings: texts.map(() => ({ values: [0.5, 0.25, 0.125] })) }
+  }
+  if (api !== "chat" || !path.endsWith("/embeddings")) return undefined
+  const inputs = typeof body.input === "string" ? [body.input] : arrayOf(body.input)
+  return {
+    object: "list",
+    model: body.model,
+    data: inputs.map((_, index) => ({ object: "embedding", index, embedding: [0.5, 0.25, 0.125] })),
+    usage: { prompt_tokens: 3, total_tokens: 3 }
+  }
+}
+
 const read = async (request: IncomingMessage): Promise<Json> => {
   const parts: Array<Buffer> = []
   for await (const part of request) parts.push(part as Buffer)
@@ -174,6 +190,8 @@ export const make = (api: Api, script: Script): Effect.Effect<FakeApi, never, Sc
         )
       }
       if (countings[api]?.test(url.pathname) === true) return sendJson(response, 200, counted[api])
+      const embedded = embeddingsOf(api, url.pathname, body)
+      if (embedded !== undefined) return sendJson(response, 200, embedded)
       const [path, inPath] = endings[api].exec(url.pathname) ?? []
       if (path === undefined) return sendJson(response, 404, failure(api, 404, `no such path: ${url.pathname}`))
       const wrong = wrongIn(api, body)

@@ -185,7 +185,7 @@ const openAiFields = new Set(["model", "input", "dimensions", "encoding_format",
 /** How texts are embedded by one attempt: what is sent and how the answer is heard, or what cannot be said. */
 export const embedding = (
   protocol: string,
-  { model, request, target }: Attempt
+  { model, request, target }: Pick<Attempt, "model" | "request" | "target">
 ): { readonly body: JsonObject; readonly hearing: Hearing } | Problem => {
   const { body } = request
   const embedder = embedderOf(protocol, model)

@@ -5,6 +5,7 @@
 import type { Attempt } from "@switchyard/core/Attempt"
 import type { Deployment } from "@switchyard/core/Deployment"
 import { stringify } from "@switchyard/core/ExactJson"
+import type { JsonObject } from "@switchyard/core/Json"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { openAi } from "@switchyard/core/OpenAi"
 import * as Payload from "@switchyard/core/Payload"
@@ -23,6 +24,7 @@ import { betasFor } from "./betas.js"
 import { Conversations, dialectOf } from "./conversations.js"
 import type { Dialects } from "./dialects.js"
 import { embedding } from "./embeddings.js"
+import * as GoogleEmbeddings from "./googleEmbeddings.js"
 import { lay } from "./lay.js"
 import { passage } from "./passage.js"
 import { refusesSignatures } from "./signatures.js"
@@ -265,23 +267,23 @@ export class Sayings {
   private embeddings(protocol: Protocol, attempt: Attempt, spoken: ReadonlyArray<DialectName>): Saying | Unsayable {
     const { model, request } = attempt
     const ask: Ask = { model, operation: "embeddings", stream: false, dialect: spoken[0] ?? "chat" }
-    if (spoken.includes("chat") || spoken.includes("responses")) {
-      if (request.dialect === undefined) return this.chat(protocol, attempt, ask)
-      return oneProblem("dialect", "texts are embedded for callers of OpenAI's dialect only")
+    const takesOpenAi = spoken.includes("chat") || spoken.includes("responses")
+    if (request.dialect !== undefined) {
+      if (dialectOf(request) !== "gemini")
+        return oneProblem("dialect", "texts are embedded for callers of other dialects")
+      if (spoken.includes("gemini") && protocol.name !== "gemini") return this.pass(protocol, attempt, ask, undefined)
+      const made = spoken.includes("gemini")
+        ? GoogleEmbeddings.native(request.body, model)
+        : GoogleEmbeddings.ofGoogle(protocol.name, attempt, takesOpenAi)
+      return "hearing" in made ? this.embedded(ask, made, { ...made.body, ...(takesOpenAi ? { model } : {}) }) : made
     }
-    if (request.dialect !== undefined && spoken.includes(dialectOf(request))) {
-      return this.pass(protocol, attempt, ask, undefined)
-    }
+    if (takesOpenAi) return this.chat(protocol, attempt, ask)
     const made = embedding(protocol.name, attempt)
-    if ("expected" in made) return [made]
-    return {
-      ask,
-      body: JSON.stringify(made.body),
-      plainer: undefined,
-      hearing: made.hearing,
-      dropped: nothing,
-      betas: ""
-    }
+    return "expected" in made ? [made] : this.embedded(ask, made, made.body)
+  }
+
+  private embedded(ask: Ask, { hearing }: GoogleEmbeddings.Embedding, body: JsonObject): Saying {
+    return { ask, body: JSON.stringify(body), plainer: undefined, hearing, dropped: nothing, betas: "" }
   }
 
   private inDialect(deployment: Deployment, name: DialectName, dialect: TargetDialect | undefined): Deployment {
