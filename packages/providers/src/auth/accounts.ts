@@ -8,7 +8,7 @@ import { regionOf } from "../protocols/bedrock.js"
 import type { Cloud, Env } from "../protocols/protocol.js"
 import { projectOf } from "../protocols/vertex.js"
 import { type Keys, keysOf, sign, type Unsigned } from "./aws.js"
-import { MissingPackage, type OptionalPackage } from "./packages.js"
+import { MissingPackage } from "./packages.js"
 import type { Renewed } from "./renewed.js"
 import { entraTokens, googleTokens, type Token } from "./tokens.js"
 
@@ -25,20 +25,6 @@ export interface Showing {
 }
 
 const noAuth: Auth = {}
-
-/** Packages without which a cloud's account cannot ask. */
-export const packagesOf = (cloud: Cloud, auth: Auth = noAuth): ReadonlyArray<OptionalPackage> => {
-  switch (cloud) {
-    case "google":
-      return ["google-auth-library"]
-    case "entra":
-      return ["@azure/identity"]
-    case "aws":
-      return auth.accessKeyId !== undefined && auth.secretAccessKey !== undefined
-        ? ["@smithy/signature-v4"]
-        : ["@smithy/signature-v4", "@aws-sdk/credential-provider-node"]
-  }
-}
 
 const told = (error: unknown): string => {
   const text = error instanceof Error ? error.message : String(error)

@@ -3,7 +3,7 @@
  */
 
 /** Packages, and what they are for. The versions are those that the tests run with. */
-export const optional = {
+const optional = {
   "@smithy/signature-v4": { version: "5", for: "requests to Bedrock by an AWS account" },
   "@smithy/eventstream-codec": { version: "4", for: "streams of Bedrock" },
   "@aws-sdk/credential-provider-node": { version: "3", for: "AWS credentials of the environment" },
@@ -12,10 +12,10 @@ export const optional = {
 } as const
 
 /** The name of an optional package. */
-export type OptionalPackage = keyof typeof optional
+type OptionalPackage = keyof typeof optional
 
 /** How a package that is missing comes here. */
-export const installLine = (names: ReadonlyArray<OptionalPackage>): string =>
+const installLine = (names: ReadonlyArray<OptionalPackage>): string =>
   `npm install ${names.map((name) => `${name}@${optional[name].version}`).join(" ")}`
 
 /** A package that is needed is not installed. */

@@ -29,11 +29,10 @@ import { LineFeed } from "./lineFeed.js"
 import { isTooDeep, tooDeep } from "./nesting.js"
 
 /** Bytes of an error's body that are read. */
-const maxErrorBody = 1024 * 1024
+const maxErrorBody = 1_048_576
 /** White space before an event stream that is waited out. */
 const maxUnknown = 256
 const isGood = (status: number): boolean => status >= 200 && status < 300
-
 const isEventStream = (headers: Headers): boolean =>
   headers["content-type"]?.trimStart().toLowerCase().startsWith("text/event-stream") === true
 

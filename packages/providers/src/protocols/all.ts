@@ -12,17 +12,7 @@ import type { Protocol } from "./protocol.js"
 import { vertex } from "./vertex.js"
 
 /** In the order in which they are told. */
-export const all: ReadonlyArray<Protocol> = [
-  openai,
-  responsesApi,
-  azure,
-  anthropic,
-  gemini,
-  vertex,
-  bedrock,
-  cohere,
-  ollama
-]
+const all: ReadonlyArray<Protocol> = [openai, responsesApi, azure, anthropic, gemini, vertex, bedrock, cohere, ollama]
 
 const byName: ReadonlyMap<string, Protocol> = new Map(all.map((protocol) => [protocol.name, protocol]))
 

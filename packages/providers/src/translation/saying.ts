@@ -34,7 +34,7 @@ type Json = string | Uint8Array
 type Body = Record<string, unknown>
 
 /** The same request in a plainer form, for a provider that refuses what it may do without. */
-export interface Plainer {
+interface Plainer {
   readonly isRefused: (status: number, body: string) => boolean
   readonly body: () => Json
   /** It was taken so. */
