@@ -93,16 +93,18 @@ const audioOf = (audio: unknown): ReadonlyArray<Part> => {
 
 /** What the assistant says in a message, the content being read already. */
 export const readAssistant = (message: JsonObject, content: ReadonlyArray<Part>): ReadonlyArray<Part> => {
+  const reasoning = readReasoning(message)
+  const parts: Array<Part> = [...reasoning, ...cited(content, message.annotations)]
   const refusal = asText(message.refusal)
+  if (refusal !== undefined) parts.push({ type: "refusal", text: refusal })
+  if (isJsonObject(message.audio)) parts.push(...audioOf(message.audio))
+  for (const call of arrayOf(message.tool_calls)) {
+    const read = readCall(call)
+    if (read !== undefined) parts.push(read)
+  }
   const legacy = legacyCall(message.function_call)
-  return withSignatures([
-    ...readReasoning(message),
-    ...cited(content, message.annotations),
-    ...(refusal === undefined ? [] : [{ type: "refusal", text: refusal } as const]),
-    ...audioOf(message.audio),
-    ...arrayOf(message.tool_calls).flatMap((call) => readCall(call) ?? []),
-    ...(legacy === undefined ? [] : [legacy])
-  ])
+  if (legacy !== undefined) parts.push(legacy)
+  return reasoning.some(({ id }) => id !== undefined) ? withSignatures(parts) : parts
 }
 
 /** What an assistant's message says with nothing in it: `null`, `[]`, an empty string. */

@@ -14,7 +14,7 @@ import { inCallOrder } from "../parts/toolTurns.js"
 import type { WriteOptions } from "../Translator.js"
 import { pathOf as ownPath } from "./fields.js"
 import { between } from "./reasoning.js"
-import { isApart, writePart } from "./writeParts.js"
+import { writePart } from "./writeParts.js"
 
 /** What the writers of messages know. */
 interface Desk {
@@ -29,18 +29,14 @@ interface Desk {
 const mapped = (id: string, { isOwn }: Desk): string => (isOwn ? id : toolId(id, chatIds))
 
 const callOf = (call: ToolCallPart, desk: Desk): JsonObject => {
-  const { arguments: text, extra, kind, name, namespace } = call
-  const id = call.id === undefined ? {} : { id: mapped(call.id, desk) }
-  const said =
-    kind === "custom"
-      ? { ...id, type: "custom", custom: { name, input: text } }
-      : {
-          ...id,
-          type: "function",
-          // Some who speak chat parse an empty text, and fail.
-          function: { name: flatName(name, namespace), arguments: text === "" && !desk.isOwn ? "{}" : text }
-        }
-  return desk.isOwn && extra !== undefined ? { ...said, ...extra } : said
+  const { arguments: text, extra, id, kind, name, namespace } = call
+  const said: Record<string, unknown> = {}
+  if (id !== undefined) said.id = mapped(id, desk)
+  said.type = kind
+  if (kind === "custom") said.custom = { name, input: text }
+  // Some who speak chat parse an empty text, and fail.
+  else said.function = { name: flatName(name, namespace), arguments: text === "" && !desk.isOwn ? "{}" : text }
+  return desk.isOwn && extra !== undefined ? Object.assign(said, extra) : said
 }
 
 /** Content as a bare string where nothing is said but text: not all who speak chat read lists. */
@@ -80,36 +76,51 @@ const reasoningOf = (parts: ReadonlyArray<ReasoningPart>, turn: Turn, desk: Desk
   return keepsReasoning && text !== "" ? { reasoning_content: text } : {}
 }
 
+/** The fields of the assistant's message that are no content. */
+interface Fields {
+  readonly reasoning: Array<ReasoningPart>
+  readonly calls: Array<JsonObject>
+  refusal: string | undefined
+  audio: JsonObject | undefined
+  legacy: JsonObject | undefined
+}
+
+/** Takes a part that stands in a field of its own; false where it stands in the content. */
+const setApart = (part: Part, fields: Fields, desk: Desk): boolean => {
+  const own = desk.isOwn ? part.extra : undefined
+  if (part.type === "toolCall") {
+    if (own?.function_call !== undefined && fields.legacy === undefined) fields.legacy = own
+    else fields.calls.push(callOf(part, desk))
+    return true
+  }
+  if (part.type === "toolResult") return true
+  // What was spelt as a part of the content goes there again.
+  if (own?.type !== undefined) return false
+  if (part.type === "reasoning") fields.reasoning.push(part)
+  else if (part.type === "refusal") fields.refusal = (fields.refusal ?? "") + part.text
+  else if (part.type === "audio") fields.audio ??= own
+  else return false
+  return true
+}
+
 const assistant = (turn: Turn, desk: Desk): JsonObject => {
   const { isOwn } = desk
-  const apart = (part: Part): boolean => isApart(part, isOwn)
-  const ofType = <Type extends Part["type"]>(type: Type): ReadonlyArray<Extract<Part, { readonly type: Type }>> =>
-    turn.parts.filter((part): part is Extract<Part, { readonly type: Type }> => part.type === type)
-  const extra = isOwn ? turn.extra : undefined
-  const content = turn.parts.filter(
-    (part) =>
-      !apart(part) &&
-      !((part.type === "refusal" || part.type === "audio") && !(isOwn && part.extra?.type !== undefined))
-  )
-  const calls = ofType("toolCall")
-  const legacy = isOwn ? calls.find((call) => call.extra?.function_call !== undefined) : undefined
-  const listed = calls.filter((call) => call !== legacy)
-  const refusal = ofType("refusal").filter((part) => !isOwn || part.extra?.type === undefined)
-  const audio = isOwn ? ofType("audio").find((part) => part.extra?.type === undefined)?.extra : undefined
+  const fields: Fields = { reasoning: [], calls: [], refusal: undefined, audio: undefined, legacy: undefined }
+  const content: Array<Part> = []
+  for (const part of turn.parts) if (!setApart(part, fields, desk)) content.push(part)
+  const { audio, calls, legacy, reasoning, refusal } = fields
   const said = content.length === 0 && turn.isBare !== true ? undefined : contentOf(content, turn, desk)
-  const reasoning = ofType("reasoning").filter(apart)
-  return {
-    role: "assistant",
-    // Where nothing is said, `null` beside calls; a message without content or calls is refused.
-    ...(said !== undefined ? { content: said } : isOwn ? {} : { content: calls.length > 0 ? null : "" }),
-    ...(turn.name === undefined ? {} : { name: turn.name }),
-    ...(reasoning.length === 0 ? {} : reasoningOf(reasoning, turn, desk)),
-    ...(refusal.length === 0 ? {} : { refusal: refusal.map(({ text }) => text).join("") }),
-    ...(audio === undefined ? {} : { audio }),
-    ...(listed.length === 0 ? {} : { tool_calls: listed.map((call) => callOf(call, desk)) }),
-    ...(legacy?.extra === undefined ? {} : legacy.extra),
-    ...extra
-  }
+  const message: Record<string, unknown> = { role: "assistant" }
+  // Where nothing is said, `null` beside calls; a message without content or calls is refused.
+  if (said !== undefined) message.content = said
+  else if (!isOwn) message.content = calls.length > 0 ? null : ""
+  if (turn.name !== undefined) message.name = turn.name
+  if (reasoning.length > 0) Object.assign(message, reasoningOf(reasoning, turn, desk))
+  if (refusal !== undefined) message.refusal = refusal
+  if (audio !== undefined) message.audio = audio
+  if (calls.length > 0) message.tool_calls = calls
+  if (legacy !== undefined) Object.assign(message, legacy)
+  return isOwn && turn.extra !== undefined ? Object.assign(message, turn.extra) : message
 }
 
 const isMedia = ({ type }: Part): boolean => type === "image" || type === "audio" || type === "video" || type === "file"
@@ -124,6 +135,8 @@ const result = (part: ToolResultPart, turn: Turn, desk: Desk, media: Array<unkno
   if (isOwn) {
     return { role: "tool", ...ofCall, ...named, content: contentOf(part.content, turn, desk), ...extra }
   }
+  const only = part.content.length === 1 ? part.content[0] : undefined
+  if (only?.type === "text" && part.isError !== true) return { role: "tool", tool_call_id: id, content: only.text }
   const shown = part.content.filter(isMedia)
   const texts = part.content.flatMap((inner) => (inner.type === "text" && inner.text !== "" ? [inner.text] : []))
   if (shown.length > 0) {

@@ -85,7 +85,3 @@ export const writePart = (part: Part, isOwn: boolean, path: string, account: Acc
     ? { ...said, ...cacheControl(part.cache), ...own }
     : said
 }
-
-/** Parts that stand in fields of a message and not in its content. */
-export const isApart = ({ extra, type }: Part, isOwn: boolean): boolean =>
-  type === "toolCall" || type === "toolResult" || (type === "reasoning" && !(isOwn && extra?.type !== undefined))

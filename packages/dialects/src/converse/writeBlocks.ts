@@ -134,3 +134,12 @@ export const blocksOf = (part: Part, path: string, desk: Desk): ReadonlyArray<Js
   const { ttl } = part.cache
   return [block, { cachePoint: { type: "default", ...(ttl === undefined ? {} : { ttl }) } }]
 }
+
+/** The same for a part of a turn, behind the blocks before it. Most are plain words, and need no path. */
+export const writeBlocks = (part: Part, turn: number, at: number, desk: Desk, blocks: Array<JsonObject>): void => {
+  if (part.type === "text" && part.cache === undefined) {
+    if (part.text.trim() !== "") blocks.push({ text: part.text })
+    return
+  }
+  for (const block of blocksOf(part, desk.pathOf(turn, at), desk)) blocks.push(block)
+}

@@ -8,7 +8,7 @@ import { flatName } from "../parts/namespaces.js"
 import { asBudget, asEffort, nearestEffort } from "../parts/reasoningLevels.js"
 import { inCallOrder } from "../parts/toolTurns.js"
 import type { WriteOptions, Written } from "../Translator.js"
-import { blocksOf, type Desk } from "./writeBlocks.js"
+import { type Desk, writeBlocks } from "./writeBlocks.js"
 
 /** The path of a block, in Converse's words. */
 const ownPath = (turn: number, part?: number): string =>
@@ -27,7 +27,11 @@ const turnsOf = (turns: ReadonlyArray<Turn>, desk: Desk) => {
   for (const turn of inCallOrder(turns, desk.account, desk.pathOf)) {
     const isLeading = isInstruction(turn) && messages.length === 0
     const said = isInstruction(turn) && !isLeading ? asUser(turn) : turn
-    const blocks = said.parts.flatMap((part, at) => blocksOf(part, desk.pathOf(turn.at, at), desk))
+    const blocks: Array<JsonObject> = []
+    for (let at = 0; at < said.parts.length; at++) {
+      const part = said.parts[at]
+      if (part !== undefined) writeBlocks(part, turn.at, at, desk, blocks)
+    }
     if (blocks.length === 0) continue
     if (isLeading) {
       system.push(...blocks)
