@@ -36,6 +36,8 @@ export interface LlmRequest {
    * of embeddings.
    */
   readonly forwards?: boolean
+  /** In place of an answer the conversation is asked for, made shorter: Responses alone have that. */
+  readonly aside?: "compact"
   readonly tags: ReadonlyArray<string>
   readonly demands: Demands
   /** Requests of one session may be kept on one deployment. */

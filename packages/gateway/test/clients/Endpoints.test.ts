@@ -355,3 +355,17 @@ describe("texts to embed", () => {
     })
   )
 })
+
+describe("a conversation", () => {
+  it.scopedLive("is made shorter by a provider of Responses, and by no other", () =>
+    Effect.gen(function* () {
+      const body = (model: string) => ({ model, input: [{ role: "user", content: "Hi" }] })
+      const { output } = good(yield* ask("/v1/responses/compact", body("responses")))
+      assert.strictEqual(output[0].encrypted_content, "shorter")
+      assert.include(lastAsked("responses").path, "/responses/compact")
+      const { status, text } = yield* ask("/v1/responses/compact", body("messages"))
+      assert.strictEqual(status, 400, text)
+      assert.include(text, "compact")
+    })
+  )
+})

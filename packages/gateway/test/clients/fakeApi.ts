@@ -190,6 +190,11 @@ export const make = (api: Api, script: Script): Effect.Effect<FakeApi, never, Sc
         )
       }
       if (countings[api]?.test(url.pathname) === true) return sendJson(response, 200, counted[api])
+      if (api === "responses" && url.pathname.endsWith("/responses/compact")) {
+        const output = [{ id: "cmp_1", type: "compaction", encrypted_content: "shorter" }]
+        const usage = { input_tokens: 21, output_tokens: 8, total_tokens: 29 }
+        return sendJson(response, 200, { id: "resp_c1", object: "response.compaction", created_at: 1, output, usage })
+      }
       const embedded = embeddingsOf(api, url.pathname, body)
       if (embedded !== undefined) return sendJson(response, 200, embedded)
       const [path, inPath] = endings[api].exec(url.pathname) ?? []

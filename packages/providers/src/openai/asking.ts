@@ -4,6 +4,7 @@
 import type { Attempt } from "@switchyard/core/Attempt"
 import type { Deployment } from "@switchyard/core/Deployment"
 import { LlmError } from "@switchyard/core/LlmError"
+import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { tellDropped } from "@switchyard/core/Payload"
 import * as Service from "@switchyard/core/Service"
@@ -72,6 +73,15 @@ const stampOf = (dice: number, clock: Clock.Clock): Stamp => {
   const now = clock.unsafeCurrentTimeMillis()
   const id = Math.floor(dice * 36 ** 10).toString(36) + now.toString(36)
   return { id: id.padEnd(24, "0").slice(0, 24), created: Math.floor(now / 1000) }
+}
+
+/** Where a request goes; undefined where the provider has no such thing. */
+const pathOf = (target: Target, { ask, hearing }: Saying, { aside }: LlmRequest): string | undefined => {
+  const path = target.path(ask)
+  if (aside === undefined || path === undefined) return path
+  if (ask.dialect !== "responses" || hearing?.isSame !== true) return undefined
+  const [base = "", query] = path.split("?", 2)
+  return `${base}/${aside}${query === undefined ? "" : `?${query}`}`
 }
 
 /** A request on its way, before it is known in whose name it goes. */
@@ -172,10 +182,12 @@ export const ask = (
     const { request } = attempt
     const saying = said(attempt, target, stamp)
     if (saying instanceof LlmError) return Effect.fail(saying)
-    const path = target.path(saying.ask)
+    const path = pathOf(target, saying, request)
     if (path === undefined) {
       return Effect.fail(
-        unusable(attempt, { problem: `the provider's API has no ${request.operation}` }, "no_operation")
+        request.aside === undefined
+          ? unusable(attempt, { problem: `the provider's API has no ${request.operation}` }, "no_operation")
+          : unsayable(attempt, [{ path: request.aside, expected: "a provider of Responses: no other has it" }])
       )
     }
     const outgoing = headersOf(target, request, attempt.trace, saying.betas)

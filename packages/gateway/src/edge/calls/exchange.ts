@@ -41,6 +41,14 @@ const meantTarget = (target: PathTarget, { input, messages }: JsonObject): PathT
     ? { ...target, speech: "responses" }
     : target
 
+/** No stored answer to the same body is one to this. */
+const compacting = (request: LlmRequest): LlmRequest => ({
+  ...request,
+  stream: false,
+  aside: "compact",
+  overrides: { ...request.overrides, cache: { noCache: true, noStore: true } }
+})
+
 /** One request and its answer. */
 export class Exchange implements Ended {
   readonly id: string
@@ -138,12 +146,15 @@ export class Exchange implements Ended {
       this.deps.onLeftOut?.(leftOut)
     }
     if (this.target.aside === "count") return this.count(request)
-    return request.stream
-      ? this.forward(tower.service, request, streamUsage)
-      : Effect.matchEffect(LlmService.complete(tower.service, request, this.begun), {
-          onFailure: (error) => this.fail(error),
-          onSuccess: (answer) => this.whole(request, answer)
-        })
+    if (this.target.aside === "compact") return this.complete(tower.service, compacting(request))
+    return request.stream ? this.forward(tower.service, request, streamUsage) : this.complete(tower.service, request)
+  }
+
+  private complete(service: Service.RequestService, request: LlmRequest): Effect.Effect<void> {
+    return Effect.matchEffect(LlmService.complete(service, request, this.begun), {
+      onFailure: (error) => this.fail(error),
+      onSuccess: (answer) => this.whole(request, answer)
+    })
   }
 
   private count(request: LlmRequest): Effect.Effect<void> {
