@@ -1,7 +1,7 @@
 /**
  * The subcommands with their options. Each loads what it needs when it runs, so that `--help` and mistakes cost nothing.
  */
-import { type Argument, type Command, command, flag, optional, repeated, withDefault } from "./options.js"
+import { type Argument, type Command, command, flag, optional, repeated, withDefault } from "./parser/options.js"
 
 const file: Argument<"file"> = { name: "file", about: "The configuration: LiteLLM's config.yaml, or our own" }
 

@@ -5,10 +5,10 @@
 import { readFileSync } from "node:fs"
 import { commands } from "./Cli.js"
 import { hasColours, painter } from "./colours.js"
-import * as Completions from "./completions.js"
-import * as Help from "./help.js"
+import * as Completions from "./parser/completions.js"
+import * as Help from "./parser/help.js"
+import { read } from "./parser/words.js"
 import { watchPipes } from "./pipes.js"
-import { read } from "./words.js"
 
 const version = (): string =>
   (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { readonly version: string })
@@ -26,7 +26,7 @@ watchPipes()
 
 const asked = read(process.argv.slice(2), commands)
 if (asked._tag === "Run") {
-  const { run } = await import("./program.js")
+  const { run } = await import("./parser/program.js")
   run(() => asked.command.start(asked.given))
 } else if (asked._tag === "Mistake") {
   process.stderr.write(`switchyard: ${asked.message} (switchyard --help)\n`)

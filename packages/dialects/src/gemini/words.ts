@@ -43,7 +43,7 @@ const hasImages = (body: JsonObject): boolean => {
 }
 
 /** What is embedded: one content, or one of each request, or Vertex's instances. */
-export const embedded = (body: JsonObject): ReadonlyArray<unknown> => {
+const embedded = (body: JsonObject): ReadonlyArray<unknown> => {
   if (Array.isArray(body.requests)) return objectsOf(body.requests).map(({ content }) => content)
   if (Array.isArray(body.instances)) return objectsOf(body.instances).map(({ content }) => content)
   return body.content === undefined ? [] : [body.content]

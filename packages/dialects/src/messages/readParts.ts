@@ -113,7 +113,7 @@ const readDocument = (block: JsonObject): Part => {
 export const argumentsOf = (input: unknown): string => (input === undefined ? "{}" : JSON.stringify(input))
 
 /** A call of a tool. */
-export const readCall = (block: JsonObject): Part => {
+const readCall = (block: JsonObject): Part => {
   const id = asText(block.id)
   const split = id === undefined ? undefined : splitSignature(id)
   return {

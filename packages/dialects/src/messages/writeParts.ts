@@ -110,7 +110,7 @@ const writeFile = (part: FilePart, path: string, writing: Writing): JsonObject |
 }
 
 /** The id of a call as Anthropic takes it. */
-export const callId = (id: string | undefined): string => toolId(id ?? "", wordIds)
+const callId = (id: string | undefined): string => toolId(id ?? "", wordIds)
 
 const writeResult = (part: ToolResultPart, path: string, writing: Writing): JsonObject => {
   const { content, isBare, isError } = part
@@ -146,7 +146,7 @@ const wholeOf = (extra: JsonObject): JsonObject | undefined => {
 const isEmpty = ({ text }: TextPart): boolean => text === "" || text.trim() === ""
 
 /** One part; undefined where it is left out. */
-export const writePart = (part: Part, path: string, writing: Writing): JsonObject | undefined => {
+const writePart = (part: Part, path: string, writing: Writing): JsonObject | undefined => {
   if (writing.isOwn && part.extra !== undefined) {
     const whole = wholeOf(part.extra)
     if (whole !== undefined) return whole

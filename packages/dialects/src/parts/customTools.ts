@@ -26,7 +26,7 @@ export const customAsFunction = (tool: CustomTool): FunctionTool => ({
 })
 
 /** The arguments of such a function. */
-export const argumentsOfInput = (input: string): string => JSON.stringify({ [field]: input })
+const argumentsOfInput = (input: string): string => JSON.stringify({ [field]: input })
 
 /** The free text in the arguments of such a function; arguments of another shape are the text themselves. */
 export const inputOfArguments = (text: string): string => {

@@ -29,7 +29,7 @@ export const sourceOf = (url: string, mime?: string): Source => {
 }
 
 /** A `data:` URL of bytes. */
-export const dataUrl = (mime: string, data: string): string => `data:${mime};base64,${data}`
+const dataUrl = (mime: string, data: string): string => `data:${mime};base64,${data}`
 
 /** A URL that says the same as a source: `data:` for bytes and texts; undefined for a file that the provider keeps. */
 export const urlOf = (source: Source): string | undefined => {

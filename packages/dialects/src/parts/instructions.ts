@@ -9,7 +9,7 @@ import { parsedObject } from "./values.js"
 export const isInstruction = ({ role }: Turn): boolean => role === "system" || role === "developer"
 
 /** Instructions in the middle, where a dialect has no place for any: a user's words, marked as what they are. */
-export const marked = (text: string): string => `<system>\n${text}\n</system>`
+const marked = (text: string): string => `<system>\n${text}\n</system>`
 
 /** Instructions in the middle as a turn of the user. */
 export const asUser = (turn: Turn): Turn => ({

@@ -20,9 +20,6 @@ export const asBoolean = (value: unknown): boolean | undefined => (typeof value 
 /** An object, no list and no null. */
 export const asObject = (value: unknown): JsonObject | undefined => (isJsonObject(value) ? value : undefined)
 
-/** A list, as it is. */
-export const asList = (value: unknown): ReadonlyArray<unknown> | undefined => (Array.isArray(value) ? value : undefined)
-
 const nothing: JsonObject = {}
 
 /** An object, or one without fields. */

@@ -30,7 +30,7 @@ const statuses: Readonly<Record<string, number>> = {
 }
 
 /** The status that an error of a code or a type stands for; undefined for unknown ones. */
-export const statusOf = (code: string | undefined, type: string | undefined): number | undefined =>
+const statusOf = (code: string | undefined, type: string | undefined): number | undefined =>
   (code === undefined ? undefined : statuses[code]) ?? (type === undefined ? undefined : statuses[type])
 
 const saidIn = (error: JsonObject): SaidError => {
@@ -84,7 +84,7 @@ const codes: ReadonlyArray<readonly [status: number, code: string]> = [
 ]
 
 /** The code that clients go by in a stream: what they do not know, they ask again. */
-export const codeOf = ({ code, status, type }: SaidError): string => {
+const codeOf = ({ code, status, type }: SaidError): string => {
   const known = code ?? type
   if (known !== undefined && statuses[known] !== undefined) return known
   return codes.find(([of]) => of === status)?.[1] ?? code ?? "server_error"

@@ -1,6 +1,5 @@
 import { type StreamEvent, StreamFacts } from "@switchyard/core/ChatChunk"
 import type { JsonObject } from "@switchyard/core/Json"
-import { bedrock, betasFor, flagsIn, forBedrock, forVertex, vertex } from "@switchyard/dialects/ClaudeClouds"
 import { messages } from "@switchyard/dialects/Messages"
 import { describe, expect, test } from "vitest"
 
@@ -227,41 +226,5 @@ describe("what the tower reads of Anthropic's answers", () => {
     })
     expect(canned).toMatchObject({ type: "message", model: "m", content: [{ type: "text", text: "Drill." }] })
     expect(answer.failure("chat", canned)).toBeUndefined()
-  })
-})
-
-describe("Claude in other clouds", () => {
-  const body = { model: "claude", max_tokens: 1, stream: true, messages: [], service_tier: "auto" }
-  const flags = flagsIn(["claude-code-20250219, interleaved-thinking-2025-05-14", "web-search-2025-03-05"])
-
-  test("Bedrock has the version and the flags that it knows in the body, and neither model nor stream", () => {
-    expect(forBedrock(body, flags)).toEqual({
-      body: {
-        anthropic_version: "bedrock-2023-05-31",
-        max_tokens: 1,
-        messages: [],
-        anthropic_beta: ["interleaved-thinking-2025-05-14"]
-      },
-      dropped: [
-        { path: "anthropic-beta: claude-code-20250219", reason: "advisory" },
-        { path: "anthropic-beta: web-search-2025-03-05", reason: "advisory" },
-        { path: "service_tier", reason: "advisory" }
-      ]
-    })
-  })
-
-  test("Vertex AI has the version in the body, and knows other flags", () => {
-    expect(forVertex({ ...body, anthropic_beta: ["context-1m-2025-08-07"] }, flags).body).toEqual({
-      anthropic_version: "vertex-2023-10-16",
-      max_tokens: 1,
-      stream: true,
-      messages: [],
-      anthropic_beta: ["interleaved-thinking-2025-05-14", "web-search-2025-03-05", "context-1m-2025-08-07"]
-    })
-  })
-
-  test("flags are told apart by their beginnings, whatever their dates", () => {
-    expect(betasFor(bedrock, ["effort-2031-01-01", "effortless-1"]).known).toEqual(["effort-2031-01-01"])
-    expect(betasFor(vertex, []).dropped).toEqual([])
   })
 })

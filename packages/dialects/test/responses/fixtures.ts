@@ -72,7 +72,7 @@ export const folded = (steps: ReadonlyArray<AnswerEvent>): Answer => {
 }
 
 /** A part without what stands beside it. */
-export const plain = (part: Part): unknown => {
+const plain = (part: Part): unknown => {
   const { extra: _, ...rest } = part
   if (rest.type === "reasoning") {
     const { id: _id, ...thought } = rest

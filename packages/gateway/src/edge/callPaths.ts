@@ -7,7 +7,7 @@ import type { Speech } from "../errors/ErrorBody.js"
 import { decodePart, pathOf } from "./requestPath.js"
 
 /** What is asked for in place of an answer: how many tokens a request has, or a conversation made shorter. */
-export type Aside = "count" | "compact"
+type Aside = "count" | "compact"
 
 /** What a path asks for. */
 export interface PathTarget {

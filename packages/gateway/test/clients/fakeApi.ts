@@ -9,7 +9,7 @@ import { arrayOf, isJsonObject } from "@switchyard/core/Json"
 import { Effect, type Scope } from "effect"
 import { type Api, failure, frames, type Json, type Said, whole } from "./fakeTurns.js"
 
-export type { Api, Json }
+export type { Api }
 
 /** A request that came. */
 export interface Asked {
@@ -19,7 +19,7 @@ export interface Asked {
 }
 
 /** A tool as it was offered. */
-export interface Offered {
+interface Offered {
   readonly name: string
   readonly schema: Json
   readonly isFree: boolean

@@ -70,6 +70,7 @@ export const bedrock: Protocol = {
   cloud: "aws",
   needsAccount: true,
   betas: [
+    "compact-",
     "computer-use-",
     "context-1m-",
     "context-management-",
@@ -88,6 +89,10 @@ export const bedrock: Protocol = {
     // Both stand in the path.
     delete body.model
     delete body.stream
-    if (dialect === "messages") body.anthropic_version ??= "bedrock-2023-05-31"
+    if (dialect !== "messages") return
+    body.anthropic_version ??= "bedrock-2023-05-31"
+    // Of Anthropic's own service: refused here, and no answer is another without them.
+    delete body.service_tier
+    delete body.speed
   }
 }

@@ -106,6 +106,7 @@ export const vertex: Protocol = {
   cloud: "google",
   needsAccount: true,
   betas: [
+    "compact-",
     "computer-use-",
     "context-1m-",
     "context-management-",
@@ -121,5 +122,8 @@ export const vertex: Protocol = {
     // Which model, and whether it streams, the path says; a count names the model in its body.
     if (operation !== "count") delete body.model
     body.anthropic_version ??= "vertex-2023-10-16"
+    // Of Anthropic's own service: refused here, and no answer is another without them.
+    delete body.service_tier
+    delete body.speed
   }
 }

@@ -36,7 +36,7 @@ const signatureOf = (part: TextPart | ReasoningPart | ToolCallPart, options: Par
     : { thoughtSignature: writeSignature(part.signature, part.type === "reasoning" && part.isRedacted === true) }
 
 /** Arguments as an object. Text that is none was the model's mistake: it is kept as such, so that it sees what it wrote. */
-export const argumentsFor = (call: ToolCallPart): JsonObject =>
+const argumentsFor = (call: ToolCallPart): JsonObject =>
   call.kind === "custom"
     ? { input: call.arguments }
     : (parsedObject(call.arguments || "{}") ?? { input: call.arguments })
@@ -57,7 +57,7 @@ const responseOf = (part: ToolResultPart): JsonObject => {
 }
 
 /** What a tool answered; media that cannot stand in it are given to `beside`. */
-export const writeResult = (part: ToolResultPart, options: PartOptions, beside: Array<JsonObject>): JsonObject => {
+const writeResult = (part: ToolResultPart, options: PartOptions, beside: Array<JsonObject>): JsonObject => {
   const { response, ...extra } = (options.isOwn ? part.extra : undefined) ?? unsigned
   let media: Array<JsonObject> | undefined
   for (const inner of part.content) {

@@ -7,7 +7,7 @@ import type { Account } from "../../conversation/Problem.js"
 import { customAsFunction } from "../../parts/customTools.js"
 import { asString, asStrings, asText } from "../../parts/values.js"
 import { jsonSchemaOf, originOf } from "../parts/schema.js"
-import { extraOf, field, given, known, nameIn, objectsOf, snakeOf } from "../parts/spelling.js"
+import { extraOf, field, given, known, nameIn, objectsOf } from "../parts/spelling.js"
 
 const declarationFields = known("name", "description", "parameters", "parametersJsonSchema")
 
@@ -150,6 +150,3 @@ export const writeChoice = (
   if (calling === undefined) return Object.keys(rest).length === 0 ? undefined : rest
   return { ...rest, [name]: { ...calling, ...(isJsonObject(said) ? said : {}) } }
 }
-
-/** Both names of the field. */
-export const toolConfigNames: ReadonlyArray<string> = ["toolConfig", snakeOf("toolConfig")]

@@ -9,7 +9,7 @@ import { answerCallId, asOffered, shapesOf } from "./calls.js"
 import { echoOf, itemIds, responseId } from "./echo.js"
 
 /** What the model did, as the items of a response. */
-export const outputItems = (
+const outputItems = (
   parts: ReadonlyArray<Part>,
   id: string,
   options: AnswerOptions,

@@ -64,12 +64,7 @@ const audioSource = (piece: JsonObject): Source | undefined => {
 }
 
 /** A piece of content; undefined, and a problem, for what cannot be one. */
-export const pieceAsPart = (
-  item: JsonObject,
-  piece: unknown,
-  path: string,
-  problems: Array<Problem>
-): Part | undefined => {
+const pieceAsPart = (item: JsonObject, piece: unknown, path: string, problems: Array<Problem>): Part | undefined => {
   if (!isJsonObject(piece)) {
     problems.push({ path, expected: "expected an object" })
     return undefined

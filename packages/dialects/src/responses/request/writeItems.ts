@@ -7,7 +7,7 @@ import { seal } from "../seal.js"
 import { imageItem, outputPiece } from "./writeContent.js"
 
 /** Items that are written anew. */
-export type NewItem = "message" | "reasoning" | "function_call" | "custom_tool_call" | "image_generation_call"
+type NewItem = "message" | "reasoning" | "function_call" | "custom_tool_call" | "image_generation_call"
 
 /** How the items of the model are written: in a request and in an answer they are the same but for this. */
 export interface ItemRules {

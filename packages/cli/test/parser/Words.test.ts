@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { nearest } from "@switchyard/core/Closest"
-import { commands } from "../src/Cli.js"
-import { script, shells } from "../src/completions.js"
-import * as Help from "../src/help.js"
-import { read } from "../src/words.js"
+import { commands } from "../../src/Cli.js"
+import { script, shells } from "../../src/parser/completions.js"
+import * as Help from "../../src/parser/help.js"
+import { read } from "../../src/parser/words.js"
 
 const given = (...words: ReadonlyArray<string>): unknown => {
   const asked = read(words, commands)

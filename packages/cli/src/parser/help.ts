@@ -1,7 +1,7 @@
 /**
  * The help, from the table of subcommands.
  */
-import type { Paint } from "./colours.js"
+import type { Paint } from "../colours.js"
 import type { Command, Option } from "./options.js"
 
 const everywhere = `

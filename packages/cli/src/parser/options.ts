@@ -2,7 +2,7 @@
  * What a subcommand takes, as data: the parser, the help and the completions read the same table.
  */
 import type { Effect } from "effect"
-import type { CommandError } from "./output.js"
+import type { CommandError } from "../output.js"
 
 /** An option, as `--name`. */
 export interface Option<out A = unknown> {

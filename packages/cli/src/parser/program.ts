@@ -3,8 +3,8 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Effect, Logger } from "effect"
-import { teardown } from "./lifetime.js"
-import { type CommandError, failed, printError } from "./output.js"
+import { teardown } from "../lifetime.js"
+import { type CommandError, failed, printError } from "../output.js"
 
 const mistake = (message: string) => Effect.zipRight(printError(`switchyard: ${message}`), failed)
 
