@@ -123,7 +123,7 @@ const blockOf = (part: Part, path: string, desk: Desk): JsonObject | undefined =
 }
 
 /** A part as Converse's blocks: itself, and the mark of the cache behind it. */
-export const blocksOf = (part: Part, path: string, desk: Desk): ReadonlyArray<JsonObject> => {
+const blocksOf = (part: Part, path: string, desk: Desk): ReadonlyArray<JsonObject> => {
   const block = blockOf(part, path, desk)
   if (block === undefined) return []
   if (part.cache === undefined) return [block]

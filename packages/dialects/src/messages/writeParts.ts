@@ -1,6 +1,7 @@
 /**
  * Parts of a conversation as Anthropic's blocks of content.
  */
+
 import type { JsonObject } from "@switchyard/core/Json"
 import type {
   CacheMark,
@@ -15,6 +16,7 @@ import type {
   ToolResultPart
 } from "../conversation/Conversation.js"
 import type { Account } from "../conversation/Problem.js"
+import { fromBase64 } from "../parts/base64.js"
 import { toolId, withSignature, wordIds } from "../parts/toolIds.js"
 import { parsedObject } from "../parts/values.js"
 import { wholeBlocks } from "./readParts.js"
@@ -91,7 +93,7 @@ const fileSource = (part: FilePart, path: string, { account, isOwn }: Writing): 
   const { source } = part
   if (isOwn || source.kind !== "bytes" || source.mime === "application/pdf") return source
   if (isTextual(source.mime)) {
-    return { kind: "text", mime: "text/plain", text: Buffer.from(source.data, "base64").toString("utf8") }
+    return { kind: "text", mime: "text/plain", text: fromBase64(source.data) }
   }
   account.lacks("meaning", path, "the provider takes documents in PDF and text only")
   return undefined

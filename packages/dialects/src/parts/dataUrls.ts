@@ -1,7 +1,9 @@
 /**
  * Bytes in `data:` URLs. Their base64 is a slice of the caller's own string, never decoded or copied.
  */
+
 import type { Source } from "../conversation/Conversation.js"
+import { toBase64 } from "./base64.js"
 
 /** Longest head of a `data:` URL that is looked for. */
 const longestHead = 512
@@ -10,7 +12,7 @@ const isData = (url: string): boolean => url.length > 5 && url.slice(0, 5).toLow
 
 const plain = (text: string): string | undefined => {
   try {
-    return Buffer.from(decodeURIComponent(text), "utf8").toString("base64")
+    return toBase64(decodeURIComponent(text))
   } catch {
     return undefined
   }
@@ -37,7 +39,7 @@ export const urlOf = (source: Source): string | undefined => {
     case "bytes":
       return dataUrl(source.mime, source.data)
     case "text":
-      return dataUrl(source.mime, Buffer.from(source.text, "utf8").toString("base64"))
+      return dataUrl(source.mime, toBase64(source.text))
     case "url":
       return source.url
     case "id":

@@ -2,7 +2,9 @@
  * Ids of tool calls in another dialect's alphabet and length, without memory: the same id is mapped to the same one every time, so
  * that a call and its result meet again however often the conversation is sent.
  */
+
 import type { DialectName, Signature } from "../conversation/Conversation.js"
+import { fromBase64, toBase64 } from "./base64.js"
 
 /** What a dialect takes for an id: letters and digits always, `extra` characters too. */
 export interface IdRules {
@@ -79,9 +81,7 @@ const unpack = (text: string): string => text.replaceAll("-a", "+").replaceAll("
 
 /** An id that carries a signature, for clients that drop fields that they do not know: letters, digits, `_` and `-` are added. */
 export const withSignature = (id: string, { dialect, value }: Signature): string =>
-  isBase64(value)
-    ? `${id}${mark}${dialect}_b${pack(value)}`
-    : `${id}${mark}${dialect}_u${pack(Buffer.from(value, "utf8").toString("base64"))}`
+  isBase64(value) ? `${id}${mark}${dialect}_b${pack(value)}` : `${id}${mark}${dialect}_u${pack(toBase64(value))}`
 
 const dialects: ReadonlySet<string> = new Set<DialectName>([
   "chat",
@@ -105,7 +105,7 @@ export const splitSignature = (id: string): { readonly id: string; readonly sign
   const form = id.charAt(end + 1)
   if (end === -1 || !isDialect(dialect) || (form !== "b" && form !== "u")) return { id }
   const packed = unpack(id.slice(end + 2))
-  const value = form === "b" ? packed : Buffer.from(packed, "base64").toString("utf8")
+  const value = form === "b" ? packed : fromBase64(packed)
   return { id: id.slice(0, at), signature: { dialect, value } }
 }
 

@@ -2,8 +2,10 @@
  * Where an answer's words come from: Google's grounding and its citations, with places in bytes, as citations with places in
  * characters; and probabilities of tokens as chat has them.
  */
+
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { Citation } from "../../conversation/Conversation.js"
+import { byteLength } from "../../parts/base64.js"
 import { asNumber, asString, objectOf } from "../../parts/values.js"
 import { field, given, listOf, objectsOf } from "../parts/spelling.js"
 
@@ -96,7 +98,7 @@ export const citationsIn = (candidate: JsonObject, texts: ReadonlyArray<Said>): 
   return told
 }
 
-const bytesTo = (text: string, end: number): number => Buffer.byteLength(text.slice(0, end), "utf8")
+const bytesTo = (text: string, end: number): number => byteLength(text.slice(0, end))
 
 /** A place of a text, as Gemini counts. */
 const segmentOf = ({ citation, part }: Cited, texts: ReadonlyArray<Said>): JsonObject => {

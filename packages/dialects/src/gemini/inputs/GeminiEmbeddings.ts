@@ -2,9 +2,11 @@
  * Texts to embed: Google's three forms (`embedContent`, `batchEmbedContents`, Vertex's `predict`) from OpenAI's embeddings and to
  * them, requests and answers.
  */
+
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import { Account, type Problem } from "../../conversation/Problem.js"
+import { bytesFromBase64, bytesToBase64 } from "../../parts/base64.js"
 import { asNumber, asString, asText, objectOf } from "../../parts/values.js"
 import type { Written } from "../../Translator.js"
 import { field, given, listOf, objectsOf } from "../parts/spelling.js"
@@ -136,14 +138,15 @@ export const writeRequest = (
 const floats = (vector: ReadonlyArray<unknown>): string => {
   const numbers = new Float32Array(vector.length)
   for (let at = 0; at < vector.length; at++) numbers[at] = asNumber(vector[at]) ?? 0
-  return Buffer.from(numbers.buffer).toString("base64")
+  return bytesToBase64(new Uint8Array(numbers.buffer))
 }
 
 const numbersOf = (embedding: unknown): ReadonlyArray<unknown> => {
   if (typeof embedding !== "string") return listOf(embedding)
-  const bytes = Buffer.from(embedding, "base64")
+  const bytes = bytesFromBase64(embedding)
+  const view = new DataView(bytes.buffer)
   const numbers: Array<number> = []
-  for (let at = 0; at + 4 <= bytes.length; at += 4) numbers.push(bytes.readFloatLE(at))
+  for (let at = 0; at + 4 <= bytes.length; at += 4) numbers.push(view.getFloat32(at, true))
   return numbers
 }
 

@@ -2,14 +2,16 @@
  * Thought signatures, and those of other dialects in their place: a client of Gemini's gives back what stands in `thoughtSignature`
  * and knows no other field. Foreign ones are base64 with a mark, as some SDKs take the field for bytes and spell it anew.
  */
+
 import type { DialectName, Signature } from "../../conversation/Conversation.js"
+import { fromBase64, toBase64 } from "../../parts/base64.js"
 
 /** What Google documents for a function call that another model made: its signature is then not looked at. */
 export const placeholder = "skip_thought_signature_validator"
 
 /** Twelve bytes, so that they always begin with the same sixteen letters. */
 const head = "switchyard::"
-const mark = Buffer.from(head, "utf8").toString("base64")
+const mark = toBase64(head)
 
 const dialects: Readonly<Record<DialectName, true>> = {
   chat: true,
@@ -32,7 +34,7 @@ export interface Signed {
 /** What a `thoughtSignature` is. */
 export const readSignature = (value: string): Signed => {
   if (value.startsWith(mark)) {
-    const text = Buffer.from(value, "base64").toString("utf8")
+    const text = fromBase64(value)
     const end = text.indexOf(":", head.length)
     const dialect = text.slice(head.length, end)
     const isRedacted = dialect.endsWith("!")
@@ -44,6 +46,4 @@ export const readSignature = (value: string): Signed => {
 
 /** A signature as it stands in a `thoughtSignature`. */
 export const writeSignature = ({ dialect, value }: Signature, isRedacted = false): string =>
-  dialect === "gemini"
-    ? value
-    : Buffer.from(`${head}${dialect}${isRedacted ? "!" : ""}:${value}`, "utf8").toString("base64")
+  dialect === "gemini" ? value : toBase64(`${head}${dialect}${isRedacted ? "!" : ""}:${value}`)
