@@ -74,3 +74,25 @@ export const spliced = (json: string, source: Uint8Array): ReadonlyArray<string 
   pieces.push(json.slice(from))
   return pieces
 }
+
+const utf8 = new TextDecoder()
+
+/**
+ * A tree with the values themselves in place of their stand-ins, for who writes it anew; the same tree where there are none, and the
+ * same branches. `source` is what was read.
+ */
+export const restored = (value: unknown, source: Uint8Array): unknown => {
+  if (typeof value === "string") {
+    const facts = value.length < shortest ? undefined : factsOf(value)
+    return facts === undefined ? value : (JSON.parse(utf8.decode(source.subarray(facts.start, facts.end))) as unknown)
+  }
+  if (typeof value !== "object" || value === null) return value
+  let copy: Record<string, unknown> | Array<unknown> | undefined
+  for (const [name, inner] of Object.entries(value as Record<string, unknown>)) {
+    const whole = restored(inner, source)
+    if (whole === inner) continue
+    copy ??= Array.isArray(value) ? [...(value as ReadonlyArray<unknown>)] : { ...(value as Record<string, unknown>) }
+    ;(copy as Record<string, unknown>)[name] = whole
+  }
+  return copy ?? value
+}

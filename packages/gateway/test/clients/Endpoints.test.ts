@@ -369,3 +369,48 @@ describe("a conversation", () => {
     })
   )
 })
+
+describe("a picture too large to be read", () => {
+  // Enough for bodies whose long texts stay in their bytes.
+  const data = Buffer.alloc(600_000, "switchyard").toString("base64")
+  const url = `data:image/png;base64,${data}`
+  const asked: Readonly<Record<Api, (model: string) => Json>> = {
+    chat: (model) => ({
+      model,
+      messages: [
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "See" },
+            { type: "image_url", image_url: { url } }
+          ]
+        }
+      ]
+    }),
+    responses: (model) => ({
+      model,
+      input: [{ role: "user", content: [{ type: "input_image", image_url: url }] }]
+    }),
+    messages: (model) => ({
+      model,
+      max_tokens: 9,
+      messages: [
+        { role: "user", content: [{ type: "image", source: { type: "base64", media_type: "image/png", data } }] }
+      ]
+    }),
+    gemini: () => ({ contents: [{ role: "user", parts: [{ inlineData: { mimeType: "image/png", data } }] }] })
+  }
+  /** As each API has it: with the prefix of a data URL, or without. */
+  const expected: Readonly<Record<Api, string>> = { chat: url, responses: url, messages: data, gemini: data }
+  for (const caller of apis) {
+    for (const api of apis) {
+      it.scopedLive(`comes whole from a caller of ${caller} to a provider of ${api}`, () =>
+        Effect.gen(function* () {
+          good(yield* ask(speeches[caller].path(api, false), asked[caller](api)))
+          const sent = JSON.stringify(lastAsked(api).body)
+          assert.include(sent, `"${expected[api]}"`)
+        })
+      )
+    }
+  }
+})

@@ -1,8 +1,10 @@
 /**
  * Requests read once, however often they are tried.
  */
+import type { Members } from "@switchyard/core/ExactJson"
 import type { JsonObject } from "@switchyard/core/Json"
 import { type LlmRequest, wordsOf } from "@switchyard/core/LlmRequest"
+import * as StandIn from "@switchyard/core/StandIn"
 import type { Conversation, DialectName } from "@switchyard/dialects/Conversation"
 import * as Pair from "@switchyard/dialects/Pair"
 import type { Problem } from "@switchyard/dialects/Problem"
@@ -18,16 +20,25 @@ export const dialectOf = ({ dialect, operation }: LlmRequest): DialectName => {
   return operation === "completion" ? "completions" : "chat"
 }
 
+/** A payload with what was too long to be read: a translator takes texts apart, and a stand-in only stands for a whole one. */
+const whole = (body: JsonObject, exact: Members | undefined): JsonObject => {
+  if (exact === undefined) return body
+  for (const member of exact.values()) {
+    if ("source" in member && member.hasStandIn) return StandIn.restored(body, member.source) as JsonObject
+  }
+  return body
+}
+
 /** Remembers what payloads were read as, as long as they are alive. */
 export class Conversations {
   private readonly known = new WeakMap<JsonObject, Reading>()
 
   of(request: LlmRequest, origin: Translator): Reading {
-    const { body, model, stream } = request
+    const { body, exact, model, stream } = request
     const known = this.known.get(body)
     if (known !== undefined) return known
     const isElsewhere = wordsOf(request).model(body) === undefined
-    const reading = Pair.read(origin, body, { ...(isElsewhere ? { model } : {}), stream })
+    const reading = Pair.read(origin, whole(body, exact), { ...(isElsewhere ? { model } : {}), stream })
     this.known.set(body, reading)
     return reading
   }
