@@ -9,7 +9,7 @@ import type {
 } from "../conversation/Conversation.js"
 import type { Account } from "../conversation/Problem.js"
 import { flatName } from "../parts/namespaces.js"
-import { chatIds, placeId, toolId } from "../parts/toolIds.js"
+import { chatIds, type IdRules, mistralIds, placeId, toolId } from "../parts/toolIds.js"
 import { inCallOrder } from "../parts/toolTurns.js"
 import type { WriteOptions } from "../Translator.js"
 import { pathOf as ownPath } from "./fields.js"
@@ -21,12 +21,13 @@ interface Desk {
   readonly account: Account
   /** The request was chat's: what only chat knows stands again where it stood. */
   readonly isOwn: boolean
+  readonly ids: IdRules
   readonly keepsReasoning: boolean
   readonly knowsSignatures: boolean
   readonly pathOf: (turn: number, part?: number) => string
 }
 
-const mapped = (id: string, { isOwn }: Desk): string => (isOwn ? id : toolId(id, chatIds))
+const mapped = (id: string, { ids, isOwn }: Desk): string => (isOwn ? id : toolId(id, ids))
 
 const callOf = (call: ToolCallPart, desk: Desk): JsonObject => {
   const { arguments: text, extra, id, kind, name, namespace } = call
@@ -165,10 +166,17 @@ const others = (turn: Turn, desk: Desk): JsonObject => {
 export const writeMessages = (
   { origin, turns }: Conversation,
   account: Account,
-  { keepsReasoning = false, knowsSignatures = true, pathOf = ownPath }: WriteOptions
+  { hasShortIds, keepsReasoning = false, knowsSignatures = true, pathOf = ownPath }: WriteOptions
 ): ReadonlyArray<JsonObject> => {
   const isOwn = origin === "chat"
-  const desk: Desk = { account, isOwn, keepsReasoning, knowsSignatures, pathOf }
+  const desk: Desk = {
+    account,
+    ids: hasShortIds === true ? mistralIds : chatIds,
+    isOwn,
+    keepsReasoning,
+    knowsSignatures,
+    pathOf
+  }
   const messages: Array<JsonObject> = []
   for (const turn of isOwn ? turns : inCallOrder(turns, account, pathOf)) {
     if (turn.role === "assistant") messages.push(assistant(turn, desk))

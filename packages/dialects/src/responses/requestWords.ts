@@ -4,9 +4,9 @@
 import type { Beginning, Operation, ProviderState, RequestWords, Turn, TurnPart } from "@switchyard/core/Dialect"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import * as PromptSize from "@switchyard/core/PromptSize"
+import { flatName } from "../parts/namespaces.js"
 import { splitSignature } from "../parts/toolIds.js"
 import { asString, asText, isGiven, objectOf } from "../parts/values.js"
-import { flatName } from "./names.js"
 import { unseal } from "./seal.js"
 
 /** How many wrong items a refusal names: a body may hold millions. */
@@ -66,7 +66,7 @@ const callOf = (item: JsonObject): TurnPart => {
   const name = asString(item.name) ?? ""
   return {
     type: "tool_call",
-    name: namespace === undefined ? name : flatName(namespace, name),
+    name: namespace === undefined ? name : flatName(name, namespace),
     arguments: asString(item.arguments) ?? asString(item.input) ?? ""
   }
 }

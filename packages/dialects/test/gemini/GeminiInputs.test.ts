@@ -89,9 +89,4 @@ describe("tokens to count", () => {
     expect(GeminiCounts.readRequest(GeminiCounts.writeRequest(body, "g"))).toMatchObject({ contents })
     expect(GeminiCounts.readRequest({ contents })).toEqual({ contents })
   })
-
-  it("are answered", () => {
-    expect(GeminiCounts.readAnswer(GeminiCounts.writeAnswer(7))).toEqual(Either.right(7))
-    expect(Either.isLeft(GeminiCounts.readAnswer({}))).toBe(true)
-  })
 })

@@ -7,7 +7,6 @@ import { FunctionCallingConfigMode, GoogleGenAI } from "@google/genai"
 import type { JsonObject } from "@switchyard/core/Json"
 import type { Answer } from "@switchyard/dialects/Answer"
 import { gemini } from "@switchyard/dialects/Gemini"
-import * as GeminiCounts from "@switchyard/dialects/GeminiCounts"
 import * as GeminiEmbeddings from "@switchyard/dialects/GeminiEmbeddings"
 import type { AnswerOptions } from "@switchyard/dialects/Translator"
 import { Either } from "effect"
@@ -54,7 +53,7 @@ const asStream = (response: ServerResponse): void => {
 const answered = (path: string, response: ServerResponse): void => {
   if (path.includes("/broken:")) return asJson(response, gemini.writeError({ message: "Slow down", status: 429 }), 429)
   if (path.includes(":streamGenerateContent")) return asStream(response)
-  if (path.includes(":countTokens")) return asJson(response, GeminiCounts.writeAnswer(7))
+  if (path.includes(":countTokens")) return asJson(response, { totalTokens: 7 })
   if (path.includes("mbed")) {
     const data = [{ object: "embedding", index: 0, embedding: [1, 2] }]
     return asJson(response, GeminiEmbeddings.writeAnswer({ data }, "batch"))

@@ -8,6 +8,7 @@ import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { Counted, SideAnswer, SideCalls } from "@switchyard/core/SideCalls"
 import type { DialectName } from "@switchyard/dialects/Conversation"
+import * as GeminiCounts from "@switchyard/dialects/GeminiCounts"
 import { countRequest } from "@switchyard/dialects/Messages"
 import * as Pair from "@switchyard/dialects/Pair"
 import { type Clock, type Context, Effect, Either } from "effect"
@@ -53,14 +54,8 @@ const countable = (dialect: DialectName, body: JsonObject, ask: Ask, protocol: s
       return { ...countRequest(body), model: ask.model }
     case "responses":
       return { ...only(responsesCounted, body), model: ask.model }
-    case "gemini": {
-      const { generateContentRequest: inner, generate_content_request: spelt, ...rest } = body
-      const given = isJsonObject(inner) ? inner : isJsonObject(spelt) ? spelt : rest
-      if (protocol !== "gemini") return given
-      const isBare = Object.keys(given).every((name) => name === "contents" || name === "model")
-      const model = /^(?:models|tunedModels)\//.test(ask.model) ? ask.model : `models/${ask.model}`
-      return isBare ? { contents: given.contents } : { generateContentRequest: { ...given, model } }
-    }
+    case "gemini":
+      return GeminiCounts.writeRequest(GeminiCounts.readRequest(body), ask.model, protocol !== "gemini")
     default:
       return body
   }

@@ -69,6 +69,9 @@ const oneProblem = (path: string, expected: string): Unsayable => [{ path, expec
 const json = (body: Body, { exact }: LlmRequest): Json =>
   exact === undefined ? JSON.stringify(body) : stringify(body, exact)
 
+/** Providers that refuse ids of calls which are no nine letters and digits. */
+const shortIds: ReadonlySet<string> = new Set(["mistral", "codestral"])
+
 const boundIn = ({ max_completion_tokens, max_tokens }: Deployment["defaults"]): number | undefined => {
   const bound = max_completion_tokens ?? max_tokens
   return typeof bound === "number" ? bound : undefined
@@ -209,6 +212,7 @@ export class Sayings {
       model,
       dropsMeaning: request.overrides.dropParams ?? deployment.dropParams,
       ...(maxOutput === undefined ? {} : { maxOutput }),
+      hasShortIds: shortIds.has(deployment.provider),
       knowsSignatures: StateOrigins.foreignTo(request, deployment).size === 0
     }
     const written = Pair.write(conversation, origin, target, options)

@@ -163,6 +163,31 @@ describe("another dialect", () => {
     })
   )
 
+  it.scopedLive("Mistral gets ids of nine letters and digits, a call's and its result's the same", () =>
+    Effect.gen(function* () {
+      const up = yield* SpokenProvider.make({ name: "up", dialect: "messages" })
+      const body = {
+        tools: [{ name: "weather", input_schema: { type: "object", properties: {} } }],
+        messages: [
+          { role: "user", content: "Hi" },
+          {
+            role: "assistant",
+            content: [{ type: "tool_use", id: "toolu_01A09q90qw90lq91", name: "weather", input: {} }]
+          },
+          { role: "user", content: [{ type: "tool_result", tool_use_id: "toolu_01A09q90qw90lq91", content: "rain" }] }
+        ]
+      }
+      const to = { protocol: "openai", provider: "mistral", baseUrl: up.origin }
+      yield* Effect.exit(S.call(yield* service, asked(body), to))
+      const [sent] = up.requests()
+      const said = JSON.stringify(sent?.body)
+      const ids = [...said.matchAll(/"(?:id|tool_call_id)":"([^"]*)"/g)].map(([, id]) => id)
+      assert.lengthOf(ids, 2, said)
+      assert.match(String(ids[0]), /^[A-Za-z0-9]{9}$/)
+      assert.strictEqual(ids[1], ids[0])
+    })
+  )
+
   it.scopedLive("a stream that is cut is no whole answer in the caller's words either", () =>
     Effect.gen(function* () {
       const up = yield* SpokenProvider.make({ name: "up", dialect: "messages", reply: { cutAfterEvents: 5 } })

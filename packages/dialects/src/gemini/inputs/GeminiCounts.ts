@@ -1,10 +1,9 @@
 /**
- * `countTokens`: how long a prompt is, asked of Google and answered to its callers.
+ * `countTokens`: how long a prompt is, asked of Google.
  */
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
-import { Either } from "effect"
-import { asNumber, isGiven } from "../../parts/values.js"
-import { field, listOf, nameIn } from "../parts/spelling.js"
+import { isGiven } from "../../parts/values.js"
+import { field, nameIn } from "../parts/spelling.js"
 
 /** The request whose tokens are to be counted: its contents, or a whole `generateContentRequest`. */
 export const readRequest = (body: JsonObject): JsonObject => {
@@ -27,19 +26,7 @@ export const writeRequest = (body: JsonObject, model: string, isVertex = false):
   }
   const isBare = Object.keys(asked).length === 1 && asked.contents !== undefined
   if (isVertex || isBare) return asked
-  return { generateContentRequest: { model: model.startsWith("models/") ? model : `models/${model}`, ...asked } }
+  return {
+    generateContentRequest: { model: /^(?:models|tunedModels)\//.test(model) ? model : `models/${model}`, ...asked }
+  }
 }
-
-/** Tokens that an answer counts; fails when it counts none. */
-export const readAnswer = (body: JsonObject): Either.Either<number, string> => {
-  const tokens = asNumber(field(body, "totalTokens"))
-  // What is zero Google leaves out.
-  if (tokens === undefined && listOf(field(body, "promptTokensDetails")).length > 0) return Either.right(0)
-  return tokens === undefined || tokens < 0 ? Either.left("no count of tokens in the answer") : Either.right(tokens)
-}
-
-/** The answer. */
-export const writeAnswer = (tokens: number): JsonObject => ({
-  totalTokens: tokens,
-  promptTokensDetails: [{ modality: "TEXT", tokenCount: tokens }]
-})

@@ -1,9 +1,9 @@
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { OpaquePart, Part, ReasoningPart, ToolCallPart, Turn } from "../../conversation/Conversation.js"
 import type { FieldClass, Problem } from "../../conversation/Problem.js"
+import { flatName } from "../../parts/namespaces.js"
 import { splitSignature } from "../../parts/toolIds.js"
 import { asString, asText } from "../../parts/values.js"
-import { flatName } from "../names.js"
 import { keep } from "../own.js"
 import { unseal } from "../seal.js"
 import { contentAsParts } from "./readContent.js"
@@ -34,7 +34,7 @@ export const callItem = (item: JsonObject): ToolCallPart => {
   return {
     type: "toolCall",
     id,
-    name: namespace === undefined ? name : flatName(namespace, name),
+    name: namespace === undefined ? name : flatName(name, namespace),
     kind: isCustom ? "custom" : "function",
     arguments: typeof written === "string" ? written : written === undefined ? "" : JSON.stringify(written),
     ...(namespace === undefined ? {} : { namespace }),

@@ -1,8 +1,8 @@
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { CustomTool, FunctionTool, Tool, ToolChoice } from "../../conversation/Conversation.js"
 import type { Problem } from "../../conversation/Problem.js"
+import { flatName } from "../../parts/namespaces.js"
 import { asBoolean, asObject, asText } from "../../parts/values.js"
-import { flatName } from "../names.js"
 
 /** A tool, the namespace that it was read from, and whether it is told elsewhere than in `tools`. */
 interface Place {
@@ -22,7 +22,7 @@ const callable = (tool: JsonObject, place: Place): FunctionTool | CustomTool | u
   const description = asText(tool.description)
   const namespace = asText(place.namespace?.name)
   const base = {
-    name: namespace === undefined ? name : flatName(namespace, name),
+    name: namespace === undefined ? name : flatName(name, namespace),
     ...(description === undefined ? {} : { description }),
     ...(namespace === undefined ? {} : { namespace }),
     extra: extraOf(tool, place)
@@ -94,7 +94,7 @@ const chosen = (choice: JsonObject): string | undefined => {
   if (choice.type !== "function" && choice.type !== "custom") return undefined
   const name = asText(choice.name)
   const namespace = asText(choice.namespace)
-  return name === undefined || namespace === undefined ? name : flatName(namespace, name)
+  return name === undefined || namespace === undefined ? name : flatName(name, namespace)
 }
 
 /** Which tool is to be called; undefined where nothing is said of it. */

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@switchyard/core/Json"
 import type { Part, ReasoningPart, ToolCallPart } from "../../conversation/Conversation.js"
+import { innerName } from "../../parts/namespaces.js"
 import { responsesIds, toolId } from "../../parts/toolIds.js"
-import { innerName } from "../names.js"
 import { itemOf } from "../own.js"
 import { seal } from "../seal.js"
 import { imageItem, outputPiece } from "./writeContent.js"
