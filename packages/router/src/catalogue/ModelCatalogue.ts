@@ -13,8 +13,14 @@ export interface Model {
   readonly provider: string
   /** The catalogue's name of the model; dated and regional names of it are the same model. */
   readonly id: string
-  /** List prices; undefined when unknown, or not by tokens. */
+  /** List prices; undefined when unknown. What is billed by the piece alone has rates of 0. */
   readonly price: Price | undefined
+  /** What it is for, as LiteLLM calls it: `chat`, `embedding`, `rerank`, `image_generation`, …; undefined when unknown. */
+  readonly mode: string | undefined
+  /** What it may be asked for, in the words of `deployment.operations`; undefined when unknown, empty for nothing of ours. */
+  readonly operations: ReadonlyArray<string> | undefined
+  /** What it is known to be able to do, and not to: `tools`, `vision`, `json_schema`, `reasoning`, …; the rest is unknown. */
+  readonly capabilities: Readonly<Record<string, boolean>>
   /** Tokens of a prompt that fit; undefined when unknown. */
   readonly contextWindow: number | undefined
   /** Tokens that an answer may have; undefined when unknown. */
@@ -100,6 +106,9 @@ class Provider {
           provider: this.row.id,
           id,
           price: toPrice(price),
+          mode: undefined,
+          operations: undefined,
+          capabilities: {},
           contextWindow: contextWindow ?? undefined,
           maxOutputTokens: maxOutputTokens ?? undefined
         },

@@ -15,8 +15,24 @@ export interface Tier extends Rates {
   readonly above: number
 }
 
-/** USD per million tokens. 0 is free; an absent price is unknown, which is something else. */
-export interface Price extends Rates {
+/** USD apiece for what is not counted in tokens. 0 is free; an absent one is unknown. */
+export interface UnitPrices {
+  /** An image that is made, of the usual size and quality where those matter. */
+  readonly perImage?: number | undefined
+  /** Images by what they are asked as: `1024x1536`, `hd`, `hd 1024x1536`. */
+  readonly images?: Readonly<Record<string, number>> | undefined
+  /** A second of audio that is heard or spoken, or of video that is made. */
+  readonly perSecond?: number | undefined
+  /** A character of text that is spoken. */
+  readonly perCharacter?: number | undefined
+  /** A query that is searched for, or whose documents are ranked. */
+  readonly perSearch?: number | undefined
+  /** A page of a document that is read. */
+  readonly perPage?: number | undefined
+}
+
+/** USD per million tokens, and apiece for the rest. 0 is free; an absent price is unknown, which is something else. */
+export interface Price extends Rates, UnitPrices {
   /** Rates of long prompts, shortest first. Unset: none. */
   readonly tiers?: ReadonlyArray<Tier> | undefined
 }
