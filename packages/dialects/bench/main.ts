@@ -10,6 +10,9 @@ import { answers, type Provider } from "../test/conformance/answers.js"
 import { type Caller, callers, providers } from "../test/conformance/cells.js"
 import { samples } from "../test/conformance/samples.js"
 
+/** What alone is measured: `chat over gemini`, or a part of such a name. */
+const only = process.argv[2] ?? ""
+
 const rounds = process.env.BENCH_SHORT === "1" ? 15 : 61
 
 const median = (values: ReadonlyArray<number>): number =>
@@ -89,7 +92,7 @@ for (const caller of Object.keys(callers) as Array<Caller>) {
     wantsUsage: true
   }
   for (const provider of Object.keys(providers) as Array<Provider>) {
-    if (provider === caller) continue
+    if (provider === caller || !`${caller} over ${provider}`.includes(only)) continue
     const target = providers[provider]
     const request = (body: JsonObject) => (): void => {
       const read = Pair.read(origin, body, { model: "m", stream: true })

@@ -2,7 +2,7 @@ import type { JsonObject } from "@switchyard/core/Json"
 import type { AnswerEvent } from "../conversation/Answer.js"
 import type { Part } from "../conversation/Conversation.js"
 import type { Tokens } from "../conversation/Tokens.js"
-import { flatName } from "../parts/namespaces.js"
+import { inputOfArguments, isWrapped } from "../parts/customTools.js"
 import type { AnswerOptions, EventWriter, Tell, WireEvent } from "../Translator.js"
 import { errorEvent } from "./errors.js"
 import { writeFinish } from "./finish.js"
@@ -10,10 +10,18 @@ import { between, blockOf, detailOf } from "./reasoning.js"
 import { writeTokens } from "./usage.js"
 import { annotation, answerId, audioOf, callId, imageOf } from "./writeAnswer.js"
 
+/** A call that is written. */
+interface Call {
+  readonly index: number
+  readonly isCustom: boolean
+  /** What came of a free text that was asked for as a function: it is told when it is whole. */
+  wrapped: string | undefined
+}
+
 /** What is known of a choice whose pieces are written. */
 interface Draft {
   /** The place of each call in its list, by its part. */
-  readonly calls: Map<number, { readonly index: number; readonly isCustom: boolean }>
+  readonly calls: Map<number, Call>
   /** Characters of text written so far, and before the part that is written now. */
   length: number
   from: number
@@ -24,6 +32,9 @@ interface Draft {
   hasThought: boolean
   isFinished: boolean
 }
+
+const argued = ({ index, isCustom }: Call, text: string): JsonObject =>
+  isCustom ? { index, custom: { input: text } } : { index, function: { arguments: text } }
 
 class ChunkWriter implements EventWriter {
   private id: string
@@ -141,12 +152,13 @@ class ChunkWriter implements EventWriter {
       }
       case "toolCall": {
         const index = draft.calls.size
-        const isCustom = event.kind === "custom"
-        draft.calls.set(part, { index, isCustom })
+        const wrapped = isWrapped(this.options.conversation.tools, event) ? "" : undefined
+        const isCustom = event.kind === "custom" || wrapped !== undefined
+        draft.calls.set(part, { index, isCustom, wrapped })
         const id = callId(event.id, event.signature, this.options.id, index)
         const call = isCustom
           ? { index, id, type: "custom", custom: { name: event.name, input: "" } }
-          : { index, id, type: "function", function: { name: flatName(event.name, event.namespace), arguments: "" } }
+          : { index, id, type: "function", function: { name: event.name, arguments: "" } }
         return this.piece(
           choice,
           { tool_calls: [event.extra === undefined ? call : { ...call, ...event.extra }] },
@@ -156,11 +168,9 @@ class ChunkWriter implements EventWriter {
       case "arguments": {
         const call = draft.calls.get(part)
         if (call === undefined) return
-        const { index, isCustom } = call
-        const said = isCustom
-          ? { index, custom: { input: event.text } }
-          : { index, function: { arguments: event.text } }
-        return this.piece(choice, { tool_calls: [said] }, tell)
+        if (call.wrapped === undefined) return this.piece(choice, { tool_calls: [argued(call, event.text)] }, tell)
+        call.wrapped += event.text
+        return
       }
       case "citation": {
         if (draft.textPart !== part) this.text(draft, part, "")
@@ -176,6 +186,10 @@ class ChunkWriter implements EventWriter {
     const draft = this.draft(choice, tell)
     if (draft.isFinished) return
     draft.isFinished = true
+    for (const call of draft.calls.values()) {
+      if (call.wrapped === undefined) continue
+      this.piece(choice, { tool_calls: [argued(call, inputOfArguments(call.wrapped))] }, tell)
+    }
     tell({ json: this.chunk([{ index: choice, delta: {}, logprobs: null, finish_reason: reason }]) })
   }
 

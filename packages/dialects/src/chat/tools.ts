@@ -3,7 +3,7 @@
  */
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { FunctionTool, Tool, ToolChoice } from "../conversation/Conversation.js"
-import { flatName } from "../parts/namespaces.js"
+import { customAsFunction } from "../parts/customTools.js"
 import { asBoolean, asObject, asString, asText, others } from "../parts/values.js"
 import { readCache } from "./readParts.js"
 
@@ -105,14 +105,16 @@ export const writeTool = (tool: Tool, isOwn: boolean): JsonObject => {
     case "server":
       return tool.value
     case "custom": {
+      // Few who speak chat know tools of free text, all know functions.
+      if (!isOwn) return writeTool(customAsFunction(tool), false)
       const { description, format, name } = tool
       return { type: "custom", custom: { name, ...(description && { description }), ...(format && { format }) } }
     }
     case "function": {
-      const { cache, description, extra, name, namespace, parameters, strict } = tool
+      const { cache, description, extra, name, parameters, strict } = tool
       const own = isOwn ? extra : undefined
       const said = {
-        name: flatName(name, namespace),
+        name,
         ...(description === undefined ? {} : { description }),
         ...(parameters === undefined ? {} : { parameters }),
         ...(strict === undefined ? {} : { strict }),
@@ -130,14 +132,13 @@ export const writeTool = (tool: Tool, isOwn: boolean): JsonObject => {
 }
 
 /** The choice as chat says it. */
-export const writeChoice = (choice: ToolChoice, tools: ReadonlyArray<Tool>): unknown => {
-  const named = (name: string): JsonObject => {
-    const tool = tools.find((one) => one.type !== "server" && one.name === name)
-    if (tool?.type === "custom") return { type: "custom", custom: { name } }
-    return {
-      type: "function",
-      function: { name: flatName(name, tool?.type === "function" ? tool.namespace : undefined) }
-    }
+export const writeChoice = (choice: ToolChoice, tools: ReadonlyArray<Tool>, isOwn: boolean): unknown => {
+  const named = (
+    name: string,
+    isCustom = tools.some((one) => one.type === "custom" && one.name === name)
+  ): JsonObject => {
+    if (isCustom && isOwn) return { type: "custom", custom: { name } }
+    return { type: "function", function: { name } }
   }
   switch (choice.type) {
     case "auto":
@@ -145,11 +146,11 @@ export const writeChoice = (choice: ToolChoice, tools: ReadonlyArray<Tool>): unk
     case "required":
       return choice.type
     case "tool":
-      return choice.kind === "custom" ? { type: "custom", custom: { name: choice.name } } : named(choice.name)
+      return choice.kind === "custom" ? named(choice.name, true) : named(choice.name)
     case "allowed":
       return {
         type: "allowed_tools",
-        allowed_tools: { mode: choice.isRequired ? "required" : "auto", tools: choice.names.map(named) }
+        allowed_tools: { mode: choice.isRequired ? "required" : "auto", tools: choice.names.map((name) => named(name)) }
       }
     case "server":
       return choice.value

@@ -8,8 +8,8 @@ import type {
   Signature,
   ToolCallPart
 } from "../conversation/Conversation.js"
+import { inputOfArguments, isWrapped } from "../parts/customTools.js"
 import { urlOf } from "../parts/dataUrls.js"
-import { flatName } from "../parts/namespaces.js"
 import { placeId, withSignature } from "../parts/toolIds.js"
 import type { AnswerOptions } from "../Translator.js"
 import { writeFinish } from "./finish.js"
@@ -65,8 +65,11 @@ export const audioOf = ({ extra, source }: AudioPart, id: string): JsonObject =>
 
 const callOf = (call: ToolCallPart, options: AnswerOptions, place: number): JsonObject => {
   const id = callId(call.id, call.signature, options.id, place)
-  if (call.kind === "custom") return { id, type: "custom", custom: { name: call.name, input: call.arguments } }
-  const name = flatName(call.name, call.namespace)
+  const { name } = call
+  if (call.kind === "custom") return { id, type: "custom", custom: { name, input: call.arguments } }
+  if (isWrapped(options.conversation.tools, call)) {
+    return { id, type: "custom", custom: { name, input: inputOfArguments(call.arguments) } }
+  }
   return { id, type: "function", function: { name, arguments: call.arguments }, ...call.extra }
 }
 

@@ -8,7 +8,7 @@ import type {
   Turn
 } from "../conversation/Conversation.js"
 import type { Account } from "../conversation/Problem.js"
-import { flatName } from "../parts/namespaces.js"
+import { callAsFunction } from "../parts/customTools.js"
 import { chatIds, type IdRules, mistralIds, placeId, toolId } from "../parts/toolIds.js"
 import { inCallOrder } from "../parts/toolTurns.js"
 import type { WriteOptions } from "../Translator.js"
@@ -30,13 +30,13 @@ interface Desk {
 const mapped = (id: string, { ids, isOwn }: Desk): string => (isOwn ? id : toolId(id, ids))
 
 const callOf = (call: ToolCallPart, desk: Desk): JsonObject => {
-  const { arguments: text, extra, id, kind, name, namespace } = call
+  const { arguments: text, extra, id, kind, name } = desk.isOwn ? call : callAsFunction(call)
   const said: Record<string, unknown> = {}
   if (id !== undefined) said.id = mapped(id, desk)
   said.type = kind
   if (kind === "custom") said.custom = { name, input: text }
   // Some who speak chat parse an empty text, and fail.
-  else said.function = { name: flatName(name, namespace), arguments: text === "" && !desk.isOwn ? "{}" : text }
+  else said.function = { name, arguments: text === "" && !desk.isOwn ? "{}" : text }
   return desk.isOwn && extra !== undefined ? Object.assign(said, extra) : said
 }
 

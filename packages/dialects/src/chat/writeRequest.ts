@@ -96,7 +96,7 @@ export const writeRequest = (
     messages: writeMessages(conversation, account, options)
   }
   if (tools.length > 0) body.tools = tools.map((tool) => writeTool(tool, isOwn))
-  if (toolChoice !== undefined && (isOwn || tools.length > 0)) body.tool_choice = writeChoice(toolChoice, tools)
+  if (toolChoice !== undefined && (isOwn || tools.length > 0)) body.tool_choice = writeChoice(toolChoice, tools, isOwn)
   settle(body, conversation, account)
   if (stream || isOwn) body.stream = stream
   if (stream && !isOwn) body.stream_options = { include_usage: true }

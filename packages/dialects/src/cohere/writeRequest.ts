@@ -1,11 +1,10 @@
 import type { JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
-import type { Conversation, Format, Part, Tool, ToolChoice, Turn } from "../conversation/Conversation.js"
+import type { Conversation, Format, Part, Tool, ToolCallPart, ToolChoice, Turn } from "../conversation/Conversation.js"
 import { Account, type Problem } from "../conversation/Problem.js"
 import { callAsFunction, customAsFunction } from "../parts/customTools.js"
 import { urlOf } from "../parts/dataUrls.js"
 import { isInstruction, textOf } from "../parts/instructions.js"
-import { flatName } from "../parts/namespaces.js"
 import { asBudget } from "../parts/reasoningLevels.js"
 import { placeId } from "../parts/toolIds.js"
 import { inCallOrder } from "../parts/toolTurns.js"
@@ -17,8 +16,8 @@ interface Desk {
   readonly keepsReasoning: boolean
 }
 
-const contentPart = (part: Part, path: string, { account }: Desk): JsonObject | undefined => {
-  if (part.cache !== undefined) account.drop(`${path}.cache_control`, "advisory")
+const contentPart = (part: Part, turn: number, at: number, { account, pathOf }: Desk): JsonObject | undefined => {
+  if (part.cache !== undefined) account.drop(`${pathOf(turn, at)}.cache_control`, "advisory")
   switch (part.type) {
     case "text":
     case "refusal":
@@ -26,16 +25,16 @@ const contentPart = (part: Part, path: string, { account }: Desk): JsonObject | 
     case "image": {
       const url = urlOf(part.source)
       if (url !== undefined) return { type: "image_url", image_url: { url } }
-      account.lacks("meaning", path)
+      account.lacks("meaning", pathOf(turn, at))
       return undefined
     }
     case "file":
       if (part.source.kind === "text") return { type: "text", text: part.source.text }
-      account.lacks("meaning", path, "Cohere reads texts and images, and no files")
+      account.lacks("meaning", pathOf(turn, at), "Cohere reads texts and images, and no files")
       return undefined
     case "audio":
     case "video":
-      account.lacks("meaning", path, "Cohere reads texts and images alone")
+      account.lacks("meaning", pathOf(turn, at), "Cohere reads texts and images alone")
       return undefined
     case "opaque":
       return part.dialect === "cohere" ? part.value : undefined
@@ -44,18 +43,25 @@ const contentPart = (part: Part, path: string, { account }: Desk): JsonObject | 
   }
 }
 
-const contentOf = (turn: Turn, desk: Desk): unknown => {
-  const parts = turn.parts.flatMap((part, at): ReadonlyArray<JsonObject> => {
-    const said = contentPart(part, desk.pathOf(turn.at, at), desk)
-    return said === undefined ? [] : [said]
+const contentOf = (turn: Turn, given: ReadonlyArray<Part>, desk: Desk): unknown => {
+  const only = given.length === 1 ? given[0] : undefined
+  if (only?.type === "text" && only.cache === undefined) return only.text
+  const parts: Array<JsonObject> = []
+  given.forEach((part, at) => {
+    const said = contentPart(part, turn.at, at, desk)
+    if (said !== undefined) parts.push(said)
   })
   return parts.every(({ type }) => type === "text") ? parts.map(({ text }) => text).join("\n") : parts
 }
 
 const assistant = (turn: Turn, desk: Desk): JsonObject => {
   const text = textOf(turn.parts)
-  const calls = turn.parts.flatMap((part) => (part.type === "toolCall" ? [callAsFunction(part)] : []))
-  const thoughts = turn.parts.flatMap((part) => (part.type === "reasoning" ? [part.text] : []))
+  const calls: Array<ToolCallPart> = []
+  const thoughts: Array<string> = []
+  for (const part of turn.parts) {
+    if (part.type === "toolCall") calls.push(callAsFunction(part))
+    else if (part.type === "reasoning") thoughts.push(part.text)
+  }
   const thinks = desk.keepsReasoning && thoughts.some((one) => one !== "")
   if (thoughts.length > 0 && !thinks) desk.account.drop(desk.pathOf(turn.at), "state")
   const content = thinks
@@ -70,35 +76,39 @@ const assistant = (turn: Turn, desk: Desk): JsonObject => {
       id: call.id ?? placeId(turn.at, at),
       type: "function",
       function: {
-        name: flatName(call.name, call.namespace),
+        name: call.name,
         arguments: call.arguments === "" ? "{}" : call.arguments
       }
     }))
   }
 }
 
-const messagesOf = (turns: ReadonlyArray<Turn>, desk: Desk): ReadonlyArray<JsonObject> =>
-  inCallOrder(turns, desk.account, desk.pathOf).flatMap((turn) => {
-    if (turn.role === "assistant") return [assistant(turn, desk)]
-    if (turn.role !== "tool") return [{ role: isInstruction(turn) ? "system" : "user", content: contentOf(turn, desk) }]
-    return turn.parts.flatMap((part) => {
-      if (part.type !== "toolResult") return []
-      if (part.isError === true) desk.account.drop(`${desk.pathOf(turn.at)}.is_error`, "advisory")
-      const content = contentOf({ ...turn, parts: part.content }, desk)
-      return [
-        { role: "tool", tool_call_id: part.id ?? placeId(turn.at, 0), content: content === "" ? "(nothing)" : content }
-      ]
-    })
-  })
+const messagesOf = (turns: ReadonlyArray<Turn>, desk: Desk): ReadonlyArray<JsonObject> => {
+  const messages: Array<JsonObject> = []
+  for (const turn of inCallOrder(turns, desk.account, desk.pathOf)) {
+    if (turn.role === "assistant") messages.push(assistant(turn, desk))
+    else if (turn.role !== "tool") {
+      messages.push({ role: isInstruction(turn) ? "system" : "user", content: contentOf(turn, turn.parts, desk) })
+    } else {
+      for (const part of turn.parts) {
+        if (part.type !== "toolResult") continue
+        if (part.isError === true) desk.account.drop(`${desk.pathOf(turn.at)}.is_error`, "advisory")
+        const content = contentOf(turn, part.content, desk) || "(nothing)"
+        messages.push({ role: "tool", tool_call_id: part.id ?? placeId(turn.at, 0), content })
+      }
+    }
+  }
+  return messages
+}
 
 const toolOf = (tool: Tool): ReadonlyArray<JsonObject> => {
   if (tool.type === "server") return tool.dialect === "cohere" ? [tool.value] : []
-  const { description, name, namespace, parameters } = tool.type === "custom" ? customAsFunction(tool) : tool
+  const { description, name, parameters } = tool.type === "custom" ? customAsFunction(tool) : tool
   return [
     {
       type: "function",
       function: {
-        name: flatName(name, namespace),
+        name,
         ...(description === undefined ? {} : { description }),
         parameters: parameters ?? { type: "object", properties: {} }
       }

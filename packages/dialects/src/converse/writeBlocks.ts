@@ -3,7 +3,6 @@ import type { FilePart, Part, Signature, Source, ToolResultPart } from "../conve
 import type { Account } from "../conversation/Problem.js"
 import { formOf } from "../parts/dataUrls.js"
 import { argumentsObject } from "../parts/instructions.js"
-import { flatName } from "../parts/namespaces.js"
 import { toolId, wordIds } from "../parts/toolIds.js"
 
 /** What the writers of blocks know. */
@@ -103,7 +102,7 @@ const blockOf = (part: Part, path: string, desk: Desk): JsonObject | undefined =
       return {
         toolUse: {
           toolUseId: toolId(part.id ?? "call", wordIds),
-          name: flatName(part.name, part.namespace),
+          name: part.name,
           input: part.kind === "custom" ? { input: part.arguments } : argumentsObject(part.arguments)
         }
       }

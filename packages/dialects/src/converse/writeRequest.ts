@@ -4,7 +4,6 @@ import type { Conversation, FunctionTool, Settings, Tool, ToolChoice, Turn } fro
 import { Account, type Problem } from "../conversation/Problem.js"
 import { customAsFunction } from "../parts/customTools.js"
 import { asUser, isInstruction, jsonInstruction } from "../parts/instructions.js"
-import { flatName } from "../parts/namespaces.js"
 import { asBudget, asEffort, nearestEffort } from "../parts/reasoningLevels.js"
 import { inCallOrder } from "../parts/toolTurns.js"
 import type { WriteOptions, Written } from "../Translator.js"
@@ -52,7 +51,7 @@ const turnsOf = (turns: ReadonlyArray<Turn>, desk: Desk) => {
 
 const specOf = (tool: FunctionTool): JsonObject => ({
   toolSpec: {
-    name: flatName(tool.name, tool.namespace),
+    name: tool.name,
     ...(tool.description ? { description: tool.description } : {}),
     inputSchema: { json: tool.parameters ?? { type: "object", properties: {} } },
     ...(tool.strict === true ? { strict: true } : {})
@@ -70,21 +69,19 @@ const toolOf = (tool: Tool, caches: boolean): ReadonlyArray<JsonObject> => {
 const calledTools = (turns: ReadonlyArray<Turn>): ReadonlyArray<JsonObject> => {
   const names = new Set<string>()
   for (const turn of turns) {
-    for (const part of turn.parts) if (part.type === "toolCall") names.add(flatName(part.name, part.namespace))
+    for (const part of turn.parts) if (part.type === "toolCall") names.add(part.name)
   }
   return [...names].map((name) => specOf({ type: "function", name }))
 }
 
-const choiceOf = (choice: ToolChoice, tools: ReadonlyArray<Tool>): JsonObject | undefined => {
+const choiceOf = (choice: ToolChoice): JsonObject | undefined => {
   switch (choice.type) {
     case "auto":
       return { auto: {} }
     case "required":
       return { any: {} }
-    case "tool": {
-      const tool = tools.find((one) => one.type === "function" && one.name === choice.name)
-      return { tool: { name: flatName(choice.name, tool?.type === "function" ? tool.namespace : undefined) } }
-    }
+    case "tool":
+      return { tool: { name: choice.name } }
     case "allowed":
       return choice.isRequired ? { any: {} } : { auto: {} }
     default:
@@ -103,7 +100,7 @@ const toolConfig = (conversation: Conversation, caches: boolean): JsonObject | u
         : conversation.tools
   const tools = offered.flatMap((tool) => toolOf(tool, caches))
   if (tools.length === 0) return called.length === 0 ? undefined : { tools: called }
-  const said = choice === undefined ? undefined : choiceOf(choice, offered)
+  const said = choice === undefined ? undefined : choiceOf(choice)
   return { tools, ...(said === undefined ? {} : { toolChoice: said }) }
 }
 

@@ -180,9 +180,8 @@ const writePart = (part: Part, path: string, writing: Writing): JsonObject | und
 }
 
 const writeCall = (part: ToolCallPart, { isOwn }: Writing): JsonObject => {
-  const name = part.namespace === undefined ? part.name : `${part.namespace}__${part.name}`
   const id = isOwn && part.signature !== undefined ? withSignature(callId(part.id), part.signature) : callId(part.id)
-  return based({ type: "tool_use", id, name, input: inputOf(part) }, part, isOwn)
+  return based({ type: "tool_use", id, name: part.name, input: inputOf(part) }, part, isOwn)
 }
 
 /** A list of parts. */

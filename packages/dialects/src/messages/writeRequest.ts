@@ -2,6 +2,7 @@ import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import type { Conversation, FunctionTool, Tool, ToolChoice } from "../conversation/Conversation.js"
 import { Account, type Problem } from "../conversation/Problem.js"
+import { customAsFunction } from "../parts/customTools.js"
 import type { Feature, WriteOptions, Written } from "../Translator.js"
 import { names, pathOf as ownPathOf } from "./fields.js"
 import { type Abilities, abilitiesOf } from "./models.js"
@@ -20,11 +21,11 @@ const schemaOf = (parameters: JsonObject | undefined): JsonObject => {
 }
 
 const writeFunction = (tool: FunctionTool, isOwn: boolean, { isStructured }: Abilities): JsonObject => {
-  const { cache, description, extra, name, namespace, parameters, strict } = tool
+  const { cache, description, extra, name, parameters, strict } = tool
   const isStrict = isOwn ? strict : strict === true && isStructured ? true : undefined
   const schema = isOwn ? parameters : schemaOf(parameters)
   return {
-    name: namespace === undefined ? name : `${namespace}__${name}`,
+    name,
     ...(description === undefined ? {} : { description }),
     ...(schema === undefined ? {} : { input_schema: schema }),
     ...(isStrict === undefined ? {} : { strict: isStrict }),
@@ -33,41 +34,18 @@ const writeFunction = (tool: FunctionTool, isOwn: boolean, { isStructured }: Abi
   }
 }
 
-/** A tool that takes free text becomes one with a single argument, `input`. */
-const freeText: JsonObject = {
-  type: "object",
-  properties: { input: { type: "string" } },
-  required: ["input"],
-  additionalProperties: false
-}
-
-const grammarOf = (format: JsonObject | undefined): string => {
-  if (format === undefined || format.type === "text") return ""
-  return `\n\nThe input has to be of this form: ${JSON.stringify(format)}`
-}
-
 const writeTool = (tool: Tool, isOwn: boolean, abilities: Abilities): JsonObject | undefined => {
   switch (tool.type) {
     case "function":
       return writeFunction(tool, isOwn, abilities)
     case "custom":
-      return {
-        name: tool.name,
-        description: `${tool.description ?? ""}${grammarOf(tool.format)}`,
-        input_schema: freeText
-      }
+      return writeFunction(customAsFunction(tool), false, abilities)
     case "server":
       return tool.dialect === "messages" ? tool.value : undefined
   }
 }
 
-const nameOf = (tool: Tool): string =>
-  tool.type === "function" && tool.namespace !== undefined ? `${tool.namespace}__${tool.name}` : tool.name
-
-const isIn = (tool: Tool, names: ReadonlyArray<string>): boolean =>
-  names.includes(tool.name) || names.includes(nameOf(tool))
-
-const writeChoice = (choice: ToolChoice | undefined, tools: ReadonlyArray<Tool>): JsonObject | undefined => {
+const writeChoice = (choice: ToolChoice | undefined): JsonObject | undefined => {
   switch (choice?.type) {
     case undefined:
       return undefined
@@ -76,10 +54,8 @@ const writeChoice = (choice: ToolChoice | undefined, tools: ReadonlyArray<Tool>)
       return { type: choice.type }
     case "required":
       return { type: "any" }
-    case "tool": {
-      const tool = tools.find((one) => isIn(one, [choice.name]))
-      return { type: "tool", name: tool === undefined ? choice.name : nameOf(tool) }
-    }
+    case "tool":
+      return { type: "tool", name: choice.name }
     case "allowed":
       return { type: choice.isRequired ? "any" : "auto" }
     case "server":
@@ -104,14 +80,14 @@ const writeTools = (
   isOwn: boolean,
   abilities: Abilities
 ): void => {
-  const tools = toolChoice?.type === "allowed" ? offered.filter((tool) => isIn(tool, toolChoice.names)) : offered
+  const tools = toolChoice?.type === "allowed" ? offered.filter(({ name }) => toolChoice.names.includes(name)) : offered
   const written: Array<JsonObject> = []
   for (const tool of tools) {
     const one = writeTool(tool, isOwn, abilities)
     if (one !== undefined) written.push(one)
   }
   if (written.length > 0) body.tools = written
-  const choice = written.length > 0 || isOwn ? writeChoice(toolChoice, tools) : undefined
+  const choice = written.length > 0 || isOwn ? writeChoice(toolChoice) : undefined
   const whole = written.length > 0 || isOwn ? withParallel(choice, settings.parallelTools, isOwn) : undefined
   if (whole !== undefined) body.tool_choice = whole
 }

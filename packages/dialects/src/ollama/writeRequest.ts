@@ -1,10 +1,9 @@
 import type { JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
-import type { Conversation, Part, Tool, Turn } from "../conversation/Conversation.js"
+import type { Conversation, Part, Tool, ToolCallPart, ToolResultPart, Turn } from "../conversation/Conversation.js"
 import { Account, type Problem } from "../conversation/Problem.js"
 import { callAsFunction, customAsFunction } from "../parts/customTools.js"
 import { argumentsObject, isInstruction, textOf } from "../parts/instructions.js"
-import { flatName } from "../parts/namespaces.js"
 import { asEffort, nearestEffort } from "../parts/reasoningLevels.js"
 import { inCallOrder } from "../parts/toolTurns.js"
 import type { WriteOptions, Written } from "../Translator.js"
@@ -14,74 +13,82 @@ interface Desk {
   readonly pathOf: (turn: number, part?: number) => string
 }
 
-/** Words, and pictures as bare base64 beside them; Ollama reads nothing else. */
-const saidOf = (turn: Turn, parts: ReadonlyArray<Part>, { account, pathOf }: Desk): JsonObject => {
+/** A message as it is filled. */
+type Message = Record<string, unknown>
+
+/** Adds words, and pictures as bare base64 beside them; Ollama reads nothing else. */
+const say = (message: Message, turn: Turn, parts: ReadonlyArray<Part>, { account, pathOf }: Desk): Message => {
   const images: Array<string> = []
   const texts: Array<string> = []
   parts.forEach((part, at) => {
-    const path = pathOf(turn.at, at)
-    if (part.cache !== undefined) account.drop(`${path}.cache_control`, "advisory")
+    if (part.cache !== undefined) account.drop(`${pathOf(turn.at, at)}.cache_control`, "advisory")
     if (part.type === "text" || part.type === "refusal") texts.push(part.text)
     else if (part.type === "file" && part.source.kind === "text") texts.push(part.source.text)
     else if (part.type === "image" && part.source.kind === "bytes") images.push(part.source.data)
-    else if (part.type === "image") account.lacks("meaning", path, "Ollama takes the bytes of images, and no URLs")
-    else if (part.type === "file" || part.type === "audio" || part.type === "video") {
-      account.lacks("meaning", path, "Ollama reads texts and images alone")
+    else if (part.type === "image") {
+      account.lacks("meaning", pathOf(turn.at, at), "Ollama takes the bytes of images, and no URLs")
+    } else if (part.type === "file" || part.type === "audio" || part.type === "video") {
+      account.lacks("meaning", pathOf(turn.at, at), "Ollama reads texts and images alone")
     }
   })
-  return { content: texts.join("\n"), ...(images.length === 0 ? {} : { images }) }
+  message.content = texts.length === 1 ? texts[0] : texts.join("\n")
+  if (images.length > 0) message.images = images
+  return message
+}
+
+const callOf = ({ arguments: written, id, name }: ToolCallPart): JsonObject => {
+  const said = { name, arguments: argumentsObject(written) }
+  return id === undefined ? { function: said } : { id, function: said }
 }
 
 const assistant = (turn: Turn, desk: Desk): JsonObject => {
-  const calls = turn.parts.flatMap((part) => (part.type === "toolCall" ? [callAsFunction(part)] : []))
+  const calls: Array<JsonObject> = []
   // Thoughts are read in the clear, whoever had them; signatures mean nothing here.
-  const thinking = turn.parts.flatMap((part) => (part.type === "reasoning" && part.text !== "" ? [part.text] : []))
-  if (turn.parts.some((part) => part.type === "reasoning" && part.signature !== undefined)) {
-    desk.account.drop(desk.pathOf(turn.at), "state")
+  const thinking: Array<string> = []
+  let isSigned = false
+  for (const part of turn.parts) {
+    if (part.type === "toolCall") calls.push(callOf(callAsFunction(part)))
+    else if (part.type === "reasoning") {
+      if (part.text !== "") thinking.push(part.text)
+      isSigned ||= part.signature !== undefined
+    }
   }
-  return {
-    role: "assistant",
-    content: textOf(turn.parts),
-    ...(thinking.length === 0 ? {} : { thinking: thinking.join("\n\n") }),
-    ...(calls.length === 0
-      ? {}
-      : {
-          tool_calls: calls.map((call) => ({
-            ...(call.id === undefined ? {} : { id: call.id }),
-            function: { name: flatName(call.name, call.namespace), arguments: argumentsObject(call.arguments) }
-          }))
-        })
-  }
+  if (isSigned) desk.account.drop(desk.pathOf(turn.at), "state")
+  const message: Message = { role: "assistant", content: textOf(turn.parts) }
+  if (thinking.length > 0) message.thinking = thinking.join("\n\n")
+  if (calls.length > 0) message.tool_calls = calls
+  return message
 }
 
-const messagesOf = (turns: ReadonlyArray<Turn>, desk: Desk): ReadonlyArray<JsonObject> =>
-  inCallOrder(turns, desk.account, desk.pathOf).flatMap((turn) => {
-    if (turn.role === "assistant") return [assistant(turn, desk)]
-    if (turn.role !== "tool") {
-      return [{ role: isInstruction(turn) ? "system" : "user", ...saidOf(turn, turn.parts, desk) }]
+const resultOf = (part: ToolResultPart, turn: Turn, desk: Desk): JsonObject => {
+  if (part.isError === true) desk.account.drop(`${desk.pathOf(turn.at)}.is_error`, "advisory")
+  const message: Message = { role: "tool" }
+  if (part.name !== undefined) message.tool_name = part.name
+  if (part.id !== undefined) message.tool_call_id = part.id
+  return say(message, turn, part.content, desk)
+}
+
+const messagesOf = (turns: ReadonlyArray<Turn>, desk: Desk): ReadonlyArray<JsonObject> => {
+  const messages: Array<JsonObject> = []
+  for (const turn of inCallOrder(turns, desk.account, desk.pathOf)) {
+    if (turn.role === "assistant") messages.push(assistant(turn, desk))
+    else if (turn.role !== "tool") {
+      messages.push(say({ role: isInstruction(turn) ? "system" : "user" }, turn, turn.parts, desk))
+    } else {
+      for (const part of turn.parts) if (part.type === "toolResult") messages.push(resultOf(part, turn, desk))
     }
-    return turn.parts.flatMap((part) => {
-      if (part.type !== "toolResult") return []
-      if (part.isError === true) desk.account.drop(`${desk.pathOf(turn.at)}.is_error`, "advisory")
-      return [
-        {
-          role: "tool",
-          ...(part.name === undefined ? {} : { tool_name: part.name }),
-          ...(part.id === undefined ? {} : { tool_call_id: part.id }),
-          ...saidOf(turn, part.content, desk)
-        }
-      ]
-    })
-  })
+  }
+  return messages
+}
 
 const toolOf = (tool: Tool): ReadonlyArray<JsonObject> => {
   if (tool.type === "server") return tool.dialect === "ollama" ? [tool.value] : []
-  const { description, name, namespace, parameters } = tool.type === "custom" ? customAsFunction(tool) : tool
+  const { description, name, parameters } = tool.type === "custom" ? customAsFunction(tool) : tool
   return [
     {
       type: "function",
       function: {
-        name: flatName(name, namespace),
+        name,
         description: description ?? "",
         parameters: parameters ?? { type: "object", properties: {} }
       }

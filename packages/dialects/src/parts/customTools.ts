@@ -1,14 +1,16 @@
 /**
  * Tools that take free text, for dialects whose tools take JSON only: a function with one text.
  */
-import type { CustomTool, FunctionTool, ToolCallPart } from "../conversation/Conversation.js"
+import { isJsonObject } from "@switchyard/core/Json"
+import type { CustomTool, FunctionTool, Tool, ToolCallPart } from "../conversation/Conversation.js"
 import { parsedObject } from "./values.js"
 
 const field = "input"
 
 /** The grammar is told in words: nothing else of it can be. */
 const formatWords = ({ format }: CustomTool): string => {
-  const definition = format?.definition
+  // Chat has the grammar in a field of its own, Responses beside the type.
+  const definition = (isJsonObject(format?.grammar) ? format.grammar : format)?.definition
   return typeof definition === "string" && definition !== "" ? `\n\nIts input has this grammar:\n${definition}` : ""
 }
 
@@ -33,6 +35,10 @@ export const inputOfArguments = (text: string): string => {
   const input = parsedObject(text)?.[field]
   return typeof input === "string" ? input : text
 }
+
+/** Whether a call of a function is one of a tool that was offered for free text. */
+export const isWrapped = (tools: ReadonlyArray<Tool>, { kind, name }: Pick<ToolCallPart, "kind" | "name">): boolean =>
+  kind === "function" && tools.some((tool) => tool.type === "custom" && tool.name === name)
 
 /** A call as a dialect without free text says it. */
 export const callAsFunction = (call: ToolCallPart): ToolCallPart =>

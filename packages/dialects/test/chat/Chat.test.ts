@@ -269,7 +269,14 @@ describe("another dialect's requests as chat", () => {
               { type: "reasoning", text: "hm", signature: { dialect: "messages", value: "sig" } },
               words("I look."),
               { type: "toolCall", id, name: "look", kind: "function", arguments: "" },
-              { type: "toolCall", id: "b", name: "read", namespace: "mcp__files", kind: "function", arguments: "{}" }
+              {
+                type: "toolCall",
+                id: "b",
+                name: "mcp__files__read",
+                namespace: "mcp__files",
+                kind: "function",
+                arguments: "{}"
+              }
             ]
           },
           {

@@ -422,7 +422,7 @@ describe("conversations of other dialects, for Anthropic", () => {
         description: "P.",
         input_schema: {
           type: "object",
-          properties: { input: { type: "string" } },
+          properties: { input: { type: "string", description: "The whole input of the tool, as it is" } },
           required: ["input"],
           additionalProperties: false
         }

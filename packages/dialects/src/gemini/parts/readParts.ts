@@ -3,7 +3,7 @@
  */
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { Part, Signature, ToolResultPart } from "../../conversation/Conversation.js"
-import { asString, asText, objectOf } from "../../parts/values.js"
+import { asString, asText, objectOf, others } from "../../parts/values.js"
 import { readFile, readInline } from "./media.js"
 import { readSignature, type Signed } from "./signatures.js"
 import { extraOf, field, given, known, objectsOf } from "./spelling.js"
@@ -62,7 +62,7 @@ export const readPart = (part: JsonObject): Part => {
   const { text } = part
   if (typeof text === "string") {
     const signed = signedOf(part)
-    const { extra } = extraOf(part, textFields)
+    const extra = others(part, textFields)
     if (signed === undefined && extra === undefined && part.thought !== true) return { type: "text", text }
     return part.thought === true
       ? {
@@ -70,9 +70,9 @@ export const readPart = (part: JsonObject): Part => {
           text,
           ...signatureIn(signed),
           ...(signed?.isRedacted === true ? { isRedacted: true } : {}),
-          ...extraOf(part, textFields)
+          ...given("extra", extra)
         }
-      : { type: "text", text, ...signatureIn(signed), ...extraOf(part, textFields) }
+      : { type: "text", text, ...signatureIn(signed), ...given("extra", extra) }
   }
   const call = field(part, "functionCall")
   if (isJsonObject(call)) {

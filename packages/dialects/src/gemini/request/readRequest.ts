@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import type { Conversation, Part, Turn } from "../../conversation/Conversation.js"
 import type { Problem } from "../../conversation/Problem.js"
-import { asText, isGiven } from "../../parts/values.js"
+import { asText, isGiven, others } from "../../parts/values.js"
 import type { Given } from "../../Translator.js"
 import { readPart } from "../parts/readParts.js"
 import { extraOf, field, known, listOf, objectsOf } from "../parts/spelling.js"
@@ -29,13 +29,11 @@ const partsOf = (value: unknown): ReadonlyArray<Part> => {
 const roles: Readonly<Record<string, Turn["role"]>> = { model: "assistant", function: "tool", system: "system" }
 
 const turnOf = (content: JsonObject, at: number): Turn => {
-  const role = asText(content.role)
-  return {
-    role: (role === undefined ? undefined : roles[role]) ?? "user",
-    parts: partsOf(content.parts),
-    at,
-    ...extraOf(content, contentFields)
-  }
+  const said = asText(content.role)
+  const role = (said === undefined ? undefined : roles[said]) ?? "user"
+  const extra = others(content, contentFields)
+  const parts = partsOf(content.parts)
+  return extra === undefined ? { role, parts, at } : { role, parts, at, extra }
 }
 
 const instructions = (value: unknown): Turn | undefined => {
@@ -71,11 +69,11 @@ export const problemsOf = (body: JsonObject): ReadonlyArray<Problem> => {
     let at = 0
     for (const content of listOf(contents)) {
       if (problems.length >= 8) break
-      const path = `contents[${at++}]`
+      const place = at++
       if (typeof content === "string") continue
-      if (!isJsonObject(content)) problems.push({ path, expected: "expected an object" })
+      if (!isJsonObject(content)) problems.push({ path: `contents[${place}]`, expected: "expected an object" })
       else if (typeof content.parts !== "string" && !listOf(content.parts).every(isPart)) {
-        problems.push({ path: `${path}.parts`, expected: "expected a list of objects" })
+        problems.push({ path: `contents[${place}].parts`, expected: "expected a list of objects" })
       }
     }
   }

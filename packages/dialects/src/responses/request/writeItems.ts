@@ -11,8 +11,8 @@ type NewItem = "message" | "reasoning" | "function_call" | "custom_tool_call" | 
 
 /** How the items of the model are written: in a request and in an answer they are the same but for this. */
 export interface ItemRules {
-  /** What stands in every new item of a type: its id and status in an answer. */
-  readonly fresh: (type: NewItem) => JsonObject
+  /** A new item of a type, with what stands in every one: its id and status in an answer. The rest is added to it. */
+  readonly fresh: (type: NewItem) => Record<string, unknown>
   /** The `call_id` of a call. */
   readonly callId: (part: ToolCallPart, place: number) => string
   /** Whether other dialects' signatures are sealed into `encrypted_content`; without it the thoughts of others are left out. */
@@ -43,13 +43,13 @@ const callItem = (part: ToolCallPart, place: number, rules: ItemRules): JsonObje
       ? shaped
       : { ...shaped, ...callFields(part) }
   }
-  const type = part.kind === "custom" ? "custom_tool_call" : "function_call"
-  return {
-    ...rules.fresh(type),
-    call_id: rules.callId(part, place),
-    ...nameFields(part.name, part.namespace),
-    ...callFields(part)
-  }
+  const isCustom = part.kind === "custom"
+  const item = rules.fresh(isCustom ? "custom_tool_call" : "function_call")
+  item.call_id = rules.callId(part, place)
+  item.name = part.namespace === undefined ? part.name : innerName(part.namespace, part.name)
+  if (part.namespace !== undefined) item.namespace = part.namespace
+  item[isCustom ? "input" : "arguments"] = part.arguments
+  return item
 }
 
 /** Thoughts that stand in one item. */
@@ -82,6 +82,15 @@ const reasoningItem = (parts: ReadonlyArray<ReasoningPart>, rules: ItemRules): J
 
 const isWords = (part: Part): boolean => part.type === "text" || part.type === "refusal"
 
+const pieces = (parts: ReadonlyArray<Part>): Array<JsonObject> => {
+  const written: Array<JsonObject> = []
+  for (const part of parts) {
+    const piece = outputPiece(part)
+    if (piece !== undefined) written.push(piece)
+  }
+  return written
+}
+
 const messageItem = (parts: ReadonlyArray<Part>, rules: ItemRules): JsonObject => {
   const own = itemOf(parts[0] as Part)
   const only = parts.length === 1 ? parts[0] : undefined
@@ -95,11 +104,10 @@ const messageItem = (parts: ReadonlyArray<Part>, rules: ItemRules): JsonObject =
       content: parts.flatMap((part) => outputPiece(part) ?? (part.type === "opaque" ? part.value : []))
     }
   }
-  const base = rules.fresh("message")
-  if (rules.isBare && only?.type === "text" && only.citations === undefined) {
-    return { ...base, role: "assistant", content: only.text }
-  }
-  return { ...base, role: "assistant", content: parts.flatMap((part) => outputPiece(part) ?? []) }
+  const item = rules.fresh("message")
+  item.role = "assistant"
+  item.content = rules.isBare && only?.type === "text" && only.citations === undefined ? only.text : pieces(parts)
+  return item
 }
 
 /** Parts that stand in one message: words at a stretch, of one item where that is known. */

@@ -77,11 +77,12 @@ class Items {
 
   private message({ at, isBare, role }: Turn, parts: ReadonlyArray<Part>, own: JsonObject | undefined): void {
     const only = parts.length === 1 ? parts[0] : undefined
-    const base: JsonObject = own ?? { type: "message", role: role === "tool" ? "user" : role }
-    if (only?.type === "text" && isBare === true) {
-      this.items.push(own?.content === only.text ? base : { ...base, content: only.text })
-    } else if (parts.length === 0 && own !== undefined) this.items.push(own)
-    else this.items.push({ ...base, content: this.pieces(parts, at) })
+    const isWords = only?.type === "text" && isBare === true
+    if (own === undefined) {
+      const content = isWords ? only.text : this.pieces(parts, at)
+      this.items.push({ type: "message", role: role === "tool" ? "user" : role, content })
+    } else if (parts.length === 0 || (isWords && own.content === only.text)) this.items.push(own)
+    else this.items.push({ ...own, content: isWords ? only.text : this.pieces(parts, at) })
   }
 
   private pieces(parts: ReadonlyArray<Part>, at: number): ReadonlyArray<JsonObject> {
