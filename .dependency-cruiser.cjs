@@ -12,7 +12,7 @@ const arrows = {
 
 /** The folders of a package from the ground up: each may use those before it and none after it. */
 const concerns = {
-  core: ["shared", "json", "errors", "deployment", "outcome", "dialect", "request", "answer", "service"],
+  core: ["shared", "json", "errors", "deployment", "outcome", "dialect", "media", "request", "answer", "service"],
   router: [
     "stack",
     "cache",

@@ -10,13 +10,15 @@ import { openAi } from "../dialect/OpenAi.js"
 import type { LlmError } from "../errors/LlmError.js"
 import * as Outcome from "../outcome/Outcome.js"
 import { Settlement } from "../outcome/Settlement.js"
-import { estimate, type Usage } from "../outcome/Usage.js"
+import { estimate, type Usage, withUnits } from "../outcome/Usage.js"
 import { nowMs } from "../shared/Time.js"
 import { type Batch, ReadSide, type Take } from "./readSide.js"
 import * as StreamErrors from "./streamErrors.js"
 import type { Death, EventStreamOptions } from "./streamOptions.js"
 
 const highWater = 64
+/** Bytes that wait for their reader, of answers that are no JSON: as much as an upstream's socket holds. */
+const highBytes = 256 * 1024
 /** Events, and characters of them, that may come before the first content: until then nobody reads them. */
 const longestPrelude = 2048
 const largestPrelude = 1024 * 1024
@@ -42,6 +44,8 @@ export class EventQueue extends ReadSide {
   /** What the reader has still to write into the log. */
   private log: Effect.Effect<void> | undefined
   private paused = false
+  /** Bytes in the queue, of answers that are no JSON. */
+  private queuedBytes = 0
   /** Events and characters that came before the first content. */
   private preludeEvents = 0
   private preludeCharacters = 0
@@ -94,7 +98,7 @@ export class EventQueue extends ReadSide {
       if (this.facts.hasContent || this.facts.hasReasoning) this.contentArrived()
       else if (this.isPreludeTooLong(event)) return this.fail(this.error(endlessPrelude))
     }
-    if (!this.wakeForEvent() && this.queue.length >= highWater && this.settlement.hasContent && !this.paused) {
+    if (!this.wakeForEvent() && this.isFull && this.settlement.hasContent && !this.paused) {
       this.paused = true
       this.options.pause?.()
     }
@@ -103,7 +107,12 @@ export class EventQueue extends ReadSide {
   private readForeign(reader: EventReader, event: StreamEvent): void {
     const { facts } = this
     if (facts.keeps) facts.keep(reader.text(event))
+    if (event.bytes !== undefined) this.queuedBytes += event.bytes.length
     reader.read(event, facts)
+  }
+
+  private get isFull(): boolean {
+    return this.queue.length >= highWater || this.queuedBytes >= highBytes
   }
 
   /**
@@ -149,7 +158,7 @@ export class EventQueue extends ReadSide {
     if (this.over !== undefined) return
     const { facts } = this
     if (saidDone && !facts.hasFinished && this.settlement.hasContent) this.addFinish()
-    if (saidDone ? facts.hasFinished : facts.isClosed) return this.complete()
+    if (facts.isBytes || (saidDone ? facts.hasFinished : facts.isClosed)) return this.complete()
     this.fail(
       this.error({
         reason: "Unavailable",
@@ -193,7 +202,9 @@ export class EventQueue extends ReadSide {
 
   /** The stream's estimated or reported usage so far. */
   usage(): Usage {
-    return this.facts.usage ?? estimate(this.options.estimateInputTokens(), Math.ceil(this.facts.characters / 4))
+    const { facts, options } = this
+    const usage = facts.usage ?? estimate(options.estimateInputTokens(), Math.ceil(facts.characters / 4))
+    return this.foreign === undefined ? usage : withUnits(usage, options.unitsAsked?.(), facts.units)
   }
 
   /**
@@ -295,6 +306,7 @@ export class EventQueue extends ReadSide {
     if (this.queue.length === 0) return undefined
     const batch = this.queue
     this.queue = []
+    this.queuedBytes = 0
     this.resumeUpstream()
     return batch
   }

@@ -1,6 +1,7 @@
 import type { Cause, Clock, Effect } from "effect"
 import type { Dialect } from "../dialect/Dialect.js"
 import type { LlmError } from "../errors/LlmError.js"
+import type { Units } from "../outcome/Usage.js"
 
 /** A defect as a failure, and what writes its cause into the log. */
 export interface Death {
@@ -17,6 +18,8 @@ export interface EventStreamOptions {
   readonly dialect?: Dialect | undefined
   /** Estimated input tokens, asked only when the provider reports no usage. */
   readonly estimateInputTokens: () => number
+  /** What the request is billed by beside tokens, as far as it tells; left out where tokens are all. */
+  readonly unitsAsked?: (() => Units | undefined) | undefined
   /** Whose stream it is, for errors. */
   readonly provider?: string
   readonly deployment?: string

@@ -4,6 +4,7 @@
 import { Schema } from "effect"
 import * as Field from "../errors/Field.js"
 import { Reason } from "../errors/LlmError.js"
+import { operations } from "../shared/Operation.js"
 import { Auth } from "./deploymentAuth.js"
 
 /** How a provider's certificate is checked. */
@@ -167,7 +168,7 @@ export const DeploymentConfig = Schema.Struct({
   ),
   /** What it may be asked for, where that is not everything: a model that only completes texts cannot chat. Default: all. */
   operations: Field.option(
-    Schema.Array(Schema.Literal("chat", "completion", "embeddings")),
+    Schema.Array(Schema.Literal(...operations)),
     "What it may be asked for, where that is not everything: a model that only completes texts cannot chat. Default: all."
   ),
   /** USD per million input tokens; 0 is free, unset is unknown. */

@@ -4,7 +4,7 @@
  */
 
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
-import { inBody, type Usage } from "../outcome/Usage.js"
+import { inBody, type Units, type Usage } from "../outcome/Usage.js"
 import { blockedPrompt } from "./AnswerFailure.js"
 import type { StreamEvent } from "./streamEvent.js"
 
@@ -37,6 +37,10 @@ export class StreamFacts {
   /** The last finish reason; undefined until one came. */
   finishReason: string | undefined
   usage: Usage | undefined
+  /** What the answer told of what it is billed by beside tokens; undefined until it did. */
+  units: Units | undefined
+  /** The answer is no JSON, and so has no words that end it: a clean end of its bytes is its end. */
+  isBytes = false
   /** The answer's id; undefined until one came. */
   id: string | undefined
   /** The model that answers, by the provider's own name; undefined until it came. */
@@ -157,6 +161,12 @@ export class StreamFacts {
     this.addContent(characters)
     if (this.finished.has(choice)) this.wentOn(choice)
     else this.unfinished.add(choice)
+  }
+
+  /** Bytes of an answer that is no JSON came. */
+  bytesCame(): void {
+    this.isBytes = true
+    this.addContent(0)
   }
 
   /** A tool's call, or a piece of it, came. */

@@ -4,7 +4,7 @@
  * read with care (payloads come from outside), and walk deep input without recursion.
  */
 import type { JsonObject } from "../json/Json.js"
-import type { Usage } from "../outcome/Usage.js"
+import type { Units, Usage } from "../outcome/Usage.js"
 import type { AnswerFailure } from "./AnswerFailure.js"
 import type { AnswerView } from "./AnswerView.js"
 import type { StreamEvent, StreamFacts } from "./ChatChunk.js"
@@ -61,6 +61,16 @@ export interface Settings {
   readonly choices?: unknown
 }
 
+/** What is known of a file beside a payload. */
+export interface FileFacts {
+  readonly filename: string
+  readonly contentType: string
+  /** Bytes. */
+  readonly size: number
+  /** How long its sound lasts, in seconds, where somebody has looked. */
+  readonly seconds?: number | undefined
+}
+
 /** What routing reads of a payload. */
 export interface RequestWords {
   /** Fields that hold what is asked: what is laid over one of them makes another prompt. */
@@ -73,8 +83,8 @@ export interface RequestWords {
   readonly model: (body: JsonObject) => unknown
   /** The field that names it. Default `model`. */
   readonly modelField?: string
-  /** Whether the payload asks for a stream; false where that stands elsewhere, as in a path. */
-  readonly streams: (body: JsonObject) => boolean
+  /** Whether the payload asks for a stream, of events or of bytes; false where that stands elsewhere, as in a path. */
+  readonly streams: (body: JsonObject, operation: Operation) => boolean
   /** How long the prompt is. `PromptSize.ofConversation` and `PromptSize.ofInputs` measure values of any shape. */
   readonly size: (operation: Operation, body: JsonObject) => PromptSize
   /** The most output that the caller pays for; undefined when unset. */
@@ -83,6 +93,8 @@ export interface RequestWords {
   readonly largestOutputBound: (body: JsonObject) => number | undefined
   /** How many answers a payload asks for, at least 1. */
   readonly choices: (operation: Operation, body: JsonObject) => number
+  /** What it will be billed by that is not tokens, as far as it tells; left out where tokens are all. */
+  readonly units?: (operation: Operation, body: JsonObject, files: ReadonlyArray<FileFacts>) => Units
   /** The tools offered to the model. */
   readonly tools: (body: JsonObject) => ReadonlyArray<unknown>
   /** The kind of answer that is asked for, in OpenAI's words: `json_schema`, `json_object`, `text`; undefined when unset. */
@@ -170,6 +182,8 @@ export interface AnswerWords {
   readonly failure: (operation: Operation, body: JsonObject) => AnswerFailure | undefined
   /** As a whole answer tells it; undefined where it does not. */
   readonly usage: (body: JsonObject) => Usage | undefined
+  /** What a whole answer tells of what it is billed by beside tokens; left out where tokens are all. */
+  readonly units?: (body: JsonObject) => Units
   /** Characters of output in a whole answer, for an estimate when it tells no usage. */
   readonly characters: (body: JsonObject) => number
   readonly view: (body: JsonObject) => AnswerView

@@ -59,7 +59,7 @@ export const cannedAnswer = (request: CannedRequest, text: string, stamp: Stamp)
       const choices = each(choicesOf(request), (index) => ({ text, index, logprobs: null, finish_reason: "stop" }))
       return { ...stamp, object: "text_completion", model, choices, usage: textUsage(request, text) }
     }
-    case "chat": {
+    default: {
       const message = { role: "assistant", content: text, refusal: null }
       const choices = each(choicesOf(request), (index) => ({ index, message, logprobs: null, finish_reason: "stop" }))
       return { ...stamp, object: "chat.completion", model, choices, usage: textUsage(request, text) }

@@ -1,4 +1,5 @@
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
+import { isMedia, type TextOperation } from "../shared/Operation.js"
 import { signatures } from "./ChatChunk.js"
 import type { Beginning, ProviderState, RequestWords, Turn, TurnPart } from "./Dialect.js"
 import * as PromptSize from "./PromptSize.js"
@@ -20,7 +21,7 @@ const messageProblems = (messages: unknown): ReadonlyArray<string> => {
 }
 
 /** What is wrong with the field that an operation is about. By hand: a schema's decoding took longer than a whole layer. */
-const contentProblems: Record<Operation, (body: JsonObject) => ReadonlyArray<string>> = {
+const contentProblems: Record<TextOperation, (body: JsonObject) => ReadonlyArray<string>> = {
   chat: ({ messages }) => messageProblems(messages),
   completion: ({ prompt }) => (prompt === undefined ? ["prompt: expected a value"] : []),
   embeddings: ({ input }) =>
@@ -29,7 +30,7 @@ const contentProblems: Record<Operation, (body: JsonObject) => ReadonlyArray<str
 
 const problems = (operation: Operation, body: JsonObject): ReadonlyArray<string> => {
   const { stream } = body
-  const content = contentProblems[operation](body)
+  const content = isMedia(operation) ? [] : contentProblems[operation](body)
   return stream === undefined || stream === null || typeof stream === "boolean"
     ? content
     : ["stream: expected true or false", ...content]

@@ -2,9 +2,9 @@
  * What single fields of a payload say, whoever spelt them.
  */
 import { isJsonObject, type JsonObject } from "../json/Json.js"
+import type { Operation } from "../shared/Operation.js"
 
-/** Which endpoint a request is for. */
-export type Operation = "chat" | "completion" | "embeddings"
+export type { Operation }
 
 const asTokens = (value: unknown): number => {
   const tokens = typeof value === "string" ? Number(value) : value

@@ -6,4 +6,11 @@ export interface StreamEvent {
   readonly event?: string
   readonly data: string
   readonly json: Chunk
+  /** Of an answer that is no JSON, as audio or a plain transcript: its next bytes. `data` and `json` are empty then. */
+  readonly bytes?: Uint8Array
 }
+
+const nothing: Chunk = {}
+
+/** The next bytes of an answer that is no JSON. */
+export const ofBytes = (bytes: Uint8Array): StreamEvent => ({ data: "", json: nothing, bytes })

@@ -3,6 +3,22 @@
  */
 import { isJsonObject, type JsonObject } from "../json/Json.js"
 
+/** What a call is billed by where that is not tokens. Unset: it is not, or nobody knows. */
+export interface Units {
+  /** Images that came, or were asked for. */
+  readonly images?: number
+  /** The size of each, in pixels, as `1024x1024`; where it was named. */
+  readonly imageSize?: string
+  /** The quality of each, as `low`, `hd`; where it was named. */
+  readonly imageQuality?: string
+  /** Seconds of audio, heard or spoken. */
+  readonly seconds?: number
+  /** Characters to be spoken. */
+  readonly characters?: number
+  /** Searches: what reranking is billed by. */
+  readonly searches?: number
+}
+
 /** Token counts of one call. `inputTokens` includes the cached ones, `outputTokens` the reasoning ones, as OpenAI counts. */
 export interface Usage {
   readonly inputTokens: number
@@ -15,6 +31,12 @@ export interface Usage {
   readonly reasoningTokens: number
   /** True when the provider sent no usage, and the counts are characters divided by four. */
   readonly estimated: boolean
+  /** Input tokens that are an image's, where the provider tells them apart; part of `inputTokens`. */
+  readonly imageInputTokens?: number
+  /** Input tokens that are sound's, where the provider tells them apart; part of `inputTokens`. */
+  readonly audioInputTokens?: number
+  /** What is billed beside tokens, or in place of them: of operations that are no conversations alone. */
+  readonly units?: Units
 }
 
 /** No tokens at all, for example for a call that failed before the provider saw it. */
@@ -29,6 +51,33 @@ export const zero: Usage = {
 /** Input plus output tokens: what TPM limits count. */
 export const total = (usage: Usage): number => usage.inputTokens + usage.outputTokens
 
+const sum = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0)
+
+const given = <A extends object>(fields: { readonly [K in keyof A]: A[K] | undefined }): A =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as A
+
+const addUnits = (a: Units, b: Units): Units =>
+  given<Units>({
+    images: sum(a.images, b.images),
+    imageSize: a.imageSize ?? b.imageSize,
+    imageQuality: a.imageQuality ?? b.imageQuality,
+    seconds: sum(a.seconds, b.seconds),
+    characters: sum(a.characters, b.characters),
+    searches: sum(a.searches, b.searches)
+  } as { readonly [K in keyof Units]: Units[K] | undefined })
+
+/** What is told beside tokens, of two usages. */
+const addMore = (a: Usage, b: Usage): Pick<Usage, "imageInputTokens" | "audioInputTokens" | "units"> => {
+  const image = sum(a.imageInputTokens, b.imageInputTokens)
+  const audio = sum(a.audioInputTokens, b.audioInputTokens)
+  return {
+    ...(image === undefined ? {} : { imageInputTokens: image }),
+    ...(audio === undefined ? {} : { audioInputTokens: audio }),
+    ...(a.units === undefined && b.units === undefined ? {} : { units: addUnits(a.units ?? {}, b.units ?? {}) })
+  }
+}
+
 /** The sum of two usages; it counts as estimated when either is. */
 export const add = (a: Usage, b: Usage): Usage => ({
   inputTokens: a.inputTokens + b.inputTokens,
@@ -38,8 +87,15 @@ export const add = (a: Usage, b: Usage): Usage => ({
     ? {}
     : { cacheWriteTokens: (a.cacheWriteTokens ?? 0) + (b.cacheWriteTokens ?? 0) }),
   reasoningTokens: a.reasoningTokens + b.reasoningTokens,
-  estimated: a.estimated || b.estimated
+  estimated: a.estimated || b.estimated,
+  ...addMore(a, b)
 })
+
+/** A usage with the units of its call: those that the answer tells beat those that the request does. */
+export const withUnits = (usage: Usage, asked: Units | undefined, told?: Units): Usage =>
+  asked === undefined && told === undefined && usage.units === undefined
+    ? usage
+    : { ...usage, units: { ...asked, ...usage.units, ...told } }
 
 /** An estimated usage from token counts that nobody reported. */
 export const estimate = (inputTokens: number, outputTokens: number): Usage => ({

@@ -6,18 +6,21 @@ import type { ChatBody, CompletionBody, EmbeddingsBody } from "../dialect/Chat.j
 import type { Dialect, RequestWords } from "../dialect/Dialect.js"
 import { openAi } from "../dialect/OpenAi.js"
 import type { PromptSize } from "../dialect/PromptSize.js"
-import type { Operation } from "../dialect/payloadFields.js"
 import { LlmError } from "../errors/LlmError.js"
 import type { Members } from "../json/ExactJson.js"
 import { isJsonObject, type JsonObject } from "../json/Json.js"
+import { media } from "../media/Media.js"
 import * as Route from "../outcome/Route.js"
+import type { Units } from "../outcome/Usage.js"
+import { isMedia, type MediaOperation, type Operation } from "../shared/Operation.js"
 import type { TraceContext } from "../shared/TraceContext.js"
 import type { CacheControl, Demands, FallbackTarget, Fault, RequestOverrides } from "./overrides.js"
 import type { StateOrigins } from "./StateOrigins.js"
+import { filesOf, type Upload } from "./Upload.js"
 
 export { choicesIn, largestOutputBound, overlay } from "../dialect/payloadFields.js"
 export { inForce } from "./overrides.js"
-export type { CacheControl, Demands, FallbackTarget, Fault, Operation, RequestOverrides }
+export type { CacheControl, Demands, FallbackTarget, Fault, MediaOperation, Operation, RequestOverrides }
 
 /** One request on its way through the tower. */
 export interface LlmRequest {
@@ -29,6 +32,8 @@ export interface LlmRequest {
   readonly dialect?: Dialect | undefined
   /** The provider payload, whole, unknown fields included. `model` and `stream` in it are replaced on the way out. */
   readonly body: JsonObject
+  /** It is a form, and this is all of it, files too; `body` holds its fields. */
+  readonly upload?: Upload
   /** Members of the body whose numbers go out as they were written; undefined when parsing has changed none. */
   readonly exact?: Members
   /**
@@ -64,6 +69,8 @@ export interface RequestOptions {
   readonly exact?: Members | undefined
   /** The answer is passed on and not read. Default false. */
   readonly forwards?: boolean | undefined
+  /** The form that the payload came in. */
+  readonly upload?: Upload | undefined
 }
 
 /** The same of a request in another dialect. */
@@ -89,6 +96,7 @@ const make = (
   body,
   ...(options.exact === undefined ? {} : { exact: options.exact }),
   ...(options.forwards === true ? { forwards: true } : {}),
+  ...(options.upload === undefined ? {} : { upload: options.upload }),
   tags: options.tags ?? [],
   demands: options.demands ?? {},
   sessionKey: options.sessionKey,
@@ -137,9 +145,24 @@ export const of = (
   options: DialectOptions = {}
 ): LlmRequest => {
   const model = options.model ?? dialect.request.model(body)
-  const stream = options.stream ?? dialect.request.streams(body)
+  const stream = options.stream ?? dialect.request.streams(body, operation)
   return inDialect(dialect, make(operation, body, typeof model === "string" ? model : "", stream, options))
 }
+
+/**
+ * A request for what is asked beside conversations, as `Media` knows it: a ranking, a moderation, images, speech, transcripts.
+ * One with a file has it in `options.upload`.
+ *
+ * @example
+ * ```ts
+ * import * as LlmRequest from "@switchyard/core/LlmRequest"
+ *
+ * const speech = LlmRequest.mediaOf("speech", { model: "tts", input: "Hello", voice: "alloy" })
+ * const ranking = LlmRequest.mediaOf("rerank", { model: "ranker", query: "tea", documents: ["coffee", "green tea"] })
+ * ```
+ */
+export const mediaOf = (operation: MediaOperation, body: JsonObject, options: DialectOptions = {}): LlmRequest =>
+  of(media, operation, body, options)
 
 /** The same request with a fresh route that begins at `now` (monotonic ms); a request value may be sent many times. */
 export const begin = (request: LlmRequest, now: number): LlmRequest => ({
@@ -163,7 +186,7 @@ const decoded = (
     if (!isModelGood) problems.push("model: expected a string that is not empty")
     problems.push(...dialect.request.problems(operation, body))
     if (isModelGood && problems.length === 0) {
-      return Either.right({ model, stream: options.stream ?? dialect.request.streams(body), body })
+      return Either.right({ model, stream: options.stream ?? dialect.request.streams(body, operation), body })
     }
   } else problems.push("body: expected an object")
   return Either.left(
@@ -180,9 +203,11 @@ export const decode = (
   body: unknown,
   options: RequestOptions = {}
 ): Either.Either<LlmRequest, LlmError> =>
-  Either.map(decoded(openAi, operation, body, {}), (said) =>
-    make(operation, said.body, said.model, said.stream, options)
-  )
+  isMedia(operation)
+    ? decodeIn(media, operation, body, options)
+    : Either.map(decoded(openAi, operation, body, {}), (said) =>
+        make(operation, said.body, said.model, said.stream, options)
+      )
 
 /** As `decode`, of a payload in a dialect. */
 export const decodeIn = (
@@ -194,6 +219,10 @@ export const decodeIn = (
   Either.map(decoded(dialect, operation, body, options), (said) =>
     inDialect(dialect, make(operation, said.body, said.model, said.stream, options))
   )
+
+/** What it will be billed by that is not tokens, as far as it tells; undefined where tokens are all. */
+export const unitsAsked = (request: LlmRequest): Units | undefined =>
+  wordsOf(request).units?.(request.operation, request.body, filesOf(request.upload))
 
 /** The most output that the caller pays for; undefined when unset. */
 export const maxOutputTokens = (request: LlmRequest): number | undefined =>

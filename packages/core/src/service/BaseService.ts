@@ -11,8 +11,9 @@ import { type AnswerFailure, promptBlocked } from "../dialect/AnswerFailure.js"
 import type { Answer, Chunk, Completion } from "../dialect/Chat.js"
 import { type AnswerWords, type Dialect, eventOf } from "../dialect/Dialect.js"
 import { openAi } from "../dialect/OpenAi.js"
+import { ofBytes } from "../dialect/streamEvent.js"
 import { LlmError } from "../errors/LlmError.js"
-import { estimateInputTokens, type LlmRequest } from "../request/LlmRequest.js"
+import { estimateInputTokens, type LlmRequest, unitsAsked } from "../request/LlmRequest.js"
 import { nowMs } from "../shared/Time.js"
 import * as Defect from "./Defect.js"
 import { ofRequest, ParameterBook, requestOf, tellDropped } from "./Payload.js"
@@ -31,8 +32,11 @@ import * as Service from "./Service.js"
 export interface Handlers {
   /** A whole answer in OpenAI's shape: `choices` (without them it is a `MalformedResponse`), and `usage` where it is known. */
   readonly complete: (request: LlmRequest) => Effect.Effect<Answer, LlmError>
-  /** Chunks in OpenAI's shape. An end without a `finish_reason` counts as a cut. */
-  readonly stream: (request: LlmRequest) => Stream.Stream<Answer, LlmError>
+  /**
+   * Chunks in OpenAI's shape. An end without a `finish_reason` counts as a cut. Of what is no JSON, as speech in the dialect
+   * `media`, the bytes.
+   */
+  readonly stream: (request: LlmRequest) => Stream.Stream<Answer | Uint8Array, LlmError>
   /**
    * Names of the dialects, besides OpenAI's, in which it takes requests as they are and answers in their own shape; `any` for
    * all of them. Requests in another one are refused. Default: none.
@@ -109,7 +113,9 @@ class Unmade {
   constructor(readonly defect: unknown) {}
 }
 
-const sourceOf = (handlers: Handlers, request: LlmRequest): Stream.Stream<Answer, LlmError> =>
+type Source = Stream.Stream<Answer | Uint8Array, LlmError>
+
+const sourceOf = (handlers: Handlers, request: LlmRequest): Source =>
   Stream.suspend(() => {
     try {
       return handlers.stream(request)
@@ -121,7 +127,7 @@ const sourceOf = (handlers: Handlers, request: LlmRequest): Stream.Stream<Answer
 const interrupted = new LlmError({ reason: "Unavailable", description: "the stream was interrupted", elsewhere: true })
 
 const pump = (
-  source: Stream.Stream<Answer, LlmError>,
+  source: Source,
   words: AnswerWords,
   events: EventQueue,
   /** Closed while the reader is slower than the source. */
@@ -129,7 +135,7 @@ const pump = (
   dead: Defect.Dead
 ): Effect.Effect<void> =>
   Stream.runForEach(source, (json) => {
-    events.push(eventOf(words, json as Chunk))
+    events.push(json instanceof Uint8Array ? ofBytes(json) : eventOf(words, json as Chunk))
     return room.await
   }).pipe(
     Effect.matchCauseEffect({
@@ -157,6 +163,7 @@ const streaming = (handlers: Handlers, { adopt, dead, given, request }: Asked, c
         clock,
         startedAt: nowMs(clock),
         estimateInputTokens: () => estimateInputTokens(given),
+        unitsAsked: () => unitsAsked(given),
         dialect: request.dialect,
         pause: () => room.unsafeClose(),
         resume: () => room.unsafeOpen(),

@@ -105,7 +105,7 @@ describe("what routing reads of Gemini's requests", () => {
     expect(request.problems("embeddings", {})).toEqual(["content: expected a content"])
     expect(request.problems("embeddings", { content: { parts: [] } })).toEqual([])
     expect(request.model({ model: "x" })).toBeUndefined()
-    expect(request.streams({})).toBe(false)
+    expect(request.streams({}, "chat")).toBe(false)
   })
 })
 

@@ -44,7 +44,7 @@ const asked: JsonObject = {
 describe("what routing reads of a request of Anthropic's", () => {
   test("its settings", () => {
     expect(request.model(asked)).toBe("group")
-    expect(request.streams(asked)).toBe(true)
+    expect(request.streams(asked, "chat")).toBe(true)
     expect(request.maxOutputTokens(asked)).toBe(500)
     expect(request.largestOutputBound({ max_tokens: "a" })).toBeUndefined()
     expect(request.choices("chat", asked)).toBe(1)

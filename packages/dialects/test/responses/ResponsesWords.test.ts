@@ -48,7 +48,7 @@ describe("words of Responses", () => {
       ]
     }
     expect(request.problems("chat", body)).toEqual([])
-    expect(request.streams(body)).toBe(true)
+    expect(request.streams(body, "chat")).toBe(true)
     expect(request.maxOutputTokens(body)).toBe(50)
     expect(request.hasImages(body)).toBe(true)
     expect(request.asksForReasoning(body)).toBe(false)

@@ -80,7 +80,7 @@ export const make = (): Service.AttemptLayer => {
           const asked = cannedFor(request)
           const stamp = stampAt(clock)
           const said = cannedEvents?.(asked, textOf(request), stamp) ?? events(whole(asked, textOf(request), stamp))
-          return Stream.map(Stream.fromIterable(said), ({ json }) => json)
+          return Stream.map(Stream.fromIterable(said), ({ bytes, json }) => bytes ?? json)
         })
       )
   })

@@ -11,11 +11,19 @@ import { outcomeLabel } from "../events/outcomeLabel.js"
 /** What a span can be told; undefined says nothing. */
 export type Attributes = Readonly<Record<string, unknown>>
 
-/** OpenTelemetry's names of the operations. */
+/** OpenTelemetry's names of the operations, and for those that it has none for, their own. */
 const operations: Readonly<Record<Operation, string>> = {
   chat: "chat",
   completion: "text_completion",
-  embeddings: "embeddings"
+  embeddings: "embeddings",
+  rerank: "rerank",
+  moderation: "moderation",
+  image: "generate_image",
+  imageEdit: "edit_image",
+  imageVariation: "vary_image",
+  speech: "speech",
+  transcription: "transcription",
+  translation: "translation"
 }
 
 const maxText = 200

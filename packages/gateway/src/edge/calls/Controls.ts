@@ -299,7 +299,7 @@ export const read = (
   if (beyond !== undefined) return refuse(needsMaster(beyond))
   if (reader.problems.length > 0) return refuse(invalid(reader.problems))
   const model = isInBody ? dialect.request.model(payload) : (rules.model ?? named)
-  const stream = streamed ?? dialect.request.streams(payload)
+  const stream = streamed ?? dialect.request.streams(payload, operation)
   if (typeof model === "string" && !caller.mayUse(model)) return refuse(forbidden(model))
   const { contentPolicyFallbacks, contextWindowFallbacks, fallbacks } = reader.fallbacksFor(model)
   const barred =
