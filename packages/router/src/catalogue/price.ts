@@ -1,4 +1,4 @@
-import type { Usage } from "@switchyard/core/Usage"
+import type { Units, Usage } from "@switchyard/core/Usage"
 
 /** USD per million tokens. 0 is free. */
 export interface Rates {
@@ -8,6 +8,10 @@ export interface Rates {
   /** Input tokens written into it. Unset: as `input`. */
   readonly cacheWrite?: number | undefined
   readonly output: number
+  /** Input tokens that are an image's. Unset: as `input`. */
+  readonly imageInput?: number | undefined
+  /** Input tokens that are sound's. Unset: as `input`. */
+  readonly audioInput?: number | undefined
 }
 
 /** Rates of calls whose prompt is longer than `above` tokens: they hold for the whole call. */
@@ -45,16 +49,59 @@ export const ratesFor = (price: Price, inputTokens: number): Rates => {
   return rates
 }
 
-/** USD that a usage costs at a price: cached and cache-written input at their own rates, reasoning as output. */
-export const cost = (usage: Usage, price: Price): number => {
+/** What an image costs: by the names that it has, else the usual, else the dearest. */
+const imagePrice = ({ images, perImage }: UnitPrices, { imageQuality, imageSize }: Units): number | undefined => {
+  if (images === undefined) return perImage
+  for (const name of [`${imageQuality} ${imageSize}`, imageSize, imageQuality]) {
+    if (name !== undefined && Object.hasOwn(images, name)) return images[name]
+  }
+  return perImage ?? Math.max(0, ...Object.values(images))
+}
+
+/** USD for units at a price; undefined where it knows none of them. */
+export const unitCost = (units: Units, price: UnitPrices): number | undefined => {
+  const { perCharacter, perSearch, perSecond } = price
+  const { characters, images, searches, seconds } = units
+  const each = images === undefined ? undefined : imagePrice(price, units)
+  let sum = images === undefined || each === undefined ? undefined : images * each
+  if (searches !== undefined && perSearch !== undefined) sum = (sum ?? 0) + searches * perSearch
+  // Speech is billed by one of the two: what is said by characters is not said by seconds, too.
+  if (characters !== undefined && perCharacter !== undefined) sum = (sum ?? 0) + characters * perCharacter
+  else if (seconds !== undefined && perSecond !== undefined) sum = (sum ?? 0) + seconds * perSecond
+  return sum
+}
+
+const tokenCost = (usage: Usage, price: Price): number => {
   const rates = ratesFor(price, usage.inputTokens)
   const cached = Math.min(usage.cachedInputTokens, usage.inputTokens)
   const written = Math.min(usage.cacheWriteTokens ?? 0, usage.inputTokens - cached)
+  const plain = usage.inputTokens - cached - written
   return (
-    ((usage.inputTokens - cached - written) * rates.input +
+    (plain * rates.input +
       cached * rates.cachedInput +
       written * (rates.cacheWrite ?? rates.input) +
-      usage.outputTokens * rates.output) /
+      usage.outputTokens * rates.output +
+      dearerInput(usage, rates, plain)) /
     1e6
   )
+}
+
+/** What images and sound in the input cost more, or less, than text. */
+const dearerInput = ({ audioInputTokens, imageInputTokens }: Usage, rates: Rates, plain: number): number => {
+  const { audioInput, imageInput, input } = rates
+  const images = Math.min(imageInputTokens ?? 0, plain)
+  const sound = Math.min(audioInputTokens ?? 0, plain - images)
+  return images * ((imageInput ?? input) - input) + sound * ((audioInput ?? input) - input)
+}
+
+const hasTokenPrice = ({ input, output }: Rates): boolean => input > 0 || output > 0
+
+/**
+ * USD that a usage costs at a price: cached and cache-written input at their own rates, reasoning as output. What is billed by
+ * units costs those, unless the provider told tokens and they have a price: a model has one of the two.
+ */
+export const cost = (usage: Usage, price: Price): number => {
+  const { units } = usage
+  if (units === undefined || (!usage.estimated && hasTokenPrice(price))) return tokenCost(usage, price)
+  return unitCost(units, price) ?? tokenCost(usage, price)
 }

@@ -9,7 +9,7 @@ import * as ModelCatalogue from "../catalogue/ModelCatalogue.js"
 import type { Price, Rates } from "../catalogue/price.js"
 import * as State from "../stack/State.js"
 
-export type { Price, Rates, Tier } from "../catalogue/price.js"
+export type { Price, Rates, Tier, UnitPrices } from "../catalogue/price.js"
 export { cost } from "../catalogue/price.js"
 
 /** Looks up prices by deployment. */
