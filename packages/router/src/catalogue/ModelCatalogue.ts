@@ -1,11 +1,15 @@
 /**
- * What is publicly known of models: what they cost, how long their prompts may be, how much they write. The data is part
- * of the package (`scripts/model-catalogue.mjs` renews it) and nothing is ever fetched. A provider's models are read when
- * it is first asked for, and what was found for a name is remembered.
+ * What is publicly known of models: what they are for, what they cost, how long their prompts may be, how much they write. The
+ * data is part of the package (`scripts/catalogue.mjs` renews it) and nothing is ever fetched. A provider's models are read
+ * when it is first asked for, and what was found for a name is remembered.
  */
-import { catalogueDate, catalogueRows } from "./catalogueData.js"
-import { type Clause, matches } from "./nameClause.js"
-import type { Price, Rates } from "./price.js"
+import { catalogueDate } from "./data/prices.js"
+import * as ModelList from "./modelList.js"
+import { matches } from "./nameClause.js"
+import type { Price } from "./price.js"
+import * as PriceList from "./priceList.js"
+
+export type { UnitPrices } from "./price.js"
 
 /** What is known of one model at one provider. */
 export interface Model {
@@ -25,6 +29,8 @@ export interface Model {
   readonly contextWindow: number | undefined
   /** Tokens that an answer may have; undefined when unknown. */
   readonly maxOutputTokens: number | undefined
+  /** The family that it is one of, for example `claude-sonnet`; undefined when unknown. */
+  readonly family: string | undefined
 }
 
 /** Where a model is asked. */
@@ -37,172 +43,92 @@ export interface Place {
   readonly baseModel?: string | undefined
 }
 
-/** `[input, output, cached, written, tiers]`, null where unknown; a tier is `[above, input, output, cached, written]`. */
-type RateRow = ReadonlyArray<number | null>
-type PriceRow = readonly [...RateRow, ReadonlyArray<RateRow>] | RateRow
-type ModelRow = readonly [
-  id: string,
-  clause?: Clause | null,
-  price?: PriceRow | null,
-  contextWindow?: number | null,
-  maxOutputTokens?: number | null,
-  later?: ReadonlyArray<readonly [from: string, price: PriceRow | null]>
-]
-
-interface ProviderRow {
-  readonly id: string
-  /** A regular expression for the beginning of its addresses. */
-  readonly url: string
-  /** Labels that mean it. */
-  readonly label?: Clause
-  /** Model names that mean it wherever they are asked. */
-  readonly model?: Clause
-  /** Providers whose models it serves too. */
-  readonly others?: ReadonlyArray<string>
-}
-
-interface Known {
+interface Found {
   readonly model: Model
-  readonly clause: Clause
-  readonly later: ReadonlyArray<readonly [from: number, price: Price | undefined]>
-}
-
-const rates = (row: ReadonlyArray<unknown>): Rates => {
-  const [input, output, cached, written] = row as RateRow
-  return {
-    input: input ?? 0,
-    cachedInput: cached ?? input ?? 0,
-    ...(written === null || written === undefined ? {} : { cacheWrite: written }),
-    output: output ?? 0
-  }
-}
-
-const toPrice = (row: PriceRow | null | undefined): Price | undefined => {
-  if (row === null || row === undefined) return undefined
-  const tiers = row[4]
-  if (!Array.isArray(tiers)) return rates(row)
-  return { ...rates(row), tiers: tiers.map((tier: RateRow) => ({ above: tier[0] ?? 0, ...rates(tier.slice(1)) })) }
-}
-
-class Provider {
-  private readonly address: RegExp
-  private known: ReadonlyArray<Known> | undefined
-
-  constructor(
-    readonly row: ProviderRow,
-    private readonly text: string
-  ) {
-    this.address = new RegExp(`^(?:${row.url})`)
-  }
-
-  isAt(baseUrl: string): boolean {
-    return this.address.test(baseUrl)
-  }
-
-  get models(): ReadonlyArray<Known> {
-    this.known ??= (JSON.parse(this.text) as ReadonlyArray<ModelRow>).map(
-      ([id, clause, price, contextWindow, maxOutputTokens, later]) => ({
-        model: {
-          provider: this.row.id,
-          id,
-          price: toPrice(price),
-          mode: undefined,
-          operations: undefined,
-          capabilities: {},
-          contextWindow: contextWindow ?? undefined,
-          maxOutputTokens: maxOutputTokens ?? undefined
-        },
-        clause: clause ?? `=${id.toLowerCase()}`,
-        later: (later ?? []).map(([from, announced]) => [Date.parse(from), toPrice(announced)])
-      })
-    )
-    return this.known
-  }
-}
-
-let all: ReadonlyMap<string, Provider> | undefined
-
-const providers = (): ReadonlyMap<string, Provider> => {
-  all ??= new Map(
-    catalogueRows.map(([head, models]) => {
-      const row = JSON.parse(head) as ProviderRow
-      return [row.id, new Provider(row, models)]
-    })
-  )
-  return all
-}
-
-/** Labels in the field that the catalogue's clauses miss. */
-const labels: Readonly<Record<string, string>> = {
-  azure_ai: "azure",
-  azure_text: "azure",
-  codestral: "mistral",
-  custom_openai: "openai",
-  fireworks_ai: "fireworks",
-  "text-completion-openai": "openai"
+  readonly later: PriceList.Listed["later"]
 }
 
 /** Servers of one's own: what a provider takes for the same model says nothing. */
 const selfHosted = new Set(["hosted_vllm", "vllm", "ollama", "ollama_chat", "lm_studio", "llamafile", "xinference"])
 
-const byLabel = (label: string): Provider | undefined => {
-  const name = label.toLowerCase().trim()
-  const known = providers().get(labels[name] ?? name)
-  if (known !== undefined) return known
-  for (const provider of providers().values()) {
-    if (provider.row.label !== undefined && matches(provider.row.label, name)) return provider
-  }
-  return undefined
-}
-
-const byAddress = (baseUrl: string): Provider | undefined => {
-  for (const provider of providers().values()) if (provider.isAt(baseUrl)) return provider
-  return undefined
-}
-
-const byModel = (model: string): Provider | undefined => {
-  for (const provider of providers().values()) {
-    if (provider.row.model !== undefined && matches(provider.row.model, model)) return provider
-  }
-  return undefined
-}
-
-const compactDate = /-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)/g
-const version = /[-@](\d{4}-\d{2}-\d{2}|\d{8}|latest)$/
-
-const inProvider = (provider: Provider, name: string): Known | undefined => {
-  const found = provider.models.find(({ clause }) => matches(clause, name))
-  if (found !== undefined) return found
-  for (const other of provider.row.others ?? []) {
-    const next = providers().get(other)
-    const known = next === undefined ? undefined : inProvider(next, name)
-    if (known !== undefined) return known
-  }
-  return undefined
-}
-
-/** The name itself, with its date as others write it, and without any. */
-const lookUp = (provider: Provider | undefined, name: string): Known | undefined =>
-  provider === undefined
-    ? undefined
-    : (inProvider(provider, name) ??
-      inProvider(provider, name.replace(compactDate, "-$1-$2-$3")) ??
-      inProvider(provider, name.replace(version, "")))
-
 const afterFirstSlash = (name: string): string => name.slice(name.indexOf("/") + 1)
+const prefixOf = (name: string): string => name.slice(0, Math.max(0, name.indexOf("/")))
 
-const search = (name: string, { baseUrl, provider: label }: Place): Known | undefined => {
+/** `openai` is also what is said of every server that speaks its dialect: there the model's own name decides. */
+const isSaidOfAny = (provider: string | undefined): boolean => provider === undefined || provider === "openai"
+
+const isSelfHosted = ({ provider: label }: Place): boolean => label !== undefined && selfHosted.has(label.toLowerCase())
+
+const inPrices = (name: string, { baseUrl, provider: label }: Place): PriceList.Listed | undefined => {
+  const { byAddress, byLabel, byModel, lookUp } = PriceList
   const there = baseUrl === undefined ? undefined : byAddress(baseUrl)
   if (there !== undefined) return lookUp(there, name) ?? lookUp(there, afterFirstSlash(name))
-  if (label !== undefined && selfHosted.has(label.toLowerCase())) return undefined
   const labelled = label === undefined ? undefined : byLabel(label)
   const found = lookUp(labelled, name) ?? lookUp(labelled, afterFirstSlash(name))
-  // `openai` is also what is said of every server that speaks its dialect: there the model's own name decides.
-  if (found !== undefined || (labelled !== undefined && labelled.row.id !== "openai")) return found
-  const slash = name.indexOf("/")
-  const prefixed = slash === -1 ? undefined : lookUp(byLabel(name.slice(0, slash)), afterFirstSlash(name))
+  if (found !== undefined || !isSaidOfAny(labelled?.row.id)) return found
+  const prefixed = name.includes("/") ? lookUp(byLabel(prefixOf(name)), afterFirstSlash(name)) : undefined
   const last = name.slice(name.lastIndexOf("/") + 1)
   return prefixed ?? lookUp(byModel(name), name) ?? lookUp(byModel(last), last)
+}
+
+const inModels = (
+  name: string,
+  { baseUrl, provider: label }: Place,
+  listed: PriceList.Listed | undefined
+): ModelList.Described | undefined => {
+  const { byAddress, byLabel, byPrices } = ModelList
+  const there = baseUrl === undefined ? undefined : byAddress(baseUrl)
+  const labelled = there ?? (label === undefined ? undefined : byLabel(label))
+  const found = labelled?.find(name) ?? labelled?.find(afterFirstSlash(name))
+  if (found !== undefined) return found
+  if (there === undefined && isSaidOfAny(labelled?.name)) {
+    const prefixed = name.includes("/") ? byLabel(prefixOf(name))?.find(afterFirstSlash(name)) : undefined
+    if (prefixed !== undefined) return prefixed
+  }
+  // What the price belongs to is the same model, whoever serves it.
+  const owner = listed === undefined ? undefined : byPrices(listed.provider)
+  const last = name.slice(name.lastIndexOf("/") + 1)
+  return listed === undefined ? undefined : (owner?.find(last) ?? owner?.find(listed.id.toLowerCase()))
+}
+
+const priceOfBoth = (
+  listed: PriceList.Listed | undefined,
+  described: ModelList.Described | undefined
+): Price | undefined => {
+  const rates = listed?.price ?? described?.price
+  const units = described?.units
+  if (units === undefined) return rates
+  return { ...(rates ?? { input: 0, cachedInput: 0, output: 0 }), ...units }
+}
+
+const together = (
+  listed: PriceList.Listed | undefined,
+  described: ModelList.Described | undefined
+): Found | undefined => {
+  const named = listed ?? described
+  if (named === undefined) return undefined
+  return {
+    model: {
+      provider: named.provider,
+      id: named.id,
+      price: priceOfBoth(listed, described),
+      mode: described?.mode,
+      operations: described?.operations,
+      capabilities: described?.capabilities ?? {},
+      contextWindow: listed?.contextWindow ?? described?.contextWindow,
+      maxOutputTokens: listed?.maxOutputTokens ?? described?.maxOutputTokens,
+      family: described?.family
+    },
+    later: listed?.later ?? []
+  }
+}
+
+const search = (name: string, place: Place): Found | undefined => {
+  if (place.baseUrl === undefined || PriceList.byAddress(place.baseUrl) === undefined) {
+    if (isSelfHosted(place)) return undefined
+  }
+  const listed = inPrices(name, place)
+  return together(listed, inModels(name, place, listed))
 }
 
 /** Names that are remembered; callers choose them, where a deployment's model is a wildcard. */
@@ -210,10 +136,10 @@ const capacity = 10_000
 /** Longer names are no model's, and nobody gets to fill the memory with them. */
 const longestName = 256
 
-const remembered = new Map<string, Known | undefined>()
+const remembered = new Map<string, Found | undefined>()
 
-const findNamed = (model: string, place: Place): Known | undefined => {
-  if (model.length > longestName || model.includes("*")) return undefined
+const findNamed = (model: string, place: Place): Found | undefined => {
+  if (model === "" || model.length > longestName || model.includes("*")) return undefined
   const key = `${place.provider ?? ""}\n${place.baseUrl ?? ""}\n${model}`
   const known = remembered.get(key)
   if (known !== undefined || remembered.has(key)) return known
@@ -224,7 +150,7 @@ const findNamed = (model: string, place: Place): Known | undefined => {
 }
 
 /** A public name may bear another provider's prefix than the one where the model is asked. */
-const find_ = (model: string, { baseModel, baseUrl, provider }: Place): Known | undefined => {
+const find_ = (model: string, { baseModel, baseUrl, provider }: Place): Found | undefined => {
   const place = { baseUrl, provider }
   return baseModel === undefined ? findNamed(model, place) : (findNamed(baseModel, place) ?? findNamed(baseModel, {}))
 }
@@ -244,6 +170,26 @@ export const priceOf = (model: string, place: Place = {}, at?: number): Price | 
   return price
 }
 
+/** Both lists of one provider in one: a model of the second that goes by a name of the first is told once. */
+const allOf = (
+  lister: PriceList.Lister | undefined,
+  describer: ModelList.Describer | undefined
+): ReadonlyArray<Model> => {
+  const listed = lister?.models ?? []
+  const names = new Set(listed.map(({ id }) => id.toLowerCase()))
+  const first = listed.map((one) => together(one, describer?.find(one.id.toLowerCase()))?.model)
+  const second = (describer?.models ?? []).flatMap((one) => {
+    const name = one.id.toLowerCase()
+    if (names.has(name)) return []
+    const found = together(
+      listed.find(({ clause }) => matches(clause, name)),
+      one
+    )
+    return found === undefined ? [] : [{ ...found.model, id: one.id }]
+  })
+  return [...first, ...second].flatMap((model) => (model === undefined ? [] : [model]))
+}
+
 /**
  * The models of a provider, by its label or by the address of its API, in the order of the catalogue; empty when the
  * provider is unknown. What a wildcard stands for, as far as anybody can say.
@@ -256,8 +202,17 @@ export const priceOf = (model: string, place: Place = {}, at?: number): Price | 
  * ```
  */
 export const models = (provider: string, baseUrl?: string): ReadonlyArray<Model> => {
-  const found = (baseUrl === undefined ? undefined : byAddress(baseUrl)) ?? byLabel(provider)
-  return found === undefined ? [] : found.models.map(({ model }) => model)
+  const priced = baseUrl === undefined ? undefined : PriceList.byAddress(baseUrl)
+  const described = baseUrl === undefined ? undefined : ModelList.byAddress(baseUrl)
+  if (priced !== undefined || described !== undefined) return allOf(priced, described)
+  return allOf(PriceList.byLabel(provider), ModelList.byLabel(provider))
+}
+
+/** The names of the providers whose models are known, in the order of the alphabet; `models` takes each of them. */
+export const providers = (): ReadonlyArray<string> => {
+  const described = [...ModelList.describers().keys()]
+  const priced = new Set(described.map(ModelList.pricesOf))
+  return [...described, ...[...PriceList.listers().keys()].filter((name) => !priced.has(name))].sort()
 }
 
 /** The day of the data, for example `2026-11-28`. */

@@ -1,46 +1,4 @@
-// Writes packages/router/src/catalogue/catalogueData.ts: what models cost, how long their prompts may be and how much they
-// write, from two packages under the MIT licence at the versions below. Needs the network, and so is run by hand; what it
-// writes is checked in, and the router never fetches anything.
-//
-//   node scripts/model-catalogue.mjs            writes the data, and prices to test the reading of it with
-import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
-
-const sources = {
-  prices: {
-    name: "@pydantic/genai-prices",
-    version: "0.1.8",
-    integrity: "sha512-h7CYw6qTyflG2zUndO8tXyL8Xopf+tX9JZu13h0ZFgeyYj+J2gm1edR4+R+mbQ2vPdkFjtTmmmu1cYQPM5/KTA=="
-  },
-  bounds: {
-    name: "@mariozechner/pi-ai",
-    version: "0.73.1",
-    integrity: "sha512-Jh4lXawZYuC83HzSIYuVum9NBqJD49i4JOt3H96cGW/924cwJMOyUs1Mv/e4QPzTXnzrqMoGviNQnvGgSu1LSg=="
-  }
-}
-
-const folder = mkdtempSync(join(tmpdir(), "model-catalogue-"))
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
-
-const unpack = ({ integrity, name, version }) => {
-  const packed = execFileSync("npm", ["pack", `${name}@${version}`, "--json", "--pack-destination", folder])
-  const [{ filename, integrity: found }] = JSON.parse(packed.toString())
-  if (found !== integrity) throw new Error(`${name}@${version} has the integrity ${found}, not ${integrity}`)
-  execFileSync("tar", ["xzf", join(folder, filename), "-C", folder])
-  const target = join(folder, name.replace(/\W+/g, "-"))
-  execFileSync("mv", [join(folder, "package"), target])
-  return target
-}
-
-const genai = createRequire(import.meta.url)(join(unpack(sources.prices), "dist/index.cjs"))
-const { MODELS } = await import(pathToFileURL(join(unpack(sources.bounds), "dist/models.generated.js")).href)
-
-/** Nobody sees prices change by the hour: where they do, the dearest counts. */
-const today = new Date().toISOString().slice(0, 10)
+// Prices as the first source writes them: a model by a clause of names, tiers, announced days.
 
 const per = (value, inputTokens) => {
   if (value === undefined || typeof value === "number") return value ?? null
@@ -76,10 +34,11 @@ const priceOf = (prices) => {
   return tiers.length === 0 ? price : [...price, tiers]
 }
 
+/** Nobody sees prices change by the hour: where they do, the dearest counts. */
 const dearest = (rows) => rows.reduce((a, b) => (per(b.prices.input_mtok, 0) > per(a.prices.input_mtok, 0) ? b : a))
 
 /** The price in force today, and those that are announced, each with its first day. */
-const pricesOf = (given) => {
+const pricesOf = (given, today) => {
   if (!Array.isArray(given)) return { now: priceOf(given), later: [] }
   const byHour = given.filter(({ constraint }) => constraint?.type === "time_of_date")
   const dated = given.filter(({ constraint }) => constraint?.type !== "time_of_date")
@@ -131,8 +90,8 @@ const boundsOf = {
 }
 
 /** The same figure of every known model that the clause means; null when they differ. */
-const agreed = (provider, id, match, field) => {
-  const known = (boundsOf[provider] ?? []).flatMap((name) => Object.values(MODELS[name] ?? {}))
+const agreed = (bounds, provider, id, match, field) => {
+  const known = (boundsOf[provider] ?? []).flatMap((name) => Object.values(bounds[name] ?? {}))
   const exact = known.filter((model) => model.id.toLowerCase() === id.toLowerCase())
   const meant = exact.length > 0 ? exact : known.filter((model) => matches(match, model.id.toLowerCase()))
   const figures = new Set(meant.map((model) => model[field]).filter((figure) => figure > 0))
@@ -145,48 +104,28 @@ const trimmed = (values) => {
   return kept
 }
 
-const model = (provider, { context_window, id, match, prices }) => {
+const model = ({ bounds, today }, provider, { context_window, id, match, prices }) => {
   const made = clause(match)
-  const { later, now } = pricesOf(prices)
+  const { later, now } = pricesOf(prices, today)
   const isPlain = JSON.stringify(made) === JSON.stringify(`=${id.toLowerCase()}`)
-  const window = context_window ?? agreed(provider, id, made, "contextWindow")
-  const output = agreed(provider, id, made, "maxTokens")
+  const window = context_window ?? agreed(bounds, provider, id, made, "contextWindow")
+  const output = agreed(bounds, provider, id, made, "maxTokens")
   return trimmed([id, isPlain ? null : made, now, window, output, later])
 }
 
-const quoted = (text) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`
+/** Of each provider what it is known by, and its models. */
+export const listPrices = (data, bounds, today) =>
+  data.map(({ api_pattern, fallback_model_providers, id, model_match, models, provider_match }) => [
+    {
+      id,
+      url: api_pattern,
+      ...(provider_match === undefined ? {} : { label: clause(provider_match) }),
+      ...(model_match === undefined ? {} : { model: clause(model_match) }),
+      ...(fallback_model_providers === undefined ? {} : { others: fallback_model_providers })
+    },
+    models.map((each) => model({ bounds, today }, id, each))
+  ])
 
-const data = await genai.waitForUpdate()
-const rows = data.map(({ api_pattern, fallback_model_providers, id, model_match, models, provider_match }) => {
-  const head = {
-    id,
-    url: api_pattern,
-    ...(provider_match === undefined ? {} : { label: clause(provider_match) }),
-    ...(model_match === undefined ? {} : { model: clause(model_match) }),
-    ...(fallback_model_providers === undefined ? {} : { others: fallback_model_providers })
-  }
-  const kept = models.map((each) => model(id, each))
-  return `  [\n    ${quoted(JSON.stringify(head))},\n    ${quoted(JSON.stringify(kept))}\n  ]`
-})
-
-const { bounds, prices } = sources
-const text = `// Written by scripts/model-catalogue.mjs on ${today}; do not edit.
-// Prices and windows: ${prices.name} ${prices.version}, MIT, Copyright (c) Pydantic Services Inc. 2025 to present.
-// Output bounds, and windows where the first has none: ${bounds.name} ${bounds.version}, MIT, Copyright (c) 2025 Mario Zechner.
-
-/** The day on which the prices were in force. */
-export const catalogueDate = "${today}"
-
-/** Of each provider what it is known by, and its models: JSON, read when first needed. */
-export const catalogueRows: ReadonlyArray<readonly [provider: string, models: string]> = [
-${rows.join(",\n")}
-]
-`
-const target = "packages/router/src/catalogue/catalogueData.ts"
-writeFileSync(fileURLToPath(new URL(`../${target}`, import.meta.url)), text)
-console.log(`${target}: ${data.length} providers, ${data.reduce((sum, { models }) => sum + models.length, 0)} models`)
-
-// The package's own answers, for the test of our reading of its data.
 const samples = [
   ["openai", "gpt-4o"],
   ["openai", "gpt-4o-2024-08-06"],
@@ -223,7 +162,6 @@ const samples = [
   ["fireworks", "accounts/fireworks/models/deepseek-v3p1"],
   ["x-ai", "grok-4"],
   ["cohere", "command-r-plus"],
-  ["perplexity", "sonar-pro"],
   ["openrouter", "anthropic/claude-sonnet-4"],
   ["openrouter", "google/gemini-2.5-flash"],
   ["cerebras", "llama-3.3-70b"],
@@ -236,20 +174,15 @@ const usages = [
   [100_000, 40_000, 10_000, 5_000],
   [300_000, 0, 0, 1_000]
 ]
-const answers = samples.map(([providerId, id]) => [
-  providerId,
-  id,
-  usages.map(([input_tokens, cache_read_tokens, cache_write_tokens, output_tokens]) => {
-    const usage = { input_tokens, cache_read_tokens, cache_write_tokens, output_tokens }
-    return genai.calcPrice(usage, id, { providerId, timestamp: new Date(`${today}T12:00:00Z`) })?.total_price ?? null
-  })
-])
-const fixture = "packages/router/test/fixtures/catalogue-prices.json"
-const lines = answers.map((answer) => `    ${JSON.stringify(answer)}`).join(",\n")
-writeFileSync(
-  fileURLToPath(new URL(`../${fixture}`, import.meta.url)),
-  `{\n  "usages": ${JSON.stringify(usages)},\n  "answers": [\n${lines}\n  ]\n}\n`
-)
-console.log(
-  `${fixture}: ${answers.length} models priced by ${prices.name} ${readFileSync(join(folder, "-pydantic-genai-prices", "package.json"), "utf8").length > 0 ? prices.version : ""}`
-)
+/** The package's own answers, for the test of our reading of its data. */
+export const ownAnswers = (genai, today) => ({
+  usages,
+  answers: samples.map(([providerId, id]) => [
+    providerId,
+    id,
+    usages.map(([input_tokens, cache_read_tokens, cache_write_tokens, output_tokens]) => {
+      const usage = { input_tokens, cache_read_tokens, cache_write_tokens, output_tokens }
+      return genai.calcPrice(usage, id, { providerId, timestamp: new Date(`${today}T12:00:00Z`) })?.total_price ?? null
+    })
+  ])
+})

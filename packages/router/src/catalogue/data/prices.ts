@@ -1,12 +1,15 @@
-// Written by scripts/model-catalogue.mjs on 2026-11-28; do not edit.
-// Prices and windows: @pydantic/genai-prices 0.1.8, MIT, Copyright (c) Pydantic Services Inc. 2025 to present.
-// Output bounds, and windows where the first has none: @mariozechner/pi-ai 0.73.1, MIT, Copyright (c) 2025 Mario Zechner.
+// Written by scripts/catalogue.mjs on 2026-11-29; do not edit. Its sources:
+// @pydantic/genai-prices 0.1.8, MIT, Copyright (c) Pydantic Services Inc. 2025 to present: prices, windows, names that mean the same model.
+// @mariozechner/pi-ai 0.73.1, MIT, Copyright (c) 2025 Mario Zechner: windows and bounds of outputs.
+// @mastra/core 1.71.0, Apache-2.0, Copyright (c) 2025 Kepler Software, Inc.; its list of providers alone, made of models.dev's: providers with their addresses, names of models.
+// litellm 1.108.14, MIT, Copyright (c) 2023 Berri AI: providers, models, what these are for and can do, prices by tokens and by the piece.
+// liter-llm 2.4.4, MIT, the authors of liter-llm; its list of models is models.dev's of 2026-10-31, MIT, Copyright (c) 2025 models.dev: providers with their addresses, models of models.dev of 2026-10-31.
 
 /** The day on which the prices were in force. */
-export const catalogueDate = "2026-11-28"
+export const catalogueDate = "2026-11-29"
 
 /** Of each provider what it is known by, and its models: JSON, read when first needed. */
-export const catalogueRows: ReadonlyArray<readonly [provider: string, models: string]> = [
+export const priceRows: ReadonlyArray<readonly [provider: string, models: string]> = [
   [
     '{"id":"anthropic","url":"https://api\\\\.anthropic\\\\.com","label":"*anthropic","model":"*claude"}',
     '[["claude-2",["^claude-2","*claude-v2"],[8,24,null,null],200000],["claude-3-5-haiku-latest",["^claude-3-5-haiku","^claude-3.5-haiku"],[0.8,4,0.08,1],200000,8192],["claude-3-5-sonnet",["^claude-3-5-sonnet","^claude-3.5-sonnet"],[3,15,0.3,3.75],200000,8192],["claude-3-7-sonnet-latest",["^claude-3-7-sonnet","^claude-3.7-sonnet","^claude-sonnet-3.7","^claude-sonnet-3-7"],[3,15,0.3,3.75],200000,64000],["claude-3-haiku","^claude-3-haiku",[0.25,1.25,0.03,0.3],200000,4096],["claude-3-opus-latest","^claude-3-opus",[15,75,1.5,18.75],200000,4096],["claude-3-sonnet","^claude-3-sonnet",[3,15,0.3,3.75],200000,4096],["claude-fable-5",["=claude-fable-5","/^claude-fable-5-\\\\d{8}$"],[10,50,1,12.5],1000000],["claude-fable-5-1",["=claude-fable-5-1","/^claude-fable-5-1-\\\\d{8}$"],[10,50,0.25,12.5],1000000],["claude-haiku-4-5",["^claude-haiku-4-5","^claude-haiku-4.5","^claude-4-5-haiku","^claude-4.5-haiku"],[1,5,0.1,1.25],200000,64000],["claude-opus-4-0",["^claude-opus-4-0","^claude-4-opus","=claude-opus-4","=claude-opus-4-20250514"],[15,75,1.5,18.75],200000,32000],["claude-opus-4-1",["^claude-opus-4-1","^claude-opus-4.1"],[15,75,1.5,18.75],200000,32000],["claude-opus-4-5",["^claude-opus-4-5","^claude-opus-4.5","^claude-4-5-opus","^claude-4.5-opus"],[5,25,0.5,6.25],200000,64000],["claude-opus-4-6",["^claude-opus-4-6","^claude-opus-4.6","^claude-4-6-opus","^claude-4.6-opus"],[5,25,0.5,6.25],1000000,128000],["claude-opus-4-7",["^claude-opus-4-7","^claude-opus-4.7","^claude-4-7-opus","^claude-4.7-opus"],[5,25,0.5,6.25],1000000,128000],["claude-opus-4-8",["^claude-opus-4-8","^claude-opus-4.8","^claude-4-8-opus","^claude-4.8-opus"],[5,25,0.5,6.25],1000000],["claude-opus-5",["=claude-opus-5","/^claude-opus-5-\\\\d{8}$","^claude-opus-5.0","^claude-5-opus","^claude-5.0-opus"],[5,25,0.5,6.25],1000000],["claude-opus-5-5",["=claude-opus-5-5","/^claude-opus-5-5-\\\\d{8}$","^claude-opus-5.5","^claude-5-5-opus","^claude-5.5-opus"],[4,20,0.2,5],1000000],["claude-sonnet-4-0",["^claude-sonnet-4-2025","^claude-sonnet-4-0","^claude-sonnet-4@","=claude-sonnet-4","^claude-4-sonnet"],[3,15,0.3,3.75],200000,64000],["claude-sonnet-4-5",["^claude-sonnet-4-5","^claude-sonnet-4.5"],[3,15,0.3,3.75,[[200000,6,22.5,0.6,7.5]]],200000,64000],["claude-sonnet-4-6",["^claude-sonnet-4-6","^claude-sonnet-4.6"],[3,15,0.3,3.75],1000000,64000],["claude-sonnet-5",["^claude-sonnet-5","^claude-sonnet-5.0","^claude-5-sonnet","^claude-5.0-sonnet"],[2,10,0.2,2.5],1000000],["claude-v1",null,[8,24,null,null]]]'
