@@ -33,7 +33,7 @@ export const passage = ({ answer }: Dialect, framing: Framing, decodeAws: AwsDec
     isSame: true,
     answer: (body) => body,
     isError: (json: JsonObject, event) =>
-      answer.error({ ...(event === undefined ? {} : { event }), data: "", json }) !== undefined,
+      answer.error(event === undefined ? { data: "", json } : { event, data: "", json }) !== undefined,
     events: answer.events,
     stream: () => stream
   }
