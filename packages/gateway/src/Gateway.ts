@@ -27,6 +27,7 @@ import * as Completions from "./edge/calls/Completions.js"
 import { Heartbeat } from "./edge/heartbeat.js"
 import * as OpenAccess from "./edge/OpenAccess.js"
 import * as Server from "./edge/Server.js"
+import * as TemporaryPlace from "./edge/uploads/temporaryPlace.js"
 import type { Refusal, TurnedAway } from "./errors/ErrorBody.js"
 import * as Generations from "./generations/Generations.js"
 import * as KeyRing from "./keys/KeyRing.js"
@@ -74,6 +75,8 @@ const defaultBytesInFlight = (maxBody: number): number =>
 
 const boundsOf = (settings: Settings): Completions.Bounds => ({
   maxBody: settings.maxBodyBytes ?? serverDefaults.maxBodyBytes,
+  maxUpload: settings.maxUpload ?? serverDefaults.maxUpload,
+  replayBytes: settings.replayBytes ?? serverDefaults.replayBytes,
   json: {
     maxDepth: settings.maxJsonDepth ?? serverDefaults.maxJsonDepth,
     maxValues: settings.maxJsonValues ?? serverDefaults.maxJsonValues,
@@ -212,7 +215,10 @@ export const make = (
     const guard = ({ headers, method }: IncomingMessage): Refusal | undefined =>
       isClosing ? draining : openGuard(headers, { method, isNamed: cors?.names })
     const countRefusal = ownCounter(refusals, sink, counting)
+    const place = TemporaryPlace.make()
+    place.sweep()
     const completions = Completions.make({
+      place,
       generations,
       heartbeat,
       clock,

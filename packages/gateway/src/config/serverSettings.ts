@@ -19,6 +19,23 @@ export const Server = Field.options("How the server listens, and what it puts up
   port: Field.option(Field.count, "Port; 0 takes a free one.", 4000),
   /** Bytes of a request's body. Default 32 MiB. */
   maxBodyBytes: Field.option(Field.positiveCount, "Bytes of a request's body.", 32 * 1024 * 1024),
+  /**
+   * Bytes of a form with files (images, recordings) in it. Default 512 MiB.
+   */
+  maxUpload: Field.option(
+    Field.positiveCount,
+    "Bytes of a form with files (images, recordings) in it. Default 512 MiB.",
+    512 * 1024 * 1024
+  ),
+  /**
+   * Bytes of such a form that are kept in memory until its request ends, so that another deployment can be tried with it; a
+   * larger one is kept in a temporary file. Default 8 MiB.
+   */
+  replayBytes: Field.option(
+    Field.positiveCount,
+    "Bytes of such a form that are kept in memory until its request ends, so that another deployment can be tried with it; a larger one is kept in a temporary file.",
+    8 * 1024 * 1024
+  ),
   /** Bytes of a request's headers together. Default 16 KiB. */
   maxHeaderBytes: Field.option(Field.positiveCount, "Bytes of a request's headers together.", 16 * 1024),
   /** How deep objects and lists of a request's body may nest. Default 100. */

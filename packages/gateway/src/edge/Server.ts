@@ -152,7 +152,9 @@ const nodeServer = (
   )
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     const length = Number(request.headers["content-length"] ?? 0)
-    if (length <= (settings.maxBodyBytes ?? serverDefaults.maxBodyBytes)) response.writeContinue()
+    const target = request.method === "POST" ? targetOf(request.url ?? "/") : undefined
+    const most = target === undefined ? undefined : completions.bodyBound(target, request)
+    if (length <= (most ?? settings.maxBodyBytes ?? serverDefaults.maxBodyBytes)) response.writeContinue()
     // Without the go-ahead nobody knows whether the body comes, so nothing can follow it on this socket.
     else response.shouldKeepAlive = false
     handle(request, response)

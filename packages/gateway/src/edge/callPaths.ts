@@ -30,8 +30,19 @@ const openAi: Readonly<Record<string, Ending>> = {
   embeddings: { operation: "embeddings", speech: "chat" },
   responses: { operation: "chat", speech: "responses" },
   "responses/compact": { operation: "chat", speech: "responses", aside: "compact" },
-  "responses/input_tokens": { operation: "chat", speech: "responses", aside: "count" }
+  "responses/input_tokens": { operation: "chat", speech: "responses", aside: "count" },
+  moderations: { operation: "moderation", speech: "chat" },
+  rerank: { operation: "rerank", speech: "chat" },
+  "images/generations": { operation: "image", speech: "chat" },
+  "images/edits": { operation: "imageEdit", speech: "chat" },
+  "images/variations": { operation: "imageVariation", speech: "chat" },
+  "audio/speech": { operation: "speech", speech: "chat" },
+  "audio/transcriptions": { operation: "transcription", speech: "chat" },
+  "audio/translations": { operation: "translation", speech: "chat" }
 }
+
+/** Cohere's own, of which the version is a part of the path. */
+const cohere: Readonly<Record<string, Ending>> = { rerank: { operation: "rerank", speech: "chat" } }
 
 const anthropic: Readonly<Record<string, Ending>> = {
   messages: { operation: "chat", speech: "messages" },
@@ -65,11 +76,12 @@ const below = (
 
 const plain: ReadonlyMap<string, PathTarget> = new Map([
   ...below(prefixes, openAi),
-  ...below(anthropicPrefixes, anthropic)
+  ...below(anthropicPrefixes, anthropic),
+  ...below(["/v2", "/cohere/v1", "/cohere/v2"], cohere)
 ])
 
 const withModel =
-  /^(?:\/openai)?(?:\/v1)?\/(?:deployments|engines)\/(.+?)\/(chat\/completions|completions|embeddings|responses)$/
+  /^(?:\/openai)?(?:\/v1)?\/(?:deployments|engines)\/(.+?)\/(chat\/completions|completions|embeddings|responses|images\/[a-z]+|audio\/[a-z]+)$/
 
 /** Vertex AI's clients name a project and a publisher; some clients leave `models/` out before a name with a slash. */
 const withVerb =

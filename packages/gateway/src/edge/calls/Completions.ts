@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { FairShares } from "@switchyard/core/FairShares"
 import type { Operation } from "@switchyard/core/LlmRequest"
+import { isForm } from "@switchyard/core/Operation"
 import { nowMs } from "@switchyard/core/Time"
 import { type Context, Either, type Fiber, FiberId, Runtime } from "effect"
 import { answerRefusal, type Refusal } from "../../errors/ErrorBody.js"
@@ -12,7 +13,9 @@ import type { Generations } from "../../generations/Generations.js"
 import { keyOf, unknownKey } from "../../keys/KeyRing.js"
 import type { PathTarget } from "../callPaths.js"
 import { requestIdOf } from "../requestId.js"
-import { readBody } from "./bodyReader.js"
+import { type ReceivedForm, isFormRequest, readUpload } from "../uploads/uploadReader.js"
+import type { TemporaryPlace } from "../uploads/temporaryPlace.js"
+import { type Received, readBody } from "./bodyReader.js"
 import { BytesInFlight } from "./bytesInFlight.js"
 import { type Bounds, type Ended, type ExchangeDeps, send } from "./ended.js"
 import { Exchange } from "./exchange.js"
@@ -27,6 +30,8 @@ export { send }
 export interface CompletionsDeps extends ExchangeDeps {
   readonly generations: Context.Tag.Service<Generations>
   readonly runtime: Runtime.Runtime<never>
+  /** Where forms lie that are too large for memory. */
+  readonly place: TemporaryPlace
   /** Told of every request once it is over, those that were turned away at the door included. */
   readonly onEnd: (ended: Ended) => void
   /** A request that must not be served at all: from a foreign origin, or while the gateway drains. */
@@ -36,6 +41,8 @@ export interface CompletionsDeps extends ExchangeDeps {
 /** Serves the endpoints, and knows how many requests are in progress. */
 export interface Completions {
   readonly handle: (target: PathTarget, request: IncomingMessage, response: ServerResponse) => void
+  /** Bytes that the body of a request may have, where its caller's key sets no other bound. */
+  readonly bodyBound: (target: PathTarget, request: IncomingMessage) => number
   readonly inProgress: () => number
   /** Refuses a request whose body can't be read on; false when the answer is none of an endpoint here. */
   readonly giveUp: (response: ServerResponse, refusal: Refusal) => boolean
@@ -66,10 +73,15 @@ const shedShare = (held: number): Refusal => ({
 
 const form = /^\s*(multipart\/|application\/x-www-form-urlencoded)/i
 
-const notJson = ({ headers }: IncomingMessage): Refusal | undefined => {
+const isUpload = (target: PathTarget, request: IncomingMessage): boolean =>
+  isForm(target.operation) && isFormRequest(request)
+
+const wrongType = (target: PathTarget, request: IncomingMessage): Refusal | undefined => {
+  const { headers } = request
   const type = headers["content-type"]
-  if (type !== undefined && type !== "application/json" && form.test(type)) {
-    return { status: 415, code: "unsupported_media_type", message: "the body must be JSON (application/json)" }
+  if (type !== undefined && type !== "application/json" && form.test(type) && !isUpload(target, request)) {
+    const orForm = isForm(target.operation) ? ", or a form with parts (multipart/form-data)" : ""
+    return { status: 415, code: "unsupported_media_type", message: `the body must be JSON (application/json)${orForm}` }
   }
   const unpacker = unpackerOf(headers["content-encoding"])
   return Either.isLeft(unpacker) ? unpacker.left : undefined
@@ -105,11 +117,11 @@ export const make = (deps: CompletionsDeps): Completions => {
   const bytes = new BytesInFlight(bounds.maxBytesInFlight, clock)
   const shares = new FairShares(bounds.maxConcurrent, () => generations.current().keys.isShared)
 
-  const admit = (request: IncomingMessage): Refusal | undefined => {
-    const refusal = guard(request) ?? notJson(request)
-    if (refusal !== undefined) return refusal
-    return lengthRefusal(request, bounds.maxBody)
-  }
+  const bodyBound = (target: PathTarget, request: IncomingMessage): number =>
+    isUpload(target, request) ? bounds.maxUpload : bounds.maxBody
+
+  const admit = (target: PathTarget, request: IncomingMessage): Refusal | undefined =>
+    guard(request) ?? wrongType(target, request) ?? lengthRefusal(request, bodyBound(target, request))
 
   const handle = (target: PathTarget, request: IncomingMessage, response: ServerResponse): void => {
     const refuse = (refusal: Refusal): void => {
@@ -117,7 +129,7 @@ export const make = (deps: CompletionsDeps): Completions => {
       send(response, answerRefusal(refusal, { "x-request-id": id }, random, target.speech))
       onEnd(turnedAway(id, target.operation, refusal, nowMs(clock)))
     }
-    const refusal = admit(request)
+    const refusal = admit(target, request)
     if (refusal !== undefined) return refuse(refusal)
     const lease = generations.enter()
     const key = keyOf(request.headers, request.url)
@@ -126,7 +138,8 @@ export const make = (deps: CompletionsDeps): Completions => {
       lease.leave()
       return refuse(unknownKey(key))
     }
-    const maxBytes = Math.min(bounds.maxBody, caller.maxBodyBytes ?? bounds.maxBody)
+    const mostBytes = bodyBound(target, request)
+    const maxBytes = Math.min(mostBytes, caller.maxBodyBytes ?? mostBytes)
     const tooLong = lengthRefusal(request, maxBytes)
     if (tooLong !== undefined) {
       lease.leave()
@@ -145,9 +158,12 @@ export const make = (deps: CompletionsDeps): Completions => {
     const hold = bytes.enter(caller)
     let fiber: Fiber.RuntimeFiber<void> | undefined
     let isOver = false
-    const stopReading = readBody(request, { ...bounds.json, maxBytes, hold: hold.grow }, (body) => {
+    const run = (body: Either.Either<Received | ReceivedForm, Refusal>): void => {
       if (!isOver) fiber = fork(exchange.run(body))
-    })
+    }
+    const stopReading = isUpload(target, request)
+      ? readUpload(request, { maxBytes, memory: bounds.replayBytes, place: deps.place, hold }, run)
+      : readBody(request, { ...bounds.json, maxBytes, hold: hold.grow }, run)
     onceOver(request, response, () => {
       isOver = true
       live.delete(exchange)
@@ -177,5 +193,5 @@ export const make = (deps: CompletionsDeps): Completions => {
     return false
   }
 
-  return { handle, inProgress: () => live.size, giveUp, cut }
+  return { handle, bodyBound, inProgress: () => live.size, giveUp, cut }
 }

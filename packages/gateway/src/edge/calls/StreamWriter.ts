@@ -14,7 +14,8 @@ export interface StreamTimes {
   readonly keepAlive: number
 }
 
-const streamHeaders = {
+/** What no proxy between may hold back or change. */
+export const streamHeaders = {
   "cache-control": "no-cache, no-transform",
   "x-accel-buffering": "no"
 } as const

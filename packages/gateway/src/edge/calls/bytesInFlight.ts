@@ -9,6 +9,8 @@ import type { Refusal } from "../../errors/ErrorBody.js"
 export interface Hold {
   /** Counts more bytes; a refusal where there is no room for them. */
   readonly grow: (bytes: number) => Refusal | undefined
+  /** So many of them are held no more. */
+  readonly shrink: (bytes: number) => void
   /** All of them are let go. */
   readonly release: () => void
 }
@@ -52,6 +54,11 @@ export class BytesInFlight {
     const mine = held
     mine.requests++
     let own = 0
+    const letGo = (bytes: number): void => {
+      this.total -= bytes
+      mine.bytes -= bytes
+      own -= bytes
+    }
     return {
       grow: (bytes) => {
         if (this.total + bytes > this.max || this.isGreedy(mine, own + bytes, bytes)) {
@@ -63,10 +70,9 @@ export class BytesInFlight {
         this.total += bytes
         return undefined
       },
+      shrink: (bytes) => letGo(Math.min(bytes, own)),
       release: () => {
-        this.total -= own
-        mine.bytes -= own
-        own = 0
+        letGo(own)
         mine.requests--
         this.forget(caller, mine)
       }

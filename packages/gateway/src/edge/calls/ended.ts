@@ -17,6 +17,10 @@ import type { StreamTimes } from "./StreamWriter.js"
 export interface Bounds {
   /** Bytes of a body. */
   readonly maxBody: number
+  /** Bytes of a form with files. */
+  readonly maxUpload: number
+  /** Bytes of such a form that are kept in memory. */
+  readonly replayBytes: number
   /** What a body may hold. */
   readonly json: JsonBounds
   /** Bytes of all bodies that are held at once. */

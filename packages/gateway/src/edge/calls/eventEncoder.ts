@@ -5,6 +5,7 @@
 import type { AnswerWords, StreamEvent } from "@switchyard/core/Dialect"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { CompleteResponse } from "@switchyard/core/LlmResponse"
+import { media } from "@switchyard/core/Media"
 import type { Usage } from "@switchyard/core/Usage"
 import { type Around, type Speech, spoken, type Told } from "../../errors/spokenError.js"
 import { ChunkEncoder } from "./chunkEncoder.js"
@@ -136,6 +137,20 @@ class GeminiListEncoder extends GeminiEncoder {
   }
 }
 
+/** The events of transcripts, speech and images, as they came: some providers name them, and some do not. */
+class MediaEncoder extends MessagesEncoder {
+  override readonly waiting = ": waiting for the model\n\n"
+  override readonly alive = ": keep-alive\n\n"
+
+  override failure(told: Told): string {
+    return `data: ${JSON.stringify(told)}\n\n`
+  }
+
+  protected override one({ data, event }: StreamEvent): string {
+    return event === undefined ? `data: ${data}\n\n` : `event: ${event}\ndata: ${data}\n\n`
+  }
+}
+
 /** What writes a stream in a caller's language. `wantsUsage`: of chat only, where it is the caller's to ask for. */
 export const encoderFor = (
   speech: Speech,
@@ -144,7 +159,7 @@ export const encoderFor = (
 ): EventEncoder => {
   switch (speech) {
     case "chat":
-      return new ChunkEncoder(wantsUsage)
+      return words === media.answer ? new MediaEncoder(words) : new ChunkEncoder(wantsUsage)
     case "messages":
       return new MessagesEncoder(words)
     case "responses":

@@ -22,7 +22,9 @@ import type { Caller } from "../../keys/KeyRing.js"
 import type { PathTarget } from "../callPaths.js"
 import * as RoutingHeaders from "../RoutingHeaders.js"
 import { requestIdOf } from "../requestId.js"
+import type { ReceivedForm } from "../uploads/uploadReader.js"
 import type { Received } from "./bodyReader.js"
+import { headersOf, pumpBytes } from "./bytePump.js"
 import * as Controls from "./Controls.js"
 import { count, spokenCount } from "./counting.js"
 import * as Embeddings from "./Embeddings.js"
@@ -31,7 +33,12 @@ import { type EventEncoder, encoderFor } from "./eventEncoder.js"
 import { type ParsedBody, parseBody } from "./requestBody.js"
 import { StreamWriter } from "./StreamWriter.js"
 import { dialectOf } from "./speeches.js"
+import { usualModeration } from "./usualModel.js"
 import { pump } from "./streamPump.js"
+import { bodyOfForm, withForm } from "../uploads/formFields.js"
+import { fateOf } from "./foreignFields.js"
+import { media, comesAs } from "@switchyard/core/Media"
+import { isMedia } from "@switchyard/core/Operation"
 
 const internal: Refusal = { status: 500, code: "internal_error", message: "the gateway failed; its log says how" }
 
@@ -40,6 +47,11 @@ const meantTarget = (target: PathTarget, { input, messages }: JsonObject): PathT
   target.operation === "chat" && target.speech === "chat" && messages === undefined && input !== undefined
     ? { ...target, speech: "responses" }
     : target
+
+const isControl = new Set(Controls.consumed)
+
+/** Fields that steer a request, or that no caller may send on. */
+const isOwn = (field: string): boolean => isControl.has(field) || fateOf(field) !== "sent"
 
 /** No stored answer to the same body is one to this. */
 const compacting = (request: LlmRequest): LlmRequest => ({
@@ -95,7 +107,7 @@ export class Exchange implements Ended {
   }
 
   /** Routes and answers. Never fails; an interruption means that the client is gone. */
-  run(body: Either.Either<Received, Refusal>): Effect.Effect<void> {
+  run(body: Either.Either<Received | ReceivedForm, Refusal>): Effect.Effect<void> {
     return Effect.catchAllCause(
       Effect.suspend(() => (Either.isLeft(body) ? this.refuse(body.left) : this.answer(body.right))),
       (cause) =>
@@ -114,22 +126,26 @@ export class Exchange implements Ended {
     if (response.writableEnded || response.destroyed) return
     if (!response.headersSent) return this.turnAway(refusal)
     this.refusal = refusal
+    if (writer === undefined) response.destroy()
     writer?.finish(this.encoder?.failure(ofRefusal(refusal), { id: this.id, status: refusal.status }) ?? "")
   }
 
-  private answer(received: Received): Effect.Effect<void> {
-    const body = Buffer.isBuffer(received)
-      ? parseBody(received, this.deps.bounds.json.maxDepth)
-      : Either.right<ParsedBody>(received)
+  private parsed(received: Received | ReceivedForm): Either.Either<ParsedBody, Refusal> {
+    if (Buffer.isBuffer(received)) return parseBody(received, this.deps.bounds.json.maxDepth)
+    return Either.right("form" in received ? { json: bodyOfForm(received.form, isOwn), exact: undefined } : received)
+  }
+
+  private answer(received: Received | ReceivedForm): Effect.Effect<void> {
+    const body = this.parsed(received)
     if (Either.isLeft(body)) return this.refuse(body.left)
     const { source, tower } = this.lease.generation
     const { headers } = this.request
     const { exact, json } = body.right
     this.target = meantTarget(this.target, json)
     const { model: named, speech } = this.target
-    const dialect = dialectOf(speech)
+    const dialect = isMedia(this.operation) ? media : dialectOf(speech)
     const isBeside = speech === "gemini"
-    const payload = named === undefined || isBeside ? json : { ...json, model: named }
+    const payload = this.named(json, isBeside ? undefined : named)
     const model = isBeside ? named : payload.model
     if (typeof model === "string") this.model = model
     this.stream = this.target.stream ?? payload.stream === true
@@ -140,14 +156,24 @@ export class Exchange implements Ended {
       const problem = controlled.left
       return "_tag" in problem ? this.fail(problem) : this.refuse(problem)
     }
-    const { leftOut, request, streamUsage } = controlled.right
+    const { leftOut, request: read, streamUsage } = controlled.right
+    const request = "form" in received ? withForm(read, received.form, json) : read
     if (leftOut.length > 0) {
       this.leftOut = leftOut
       this.deps.onLeftOut?.(leftOut)
     }
     if (this.target.aside === "count") return this.count(request)
     if (this.target.aside === "compact") return this.complete(tower.service, compacting(request))
+    this.stream = request.stream
+    if (isMedia(operation) && comesAs(operation, request.body) === "bytes") return this.relay(tower.service, request)
     return request.stream ? this.forward(tower.service, request, streamUsage) : this.complete(tower.service, request)
+  }
+
+  /** The payload with the model that its path names, or, where it may leave that out, the one that is meant. */
+  private named(json: JsonObject, model: string | undefined): JsonObject {
+    if (model !== undefined) return { ...json, model }
+    if (this.operation !== "moderation" || (json.model !== undefined && json.model !== null)) return json
+    return { ...json, model: usualModeration(this.lease.generation, this.caller) }
   }
 
   private complete(service: Service.RequestService, request: LlmRequest): Effect.Effect<void> {
@@ -260,6 +286,29 @@ export class Exchange implements Ended {
       }),
       Effect.sync(() => writer.close())
     )
+  }
+
+  /** An answer that is no JSON. */
+  private relay(service: Service.RequestService, request: LlmRequest): Effect.Effect<void> {
+    const { response } = this
+    const use = (answer: LlmResponse): Effect.Effect<void, LlmError> => {
+      if (answer._tag === "Complete") return this.whole(request, answer)
+      const { events } = answer
+      return Effect.flatMap(events.awaitContent, () => {
+        this.answeredAt = nowMs(this.deps.clock)
+        this.firstContentAt = events.settlement.firstContentAt ?? this.answeredAt
+        const way = this.headers(answer.journal, this.answeredAt, answer.headers)
+        response.writeHead(200, { ...way, ...headersOf(answer.headers, request.body) })
+        return pumpBytes(events, response)
+      })
+    }
+    return Effect.matchEffect(LlmService.using(service, request, use, this.begun), {
+      onFailure: (error) => this.fail(error),
+      onSuccess: () =>
+        Effect.sync(() => {
+          if (!response.writableEnded) response.end()
+        })
+    })
   }
 
   /** The status is out, so the error is the stream's last event. */

@@ -1,6 +1,10 @@
+import type { IncomingMessage } from "node:http"
 import * as zlib from "node:zlib"
 import { Either } from "effect"
 import type { Refusal } from "../../errors/ErrorBody.js"
+
+/** Bytes that a step of unpacking makes where nobody knows how many there are. */
+const streamStep = 64 * 1024
 
 /** How many times larger than what was sent a body may become. */
 const maxRatio = 100
@@ -61,6 +65,20 @@ export const unpackerOf = (header: string | undefined): Either.Either<Unpack | u
     : Either.right(unpack)
 }
 
+const notPacked: Refusal = {
+  status: 400,
+  code: "invalid_encoding",
+  message: "the request's body is not packed as it says"
+}
+
+const unpacksTo = (most: number): Refusal => ({
+  status: 413,
+  code: "request_too_large",
+  message: `the request's body unpacks to more than ${most} bytes`
+})
+
+const mostFrom = (packed: number): number => Math.max(alwaysAllowed, packed * maxRatio)
+
 /**
  * Unpacks a body, and calls `done` once, unless what is given back is called before. No more than the bound is ever held:
  * `max` bytes, and a hundred times of what was sent, whichever is less.
@@ -75,7 +93,7 @@ export const unpack = (
     done(Either.right(packed))
     return () => {}
   }
-  const most = Math.min(max, Math.max(alwaysAllowed, packed.length * maxRatio))
+  const most = Math.min(max, mostFrom(packed.length))
   const stream = unpacker(packed, { chunkSize: stepFor(packed.length) })
   const parts: Array<Buffer> = []
   let size = 0
@@ -94,18 +112,85 @@ export const unpack = (
     if (isOver) return
     parts.push(part)
     size += part.length
-    if (size <= most) return
-    const message = `the request's body unpacks to more than ${most} bytes`
-    end(Either.left({ status: 413, code: "request_too_large", message }))
+    if (size > most) end(Either.left(unpacksTo(most)))
   })
   stream.on("end", () => {
     const [only] = parts
     end(Either.right(parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, size)))
   })
-  stream.on("error", () => {
-    const message = "the request's body is not packed as it says"
-    end(Either.left({ status: 400, code: "invalid_encoding", message }))
-  })
+  stream.on("error", () => end(Either.left(notPacked)))
   stream.end(packed)
   return stop
+}
+
+/** A body that is unpacked while it comes, no faster than it is taken. */
+export interface Unpacked {
+  readonly pause: () => void
+  readonly resume: () => void
+  /** Nothing more is told. */
+  readonly stop: () => void
+}
+
+/** Whom a body is given to that is unpacked while it comes. */
+export interface UnpackSink {
+  readonly onData: (chunk: Buffer) => void
+  readonly onEnd: () => void
+  /** Called at most once, and nothing after it. */
+  readonly onRefusal: (refusal: Refusal) => void
+}
+
+/** Unpacks a request's body of any length while it comes; no more than a hundred times of what was sent. */
+export const unpackStream = (unpacker: Unpack, request: IncomingMessage, sink: UnpackSink): Unpacked => {
+  let stream: ReturnType<Unpack> | undefined
+  let packed = 0
+  let size = 0
+  let isOver = false
+  let isPaused = false
+  const stop = (): void => {
+    isOver = true
+    stream?.destroy()
+  }
+  const refuse = (refusal: Refusal): void => {
+    if (isOver) return
+    stop()
+    sink.onRefusal(refusal)
+  }
+  const started = (first: Buffer): ReturnType<Unpack> => {
+    const made = unpacker(first, { chunkSize: streamStep })
+    made.on("data", (chunk: Buffer) => {
+      if (isOver) return
+      size += chunk.length
+      if (size > mostFrom(packed)) refuse(unpacksTo(mostFrom(packed)))
+      else sink.onData(chunk)
+    })
+    made.on("end", () => {
+      if (!isOver) sink.onEnd()
+    })
+    made.on("error", () => refuse(notPacked))
+    made.on("drain", () => request.resume())
+    if (isPaused) made.pause()
+    return made
+  }
+  request.on("data", (chunk: Buffer) => {
+    if (isOver) return
+    packed += chunk.length
+    stream ??= started(chunk)
+    if (!stream.write(chunk)) request.pause()
+  })
+  request.on("end", () => {
+    if (isOver) return
+    if (stream === undefined) sink.onEnd()
+    else stream.end()
+  })
+  return {
+    pause: () => {
+      isPaused = true
+      stream?.pause()
+    },
+    resume: () => {
+      isPaused = false
+      stream?.resume()
+    },
+    stop
+  }
 }
