@@ -24,7 +24,7 @@ import * as RoutingHeaders from "../RoutingHeaders.js"
 import { requestIdOf } from "../requestId.js"
 import type { ReceivedForm } from "../uploads/uploadReader.js"
 import type { Received } from "./bodyReader.js"
-import { headersOf, pumpBytes } from "./bytePump.js"
+import { headersOf, pumpBytes } from "../media/bytePump.js"
 import * as Controls from "./Controls.js"
 import { count, spokenCount } from "./counting.js"
 import * as Embeddings from "./Embeddings.js"
@@ -33,7 +33,7 @@ import { type EventEncoder, encoderFor } from "./eventEncoder.js"
 import { type ParsedBody, parseBody } from "./requestBody.js"
 import { StreamWriter } from "./StreamWriter.js"
 import { dialectOf } from "./speeches.js"
-import { usualModeration } from "./usualModel.js"
+import { usualModeration } from "../media/usualModel.js"
 import { pump } from "./streamPump.js"
 import { bodyOfForm, withForm } from "../uploads/formFields.js"
 import { fateOf } from "./foreignFields.js"
@@ -164,7 +164,7 @@ export class Exchange implements Ended {
     }
     if (this.target.aside === "count") return this.count(request)
     if (this.target.aside === "compact") return this.complete(tower.service, compacting(request))
-    this.stream = request.stream
+    if (isMedia(operation)) this.stream = request.stream
     if (isMedia(operation) && comesAs(operation, request.body) === "bytes") return this.relay(tower.service, request)
     return request.stream ? this.forward(tower.service, request, streamUsage) : this.complete(tower.service, request)
   }

@@ -9,7 +9,7 @@ import type { JsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { Effect } from "effect"
-import { streamHeaders } from "./StreamWriter.js"
+import { streamHeaders } from "../calls/StreamWriter.js"
 
 /** Types by the format that was asked for, where the provider tells none. */
 const types: Readonly<Record<string, string>> = {
