@@ -20,11 +20,12 @@ export const Server = Field.options("How the server listens, and what it puts up
   /** Bytes of a request's body. Default 32 MiB. */
   maxBodyBytes: Field.option(Field.positiveCount, "Bytes of a request's body.", 32 * 1024 * 1024),
   /**
-   * Bytes of a form with files (images, recordings) in it. Default 512 MiB.
+   * Bytes of a form with files (images, recordings) in it. All of it must arrive within `requestTimeout`. Default
+   * 536,870,912.
    */
   maxUpload: Field.option(
     Field.positiveCount,
-    "Bytes of a form with files (images, recordings) in it. Default 512 MiB.",
+    "Bytes of a form with files (images, recordings) in it. All of it must arrive within `requestTimeout`.",
     512 * 1024 * 1024
   ),
   /**

@@ -18,7 +18,22 @@ describe("a path that asks a model", () => {
     ["/v1/messages/count_tokens?beta=true", { speech: "messages", aside: "count" }],
     ["/openai/deployments/org%2Fsmart/chat/completions?api-version=1", { model: "org/smart", speech: "chat" }],
     ["/openai/deployments/org/smart/responses?api-version=1", { model: "org/smart", speech: "responses" }],
-    ["/engines/ft:gpt-4o:acme/completions", { model: "ft:gpt-4o:acme", operation: "completion" }]
+    ["/engines/ft:gpt-4o:acme/completions", { model: "ft:gpt-4o:acme", operation: "completion" }],
+    ["/v1/moderations", { speech: "chat", operation: "moderation" }],
+    ["/v1/rerank", { speech: "chat", operation: "rerank" }],
+    ["/v2/rerank", { speech: "chat", operation: "rerank" }],
+    ["/rerank", { speech: "chat", operation: "rerank" }],
+    ["/v1/images/generations", { operation: "image" }],
+    ["/images/edits", { operation: "imageEdit" }],
+    ["/openai/v1/images/variations", { operation: "imageVariation" }],
+    ["/v1/audio/speech", { operation: "speech" }],
+    ["/v1/audio/transcriptions", { operation: "transcription", model: undefined }],
+    ["/audio/translations/", { operation: "translation" }],
+    [
+      "/openai/deployments/org%2Fwhisper/audio/transcriptions?api-version=1",
+      { model: "org/whisper", operation: "transcription" }
+    ],
+    ["/openai/deployments/dall-e/images/generations", { model: "dall-e", operation: "image" }]
   ] as const)("%s", (url, expected) => {
     expect(targetOf(url)).toMatchObject(expected)
   })
@@ -53,7 +68,11 @@ describe("a path that asks a model", () => {
     "/other/smart:generateContent",
     "/v1beta/models/smart:toString",
     "/v1/responses/resp_1",
-    "/v1/messages/batches"
+    "/v1/messages/batches",
+    "/v1/images",
+    "/v1/audio/other",
+    "/openai/deployments/x/audio/other",
+    "/v3/rerank"
   ])("%s is none", (url) => {
     expect(targetOf(url)).toBeUndefined()
   })

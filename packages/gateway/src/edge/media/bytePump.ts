@@ -24,7 +24,8 @@ const types: Readonly<Record<string, string>> = {
   vtt: "text/vtt; charset=utf-8"
 }
 
-const isPlain = (value: string | undefined): value is string => value !== undefined && /^[\x20-\x7e]{1,300}$/.test(value)
+const isPlain = (value: string | undefined): value is string =>
+  value !== undefined && /^[\x20-\x7e]{1,300}$/.test(value)
 
 /** What is said of such an answer, beside its way. */
 export const headersOf = (provider: Headers, body: JsonObject): Record<string, string> => {

@@ -29,8 +29,12 @@ const isList = (keys: ReadonlyArray<string>): boolean => keys.every((key) => /^\
 /** A list where all keys are numbers, or left out. */
 const valueOf = (node: Tree | ReadonlyArray<string>): unknown => {
   if (!(node instanceof Map)) return node.length === 1 ? node[0] : node
-  const values = [...node].map(([key, child]) => [key, key === "" && !(child instanceof Map) ? [...child] : valueOf(child)] as const)
-  return isList([...node.keys()]) ? values.flatMap(([key, value]) => (key === "" ? value : [value])) : Object.fromEntries(values)
+  const values = [...node].map(
+    ([key, child]) => [key, key === "" && !(child instanceof Map) ? [...child] : valueOf(child)] as const
+  )
+  return isList([...node.keys()])
+    ? values.flatMap(([key, value]) => (key === "" ? value : [value]))
+    : Object.fromEntries(values)
 }
 
 const put = (tree: Tree, keys: ReadonlyArray<string>, value: string): void => {

@@ -172,7 +172,11 @@ export class FormReader {
     this.fieldsBytes += until - from
     if (this.valueBytes > maxFieldBytes || this.fieldsBytes > maxFieldsBytes) {
       const most = this.valueBytes > maxFieldBytes ? `${maxFieldBytes} bytes` : `its part of ${maxFieldsBytes} bytes`
-      return bad(`the form's field ${heading.shown} is larger than ${most}`, "field_too_large", heading.name.slice(0, 100))
+      return bad(
+        `the form's field ${heading.shown} is larger than ${most}`,
+        "field_too_large",
+        heading.name.slice(0, 100)
+      )
     }
     this.value.push(Buffer.from(bytes.subarray(from, until)))
     return undefined

@@ -16,7 +16,7 @@ const maxName = 200
 const bad = (message: string): Refusal => ({ status: 400, code: "invalid_form", message })
 
 /** A parameter of a header's value. What is no escape is a backslash, as in the paths that old programs send. */
-const parameter = /;[ \t]*([!#$%&'*+.^`|~\w-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\[^])*)"|([^\s;",]*))[ \t]*/gy
+const parameter = /;[ \t]*([!#$%&'*+.^`|~\w-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;",]*))[ \t]*/gy
 
 const unescaped = (text: string): string => text.replace(/\\(["\\])/g, "$1")
 

@@ -7,7 +7,7 @@ import { Either } from "effect"
 import type { Refusal } from "../../errors/ErrorBody.js"
 import type { Hold } from "../calls/bytesInFlight.js"
 import { tooLarge } from "../calls/requestBody.js"
-import { type Unpacked, unpackStream, unpackerOf } from "../calls/unpacking.js"
+import { type Unpacked, unpackerOf, unpackStream } from "../calls/unpacking.js"
 import { boundaryIn, type FormPart, FormReader } from "./formReader.js"
 import { Spool, type SpoolFailure } from "./spool.js"
 import type { TemporaryPlace } from "./temporaryPlace.js"
@@ -160,7 +160,8 @@ class UploadReader {
     if (problem !== undefined) return this.refuse(problem)
     this.spool.end(() =>
       this.safely(() => {
-        if (!this.isDone) this.finish(Either.right({ form: { parts: this.form.parts.map((part) => this.partOf(part)) } }))
+        if (!this.isDone)
+          this.finish(Either.right({ form: { parts: this.form.parts.map((part) => this.partOf(part)) } }))
       })
     )
   }

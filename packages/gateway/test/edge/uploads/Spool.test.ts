@@ -101,10 +101,7 @@ describe("a spool", () => {
         assert.deepStrictEqual(told.modes, [0o600])
         assert.deepStrictEqual(told.names, [])
         assert.isAbove(told.rooms, 0)
-        const [whole, middle] = await Promise.all([
-          readAll(spool, 0, content.length),
-          readAll(spool, 99_999, 300_001)
-        ])
+        const [whole, middle] = await Promise.all([readAll(spool, 0, content.length), readAll(spool, 99_999, 300_001)])
         assert.isTrue(whole.equals(content))
         assert.isTrue(middle.equals(content.subarray(99_999, 300_001)))
         assert.isTrue(isOpen())

@@ -1,0 +1,270 @@
+/**
+ * Forms that a gateway cannot take: each is refused in OpenAI's shape before anything is asked of a provider, and nothing of it
+ * is left.
+ */
+import { gzipSync } from "node:zlib"
+import { assert, layer } from "@effect/vitest"
+import * as FakeProvider from "@switchyard/testing/FakeProvider"
+import { Context, Effect, Layer } from "effect"
+import * as G from "../../support/gateways.js"
+import * as Raw from "../../support/rawHttp.js"
+
+const transcriptions = "/v1/audio/transcriptions"
+const type = "multipart/form-data; boundary=b"
+
+const field = (name: string, value: string): string =>
+  `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
+const file = (content: string): string =>
+  `--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\nContent-Type: audio/mpeg\r\n\r\n${content}\r\n`
+const end = "--b--\r\n"
+const whole = file("ID3") + field("model", "smart") + end
+
+interface Bad {
+  readonly what: string
+  readonly body: string | Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
+  readonly path?: string
+  readonly status?: number
+  readonly code: string
+  readonly param?: string
+  readonly says: RegExp
+}
+
+const bad: ReadonlyArray<Bad> = [
+  { what: "no model", body: file("ID3") + end, code: "invalid_request", says: /model: expected a string/ },
+  { what: "an empty model", body: field("model", "") + end, code: "invalid_request", says: /model: expected a string/ },
+  {
+    what: "a file as model",
+    body: whole.replace('name="file"', 'name="model"'),
+    code: "duplicate_field",
+    param: "model",
+    says: /more than once/
+  },
+  {
+    what: "two models",
+    body: field("model", "smart") + whole,
+    code: "duplicate_field",
+    param: "model",
+    says: /more than once/
+  },
+  {
+    what: "two spellings of model",
+    body: field("model[]", "other") + whole,
+    code: "invalid_request",
+    says: /model: expected/
+  },
+  {
+    what: "an unknown model",
+    body: field("model", "nobody") + end,
+    status: 404,
+    code: "model_not_found",
+    says: /nobody/
+  },
+  {
+    what: "no last boundary",
+    body: file("ID3") + field("model", "smart"),
+    code: "invalid_form",
+    says: /last boundary/
+  },
+  {
+    what: "no boundary",
+    body: whole,
+    headers: { "content-type": "multipart/form-data" },
+    code: "invalid_form",
+    says: /no boundary/
+  },
+  {
+    what: "another boundary",
+    body: whole,
+    headers: { "content-type": "multipart/form-data; boundary=c" },
+    code: "invalid_form",
+    says: /before its first/
+  },
+  { what: "no body", body: "", code: "empty_body", says: /no body/ },
+  { what: "JSON that says it is a form", body: '{"model":"smart"}', code: "invalid_form", says: /before its first/ },
+  {
+    what: "very many fields",
+    body: field("a", "1").repeat(10_000) + end,
+    code: "too_many_fields",
+    says: /more than 1000/
+  },
+  {
+    what: "a huge field",
+    body: field("prompt", "x".repeat(2_000_000)) + end,
+    code: "field_too_large",
+    says: /"prompt"/
+  },
+  {
+    what: "a form that is too large",
+    body: file("x".repeat(3_000_000)) + end,
+    status: 413,
+    code: "request_too_large",
+    says: /2500000/
+  },
+  {
+    what: "no known packing",
+    body: whole,
+    headers: { "content-encoding": "zstd" },
+    status: 415,
+    code: "unsupported_encoding",
+    says: /gzip/
+  },
+  {
+    what: "what is not packed as it says",
+    body: whole,
+    headers: { "content-encoding": "gzip" },
+    code: "invalid_encoding",
+    says: /not packed/
+  },
+  {
+    what: "a form packed to nothing",
+    body: gzipSync(file("\0".repeat(2_400_000)) + end),
+    headers: { "content-encoding": "gzip" },
+    status: 413,
+    code: "request_too_large",
+    says: /unpacks to more than/
+  },
+  {
+    what: "a stream that is neither on nor off",
+    body: field("stream", "maybe") + whole,
+    code: "invalid_request",
+    says: /stream: expected true or false/
+  },
+  {
+    what: "where to send it",
+    body: field("api_base", "http://evil") + whole,
+    code: "field_not_allowed",
+    param: "api_base",
+    says: /leave out api_base/
+  },
+  {
+    what: "where to send it, in brackets",
+    body: field("extra_body[api_base]", "http://evil") + whole,
+    code: "field_not_allowed",
+    param: "extra_body.api_base",
+    says: /extra_body.api_base/
+  },
+  {
+    what: "where to send it, in a text",
+    body: field("metadata", '{"api_base":"http://evil"}') + whole,
+    code: "field_not_allowed",
+    param: "metadata.api_base",
+    says: /metadata.api_base/
+  },
+  {
+    what: "a control that makes no sense",
+    body: field("num_retries", "many") + whole,
+    code: "invalid_control",
+    says: /num_retries/
+  },
+  {
+    what: "a form for a chat",
+    body: whole,
+    path: "/v1/chat/completions",
+    status: 415,
+    code: "unsupported_media_type",
+    says: /application\/json\)$/
+  },
+  {
+    what: "a form for new images",
+    body: whole,
+    path: "/v1/images/generations",
+    status: 415,
+    code: "unsupported_media_type",
+    says: /application\/json\)$/
+  },
+  {
+    what: "a form of another kind",
+    body: "model=smart",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    status: 415,
+    code: "unsupported_media_type",
+    says: /multipart\/form-data/
+  },
+  {
+    what: "mixed parts",
+    body: whole,
+    headers: { "content-type": "multipart/mixed; boundary=b" },
+    status: 415,
+    code: "unsupported_media_type",
+    says: /multipart\/form-data/
+  }
+]
+
+class Scene extends Context.Tag("Scene")<
+  Scene,
+  { readonly gateway: Effect.Effect.Success<ReturnType<typeof G.start>>; readonly up: FakeProvider.FakeProvider }
+>() {}
+
+const scene = Layer.scoped(
+  Scene,
+  Effect.gen(function* () {
+    const up = yield* FakeProvider.make({ name: "up" })
+    return { up, gateway: yield* G.start([up], { server: { maxUpload: 2_500_000, replayBytes: 1000 } }) }
+  })
+)
+
+layer(scene, { excludeTestServices: true })("a form that is refused", (it) => {
+  it.effect.each(bad)("$what", ({ body, code, headers = {}, param, path = transcriptions, says, status = 400 }) =>
+    Effect.gen(function* () {
+      const { gateway } = yield* Scene
+      const answer = yield* G.post(gateway, path, body, { "content-type": type, ...headers })
+      G.assertError(answer, { status, code })
+      const error = G.errorIn(answer.text)
+      assert.match(String(error.message), says)
+      if (param !== undefined) assert.strictEqual(error.param, param)
+    })
+  )
+
+  it.scoped("two gigabytes are refused before they are sent", () =>
+    Effect.gen(function* () {
+      const { gateway } = yield* Scene
+      const client = yield* Raw.connectTo(gateway)
+      const head = [
+        `POST ${transcriptions} HTTP/1.1`,
+        "host: x",
+        `authorization: Bearer ${G.masterKey}`,
+        `content-type: ${type}`,
+        "content-length: 2147483648",
+        "",
+        ""
+      ]
+      client.send(head.join("\r\n") + file("ID3").slice(0, -2))
+      const [answer] = yield* client.answers(1)
+      assert.strictEqual(answer?.status, 413)
+      assert.strictEqual(G.errorIn(String(answer?.text)).code, "request_too_large")
+    })
+  )
+
+  it.scoped("a client that asks first is told to send a form, and not to send one that is too large", () =>
+    Effect.gen(function* () {
+      const { gateway } = yield* Scene
+      for (const [length, status] of [
+        [2_400_000, 100],
+        [2_600_000, 413]
+      ]) {
+        const client = yield* Raw.connectTo(gateway)
+        const head = [
+          `POST ${transcriptions} HTTP/1.1`,
+          "host: x",
+          `authorization: Bearer ${G.masterKey}`,
+          `content-type: ${type}`,
+          `content-length: ${length}`,
+          "expect: 100-continue",
+          "",
+          ""
+        ]
+        client.send(head.join("\r\n"))
+        assert.strictEqual((yield* client.answers(1))[0]?.status, status)
+      }
+    })
+  )
+
+  it.effect("nothing of them was asked of a provider, and nothing is held", () =>
+    Effect.gen(function* () {
+      const { gateway, up } = yield* Scene
+      assert.strictEqual(up.stats().requests, 0)
+      yield* G.holdsNothing(gateway)
+    })
+  )
+})
