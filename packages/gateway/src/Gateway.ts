@@ -77,6 +77,7 @@ const boundsOf = (settings: Settings): Completions.Bounds => ({
   maxBody: settings.maxBodyBytes ?? serverDefaults.maxBodyBytes,
   maxUpload: settings.maxUpload ?? serverDefaults.maxUpload,
   replayBytes: settings.replayBytes ?? serverDefaults.replayBytes,
+  requestTimeout: Time.toMs(settings.requestTimeout ?? serverDefaults.requestTimeout),
   json: {
     maxDepth: settings.maxJsonDepth ?? serverDefaults.maxJsonDepth,
     maxValues: settings.maxJsonValues ?? serverDefaults.maxJsonValues,

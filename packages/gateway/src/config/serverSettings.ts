@@ -20,12 +20,11 @@ export const Server = Field.options("How the server listens, and what it puts up
   /** Bytes of a request's body. Default 32 MiB. */
   maxBodyBytes: Field.option(Field.positiveCount, "Bytes of a request's body.", 32 * 1024 * 1024),
   /**
-   * Bytes of a form with files (images, recordings) in it. All of it must arrive within `requestTimeout`. Default
-   * 536,870,912.
+   * Bytes of a form with files (images, recordings) in it. Default 512 MiB.
    */
   maxUpload: Field.option(
     Field.positiveCount,
-    "Bytes of a form with files (images, recordings) in it. All of it must arrive within `requestTimeout`.",
+    "Bytes of a form with files (images, recordings) in it. Default 512 MiB.",
     512 * 1024 * 1024
   ),
   /**
@@ -73,8 +72,15 @@ export const Server = Field.options("How the server listens, and what it puts up
   ),
   /** Time for a request's headers to arrive. Default 15 seconds. */
   headersTimeout: Field.option(Field.duration, "Time for a request's headers to arrive.", 15_000),
-  /** Time for a whole request, body included, to arrive. Default 60 seconds. */
-  requestTimeout: Field.option(Field.duration, "Time for a whole request, body included, to arrive.", 60_000),
+  /**
+   * Time for a whole request, body included, to arrive. A form with files may take longer, while 16 KiB a second come of it.
+   * Default 60 seconds.
+   */
+  requestTimeout: Field.option(
+    Field.duration,
+    "Time for a whole request, body included, to arrive. A form with files may take longer, while 16 KiB a second come of it.",
+    60_000
+  ),
   /** Longest wait of a stream's headers for the first content; after it they go out, and errors come in-band. Default 15 seconds. */
   streamHeaderWait: Field.option(
     Field.duration,

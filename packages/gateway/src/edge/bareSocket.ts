@@ -55,7 +55,7 @@ export const answerClientError = (
   error: NodeJS.ErrnoException,
   socket: Socket,
   latest: ServerResponse | undefined,
-  completions: Pick<Completions, "giveUp">,
+  completions: Pick<Completions, "giveUp" | "receivesForm">,
   lingering: LingeringCloses
 ): void => {
   const refusal = clientErrors[error.code ?? ""] ?? malformed
@@ -64,6 +64,7 @@ export const answerClientError = (
   if (latest === undefined || (latest.writableFinished && latest.req.complete)) {
     return answerSocket(socket, refusal, lingering, isLate(error) ? shortSilence : undefined)
   }
+  if (isLate(error) && completions.receivesForm(latest)) return
   if (latest.headersSent) {
     // A body that was refused, and goes on as none.
     if (latest.writableFinished && !isLate(error)) lingering.begin(socket)

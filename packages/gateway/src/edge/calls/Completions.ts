@@ -43,6 +43,8 @@ export interface Completions {
   readonly handle: (target: PathTarget, request: IncomingMessage, response: ServerResponse) => void
   /** Bytes that the body of a request may have, where its caller's key sets no other bound. */
   readonly bodyBound: (target: PathTarget, request: IncomingMessage) => number
+  /** Whether a form is on its way in that has a time of its own. */
+  readonly receivesForm: (response: ServerResponse) => boolean
   readonly inProgress: () => number
   /** Refuses a request whose body can't be read on; false when the answer is none of an endpoint here. */
   readonly giveUp: (response: ServerResponse, refusal: Refusal) => boolean
@@ -111,9 +113,10 @@ const turnedAway = (id: string, operation: Operation, refusal: Refusal, now: num
 
 /** The endpoints. */
 export const make = (deps: CompletionsDeps): Completions => {
-  const { bounds, clock, generations, guard, onEnd, random, runtime } = deps
+  const { bounds, clock, generations, guard, heartbeat, onEnd, place, random, runtime } = deps
   const fork = Runtime.runFork(runtime)
   const live = new Set<Exchange>()
+  const forms = new Set<ServerResponse>()
   const bytes = new BytesInFlight(bounds.maxBytesInFlight, clock)
   const shares = new FairShares(bounds.maxConcurrent, () => generations.current().keys.isShared)
 
@@ -161,12 +164,22 @@ export const make = (deps: CompletionsDeps): Completions => {
     const run = (body: Either.Either<Received | ReceivedForm, Refusal>): void => {
       if (!isOver) fiber = fork(exchange.run(body))
     }
-    const stopReading = isUpload(target, request)
-      ? readUpload(request, { maxBytes, memory: bounds.replayBytes, place: deps.place, hold }, run)
-      : readBody(request, { ...bounds.json, maxBytes, hold: hold.grow }, run)
+    const receive = (): (() => void) => {
+      if (!isUpload(target, request)) return readBody(request, { ...bounds.json, maxBytes, hold: hold.grow }, run)
+      forms.add(response)
+      const { replayBytes: memory, requestTimeout: patience } = bounds
+      return readUpload(request, { maxBytes, memory, patience, hold, heartbeat, place }, (form) => {
+        forms.delete(response)
+        // Its bytes may go on for as long as they like; nobody waits for their end.
+        if (Either.isLeft(form) && !request.complete) response.shouldKeepAlive = false
+        run(form)
+      })
+    }
+    const stopReading = receive()
     onceOver(request, response, () => {
       isOver = true
       live.delete(exchange)
+      forms.delete(response)
       stopReading()
       hold.release()
       shares.giveBack(holder)
@@ -193,5 +206,12 @@ export const make = (deps: CompletionsDeps): Completions => {
     return false
   }
 
-  return { handle, bodyBound, inProgress: () => live.size, giveUp, cut }
+  return {
+    handle,
+    bodyBound,
+    receivesForm: (response) => forms.has(response),
+    inProgress: () => live.size,
+    giveUp,
+    cut
+  }
 }

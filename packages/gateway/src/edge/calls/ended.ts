@@ -21,6 +21,8 @@ export interface Bounds {
   readonly maxUpload: number
   /** Bytes of such a form that are kept in memory. */
   readonly replayBytes: number
+  /** Ms for a request to arrive; of a form with files, in which enough of it must. */
+  readonly requestTimeout: number
   /** What a body may hold. */
   readonly json: JsonBounds
   /** Bytes of all bodies that are held at once. */

@@ -8,6 +8,7 @@ import type { Refusal } from "../../errors/ErrorBody.js"
 import type { Hold } from "../calls/bytesInFlight.js"
 import { tooLarge } from "../calls/requestBody.js"
 import { type Unpacked, unpackerOf, unpackStream } from "../calls/unpacking.js"
+import type { Heartbeat, Pulse } from "../heartbeat.js"
 import { boundaryIn, type FormPart, FormReader } from "./formReader.js"
 import { Spool, type SpoolFailure } from "./spool.js"
 import type { TemporaryPlace } from "./temporaryPlace.js"
@@ -21,7 +22,13 @@ export interface UploadBounds {
   readonly place: TemporaryPlace
   /** Counts the bytes in memory. */
   readonly hold: Hold
+  readonly heartbeat: Pick<Heartbeat, "add" | "delete">
+  /** Ms in which enough of it must come, again and again. */
+  readonly patience: number
 }
+
+/** Bytes a second that must come: a large form may take its time, but nobody keeps a place by a byte now and then. */
+const leastRate = 16 * 1024
 
 /** A form that came whole. */
 export interface ReceivedForm {
@@ -68,8 +75,10 @@ const twoModels: Refusal = {
   message: "the field model stands more than once in the form"
 }
 
+const late: Refusal = { status: 408, code: "request_timeout", message: "the request took too long to arrive" }
+
 /** One form on its way in. */
-class UploadReader {
+class UploadReader implements Pulse {
   private size = 0
   private inMemory = 0
   private isDone = false
@@ -78,6 +87,11 @@ class UploadReader {
   private readonly form: FormReader
   private readonly spool: Spool
   private unpacked: Unpacked | undefined
+  private isPaused = false
+  private hasEnded = false
+  /** Since when it is looked how much comes, and how much had come then. */
+  private lookedAt: number | undefined
+  private sizeThen = 0
 
   constructor(
     private readonly request: IncomingMessage,
@@ -89,7 +103,10 @@ class UploadReader {
     this.spool = new Spool({
       memory: bounds.memory,
       place: bounds.place,
-      onRoom: () => this.source.resume(),
+      onRoom: () => {
+        this.isPaused = false
+        this.source.resume()
+      },
       onFile: () => {
         this.bounds.hold.shrink(this.inMemory)
         this.inMemory = 0
@@ -113,6 +130,7 @@ class UploadReader {
 
   begin(): void {
     const { request } = this
+    this.bounds.heartbeat.add(this)
     const unpacker = unpackerOf(request.headers["content-encoding"])
     if (Either.isLeft(unpacker)) return this.refuse(unpacker.left)
     if (unpacker.right !== undefined) {
@@ -127,9 +145,19 @@ class UploadReader {
     request.on("end", () => this.safely(() => this.end()))
   }
 
+  beat(now: number): void {
+    const { lookedAt, size, sizeThen } = this
+    const since = lookedAt === undefined || this.isPaused || this.hasEnded ? undefined : now - lookedAt
+    if (since !== undefined && since < this.bounds.patience) return
+    if (since !== undefined && size - sizeThen < (leastRate * since) / 1000) return this.refuse(late)
+    this.lookedAt = now
+    this.sizeThen = size
+  }
+
   /** Its request is over: all of it is let go. */
   stop(): void {
     this.isDone = true
+    this.bounds.heartbeat.delete(this)
     this.unpacked?.stop()
     this.spool.close()
   }
@@ -146,7 +174,9 @@ class UploadReader {
       if (this.hasModel) return this.refuse(twoModels)
       this.hasModel = true
     }
-    if (!spool.write(chunk)) this.source.pause()
+    if (spool.write(chunk)) return
+    this.isPaused = true
+    this.source.pause()
   }
 
   private holdMore(bytes: number): Refusal | undefined {
@@ -156,6 +186,7 @@ class UploadReader {
 
   private end(): void {
     if (this.isDone) return
+    this.hasEnded = true
     const problem = this.form.end()
     if (problem !== undefined) return this.refuse(problem)
     this.spool.end(() =>
@@ -188,6 +219,7 @@ class UploadReader {
 
   private finish(body: Either.Either<ReceivedForm, Refusal>): void {
     this.isDone = true
+    this.bounds.heartbeat.delete(this)
     this.done(body)
   }
 }

@@ -17,6 +17,7 @@ const field = (name: string, value: string): string =>
 const file = (content: string): string =>
   `--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\nContent-Type: audio/mpeg\r\n\r\n${content}\r\n`
 const end = "--b--\r\n"
+const chunked = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
 const whole = file("ID3") + field("model", "smart") + end
 
 interface Bad {
@@ -258,6 +259,29 @@ layer(scene, { excludeTestServices: true })("a form that is refused", (it) => {
         assert.strictEqual((yield* client.answers(1))[0]?.status, status)
       }
     })
+  )
+
+  it.scoped(
+    "a form that all but stops is late, and one that comes slowly is not, whatever time other bodies have",
+    () =>
+      Effect.gen(function* () {
+        const { up } = yield* Scene
+        const hasty = yield* G.start([up], { server: { requestTimeout: "300 millis", headersTimeout: "200 millis" } })
+        const headers = { authorization: `Bearer ${G.masterKey}`, "content-type": type, "transfer-encoding": "chunked" }
+        const clients = [yield* Raw.connectTo(hasty), yield* Raw.connectTo(hasty)] as const
+        const [silent, slow] = clients
+        for (const client of clients)
+          client.send(Raw.head("POST", transcriptions, headers) + chunked(file("ID3").slice(0, -2)))
+        for (let sent = 0; sent < 12; sent++) {
+          slow.send(chunked("x".repeat(20_000)))
+          yield* Effect.promise(() => new Promise((resume) => setTimeout(resume, 100)))
+        }
+        slow.send(`${chunked(`\r\n${field("model", "nobody")}${end}`)}0\r\n\r\n`)
+        assert.strictEqual((yield* slow.answers(1))[0]?.status, 404)
+        assert.strictEqual((yield* silent.answers(1))[0]?.status, 408)
+        yield* silent.closed
+        yield* G.holdsNothing(hasty)
+      })
   )
 
   it.effect("nothing of them was asked of a provider, and nothing is held", () =>
