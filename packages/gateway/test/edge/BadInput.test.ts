@@ -492,7 +492,7 @@ describe("methods and paths", () => {
         for (const path of [
           "/v1/nothing",
           "/v1/v1/chat/completions",
-          "/openai/deployments/smart/images/generations",
+          "/openai/deployments/smart/images/other",
           "/openai/deployments/chat/completions/x",
           "/engines/%ff/chat/completions",
           "//",

@@ -3,9 +3,11 @@
  * is left.
  */
 import { gzipSync } from "node:zlib"
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
+import type { Gateway } from "@switchyard/gateway/Gateway"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
-import { Context, Effect, Layer } from "effect"
+import { Effect, Exit, Scope } from "effect"
+import { afterAll, beforeAll } from "vitest"
 import * as G from "../../support/gateways.js"
 import * as Raw from "../../support/rawHttp.js"
 
@@ -192,23 +194,24 @@ const bad: ReadonlyArray<Bad> = [
   }
 ]
 
-class Scene extends Context.Tag("Scene")<
-  Scene,
-  { readonly gateway: Effect.Effect.Success<ReturnType<typeof G.start>>; readonly up: FakeProvider.FakeProvider }
->() {}
+let scope: Scope.CloseableScope
+let up: FakeProvider.FakeProvider
+let gateway: Gateway
 
-const scene = Layer.scoped(
-  Scene,
-  Effect.gen(function* () {
-    const up = yield* FakeProvider.make({ name: "up" })
-    return { up, gateway: yield* G.start([up], { server: { maxUpload: 2_500_000, replayBytes: 1000 } }) }
+beforeAll(async () => {
+  scope = Effect.runSync(Scope.make())
+  const make = Effect.gen(function* () {
+    up = yield* FakeProvider.make({ name: "up" })
+    gateway = yield* G.start([up], { server: { maxUpload: 2_500_000, replayBytes: 1000 } })
   })
-)
+  await Effect.runPromise(Scope.extend(make, scope))
+})
 
-layer(scene, { excludeTestServices: true })("a form that is refused", (it) => {
-  it.effect.each(bad)("$what", ({ body, code, headers = {}, param, path = transcriptions, says, status = 400 }) =>
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+describe("a form that is refused", () => {
+  it.live.each(bad)("$what", ({ body, code, headers = {}, param, path = transcriptions, says, status = 400 }) =>
     Effect.gen(function* () {
-      const { gateway } = yield* Scene
       const answer = yield* G.post(gateway, path, body, { "content-type": type, ...headers })
       G.assertError(answer, { status, code })
       const error = G.errorIn(answer.text)
@@ -217,9 +220,8 @@ layer(scene, { excludeTestServices: true })("a form that is refused", (it) => {
     })
   )
 
-  it.scoped("two gigabytes are refused before they are sent", () =>
+  it.scopedLive("two gigabytes are refused before they are sent", () =>
     Effect.gen(function* () {
-      const { gateway } = yield* Scene
       const client = yield* Raw.connectTo(gateway)
       const head = [
         `POST ${transcriptions} HTTP/1.1`,
@@ -237,9 +239,8 @@ layer(scene, { excludeTestServices: true })("a form that is refused", (it) => {
     })
   )
 
-  it.scoped("a client that asks first is told to send a form, and not to send one that is too large", () =>
+  it.scopedLive("a client that asks first is told to send a form, and not to send one that is too large", () =>
     Effect.gen(function* () {
-      const { gateway } = yield* Scene
       for (const [length, status] of [
         [2_400_000, 100],
         [2_600_000, 413]
@@ -261,11 +262,10 @@ layer(scene, { excludeTestServices: true })("a form that is refused", (it) => {
     })
   )
 
-  it.scoped(
+  it.scopedLive(
     "a form that all but stops is late, and one that comes slowly is not, whatever time other bodies have",
     () =>
       Effect.gen(function* () {
-        const { up } = yield* Scene
         const hasty = yield* G.start([up], { server: { requestTimeout: "300 millis", headersTimeout: "200 millis" } })
         const headers = { authorization: `Bearer ${G.masterKey}`, "content-type": type, "transfer-encoding": "chunked" }
         const clients = [yield* Raw.connectTo(hasty), yield* Raw.connectTo(hasty)] as const
@@ -284,9 +284,8 @@ layer(scene, { excludeTestServices: true })("a form that is refused", (it) => {
       })
   )
 
-  it.effect("nothing of them was asked of a provider, and nothing is held", () =>
+  it.live("nothing of them was asked of a provider, and nothing is held", () =>
     Effect.gen(function* () {
-      const { gateway, up } = yield* Scene
       assert.strictEqual(up.stats().requests, 0)
       yield* G.holdsNothing(gateway)
     })
