@@ -49,7 +49,7 @@ const concerns = {
     "ollama",
     "pairs"
   ],
-  providers: ["transport", "errors", "protocols", "auth", "exchange", "translation", "openai", "side"],
+  providers: ["known", "transport", "errors", "protocols", "auth", "exchange", "translation", "openai", "side"],
   gateway: ["api", "config", "dashboard", "errors", "keys", "telemetry", "generations", "edge", "log", "control"]
 }
 

@@ -7,7 +7,7 @@ import { called } from "./names.mjs"
 export const liteLlmNames = (/** @type {string} */ folder) => {
   const text = readFileSync(join(folder, "litellm/types/utils.py"), "utf8")
   const [, body = ""] = /^class LlmProviders\(.*?\):\n([\s\S]*?)\n(?=\S)/m.exec(text) ?? []
-  return [...body.matchAll(/^ {4}[A-Z0-9_]+ = "([^"]+)"$/gm)].map(([, name]) => String(name))
+  return [...body.matchAll(/^ {4}\w+ = "([^"]+)"/gm)].map(([, name]) => String(name))
 }
 
 /** The protocol that a package of the AI SDK speaks. */

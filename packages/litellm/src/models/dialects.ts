@@ -1,8 +1,8 @@
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
 
-/** Below these paths servers of any dialect answer in OpenAI's: Google, Amazon, Cohere, Alibaba, Cloudflare. */
+/** Below these paths servers of any dialect answer in OpenAI's: Google, Amazon, Cohere, Alibaba, Cloudflare, Snowflake. */
 const compatiblePaths =
-  /(^|\/)(openai|openapi|compatible-mode|compatibility|compat)(\/|$)|\/ai\/v1\/?$|\/chat\/completions\/?$/
+  /(^|\/)(openai|openapi|compatible-mode|compatibility|compat)(\/|$)|\/(ai|cortex|llmgw)\/v1\/?$|\/genai\/llmgw\/?$|\/chat\/completions\/?$/
 
 const pathOf = (base: string): string => (URL.canParse(base) ? new URL(base).pathname : base.replace(/[?#].*$/, ""))
 

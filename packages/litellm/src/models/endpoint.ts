@@ -1,7 +1,6 @@
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
 import { isText } from "../values.js"
 import { compatibleBase, isAnthropicOnAzure } from "./dialects.js"
-import { isForeign } from "./providerNames.js"
 
 /** The environment, as far as keys and base URLs are looked up in it. */
 export type Env = Readonly<Record<string, string | undefined>>
@@ -45,9 +44,9 @@ export interface Unreachable {
 
 const unreachable = (sentence: string): Unreachable => ({ sentence, dialect: false })
 
-const unspoken = (whose: string): Unreachable => ({
-  sentence: `${whose} own dialect cannot be spoken yet; where it answers in OpenAI's too, set \`api_base\` to that and \`custom_llm_provider: openai\`.`,
-  dialect: true
+const unspoken = (known: KnownProviders.KnownProvider): Unreachable => ({
+  sentence: KnownProviders.whyUnspoken(known) ?? "",
+  dialect: known.unspoken?.kind === "dialect"
 })
 
 const newApi: ReadonlySet<string> = new Set(["v1", "preview", "latest"])
@@ -160,9 +159,12 @@ const huggingFace = (place: Place, env: Env): Endpoint | Unreachable => {
 const ordinary = (place: Place, env: Env, given: string | undefined): Endpoint | Unreachable => {
   const { apiBase, apiKey, model, provider } = place
   const known = KnownProviders.find(provider)
-  const baseUrl = given ?? known?.baseUrl
-  if (baseUrl === undefined)
-    return unreachable(`The provider ${provider} needs an \`api_base\`: only you know the address.`)
+  const baseUrl = given ?? KnownProviders.baseUrlOf(known, env)
+  if (baseUrl === undefined) {
+    const needed = known === undefined ? [] : KnownProviders.neededBy(known, env)
+    const place = needed.length === 0 ? "" : `${needed.join(" and ")} in the environment, or `
+    return unreachable(`The provider ${provider} needs ${place}an \`api_base\`: only you know the address.`)
+  }
   const key = apiKey ?? KnownProviders.firstSet(known?.keyVariables ?? [], env)
   const isBare = !model.includes("/") && !model.includes("*") && !model.includes("#")
   return {
@@ -191,7 +193,7 @@ const native = (place: Place, env: Env, protocol: string, given: string | undefi
     model: place.model.slice(route.length),
     protocol,
     dialect: api?.startsWith("converse") === true || place.provider === "bedrock_converse" ? "converse" : undefined,
-    baseUrl: given ?? known?.baseUrl,
+    baseUrl: given ?? KnownProviders.baseUrlOf(known, env),
     apiKey: key,
     headers: {},
     missingKey: key === undefined && place.apiBase === undefined && !isByAccount ? keys : [],
@@ -212,9 +214,10 @@ export const endpointOf = (given: Place, env: Env): Endpoint | Unreachable => {
     const compatible = base === undefined ? undefined : compatibleBase(provider, base)
     return compatible === undefined ? native(place, env, known.protocol, base) : ordinary(place, env, compatible)
   }
-  if (isForeign(provider)) {
+  if (known?.unspoken !== undefined) {
+    if (base === undefined && KnownProviders.isSpoken(known)) return ordinary(place, env, undefined)
     const compatible = base === undefined ? undefined : compatibleBase(provider, base)
-    return compatible === undefined ? unspoken(`${provider}'s`) : ordinary(place, env, compatible)
+    return compatible === undefined ? unspoken(known) : ordinary(place, env, compatible)
   }
   return ordinary(place, env, base === undefined ? undefined : KnownProviders.completeBaseUrl(base, known))
 }

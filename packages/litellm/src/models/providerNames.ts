@@ -1,35 +1,18 @@
 import { fits } from "@switchyard/core/Wildcard"
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
 
-/** Providers of LiteLLM's that are asked in a dialect of their own, or do something else than answer prompts. */
-const foreign: ReadonlySet<string> = new Set([
-  ..."a2a a2a_agent aleph_alpha anthropic_text auto_router aws_polly aws_textract azure_speech".split(" "),
-  ..."baseten_legacy bespoke black_forest_labs bytez charity_engine chatgpt cloudflare".split(" "),
-  ..."cursor custom databricks_agent datarobot deepgram dotprompt elevenlabs fal_ai gdc gigachat github_copilot".split(
-    " "
-  ),
-  ..."humanloop langflow langfuse langgraph laya litellm_agent manus microsoft_365_copilot milvus mongodb".split(" "),
-  ..."nlp_cloud nvidia_riva oci palm petals pg_vector predibase ragflow recraft reducto replicate runwayml".split(" "),
-  ..."s3_vectors sagemaker sagemaker_chat sagemaker_nova sap scaledown snowflake soniox stability".split(" "),
-  ..."strands_decider text-completion-codestral text-completion-inception topaz transcribe triton typesafe".split(" "),
-  ..."valkey watsonx watsonx_text".split(" ")
-])
-
-/** Azure's: where their deployments are is worked out apart. */
-const azures: ReadonlySet<string> = new Set(["azure", "azure_text", "azure_ai"])
+/** Those of whom LiteLLM, or liter-llm, knows; the rest of the catalogue's names may as well be an organisation's. */
+const isTheirs = ({ sources }: KnownProviders.KnownProvider): boolean =>
+  sources.length === 0 || sources.some((source) => source !== "models.dev")
 
 /** Every name that may stand before the slash. */
-export const prefixes: ReadonlyArray<string> = [
-  ...KnownProviders.providers.map(({ name }) => name),
-  ...azures,
-  ...foreign
-]
+export const prefixes: ReadonlyArray<string> = KnownProviders.providers.map(({ name }) => name)
 
-/** Whether a provider has a dialect of its own and nothing else that is known. */
-export const isForeign = (provider: string): boolean => foreign.has(provider)
-
-const isPrefix = (name: string): boolean =>
-  KnownProviders.find(name) !== undefined || azures.has(name) || foreign.has(name)
+/** With a base URL a model's name may be `organisation/model`, as its server calls it. */
+const isPrefix = (name: string, hasBase: boolean): boolean => {
+  const known = KnownProviders.find(name)
+  return known !== undefined && (!hasBase || isTheirs(known))
+}
 
 /** How models are called that need no provider before them, as patterns with stars. */
 export const bareNames: ReadonlyArray<readonly [provider: string, patterns: ReadonlyArray<string>]> = [
@@ -62,7 +45,7 @@ export const splitModel = (model: string, named: string | undefined, hasBase: bo
   const prefix = slash === -1 ? "" : model.slice(0, slash)
   const rest = model.slice(slash + 1)
   if (named !== undefined) return { provider: named, model: prefix === named ? rest : model }
-  if (slash !== -1 && isPrefix(prefix)) return { provider: prefix, model: rest }
+  if (slash !== -1 && isPrefix(prefix, hasBase)) return { provider: prefix, model: rest }
   const guessed =
     slash === -1 ? bareNames.find(([, patterns]) => patterns.some((pattern) => fits(pattern, model)))?.[0] : undefined
   return { provider: guessed ?? (hasBase ? "openai" : undefined), model }

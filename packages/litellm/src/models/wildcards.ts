@@ -22,25 +22,18 @@ interface Candidate {
   readonly variables: ReadonlyArray<string>
 }
 
-const candidates: ReadonlyArray<Candidate> = [
-  ...KnownProviders.providers
-    .filter(({ name }) => !name.startsWith("text-completion-") && !/^(?:bedrock|vertex_ai)/.test(name))
-    .map(({ baseVariables, keyVariables, name }) => ({
-      name,
-      variables: keyVariables.length === 0 ? baseVariables : keyVariables
-    })),
-  { name: "azure", variables: ["AZURE_API_KEY"] },
-  { name: "azure_ai", variables: ["AZURE_AI_API_KEY"] }
-]
+const candidates: ReadonlyArray<Candidate> = KnownProviders.providers
+  .filter((one) => !/^(?:text-completion-|bedrock|vertex|azure_text)/.test(one.name) && KnownProviders.isSpoken(one))
+  .map(({ baseVariables, keyVariables, name }) => ({
+    name,
+    variables: keyVariables.length === 0 ? baseVariables : keyVariables
+  }))
 
 const isReachable = ({ name, variables }: Candidate, env: Env): boolean => {
   const known = KnownProviders.find(name)
   const hasBase =
-    name === "azure"
-      ? isText(env.AZURE_API_BASE)
-      : name === "azure_ai"
-        ? isText(env.AZURE_AI_API_BASE)
-        : known?.baseUrl !== undefined || KnownProviders.firstSet(known?.baseVariables ?? [], env) !== undefined
+    KnownProviders.baseUrlOf(known, env) !== undefined ||
+    KnownProviders.firstSet(known?.baseVariables ?? [], env) !== undefined
   return hasBase && KnownProviders.firstSet(variables, env) !== undefined
 }
 

@@ -1,33 +1,11 @@
-/**
- * Where the well-known providers are, and by which API they are asked, under the names that LiteLLM's users give them: base URL,
- * and the environment variables that hold the key. A configuration that names a provider needs no URL of its own then.
- */
+import type { Picked } from "./provider.js"
 
-/** What is known about a provider. */
-export interface KnownProvider {
-  /** Its prefix in `provider/model`. */
-  readonly name: string
-  /** Base URL of the API by which it is asked; undefined where only the user can know it. */
-  readonly baseUrl: string | undefined
-  /** Environment variables that may hold the key, the first that is set counts; empty where none is needed. */
-  readonly keyVariables: ReadonlyArray<string>
-  /** Environment variables that may hold a base URL of the user's own. */
-  readonly baseVariables: ReadonlyArray<string>
-  /** What a base URL without a path lacks, for providers whose users seldom write it. */
-  readonly basePath: string | undefined
-  /** What stands before a bare model name, for example `accounts/fireworks/models/`. */
-  readonly modelPrefix: string | undefined
-  /** The API by which it is asked, as `deployment.protocol` names it; `openai` for those compatible with OpenAI's. */
-  readonly protocol: string
-  /** Base URL of an API of its own that is compatible with OpenAI's, beside that; undefined without one. */
-  readonly compatibleUrl: string | undefined
-}
+type Details = Partial<Omit<Picked, "name" | "baseUrl">>
 
-type Details = Partial<Omit<KnownProvider, "name" | "baseUrl">>
+/** How variables that belong to a provider begin. */
+export const upper = (name: string): string => name.toUpperCase().replace(/[^A-Z0-9]+/g, "_")
 
-const upper = (name: string): string => name.toUpperCase().replaceAll("-", "_")
-
-const provider = (name: string, baseUrl: string | undefined, details: Details = {}): KnownProvider => ({
+const provider = (name: string, baseUrl: string | undefined, details: Details = {}): Picked => ({
   name,
   baseUrl,
   keyVariables: details.keyVariables ?? [`${upper(name)}_API_KEY`],
@@ -57,11 +35,11 @@ const vertex: Details = {
   protocol: "vertex"
 }
 
-const named = (name: string, baseUrl: string, ...keyVariables: ReadonlyArray<string>): KnownProvider =>
+const named = (name: string, baseUrl: string, ...keyVariables: ReadonlyArray<string>): Picked =>
   provider(name, baseUrl, keyVariables.length === 0 ? {} : { keyVariables })
 
 /** Those with nothing special about them. */
-const more: ReadonlyArray<KnownProvider> = [
+const more: ReadonlyArray<Picked> = [
   named("ai21", "https://api.ai21.com/studio/v1"),
   named("aiml", "https://api.aimlapi.com/v1"),
   named("amazon_nova", "https://api.nova.amazon.com/v1"),
@@ -117,11 +95,26 @@ const more: ReadonlyArray<KnownProvider> = [
   provider("oobabooga", undefined, { keyVariables: [], basePath: "/v1" })
 ]
 
-/** All of them, by name. */
-export const providers: ReadonlyArray<KnownProvider> = [
+const azure: Details = {
+  keyVariables: ["AZURE_API_KEY"],
+  baseVariables: ["AZURE_API_BASE"],
+  protocol: "azure"
+}
+
+/** Those whose fields somebody has checked; they beat what the lists say. */
+export const picked: ReadonlyArray<Picked> = [
   provider("openai", "https://api.openai.com/v1", openAi),
   provider("text-completion-openai", "https://api.openai.com/v1", openAi),
   provider("custom_openai", undefined, openAi),
+  provider("bytez", undefined, { keyVariables: ["BYTEZ_API_KEY", "BYTEZ_KEY"] }),
+  provider("snowflake", undefined, { keyVariables: ["SNOWFLAKE_JWT", "SNOWFLAKE_API_KEY"] }),
+  provider("azure", undefined, azure),
+  provider("azure_text", undefined, azure),
+  provider("azure_ai", undefined, {
+    keyVariables: ["AZURE_AI_API_KEY"],
+    baseVariables: ["AZURE_AI_API_BASE"],
+    protocol: "azure"
+  }),
   provider("openai_like", undefined),
   provider("litellm_proxy", undefined),
   provider("anthropic", "https://api.anthropic.com", {
@@ -205,21 +198,3 @@ export const providers: ReadonlyArray<KnownProvider> = [
   provider("lm_studio", "http://localhost:1234/v1", { keyVariables: [] }),
   provider("llamafile", "http://127.0.0.1:8080/v1", { keyVariables: [] })
 ]
-
-const byName: ReadonlyMap<string, KnownProvider> = new Map(providers.map((known) => [known.name, known]))
-
-/** The provider of that name; undefined when nothing is known about it. */
-export const find = (name: string): KnownProvider | undefined => byName.get(name)
-
-/** The first of some environment variables that is set, and not empty. */
-export const firstSet = (
-  names: ReadonlyArray<string>,
-  env: Readonly<Record<string, string | undefined>>
-): string | undefined => names.map((name) => env[name]).find((value) => value !== undefined && value !== "")
-
-/** The base URL that a user meant: without the operation's path, and with the one that the provider's API needs. */
-export const completeBaseUrl = (given: string, known: Pick<KnownProvider, "basePath"> | undefined): string => {
-  const plain = given.replace(/\/+$/, "").replace(/\/(chat\/completions|completions|embeddings)$/, "")
-  if (known?.basePath === undefined || !URL.canParse(plain)) return plain
-  return new URL(plain).pathname === "/" ? plain + known.basePath : plain
-}
