@@ -7,7 +7,9 @@ const arrows = {
   testing: ["core", "router"],
   litellm: ["core", "router", "dialects", "providers"],
   gateway: ["core", "router", "dialects", "providers", "litellm"],
-  cli: ["core", "router", "dialects", "providers", "litellm", "gateway"]
+  cli: ["core", "router", "dialects", "providers", "litellm", "gateway"],
+  "effect-ai": ["core", "dialects"],
+  "ai-sdk": ["core", "router", "dialects", "providers"]
 }
 
 /** The folders of a package from the ground up: each may use those before it and none after it. */
@@ -47,7 +49,8 @@ const concerns = {
     "converse",
     "cohere",
     "ollama",
-    "pairs"
+    "pairs",
+    "bridges"
   ],
   providers: ["known", "transport", "errors", "protocols", "auth", "exchange", "translation", "openai", "side"],
   gateway: ["api", "config", "dashboard", "errors", "keys", "telemetry", "generations", "edge", "log", "control"]

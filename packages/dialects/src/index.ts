@@ -1,3 +1,8 @@
+export * as Ask from "./bridges/Ask.js"
+export * as Pieces from "./bridges/Pieces.js"
+export * as RouteNote from "./bridges/RouteNote.js"
+export * as Turns from "./bridges/Turns.js"
+export * as Vectors from "./bridges/Vectors.js"
 export * as Chat from "./chat/Chat.js"
 export * as Cohere from "./cohere/Cohere.js"
 export * as Completions from "./completions/Completions.js"
