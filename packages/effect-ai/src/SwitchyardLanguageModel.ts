@@ -6,13 +6,13 @@ import * as AiModel from "@effect/ai/Model"
 import type * as Response from "@effect/ai/Response"
 import { addGenAIAnnotations } from "@effect/ai/Telemetry"
 import { toStream } from "@switchyard/core/EventStream"
-import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { complete, LlmService, open } from "@switchyard/core/LlmService"
 import { openAi } from "@switchyard/core/OpenAi"
 import type { RequestService } from "@switchyard/core/Service"
 import { type Ending, type Head, ofAnswer, type Piece, PieceReader, type Step } from "@switchyard/dialects/Pieces"
+import { withAttempts } from "@switchyard/dialects/RouteNote"
 import * as Tokens from "@switchyard/dialects/Tokens"
 import { Chunk, Context, Effect, Either, Layer, Option, Stream } from "effect"
 import { aiError, malformed, type Where } from "./aiErrors.js"
@@ -157,14 +157,12 @@ class Model {
       }
       return Effect.map(stepParts(steps, ids, journal, where), Chunk.fromIterable)
     }
-    const withAttempts = (error: LlmError): LlmError =>
-      error.attempts === undefined ? error.with({ attempts: journal.attemptReports() }) : error
     const events =
       response._tag === "Streaming"
         ? toStream(response.events)
         : Stream.fromIterable(openAi.answer.events(response.body))
     return events.pipe(
-      Stream.mapError((error) => aiError(withAttempts(error), where)),
+      Stream.mapError((error) => aiError(withAttempts(error, journal), where)),
       Stream.mapChunksEffect((chunk) =>
         heard(Chunk.toReadonlyArray(chunk).flatMap(({ json }) => [...reader.read(json)]))
       ),

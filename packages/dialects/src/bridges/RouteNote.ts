@@ -5,6 +5,7 @@
 import * as Attempt from "@switchyard/core/Attempt"
 import type { Journal } from "@switchyard/core/Journal"
 import type { JsonObject } from "@switchyard/core/Json"
+import type { LlmError } from "@switchyard/core/LlmError"
 
 /**
  * Which deployment answered, after which attempts, and what they cost together (USD, where a price is known). Of a stream, as far as
@@ -32,3 +33,7 @@ export const leftOut = (journal: Journal): ReadonlyArray<{ readonly path: string
   const { answered } = journal
   return Attempt.isAttempt(answered) ? (answered.leftOut ?? []) : []
 }
+
+/** The error with every attempt that was made, as accessors give it. */
+export const withAttempts = (error: LlmError, journal: Journal): LlmError =>
+  error.attempts === undefined ? error.with({ attempts: journal.attemptReports() }) : error

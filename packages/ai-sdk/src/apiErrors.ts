@@ -1,0 +1,56 @@
+/**
+ * Failures in the AI SDK's words: an `APICallError` with a status, whether to try again and when, and the router's own error as its
+ * cause.
+ */
+import { APICallError, type JSONValue } from "@ai-sdk/provider"
+import { isLlmError, type LlmError } from "@switchyard/core/LlmError"
+
+/** Where it happened. */
+export interface Where {
+  /** The model group. */
+  readonly model: string
+  readonly body: unknown
+}
+
+/** Whether the same request may succeed later. The router has tried by then; who asks again should wait as it is told. */
+const isRetryable = (error: LlmError): boolean => {
+  switch (error.reason) {
+    case "RateLimited":
+    case "Unavailable":
+    case "MalformedResponse":
+    case "StreamInterrupted":
+    case "Rejected":
+      return true
+    case "Timeout":
+      return error.bound !== "caller"
+    case "NoDeployment":
+      return !error.blockedByFiltersOnly
+    default:
+      return false
+  }
+}
+
+const headersOf = ({ deployment, reason, retryAfter }: LlmError): Record<string, string> => ({
+  "x-switchyard-reason": reason,
+  ...(deployment === undefined ? {} : { "x-switchyard-deployment": deployment }),
+  ...(retryAfter === undefined
+    ? {}
+    : { "retry-after": String(Math.ceil(retryAfter / 1000)), "retry-after-ms": String(Math.ceil(retryAfter)) })
+})
+
+/** What a call failed with, as the AI SDK knows it; what is no error of the router's stays as it is. */
+export const apiError = (error: unknown, { body, model }: Where): unknown => {
+  if (!isLlmError(error)) return error
+  const { attempts, message, providerMessage, reason, retryAfter, status } = error
+  return new APICallError({
+    message,
+    url: `switchyard:${encodeURIComponent(model)}`,
+    requestBodyValues: body,
+    statusCode: status !== undefined && status >= 400 ? status : error.httpStatus,
+    responseHeaders: headersOf(error),
+    ...(providerMessage === undefined ? {} : { responseBody: providerMessage }),
+    isRetryable: isRetryable(error),
+    cause: error,
+    data: { reason, retryAfter, attempts } as unknown as JSONValue
+  })
+}
