@@ -1,11 +1,12 @@
 // Keeps the documentation true:
 //   1. a code block that names a file (title="path" or <!-- snippet: path --> just before it) equals that file, or the
-//      part between `snippet:start NAME` and `snippet:end NAME` when it names path#NAME (--write updates the block);
+//      part between `snippet:start NAME` and `snippet:end NAME` when it names path#NAME (--write updates the block); where
+//      the comment goes on with `, prints: WORDS`, the file is run, and prints these words;
 //   2. every other ts block type-checks against the workspace (```ts no-check skips one);
 //   3. relative links lead somewhere;
 //   4. files that a recipe in CONTRIBUTING.md names are there (but for NAME, Name and TARGET);
 //   5. every export of a public module carries a JSDoc comment.
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join, posix } from "node:path"
 import ts from "typescript"
@@ -17,6 +18,7 @@ import {
   isMarkdown,
   isProgram,
   packages,
+  printedBy,
   programOf,
   read,
   root,
@@ -133,12 +135,33 @@ const extract = (
   writeFileSync(join(root, file), programOf(block, content))
 }
 
+/** Runs a program of the workspace from its sources; what is wrong with what it prints, or nothing. */
+const run = (/** @type {string} */ file, /** @type {string} */ wanted) =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, ["--conditions=@switchyard/source", "--import", "tsx", file], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: 120_000
+    })
+    let said = ""
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => (said += bytes))
+    child.on("close", (code) => resolve(code === 0 && said.trim() === wanted ? undefined : `${said.trim()} (${code})`))
+  })
+
+/** Programs under way, while all else is checked. */
+const running = []
+
 for (const document of documents) {
   let lines = read(document).split("\n")
   const replacements = []
   for (const block of blocksOf(lines)) {
     const content = contentOf(lines, block)
     const target = targetOf(lines, block)
+    const printed = printedBy(lines, block)
+    if (target !== undefined && printed !== undefined) {
+      const [file = ""] = target.split("#")
+      running.push({ document, line: block.start + 1, file, said: run(file, printed) })
+    }
     if (target !== undefined) {
       const wanted = snippet(target)
       if (wanted.error !== undefined) {
@@ -218,6 +241,11 @@ const exportsOf = (/** @type {ts.SourceFile} */ source) => {
   return [...exported].filter((name) => declared.has(name)).map((name) => ({ name, ...declared.get(name) }))
 }
 
+for (const { document, file, line, said } of running) {
+  const wrong = await said
+  if (wrong !== undefined) report(document, line, `${file} prints something else: ${wrong}`)
+}
+
 for (const name of packages) {
   const isPublic = (/** @type {string} */ path) => /\/([A-Z]\w*|index)\.ts$/.test(path)
   for (const path of walk(`packages/${name}/src`, isPublic)) {
@@ -233,4 +261,6 @@ if (problems.length > 0) {
   console.error(`\n${problems.length} problem(s) in the documentation.`)
   process.exit(1)
 }
-console.log(`${documents.length} document(s) and ${extracted.size} code block(s) checked.`)
+console.log(
+  `${documents.length} document(s) and ${extracted.size} code block(s) checked, ${running.length} program(s) run.`
+)

@@ -11,17 +11,20 @@ import { blocksOf, contentOf, documents, fileOf, isProgram, programOf, read, roo
 /** @typedef {{ name: string, folder: string, file: string }} Tarball */
 
 const npm = process.platform === "win32" ? "npm.cmd" : "npm"
-const examples = ["async-await", "compose-layers", "custom-strategy"]
+const examples = ["ai-sdk", "async-await", "compose-layers", "custom-strategy", "effect-ai"]
 /** What must be the very version that the workspace has, so that the same commit says the same tomorrow. */
 const peers = [
+  "@effect/ai",
   "@effect/platform",
   "@effect/platform-node",
   "@effect/vitest",
   "@types/node",
+  "ai",
   "effect",
   "prom-client",
   "undici",
-  "vitest"
+  "vitest",
+  "zod"
 ]
 
 /** Ways to resolve and to be strict. */

@@ -56,16 +56,23 @@ export const blocksOf = (lines) => {
   return blocks
 }
 
+/** The comment before a block that names its file, and what that prints when it runs, if anybody wants to know. @param {ReadonlyArray<string>} lines @param {Block} block */
+const namedBefore = (lines, block) => {
+  for (let index = block.start - 1; index >= 0; index--) {
+    const line = lines[index] ?? ""
+    if (line.trim() !== "") return /^\s*<!--\s*snippet:\s*([^\s,]+)(?:,\s*prints:\s*(.+?))?\s*-->\s*$/.exec(line)
+  }
+  return null
+}
+
 /** The file a block must be equal to, if it names one. @param {ReadonlyArray<string>} lines @param {Block} block */
 export const targetOf = (lines, block) => {
   const title = /\btitle="([^"]+)"/.exec(block.info)
-  if (title !== null) return title[1]
-  for (let index = block.start - 1; index >= 0; index--) {
-    const line = lines[index] ?? ""
-    if (line.trim() !== "") return /^\s*<!--\s*snippet:\s*(\S+)\s*-->\s*$/.exec(line)?.[1]
-  }
-  return undefined
+  return title === null ? namedBefore(lines, block)?.[1] : title[1]
 }
+
+/** What the block's file prints when it runs, if the document says so. @param {ReadonlyArray<string>} lines @param {Block} block */
+export const printedBy = (lines, block) => namedBefore(lines, block)?.[2]
 
 /** What a block says. @param {ReadonlyArray<string>} lines @param {Block} block */
 export const contentOf = (lines, block) =>
