@@ -53,7 +53,19 @@ const concerns = {
     "bridges"
   ],
   providers: ["known", "transport", "errors", "protocols", "auth", "exchange", "translation", "openai", "side"],
-  gateway: ["api", "config", "dashboard", "errors", "keys", "telemetry", "generations", "edge", "log", "control"]
+  gateway: [
+    "api",
+    "config",
+    "dashboard",
+    "errors",
+    "keys",
+    "telemetry",
+    "generations",
+    "objects",
+    "edge",
+    "log",
+    "control"
+  ]
 }
 
 /** Public modules: those in PascalCase, and the index. */

@@ -104,6 +104,7 @@ Rules for the whole file:
   Words of ours alone (\`deployments\`, \`masterKey\`, keys with a name) must be right.
 - \`text-completion-openai/…\` serves \`/v1/completions\` alone.
 - A file without \`master_key\` takes the one of \`LITELLM_MASTER_KEY\`, where that is set; set but empty, it is an error.
+- \`LITELLM_SALT_KEY\` is taken for \`server.idSecret\`, where the file has none: ids of responses, files and batches are sealed with it.
 - \`LITELLM_CORS_ORIGINS\` (separated by commas) is taken for \`server.cors\`, where the file has none. LiteLLM lets pages of any
   origin call where that is not set either; here none may.
 - Keys and base URLs that the file does not give come from the provider's own environment variables (\`OPENAI_API_KEY\`).

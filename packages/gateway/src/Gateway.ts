@@ -15,7 +15,7 @@ import * as Metrics from "@switchyard/router/Metrics"
 import { MetricsSink, type Sink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
 import type { AnyStack } from "@switchyard/router/Stack"
-import { type Clock, Context, Effect, Layer, type Scope } from "effect"
+import { type Clock, Context, Effect, Layer, Redacted, type Scope } from "effect"
 import type { GatewayConfig, Server as Settings } from "./config/GatewayConfig.js"
 import * as Problem from "./config/Problem.js"
 import { serverDefaults } from "./config/serverSettings.js"
@@ -33,6 +33,7 @@ import * as Generations from "./generations/Generations.js"
 import * as KeyRing from "./keys/KeyRing.js"
 import * as EventLog from "./log/EventLog.js"
 import * as RequestLog from "./log/RequestLog.js"
+import * as SealedIds from "./objects/SealedIds.js"
 import { connectionGauge } from "./telemetry/connectionGauge.js"
 import { lostLines, ownCounter, refusals } from "./telemetry/ownCounters.js"
 import * as Telemetry from "./telemetry/Telemetry.js"
@@ -148,6 +149,21 @@ const onceEvery = <A>(ms: number, clock: Clock.Clock, f: (value: A) => void): ((
 
 const sentence = ({ expected, path, value }: ConfigIssue): string => `${path}: expected ${expected}, found ${value}`
 
+/** The sealer of ids; `onRandom` hears of the first one that is sealed with a secret of this process alone. */
+const sealing = (secret: Settings["idSecret"], onRandom: () => void): SealedIds.Sealer => {
+  if (secret !== undefined) return SealedIds.make((typeof secret === "string" ? secret : Redacted.value(secret)).trim())
+  const sealer = SealedIds.make(undefined)
+  let isTold = false
+  return {
+    open: sealer.open,
+    seal: (kept, owner) => {
+      if (!isTold) onRandom()
+      isTold = true
+      return sealer.seal(kept, owner)
+    }
+  }
+}
+
 const urlOf = (host: string, port: number): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`
 
 /**
@@ -203,6 +219,12 @@ export const make = (
       ))
     const base = Providers.make(Providers.protocols(transport))
     const side = SideCalls.make(transport)
+    const sealer = sealing(settings.idSecret, () =>
+      log.note("warn", "ids_sealed_for_this_process", {
+        message:
+          "ids of responses, files and batches are known until this process ends, and to no other replica: set server.idSecret"
+      })
+    )
     const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined, stack))
     const clock = yield* Effect.clock
     const heartbeat = new Heartbeat()
@@ -231,6 +253,7 @@ export const make = (
       bounds: boundsOf(settings),
       guard,
       side,
+      sealer,
       onLeftOut: onceEach((fields) =>
         log.note("warn", "fields_left_out", {
           message: `left out of a request, here and wherever it comes again: ${fields.join(", ")}; callers bring neither credentials nor headers for a provider`
@@ -257,6 +280,7 @@ export const make = (
         isLocal: OpenAccess.isLoopback(host),
         waiting,
         side,
+        sealer,
         metrics: (accept) =>
           Effect.suspend(() => {
             countLostLines()

@@ -118,6 +118,10 @@ const states = (body: JsonObject): ReadonlyArray<ProviderState> => {
   for (const message of arrayOf(body.messages)) {
     if (!isJsonObject(message)) continue
     for (const value of signatures(message)) found.push({ kind: "reasoning signature", value, hard: false })
+    for (const part of arrayOf(message.content)) {
+      const id = isJsonObject(part) && isJsonObject(part.file) ? part.file.file_id : undefined
+      if (typeof id === "string" && id !== "") found.push({ kind: "file id", value: id, hard: true })
+    }
   }
   const previous = body.previous_response_id
   if (typeof previous === "string" && previous !== "") {

@@ -2,6 +2,7 @@
  * A request: the provider's payload kept whole, and beside it what routing needs to know.
  */
 import { Either } from "effect"
+import type { DeploymentId } from "../deployment/Deployment.js"
 import type { ChatBody, CompletionBody, EmbeddingsBody } from "../dialect/Chat.js"
 import type { Dialect, RequestWords } from "../dialect/Dialect.js"
 import { openAi } from "../dialect/OpenAi.js"
@@ -54,6 +55,8 @@ export interface LlmRequest {
   readonly trace: TraceContext | undefined
   /** Who issued the thoughts that it carries, where that is known; set by the Pinning layer. */
   readonly origins?: StateOrigins | undefined
+  /** The one deployment that knows what it refers to, and what that is, for people: `response id`, `file id`. It never fails over. */
+  readonly bond?: { readonly deployment: DeploymentId; readonly kind: string } | undefined
   readonly route: Route.Route
 }
 

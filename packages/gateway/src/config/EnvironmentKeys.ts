@@ -1,5 +1,5 @@
 /**
- * Keys from the environment: `SWITCHYARD_MASTER_KEY`, and `SWITCHYARD_KEYS` as a JSON list of virtual keys or as
+ * Keys from the environment: `SWITCHYARD_MASTER_KEY`, `SWITCHYARD_ID_SECRET` (`server.idSecret`), and `SWITCHYARD_KEYS` as a JSON list of virtual keys or as
  * `name=key,name2=key2`. They beat the file's, so that a file need not hold any, and work without a file.
  */
 import { type ConfigIssue, issue } from "@switchyard/core/ConfigError"
@@ -13,6 +13,9 @@ export const masterKeyVariable = "SWITCHYARD_MASTER_KEY"
 
 /** The variable that holds virtual keys. */
 export const keysVariable = "SWITCHYARD_KEYS"
+
+/** The variable that holds `server.idSecret`. */
+export const idSecretVariable = "SWITCHYARD_ID_SECRET"
 
 /** Settings with the environment's keys laid over them. */
 export interface WithKeys {
@@ -55,6 +58,12 @@ const parseKeys = (text: string | undefined): Keys => {
 
 const nameOf = (key: unknown): unknown => (key as { readonly name?: unknown } | null)?.name
 
+/** An empty variable is a secret that did not arrive: the decoder says so. */
+const withIdSecret = (server: unknown, secret: string | undefined): object =>
+  secret === undefined || (server !== undefined && (typeof server !== "object" || server === null))
+    ? {}
+    : { server: { ...server, idSecret: secret.trim() } }
+
 /** Lays the environment's keys over settings: a key replaces the one of its name, else it comes after the file's. */
 export const overlay = (settings: Readonly<Record<string, unknown>>, variables: Variables): WithKeys => {
   const { issues, keys } = parseKeys(variables[keysVariable])
@@ -65,6 +74,7 @@ export const overlay = (settings: Readonly<Record<string, unknown>>, variables: 
   return {
     settings: {
       ...settings,
+      ...withIdSecret(settings["server"], variables[idSecretVariable]),
       ...(keys.length === 0 ? {} : { keys: [...kept, ...added] }),
       ...(masterKey === undefined || masterKey === "" ? {} : { masterKey })
     },

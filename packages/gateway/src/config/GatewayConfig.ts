@@ -158,6 +158,9 @@ const finished = (router: Router.Options, providers: Readonly<Record<string, Pro
   }))
 })
 
+const sealedServer = (server: Server): Server =>
+  server.idSecret === undefined ? server : { ...server, idSecret: redact(server.idSecret) }
+
 /** A deployment's own word beats that for all of them. */
 const droppingParams = (router: Router.Options, dropParams: boolean | undefined): Router.Options =>
   dropParams === undefined
@@ -200,7 +203,7 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
   const { right } = decoded
   return Either.right({
     router: droppingParams(finished(router, right.providers ?? {}), right.requests?.dropParams),
-    server: right.server ?? {},
+    server: sealedServer(right.server ?? {}),
     transport: right.transport ?? {},
     requests: right.requests ?? {},
     answers: right.answers ?? {},

@@ -5,11 +5,23 @@ import { Tls } from "@switchyard/core/Deployment"
 import * as Field from "@switchyard/core/Field"
 import { originOf } from "@switchyard/core/Origin"
 import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
-import { Schema } from "effect"
+import { Redacted, Schema } from "effect"
+import { secret } from "./callerSettings.js"
 
 const origin = Schema.String.pipe(Schema.filter((text) => text === "*" || originOf(text) !== undefined)).annotations({
   message: () => ({ message: "an origin like https://app.example.com, or *", override: true })
 })
+
+const leastSecret = 16
+
+const idSecret = secret
+  .pipe(
+    Schema.filter((given) => (typeof given === "string" ? given : Redacted.value(given)).trim().length >= leastSecret)
+  )
+  .annotations({
+    message: () => ({ message: `a secret of at least ${leastSecret} characters`, override: true }),
+    jsonSchema: { type: "string", minLength: leastSecret }
+  })
 
 /** How the server listens, and what it puts up with. */
 export const Server = Field.options("How the server listens, and what it puts up with.", {
@@ -138,6 +150,14 @@ export const Server = Field.options("How the server listens, and what it puts up
     Schema.Boolean,
     "Whether `/metrics` needs the master key. Default false: on loopback anybody may read it, elsewhere whoever has a key, and anybody with `metrics.public`.",
     false
+  ),
+  /**
+   * With what ids of responses, files, batches and vector stores are sealed: at least 16 characters, the same for all replicas.
+   * Default: a random one, with which they are known until the process ends.
+   */
+  idSecret: Field.option(
+    idSecret,
+    "With what ids of responses, files, batches and vector stores are sealed: at least 16 characters, the same for all replicas. Default: a random one, with which they are known until the process ends."
   ),
   /** Whether `/metrics` can also answer in OpenMetrics, with exemplars; needs the package `prom-client`. Default false. */
   openMetrics: Field.option(

@@ -19,6 +19,7 @@ import { decodePart, pathOf, queryOf } from "../edge/requestPath.js"
 import type { Refusal, Speech } from "../errors/ErrorBody.js"
 import type { Generation } from "../generations/Generations.js"
 import * as KeyRing from "../keys/KeyRing.js"
+import * as SealedIds from "../objects/SealedIds.js"
 import type { AdminAppDeps } from "./adminApp.js"
 import * as answers from "./controlAnswers.js"
 import * as Health from "./Health.js"
@@ -33,6 +34,8 @@ export interface ControlPlaneDeps extends AdminAppDeps {
   readonly isLocal?: boolean
   /** What providers do beside answering. Default: nothing. */
   readonly side?: SideCalls.SideCalls
+  /** Opens the ids of what providers keep. Default: one of its own, which opens none that was given out elsewhere. */
+  readonly sealer?: SealedIds.Sealer
   /** What `/metrics` answers to a scrape with this `Accept` header; undefined where metrics are off. */
   readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition | undefined>
   /** Why a request must not be served at all: keeps other sites' pages, and what proxies pass on, out of an open gateway. */
@@ -196,7 +199,7 @@ const assetEndpoint = ({ body, contentType, etag }: Dashboard.Asset): Endpoint =
 }
 
 /** Answers that providers keep. */
-const keptEndpoints = ({ side = SideCalls.none }: ControlPlaneDeps) => {
+const keptEndpoints = ({ sealer = SealedIds.make(undefined), side = SideCalls.none }: ControlPlaneDeps) => {
   const asking =
     (method: KeptAsk["method"], part?: KeptAsk["part"]): Handler =>
     (call) =>
@@ -204,8 +207,10 @@ const keptEndpoints = ({ side = SideCalls.none }: ControlPlaneDeps) => {
         const caller = callerOf(call)
         if (caller === undefined) return Effect.succeed(refuse(call, KeyRing.unknownKey(undefined)))
         const { generation, name, query } = call
-        return Effect.map(KeptAnswers.ask(caller, generation, { method, id: name, part, query }, side), (answer) =>
-          answer.refusal === undefined ? answers.json(answer.body, answer.status) : refuse(call, answer.refusal)
+        return Effect.map(
+          KeptAnswers.ask(caller, generation, { method, id: name, part, query }, side, sealer),
+          (answer) =>
+            answer.refusal === undefined ? answers.json(answer.body, answer.status) : refuse(call, answer.refusal)
         )
       })
   const endpoint = (methods: Endpoint["methods"]): Endpoint => ({ access: "caller", methods })

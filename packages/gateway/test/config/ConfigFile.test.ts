@@ -458,6 +458,10 @@ describe("keys from the environment", () => {
         assert.notInclude(lines[1], "hush")
       }
       assert.include(
+        (yield* report(deployment(), { SWITCHYARD_ID_SECRET: "short" }))[1],
+        "server.idSecret: expected a secret of at least 16 characters"
+      )
+      assert.include(
         (yield* report(deployment(), { SWITCHYARD_MASTER_KEY: "" }))[1],
         "SWITCHYARD_MASTER_KEY: expected a key"
       )

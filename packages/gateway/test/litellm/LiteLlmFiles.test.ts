@@ -141,6 +141,33 @@ router_settings:
     })
   )
 
+  it.effect(
+    "the secret of ids is LiteLLM's own variable, where the file has none; who names Redis is told that replicas need one",
+    () =>
+      Effect.gen(function* () {
+        const of = (more: string, environment: Readonly<Record<string, string>>) =>
+          Effect.map(readText(writer + more, environment), (read) => ({
+            secret: read.config?.server.idSecret === undefined ? undefined : String(read.config.server.idSecret),
+            said: read.said.filter((one) => one.includes("idSecret"))
+          }))
+        const salt = { LITELLM_SALT_KEY: "sk-salt-0123456789" }
+        const taken = yield* of("", salt)
+        assert.strictEqual(taken.secret, "<redacted>")
+        assert.lengthOf(taken.said, 1)
+        assert.deepStrictEqual(yield* of("server: { idSecret: a secret of the file }\n", salt), {
+          secret: "<redacted>",
+          said: []
+        })
+        const short = yield* of("", { LITELLM_SALT_KEY: "short" })
+        assert.isUndefined(short.secret)
+        assert.include(short.said[0], "fewer than 16")
+        const redis = "router_settings: { redis_host: redis.internal }\n"
+        assert.include((yield* of(redis, {})).said.join(), "several replicas")
+        assert.isEmpty((yield* of(redis, { SWITCHYARD_ID_SECRET: "a secret of the environment" })).said)
+        assert.notInclude((yield* of(redis, salt)).said.join(), "several replicas")
+      })
+  )
+
   it.effect("none left is one error that names them", () =>
     Effect.gen(function* () {
       const { errors } = yield* readText(file(), { GATE_KEY: "sk-gate" })

@@ -3,7 +3,7 @@
  * is known to the deployment that issued it alone: such a request never fails over, and its error says why. Soft state
  * (signed or encrypted thoughts) is worth something to the account that issued it: its deployments are asked before all others,
  * and whoever else is asked in the end leaves it out. What was issued elsewhere, for example an uploaded file's id, is
- * pinned by the request's own `demands.deployment`.
+ * pinned by the request's own `bond` or `demands.deployment`.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import type { Deployment, DeploymentId } from "@switchyard/core/Deployment"
@@ -40,6 +40,8 @@ const defaults = Field.defaults(Options)
 interface Issuer {
   readonly id: DeploymentId
   readonly target: Deployment | undefined
+  /** For whom. */
+  readonly caller?: string | undefined
 }
 
 /** Which deployment issued what; bounded, oldest out. */
@@ -63,7 +65,7 @@ class Issued {
 /** The deployment that a request is bound to, and by what. */
 interface Pin {
   readonly deployment: DeploymentId
-  readonly state: ProviderState
+  readonly state: Pick<ProviderState, "kind">
 }
 
 /** What is known of a request's state. */
@@ -97,6 +99,7 @@ export const make = (options: Options = {}, issued: Issued = memory()): Service.
   const bondOf = (request: LlmRequest): Bond | undefined => {
     let pin: Pin | undefined
     let origins: Map<string, Deployment> | undefined
+    const { bond } = request
     for (const state of wordsOf(request).states(request.body)) {
       const owner = issued.owner(state.value)
       if (owner === undefined) continue
@@ -107,25 +110,26 @@ export const make = (options: Options = {}, issued: Issued = memory()): Service.
         origins.set(state.value, owner.target)
       }
     }
+    if (bond !== undefined) pin = { deployment: bond.deployment, state: bond }
     return pin === undefined && origins === undefined ? undefined : { pin, origins }
   }
 
-  const note = (values: Iterable<string>, { answered }: Journal): void => {
+  const note = (values: Iterable<string>, { answered }: Journal, caller: string | undefined): void => {
     if (answered === undefined) return
-    const owner = { id: answered.deployment, target: answered.target }
+    const owner = { id: answered.deployment, target: answered.target, caller }
     for (const value of values) issued.note(value, owner, capacity)
   }
 
-  const noted = (response: LlmResponse, { dialect }: LlmRequest): LlmResponse => {
+  const noted = (response: LlmResponse, { caller, dialect }: LlmRequest): LlmResponse => {
     const { journal } = response
     if (response._tag === "Complete") {
-      note((dialect ?? openAi).answer.issued(response.body), journal)
+      note((dialect ?? openAi).answer.issued(response.body), journal, caller)
       return response
     }
     const { events } = response
     // A stream that was taken up again ends with the facts of another one.
     events.settlement.onSettled((outcome) => {
-      if (outcome._tag === "Completed") note(events.facts.issued, journal)
+      if (outcome._tag === "Completed") note(events.facts.issued, journal, caller)
     })
     return response
   }

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { DeploymentId } from "@switchyard/core/Deployment"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
@@ -22,6 +23,18 @@ describe("Pinning", () => {
       yield* LlmService.complete(service, chat({ previous_response_id: "chatcmpl-stub" }))
       assert.deepStrictEqual(stub.calls[1]?.request.demands, { deployment: "stub" })
       assert.isTrue(stub.calls[1]?.request.overrides.disableFallbacks)
+    })
+  )
+  it.effect("a request that is bound by its maker goes to that deployment alone, and its error says by what", () =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make()
+      const service = stub.requests.pipe(Pinning.make())
+      stub.reply({ fail: { reason: "Unavailable", description: "down" } })
+      const bond = { deployment: DeploymentId("eu"), kind: "file id" }
+      const error = yield* Effect.flip(LlmService.complete(service, { ...chat(), bond }))
+      assert.include(error.description, "bound to deployment eu by a file id and cannot fail over")
+      assert.deepStrictEqual(stub.calls[0]?.request.demands, { deployment: DeploymentId("eu") })
+      assert.isTrue(stub.calls[0]?.request.overrides.disableFallbacks)
     })
   )
   it.effect(

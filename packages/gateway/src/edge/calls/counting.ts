@@ -63,7 +63,12 @@ export const count = ({ tower }: Generation, request: LlmRequest, side: SideCall
   const [slot] = resolved.group.tiers.flat()
   const first = slot?.deployment.provider
   let asked: Effect.Effect<Count, LlmError> = estimated
-  const candidates = resolved.group.tiers.flat().filter(({ deployment }) => deployment.provider === first)
+  const { bond } = request
+  const candidates = resolved.group.tiers
+    .flat()
+    .filter(({ deployment }) =>
+      bond === undefined ? deployment.provider === first : deployment.id === bond.deployment
+    )
   for (const { deployment } of candidates.slice(0, mostAsked).reverse()) {
     const call = side.count(deployment, substitute(deployment.model, resolved.captures), request)
     if (call === undefined) continue

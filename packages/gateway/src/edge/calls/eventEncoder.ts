@@ -13,6 +13,9 @@ import type { EventEncoder } from "./streamPump.js"
 
 export type { EventEncoder }
 
+/** An event as it was written, with the ids in it sealed. */
+export type SealedEvents = (json: JsonObject, data: string) => string
+
 const eventStream = "text/event-stream; charset=utf-8"
 
 const nameOf = (words: AnswerWords, { event, json }: StreamEvent): string | undefined => {
@@ -55,6 +58,13 @@ class MessagesEncoder implements EventEncoder {
 
 /** The events of Responses: named and numbered, and the last one says how it ended. */
 class ResponsesEncoder extends MessagesEncoder {
+  constructor(
+    words: AnswerWords,
+    private readonly sealed: SealedEvents = (_, data) => data
+  ) {
+    super(words)
+  }
+
   override readonly waiting = ": waiting for the model\n\n"
   override readonly alive = ": keep-alive\n\n"
   private response: JsonObject | undefined
@@ -64,7 +74,8 @@ class ResponsesEncoder extends MessagesEncoder {
     const { response, sequence_number: number } = event.json
     if (typeof number === "number") this.number = number
     if (isJsonObject(response)) this.response = response
-    return super.one(event)
+    const data = this.sealed(event.json, event.data)
+    return super.one(data === event.data ? event : { ...event, data })
   }
 
   /** Some clients look for the first of these, and some for the second. */
@@ -80,7 +91,7 @@ class ResponsesEncoder extends MessagesEncoder {
       error: { code, message }
     }
     const failed = { type: "response.failed", sequence_number: this.number + 2, response }
-    return `event: error\ndata: ${JSON.stringify(error)}\n\nevent: response.failed\ndata: ${JSON.stringify(failed)}\n\n`
+    return `event: error\ndata: ${JSON.stringify(error)}\n\nevent: response.failed\ndata: ${this.sealed(failed, JSON.stringify(failed))}\n\n`
   }
 }
 
@@ -155,7 +166,16 @@ class MediaEncoder extends MessagesEncoder {
 export const encoderFor = (
   speech: Speech,
   words: AnswerWords,
-  { isList = false, wantsUsage = false }: { readonly isList?: boolean | undefined; readonly wantsUsage?: boolean } = {}
+  {
+    isList = false,
+    sealed,
+    wantsUsage = false
+  }: {
+    readonly isList?: boolean | undefined
+    readonly wantsUsage?: boolean
+    /** Of Responses alone. */
+    readonly sealed?: SealedEvents | undefined
+  } = {}
 ): EventEncoder => {
   switch (speech) {
     case "chat":
@@ -163,7 +183,7 @@ export const encoderFor = (
     case "messages":
       return new MessagesEncoder(words)
     case "responses":
-      return new ResponsesEncoder(words)
+      return new ResponsesEncoder(words, sealed)
     case "gemini":
       return isList ? new GeminiListEncoder(words) : new GeminiEncoder(words)
   }

@@ -21,6 +21,10 @@ import { shownError } from "../../errors/shownError.js"
 import { type Told, withIdFor } from "../../errors/spokenError.js"
 import type { Lease } from "../../generations/Generations.js"
 import type { Caller } from "../../keys/KeyRing.js"
+import { openAll, rememberedBy } from "../../objects/openedIds.js"
+import { ownerOf } from "../../objects/owners.js"
+import { ResponseIds } from "../../objects/responseIds.js"
+import { mark } from "../../objects/SealedIds.js"
 import type { PathTarget } from "../callPaths.js"
 import { headersOf, pumpBytes } from "../media/bytePump.js"
 import { usualModeration } from "../media/usualModel.js"
@@ -33,7 +37,7 @@ import * as Controls from "./Controls.js"
 import { count, spokenCount } from "./counting.js"
 import * as Embeddings from "./Embeddings.js"
 import { type Ended, type ExchangeDeps, send } from "./ended.js"
-import { type EventEncoder, encoderFor } from "./eventEncoder.js"
+import { type EventEncoder, encoderFor, type SealedEvents } from "./eventEncoder.js"
 import { fateOf } from "./foreignFields.js"
 import { type ParsedBody, parseBody } from "./requestBody.js"
 import { StreamWriter } from "./StreamWriter.js"
@@ -52,6 +56,10 @@ const isControl = new Set(Controls.consumed)
 
 /** Fields that steer a request, or that no caller may send on. */
 const isOwn = (field: string): boolean => isControl.has(field) || fateOf(field) !== "sent"
+
+/** Whether there may be a sealed id in it. */
+const mayHold = (received: Received | ReceivedForm): boolean =>
+  Buffer.isBuffer(received) ? received.includes(mark) : !("form" in received)
 
 /** No stored answer to the same body is one to this. */
 const compacting = (request: LlmRequest): LlmRequest => ({
@@ -76,6 +84,7 @@ export class Exchange implements Ended {
   private leftOut: ReadonlyArray<string> | undefined
   private writer: StreamWriter | undefined
   private encoder: EventEncoder | undefined
+  private ids: ResponseIds | undefined
 
   constructor(
     private readonly deps: ExchangeDeps,
@@ -157,7 +166,9 @@ export class Exchange implements Ended {
       return "_tag" in problem ? this.fail(problem) : this.refuse(problem)
     }
     const { leftOut, request: read, streamUsage } = controlled.right
-    const request = "form" in received ? withForm(read, received.form, json) : read
+    const opened = this.opened("form" in received ? withForm(read, received.form, json) : read, received)
+    if (Either.isLeft(opened)) return this.refuse(opened.left)
+    const request = opened.right
     if (leftOut.length > 0) {
       this.leftOut = leftOut
       this.deps.onLeftOut?.(leftOut)
@@ -174,6 +185,21 @@ export class Exchange implements Ended {
     if (model !== undefined) return { ...json, model }
     if (this.operation !== "moderation" || (json.model !== undefined && json.model !== null)) return json
     return { ...json, model: usualModeration(this.lease.generation, this.caller) }
+  }
+
+  /** The request with the provider's own ids in it. A body without the mark of sealed ones is not looked through for them. */
+  private opened(request: LlmRequest, received: Received | ReceivedForm): Either.Either<LlmRequest, Refusal> {
+    const { sealer } = this.deps
+    if (sealer === undefined) return Either.right(request)
+    const isResponse = this.speech === "responses"
+    if (!isResponse && !mayHold(received)) return Either.right(request)
+    const { generation } = this.lease
+    return Either.map(openAll(sealer, request, this.caller, generation), (opened) => {
+      if (isResponse) {
+        this.ids = new ResponseIds(sealer, ownerOf(this.caller), opened.shown, rememberedBy(generation))
+      }
+      return opened.request
+    })
   }
 
   private complete(service: Service.RequestService, request: LlmRequest): Effect.Effect<void> {
@@ -224,10 +250,13 @@ export class Exchange implements Ended {
     if (bytes === undefined) {
       return Effect.sync(() => {
         const encoded = this.isEncoded ? Embeddings.encodeAs(request.body, body) : body
-        this.sendWhole(answer, encoded === body ? raw : JSON.stringify(encoded))
+        const content = encoded === body ? raw : JSON.stringify(encoded)
+        this.sendWhole(answer, this.ids?.whole(body, content, answer.journal) ?? content)
       })
     }
-    if (!this.isEncoded) return Effect.sync(() => this.sendWhole(answer, bytes))
+    if (!this.isEncoded) {
+      return Effect.sync(() => this.sendWhole(answer, this.ids?.whole(body, bytes, answer.journal) ?? bytes))
+    }
     const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     return Effect.map(Embeddings.encodeLargeAs(request.body, body, source), (encoded) =>
       this.sendWhole(answer, encoded)
@@ -252,7 +281,11 @@ export class Exchange implements Ended {
   private forward(service: Service.RequestService, request: LlmRequest, wantsUsage: boolean): Effect.Effect<void> {
     const { bounds, clock, heartbeat } = this.deps
     const { isList } = this.target
-    const encoder = encoderFor(this.speech, (request.dialect ?? openAi).answer, { isList, wantsUsage })
+    const encoder = encoderFor(this.speech, (request.dialect ?? openAi).answer, {
+      isList,
+      wantsUsage,
+      sealed: this.sealedEvents()
+    })
     const early = this.completed({ "x-request-id": this.id })
     const writer = new StreamWriter(this.response, heartbeat, bounds.stream, early, this.receivedAt, encoder)
     this.writer = writer
@@ -311,6 +344,13 @@ export class Exchange implements Ended {
     })
   }
 
+  private sealedEvents(): SealedEvents | undefined {
+    const { ids } = this
+    return ids === undefined
+      ? undefined
+      : (json, data) => (this.journal === undefined ? data : ids.event(json, data, this.journal))
+  }
+
   /** The status is out, so the error is the stream's last event. */
   private failInBand(writer: StreamWriter, encoder: EventEncoder, error: LlmError): Effect.Effect<void> {
     return Effect.sync(() => {
@@ -334,8 +374,9 @@ export class Exchange implements Ended {
         journal === undefined
           ? { "x-request-id": this.id }
           : RoutingHeaders.make(this.id, journal, this.receivedAt, now, this.shown)
-      const { shown, speech } = this
-      send(this.response, answerError(error, this.completed(headers), journal, this.deps.random, { shown, speech }))
+      const { ids, shown, speech } = this
+      const answer = answerError(error, this.completed(headers), journal, this.deps.random, { shown, speech })
+      send(this.response, ids === undefined ? answer : { ...answer, body: ids.inError(answer.body) })
     })
   }
 
