@@ -93,9 +93,10 @@ router_settings:
         const { config, errors, warnings } = yield* readText(file(), {}, "note")
         assert.deepStrictEqual(errors, [])
         assert.lengthOf(config?.router.deployments ?? [], 2)
-        assert.lengthOf(warnings, 2)
+        assert.lengthOf(warnings, 3)
         assert.include(warnings.join("\n"), "database")
         assert.include(warnings.join("\n"), "shared with no other")
+        assert.include(warnings.join("\n"), "several replicas")
       })
   )
 
