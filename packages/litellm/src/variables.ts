@@ -31,30 +31,10 @@ const readOrigins = (draft: Draft, { server }: Tree, { LITELLM_CORS_ORIGINS: tex
   draft.note(path, "Not in the file, so it is that of LITELLM_CORS_ORIGINS.")
 }
 
-const namesRedis = (section: unknown): boolean =>
-  isTree(section) &&
-  Object.entries(section).some(
-    ([name, value]) =>
-      name.startsWith("redis_") || (name === "type" && isText(value) && /^(?:redis|valkey)/.test(value))
-  )
-
-/** Replicas share what they know by Redis. */
-const isForReplicas = ({ general_settings: general, litellm_settings: settings, router_settings: router }: Tree) =>
-  namesRedis(router) || namesRedis(general) || (isTree(settings) && namesRedis(settings.cache_params))
-
 /** LiteLLM encrypts with it what it stores, the ids of responses among it. */
 const readSalt = (draft: Draft, tree: Tree, { LITELLM_SALT_KEY: salt, SWITCHYARD_ID_SECRET: own }: Env): void => {
   const path = "server.idSecret"
-  if (own !== undefined || (isTree(tree.server) && "idSecret" in tree.server)) return
-  if (!isText(salt)) {
-    if (isForReplicas(tree)) {
-      draft.warn(
-        path,
-        "Redis is for several replicas: without one secret for all, no replica knows the ids that another gave out."
-      )
-    }
-    return
-  }
+  if (!isText(salt) || own !== undefined || (isTree(tree.server) && "idSecret" in tree.server)) return
   if (salt.trim().length < 16) {
     return draft.warn(path, "LITELLM_SALT_KEY has fewer than 16 characters: ids are sealed with a random secret.")
   }

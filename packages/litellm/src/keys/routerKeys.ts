@@ -3,7 +3,8 @@ import { type Key, section } from "./key.js"
 const router = section("router_settings")
 const args = section("routing_strategy_args")
 
-const perProcess = "State is kept in this process and shared with no other."
+const perProcess =
+  "State is kept in this process and shared with no other; several replicas need one `server.idSecret`."
 const sticky = "Not done; the strategy `sticky` keeps a session on one deployment."
 
 /** Keys of `router_settings`. */
