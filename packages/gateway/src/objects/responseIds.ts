@@ -53,6 +53,14 @@ export class ResponseIds {
       : data
   }
 
+  /** The same for whoever writes events, of a request whose way is known by the time that they come. */
+  sealing(way: () => Journal | undefined): (json: JsonObject, data: string) => string {
+    return (json, data) => {
+      const journal = way()
+      return journal === undefined ? data : this.event(json, data, journal)
+    }
+  }
+
   /** What a provider says of ids that the request brought, in its caller's own: errors quote them amid other words. */
   inError(text: string): string {
     let written = text

@@ -21,13 +21,11 @@ import { shownError } from "../../errors/shownError.js"
 import { type Told, withIdFor } from "../../errors/spokenError.js"
 import type { Lease } from "../../generations/Generations.js"
 import type { Caller } from "../../keys/KeyRing.js"
-import { openAll, rememberedBy } from "../../objects/openedIds.js"
-import { ownerOf } from "../../objects/owners.js"
-import { ResponseIds } from "../../objects/responseIds.js"
-import { mark } from "../../objects/SealedIds.js"
+import type { ResponseIds } from "../../objects/responseIds.js"
 import type { PathTarget } from "../callPaths.js"
 import { headersOf, pumpBytes } from "../media/bytePump.js"
 import { usualModeration } from "../media/usualModel.js"
+import { withOwnIds } from "../objects/requestIds.js"
 import * as RoutingHeaders from "../RoutingHeaders.js"
 import { requestIdOf } from "../requestId.js"
 import { bodyOfForm, withForm } from "../uploads/formFields.js"
@@ -37,37 +35,14 @@ import * as Controls from "./Controls.js"
 import { count, spokenCount } from "./counting.js"
 import * as Embeddings from "./Embeddings.js"
 import { type Ended, type ExchangeDeps, send } from "./ended.js"
-import { type EventEncoder, encoderFor, type SealedEvents } from "./eventEncoder.js"
-import { fateOf } from "./foreignFields.js"
+import { type EventEncoder, encoderFor } from "./eventEncoder.js"
+import { compacting, isOwn, meantTarget } from "./meaning.js"
 import { type ParsedBody, parseBody } from "./requestBody.js"
 import { StreamWriter } from "./StreamWriter.js"
 import { dialectOf } from "./speeches.js"
 import { pump } from "./streamPump.js"
 
 const internal: Refusal = { status: 500, code: "internal_error", message: "the gateway failed; its log says how" }
-
-/** Some programs send what is meant for Responses to the path of chat; it is answered as Responses. */
-const meantTarget = (target: PathTarget, { input, messages }: JsonObject): PathTarget =>
-  target.operation === "chat" && target.speech === "chat" && messages === undefined && input !== undefined
-    ? { ...target, speech: "responses" }
-    : target
-
-const isControl = new Set(Controls.consumed)
-
-/** Fields that steer a request, or that no caller may send on. */
-const isOwn = (field: string): boolean => isControl.has(field) || fateOf(field) !== "sent"
-
-/** Whether there may be a sealed id in it. */
-const mayHold = (received: Received | ReceivedForm): boolean =>
-  Buffer.isBuffer(received) ? received.includes(mark) : !("form" in received)
-
-/** No stored answer to the same body is one to this. */
-const compacting = (request: LlmRequest): LlmRequest => ({
-  ...request,
-  stream: false,
-  aside: "compact",
-  overrides: { ...request.overrides, cache: { noCache: true, noStore: true } }
-})
 
 /** One request and its answer. */
 export class Exchange implements Ended {
@@ -166,9 +141,15 @@ export class Exchange implements Ended {
       return "_tag" in problem ? this.fail(problem) : this.refuse(problem)
     }
     const { leftOut, request: read, streamUsage } = controlled.right
-    const opened = this.opened("form" in received ? withForm(read, received.form, json) : read, received)
+    const opened = withOwnIds("form" in received ? withForm(read, received.form, json) : read, received, {
+      speech: this.speech,
+      caller: this.caller,
+      generation: this.lease.generation,
+      sealer: this.deps.sealer
+    })
     if (Either.isLeft(opened)) return this.refuse(opened.left)
-    const request = opened.right
+    const { ids, request } = opened.right
+    this.ids = ids
     if (leftOut.length > 0) {
       this.leftOut = leftOut
       this.deps.onLeftOut?.(leftOut)
@@ -185,21 +166,6 @@ export class Exchange implements Ended {
     if (model !== undefined) return { ...json, model }
     if (this.operation !== "moderation" || (json.model !== undefined && json.model !== null)) return json
     return { ...json, model: usualModeration(this.lease.generation, this.caller) }
-  }
-
-  /** The request with the provider's own ids in it. A body without the mark of sealed ones is not looked through for them. */
-  private opened(request: LlmRequest, received: Received | ReceivedForm): Either.Either<LlmRequest, Refusal> {
-    const { sealer } = this.deps
-    if (sealer === undefined) return Either.right(request)
-    const isResponse = this.speech === "responses"
-    if (!isResponse && !mayHold(received)) return Either.right(request)
-    const { generation } = this.lease
-    return Either.map(openAll(sealer, request, this.caller, generation), (opened) => {
-      if (isResponse) {
-        this.ids = new ResponseIds(sealer, ownerOf(this.caller), opened.shown, rememberedBy(generation))
-      }
-      return opened.request
-    })
   }
 
   private complete(service: Service.RequestService, request: LlmRequest): Effect.Effect<void> {
@@ -284,7 +250,7 @@ export class Exchange implements Ended {
     const encoder = encoderFor(this.speech, (request.dialect ?? openAi).answer, {
       isList,
       wantsUsage,
-      sealed: this.sealedEvents()
+      sealed: this.ids?.sealing(() => this.journal)
     })
     const early = this.completed({ "x-request-id": this.id })
     const writer = new StreamWriter(this.response, heartbeat, bounds.stream, early, this.receivedAt, encoder)
@@ -342,13 +308,6 @@ export class Exchange implements Ended {
           if (!response.writableEnded) response.end()
         })
     })
-  }
-
-  private sealedEvents(): SealedEvents | undefined {
-    const { ids } = this
-    return ids === undefined
-      ? undefined
-      : (json, data) => (this.journal === undefined ? data : ids.event(json, data, this.journal))
   }
 
   /** The status is out, so the error is the stream's last event. */
