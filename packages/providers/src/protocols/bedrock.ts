@@ -60,6 +60,22 @@ const address = (deployment: Deployment, baseUrl: string | undefined, env: Env):
   }
 }
 
+/** A prompt as Amazon's counter takes it: the body that would be sent, inside of its own. */
+const counted = (body: Record<string, unknown>, { dialect }: Ask): Record<string, unknown> => {
+  if (dialect === "messages") {
+    // It is checked as a request is, which has a bound.
+    return { input: { invokeModel: { body: base64Of(JSON.stringify({ max_tokens: 1, ...body })) } } }
+  }
+  const { additionalModelRequestFields, messages, system, toolConfig } = body
+  return { input: { converse: { messages, system, toolConfig, additionalModelRequestFields } } }
+}
+
+const base64Of = (text: string): string => {
+  let binary = ""
+  for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte)
+  return btoa(binary)
+}
+
 /** Bedrock. */
 export const bedrock: Protocol = {
   name: "bedrock",
@@ -84,6 +100,7 @@ export const bedrock: Protocol = {
     "tool-search-tool-"
   ],
   betasInBody: true,
+  counted,
   fit: (body, { dialect, operation }) => {
     if (operation === "embeddings") return
     // Both stand in the path.

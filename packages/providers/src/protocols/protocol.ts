@@ -58,6 +58,8 @@ export interface Protocol {
   readonly needsAccount?: boolean
   /** What of a payload stands elsewhere at this API, or only here: changes the body, which is a copy already. */
   readonly fit?: (body: Record<string, unknown>, ask: Ask) => void
+  /** The body of a count, where it is another one than that of the dialect's own counter. */
+  readonly counted?: (body: Record<string, unknown>, ask: Ask) => Record<string, unknown>
   /** Beginnings of the names of beta features that it takes (`anthropic-beta`); undefined for all. */
   readonly betas?: ReadonlyArray<string>
   /** Whether beta features are named in the body and not in a header. */

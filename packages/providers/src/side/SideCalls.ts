@@ -62,7 +62,7 @@ const countable = (dialect: DialectName, body: JsonObject, ask: Ask, protocol: s
 }
 
 const tokensIn = (body: JsonObject): number | undefined => {
-  const tokens = body.input_tokens ?? body.totalTokens
+  const tokens = body.input_tokens ?? body.totalTokens ?? body.inputTokens
   return typeof tokens === "number" && tokens >= 0 ? tokens : undefined
 }
 
@@ -177,8 +177,6 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
   }
 
   const counterOf = (target: Target, deployment: Deployment, model: string, own: DialectName): Counter | undefined => {
-    // Amazon's takes a body within a body.
-    if (target.protocol.name === "bedrock") return undefined
     const spoken = target.protocol.dialects(deployment, model)
     for (const dialect of [...spoken.filter((name) => name === own), ...spoken]) {
       const ask: Ask = { model, operation: "count", stream: false, dialect }
@@ -220,13 +218,14 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
     if (body === undefined || "bad" in outgoing) return undefined
     const fitted: Record<string, unknown> = { ...body }
     target.protocol.fit?.(fitted, counter.ask)
+    const sent = target.protocol.counted?.(fitted, counter.ask) ?? fitted
     return Effect.flatMap(
       Effect.clockWith((clock) =>
         call(
           deployment,
           target,
           outgoing,
-          { method: "POST", path: counter.path, body: JSON.stringify(fitted) },
+          { method: "POST", path: counter.path, body: JSON.stringify(sent) },
           { clock, passed: none }
         )
       ),
@@ -234,7 +233,10 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
         const tokens = tokensIn(said)
         return tokens === undefined
           ? Effect.fail(new LlmError({ reason: "MalformedResponse", description: "a count without a number" }))
-          : Effect.succeed({ tokens, body: counter.dialect === own ? said : undefined })
+          : Effect.succeed({
+              tokens,
+              body: counter.dialect === own && target.protocol.counted === undefined ? said : undefined
+            })
       }
     )
   }

@@ -25,6 +25,7 @@ import { Conversations, dialectOf } from "./conversations.js"
 import type { Dialects } from "./dialects.js"
 import { embedding } from "./embeddings.js"
 import * as GoogleEmbeddings from "./googleEmbeddings.js"
+import { habitsOf } from "./habits.js"
 import { lay } from "./lay.js"
 import { passage } from "./passage.js"
 import { refusesSignatures } from "./signatures.js"
@@ -68,9 +69,6 @@ const oneProblem = (path: string, expected: string): Unsayable => [{ path, expec
 
 const json = (body: Body, { exact }: LlmRequest): Json =>
   exact === undefined ? JSON.stringify(body) : stringify(body, exact)
-
-/** Providers that refuse ids of calls which are no nine letters and digits. */
-const shortIds: ReadonlySet<string> = new Set(["mistral", "codestral"])
 
 const boundIn = ({ max_completion_tokens, max_tokens }: Deployment["defaults"]): number | undefined => {
   const bound = max_completion_tokens ?? max_tokens
@@ -212,7 +210,7 @@ export class Sayings {
       model,
       dropsMeaning: request.overrides.dropParams ?? deployment.dropParams,
       ...(maxOutput === undefined ? {} : { maxOutput }),
-      hasShortIds: shortIds.has(deployment.provider),
+      ...habitsOf(deployment, model),
       knowsSignatures: StateOrigins.foreignTo(request, deployment).size === 0
     }
     const written = Pair.write(conversation, origin, target, options)
