@@ -9,8 +9,11 @@ import { LlmError } from "@switchyard/core/LlmError"
 import * as Service from "@switchyard/core/Service"
 import { open } from "@switchyard/core/Status"
 import { type Context, Effect, Either, Layer } from "effect"
+import { neededBy } from "./auth/needed.js"
+import { installLine, isInstalled, type OptionalPackage } from "./auth/packages.js"
 import * as OpenAiCompatible from "./openai/OpenAiCompatible.js"
 import { names } from "./protocols/all.js"
+import type { Env } from "./protocols/protocol.js"
 import { Transport } from "./transport/Transport.js"
 
 /** Base services by the protocol that they speak, as `deployment.protocol` names it. */
@@ -68,6 +71,28 @@ export const check = (
   )
   return issues.length === 0 ? Either.void : Either.left(new ConfigError({ issues }))
 }
+
+/** A deployment that needs packages which are not installed. */
+export interface MissingPackages {
+  /** Its place in the list. */
+  readonly index: number
+  /** By their names on npm. */
+  readonly packages: ReadonlyArray<string>
+  /** What installs them. */
+  readonly install: string
+}
+
+const environment: Env = (globalThis as { readonly process?: { readonly env?: Env } }).process?.env ?? {}
+
+/** Says which deployments need optional packages that are not installed: cloud accounts, and streams of Bedrock. */
+export const missingPackages = (
+  deployments: ReadonlyArray<Deployment>,
+  isThere: (name: string) => boolean = (name) => isInstalled(name as OptionalPackage)
+): ReadonlyArray<MissingPackages> =>
+  deployments.flatMap((deployment, index) => {
+    const packages = neededBy(deployment, environment).filter((name) => !isThere(name))
+    return packages.length === 0 ? [] : [{ index, packages, install: installLine(packages) }]
+  })
 
 /** Provides the base service for every protocol that this package speaks, with defaults. */
 export const layer: Layer.Layer<DeploymentService, never, Transport> = Layer.fresh(

@@ -1,6 +1,8 @@
 /**
  * Packages of the clouds, which only those need whose deployments ask by an account: loaded when first used.
  */
+import type * as NodeModule from "node:module"
+import * as Builtin from "@switchyard/core/Builtin"
 
 /** Packages, and what they are for. The versions are those that the tests run with. */
 const optional = {
@@ -12,10 +14,10 @@ const optional = {
 } as const
 
 /** The name of an optional package. */
-type OptionalPackage = keyof typeof optional
+export type OptionalPackage = keyof typeof optional
 
-/** How a package that is missing comes here. */
-const installLine = (names: ReadonlyArray<OptionalPackage>): string =>
+/** How packages that are missing come here. */
+export const installLine = (names: ReadonlyArray<OptionalPackage>): string =>
   `npm install ${names.map((name) => `${name}@${optional[name].version}`).join(" ")}`
 
 /** A package that is needed is not installed. */
@@ -29,6 +31,18 @@ export class MissingPackage extends Error {
 const isMissing = (error: unknown, name: string): boolean => {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown }
   return (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND") && String(message).includes(name)
+}
+
+/** Whether a package is installed where this one finds it. Where nobody can tell, as in a bundle, it is taken to be. */
+export const isInstalled = (name: OptionalPackage): boolean => {
+  const module = Builtin.find<typeof NodeModule>("node:module")
+  if (module === undefined) return true
+  try {
+    module.createRequire(import.meta.url).resolve(name)
+    return true
+  } catch (error) {
+    return !isMissing(error, name)
+  }
 }
 
 const loaded = new Map<string, Promise<unknown>>()
