@@ -13,13 +13,17 @@ import * as RetryBudget from "@switchyard/router/RetryBudget"
 import * as Router from "@switchyard/router/Router"
 import * as Tracing from "@switchyard/router/Tracing"
 import * as Contract from "@switchyard/testing/Contract"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { type Context, Effect } from "effect"
 
 /** More than the limits below. */
-const calls = 101
+const calls = 21
 
-const plenty = { rpm: 1_000_000, tpm: 1_000_000_000, maxParallel: 100 }
+const plenty = { rpm: 1_000_000, tpm: 1_000_000_000, maxParallel: 20 }
+
+/** Each layer's own test tries all of them. */
+const schedules = cases(200)
 
 /** What concerns are told that would have nothing to do without. */
 const told: Readonly<Record<string, object>> = {
@@ -48,7 +52,7 @@ const layerOf = <L extends Service.AttemptLayer | Service.RequestLayer>({ key, m
   })
 
 for (const concern of Router.standard.concerns) {
-  const options = { calls, deployment: plenty, ...allowed[concern.id] }
+  const options = { calls, schedules, deployment: plenty, ...allowed[concern.id] }
   const checks =
     concern.tier === "attempt"
       ? Contract.attemptLayer(layerOf<Service.AttemptLayer>(concern), options)
@@ -82,12 +86,12 @@ const requestLayers: Readonly<Record<string, Effect.Effect<Service.RequestLayer>
 
 describe("FaultInjection that is asked for nothing keeps the contract of its tier", () => {
   const layer = Effect.sync((): Service.AttemptLayer => (next) => asking(FaultInjection.make()(next)))
-  for (const { check, name } of Contract.attemptLayer(layer, { deployment: plenty, calls }))
+  for (const { check, name } of Contract.attemptLayer(layer, { deployment: plenty, calls, schedules }))
     it.effect(name, () => check)
 })
 
 for (const [name, layer] of Object.entries(requestLayers)) {
   describe(`${name} keeps the contract of its tier`, () => {
-    for (const { check, name } of Contract.requestLayer(layer, { calls })) it.effect(name, () => check)
+    for (const { check, name } of Contract.requestLayer(layer, { calls, schedules })) it.effect(name, () => check)
   })
 }

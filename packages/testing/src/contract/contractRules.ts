@@ -36,6 +36,8 @@ export interface ContractOptions {
    * used up. Default 1,001. A minute passes between two in a row.
    */
   readonly calls?: number
+  /** How many calls end at random times in random ways. Default 200. */
+  readonly schedules?: number
   /** Seed of the random schedules, default 1. It is named when a schedule fails. */
   readonly seed?: number
 }

@@ -75,11 +75,11 @@ export const scheduleRules: ReadonlyArray<readonly [name: string, rule: Rule]> =
       })
   ],
   [
-    "leaves nothing in flight after 200 calls that end in every way",
+    "leaves nothing in flight after calls that end in every way",
     (subject, options) =>
       Effect.gen(function* () {
         const seed = options.seed ?? 1
-        const schedules = makeSchedules(seed, 200)
+        const schedules = makeSchedules(seed, options.schedules ?? 200)
         subject.stub.reply((call) => (schedules[call.index % schedules.length] as Schedule).reply)
         const all = Effect.forEach(schedules, (schedule) => follow(subject, schedule), {
           concurrency: "unbounded",

@@ -232,7 +232,7 @@ describe("the contract of the attempt tier", () => {
             (slot, request, now) => (taken > 0 ? full : next.status(slot, request, now))
           )
       }),
-      "leaves nothing in flight after 200 calls that end in every way"
+      "leaves nothing in flight after calls that end in every way"
     ],
     [
       "takes its permit before it watches the call",
