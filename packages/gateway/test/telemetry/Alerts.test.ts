@@ -214,7 +214,7 @@ describe("the alert rules", () => {
           alert_rule_test === undefined ? [] : [{ interval: "5m", input_series: [], alert_rule_test }]
         )
         writeFileSync(join(folder, "alerts.yml"), stringify({ groups: groups.filter(({ rules }) => rules.length > 0) }))
-        writeFileSync(join(folder, "alerts.test.yml"), stringify({ ...testFile, evaluation_interval: "5m", tests }))
+        writeFileSync(join(folder, "alerts.test.yml"), stringify({ ...testFile, evaluation_interval: "10m", tests }))
         const { said } = promtool(["test", "rules", "alerts.test.yml"], { cwd: folder })
         return new Set([...said.matchAll(/alertname: ?"?([A-Za-z]+)/g)].map(([, alert = ""]) => alert))
       }
