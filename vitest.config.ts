@@ -11,7 +11,8 @@ export default defineConfig({
     pool: "threads",
     // Files share their modules: loading Effect anew for each of them took a third of the time.
     isolate: false,
-    maxWorkers: 2,
+    // One more than the cores of a small machine: tests over sockets and processes wait most of their time.
+    maxWorkers: 3,
     testTimeout: 60_000,
     passWithNoTests: false
   }

@@ -48,7 +48,7 @@ export interface ChaosRun {
 const names = ["north", "east", "south", "west"] as const
 
 /** How long a client waits before it says that a request hangs, in ms: the request's deadline and some more. */
-const patience = 25_000
+const patience = 60_000
 
 const promptOf = (number: number): string => `request ${number} says hello`
 
