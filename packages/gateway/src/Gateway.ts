@@ -217,7 +217,7 @@ export const make = (
         },
         () => generations.current().keys.isShared
       ))
-    const base = Providers.make(Providers.protocols(transport))
+    const base = Providers.make(Providers.protocols(transport, { fetchMedia: settings.fetchMedia ?? false }))
     const side = SideCalls.make(transport)
     const sealer = sealing(settings.idSecret, () =>
       log.note("warn", "ids_sealed_for_this_process", {

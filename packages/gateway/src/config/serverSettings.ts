@@ -29,6 +29,15 @@ export const Server = Field.options("How the server listens, and what it puts up
   host: Field.option(Field.text, "Where to listen.", "127.0.0.1"),
   /** Port; 0 takes a free one. Default 4,000. */
   port: Field.option(Field.count, "Port; 0 takes a free one.", 4000),
+  /**
+   * Whether pictures and files that a caller names by an https URL are fetched where the provider takes bytes only: from public
+   * addresses, without redirects, 20 MiB each, within 10 seconds. Else the request is refused. Default false.
+   */
+  fetchMedia: Field.option(
+    Schema.Boolean,
+    "Whether pictures and files that a caller names by an https URL are fetched where the provider takes bytes only: from public addresses, without redirects, 20 MiB each, within 10 seconds. Else the request is refused.",
+    false
+  ),
   /** Bytes of a request's body. Default 32 MiB. */
   maxBodyBytes: Field.option(Field.positiveCount, "Bytes of a request's body.", 32 * 1024 * 1024),
   /**

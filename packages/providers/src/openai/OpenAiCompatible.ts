@@ -51,6 +51,15 @@ export const Options = Field.options("The service that speaks to providers over 
     "For deployments that do not say it: a `[DONE]` without a finish reason is a `cut`, or is accepted as the end.",
     "cut"
   ),
+  /**
+   * Whether pictures and files that a request names by an https URL are fetched where the provider takes bytes only: from
+   * public addresses, without redirects, 20 MiB each, within 10 seconds. Else the request is refused. Default false.
+   */
+  fetchMedia: Field.option(
+    Schema.Boolean,
+    "Whether pictures and files that a request names by an https URL are fetched where the provider takes bytes only: from public addresses, without redirects, 20 MiB each, within 10 seconds. Else the request is refused.",
+    false
+  ),
   /** Base URLs by provider label, for deployments without one. Known anyway: `openai`. */
   baseUrls: Field.option(
     Schema.Record({ key: Schema.String, value: Field.httpUrl }),
@@ -77,7 +86,8 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
       lingering: new Lingering(maxLingering)
     },
     toMs(options.connectTimeout ?? defaults.connectTimeout),
-    { openai: "https://api.openai.com/v1", ...options.baseUrls }
+    { openai: "https://api.openai.com/v1", ...options.baseUrls },
+    options.fetchMedia === true ? {} : undefined
   )
 
 /**

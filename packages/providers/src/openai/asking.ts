@@ -23,6 +23,7 @@ import { projectMark } from "../protocols/vertex.js"
 import { dialects } from "../translation/dialects.js"
 import { LeftOut } from "../translation/leftOut.js"
 import { type Saying, Sayings, type Stamp, type Unsayable } from "../translation/saying.js"
+import { type Fetched, type FetchLimits, fetchMedia } from "../transport/mediaFetcher.js"
 import type { Transport, TransportHandle, TransportHandlers } from "../transport/Transport.js"
 import { LateHandle } from "./lateHandle.js"
 
@@ -99,7 +100,9 @@ export const ask = (
   transport: Context.Tag.Service<Transport>,
   settings: ExchangeSettings,
   connectTimeout: number,
-  baseUrls: Readonly<Record<string, string>>
+  baseUrls: Readonly<Record<string, string>>,
+  /** How media are fetched for providers that take bytes only; undefined where they are not. */
+  media?: FetchLimits
 ): Service.AttemptService => {
   const targets = new WeakMap<Deployment, Target | TargetProblem>()
   const sayings = new Sayings(dialects)
@@ -210,6 +213,25 @@ export const ask = (
     )
   }
 
+  /** Gets the bytes of what the provider would not fetch itself. */
+  const fetched = (attempt: Attempt, target: Target, limits: FetchLimits): Effect.Effect<void, LlmError> => {
+    const wanted = sayings.wanted(target.protocol, attempt)
+    if (wanted.length === 0) return Effect.void
+    const found = new Map<string, Fetched>()
+    return Effect.zipRight(
+      Effect.forEach(
+        wanted,
+        ({ path, url }) =>
+          Effect.mapBoth(fetchMedia(url, limits), {
+            onSuccess: (one) => void found.set(url, one),
+            onFailure: (why) => unsayable(attempt, [{ path, expected: `the provider takes bytes only: ${why}` }])
+          }),
+        { concurrency: 4, discard: true }
+      ),
+      Effect.sync(() => sayings.fill(attempt.request, found))
+    )
+  }
+
   const prepared = (attempt: Attempt): Effect.Effect<void, LlmError> =>
     Effect.tryPromise({
       try: async () => {
@@ -232,7 +254,8 @@ export const ask = (
       return Effect.flatMap(prepared(attempt), () => send(attempt, clock))
     }
     if (sayings.isNative(target.protocol, attempt)) return say(attempt, target, clock, noStamp)
-    return Effect.flatMap(Random.next, (dice) => say(attempt, target, clock, () => stampOf(dice, clock)))
+    const call = Effect.flatMap(Random.next, (dice) => say(attempt, target, clock, () => stampOf(dice, clock)))
+    return media === undefined ? call : Effect.zipRight(fetched(attempt, target, media), call)
   }
 
   return Service.expiring(Service.attempt((attempt) => Effect.clockWith((clock) => send(attempt, clock))))

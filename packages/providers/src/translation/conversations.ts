@@ -9,7 +9,7 @@ import type { Conversation, DialectName } from "@switchyard/dialects/Conversatio
 import * as Pair from "@switchyard/dialects/Pair"
 import type { Problem } from "@switchyard/dialects/Problem"
 import type { Translator } from "@switchyard/dialects/Translator"
-import type { Either } from "effect"
+import { Either } from "effect"
 
 /** A request as a conversation, or what is wrong with it. */
 export type Reading = Either.Either<Conversation, ReadonlyArray<Problem>>
@@ -41,5 +41,10 @@ export class Conversations {
     const reading = Pair.read(origin, whole(body, exact), { ...(isElsewhere ? { model } : {}), stream })
     this.known.set(body, reading)
     return reading
+  }
+
+  /** From now on a payload is read as this. */
+  is({ body }: LlmRequest, conversation: Conversation): void {
+    this.known.set(body, Either.right(conversation))
   }
 }

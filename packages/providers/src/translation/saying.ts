@@ -20,6 +20,7 @@ import type { Hearing } from "../exchange/hearing.js"
 import { encode, refusesUsage } from "../exchange/payload.js"
 import type { Ask, Protocol } from "../protocols/protocol.js"
 import { betaHeader } from "../protocols/target.js"
+import type { Fetched } from "../transport/mediaFetcher.js"
 import { betasFor } from "./betas.js"
 import { Conversations, dialectOf } from "./conversations.js"
 import type { Dialects } from "./dialects.js"
@@ -27,6 +28,7 @@ import { embedding } from "./embeddings.js"
 import * as GoogleEmbeddings from "./googleEmbeddings.js"
 import { habitsOf } from "./habits.js"
 import { lay } from "./lay.js"
+import * as Media from "./media.js"
 import { passage } from "./passage.js"
 import { refusesSignatures } from "./signatures.js"
 import { translated } from "./translated.js"
@@ -94,6 +96,24 @@ export class Sayings {
   /** Whether an attempt's provider speaks the caller's dialect. */
   isNative(protocol: Protocol, attempt: Attempt): boolean {
     return protocol.dialects(attempt.target, attempt.model).includes(dialectOf(attempt.request))
+  }
+
+  /** Media that the caller names by its URL, and the provider would only take as bytes. */
+  wanted(protocol: Protocol, { model, request, target: deployment }: Attempt): ReadonlyArray<Media.Wanted> {
+    const origin = this.dialects.origins[dialectOf(request)]
+    const target = this.dialects.targets[protocol.dialects(deployment, model)[0] ?? "chat"]
+    if (origin === undefined || target === undefined || request.operation === "embeddings") return []
+    const reading = this.conversations.of(request, origin)
+    return Either.isLeft(reading) ? [] : Media.wanted(reading.right, origin, target, model)
+  }
+
+  /** Puts the bytes of media in the place of their URLs. */
+  fill(request: LlmRequest, fetched: ReadonlyMap<string, Fetched>): void {
+    const origin = this.dialects.origins[dialectOf(request)]
+    const reading = origin === undefined ? undefined : this.conversations.of(request, origin)
+    if (reading !== undefined && Either.isRight(reading)) {
+      this.conversations.is(request, Media.withBytes(reading.right, fetched))
+    }
   }
 
   /** Says an attempt's request. */
