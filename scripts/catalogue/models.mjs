@@ -48,9 +48,9 @@ const endpoints = {
   "/v1/audio/translations": "translation"
 }
 
-/** USD per million, without the noise of binary fractions. */
+/** USD per million, without the noise of binary fractions. More than a thousand is a price per thousand, taken for one apiece. */
 const million = (/** @type {unknown} */ value) =>
-  typeof value === "number" && value >= 0 && value < 1 ? Number((value * 1e6).toPrecision(10)) : undefined
+  typeof value === "number" && value >= 0 && value < 0.001 ? Number((value * 1e6).toPrecision(10)) : undefined
 const piece = (/** @type {unknown} */ value) =>
   typeof value === "number" && value >= 0 && value < 1e3 ? Number(value.toPrecision(10)) : undefined
 const count = (/** @type {unknown} */ value) =>

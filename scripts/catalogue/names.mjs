@@ -69,5 +69,6 @@ export const pricedAs = {
   moonshot: "moonshotai",
   together_ai: "together",
   vertex_ai: "google",
+  voyage: "voyageai",
   xai: "x-ai"
 }

@@ -56,8 +56,16 @@ export const sources = {
   }
 }
 
-const folder = mkdtempSync(join(tmpdir(), "catalogue-"))
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+/** @type {string | undefined} */
+let folder
+const temporary = () => {
+  if (folder === undefined) {
+    const made = mkdtempSync(join(tmpdir(), "catalogue-"))
+    process.on("exit", () => rmSync(made, { recursive: true, force: true }))
+    folder = made
+  }
+  return mkdtempSync(join(folder, "source-"))
+}
 
 const run = (/** @type {string} */ command, /** @type {string[]} */ ...args) =>
   execFileSync(command, args, { stdio: ["ignore", "pipe", "ignore"], maxBuffer: 1e8 }).toString()
@@ -85,7 +93,7 @@ const fetched = {
 
 /** The folder of a source, unpacked. */
 export const unpacked = (source) => {
-  const target = mkdtempSync(join(folder, "source-"))
+  const target = temporary()
   const archive = fetched[source.registry](source, target)
   const found = createHash("sha256").update(readFileSync(archive)).digest("hex")
   if (found !== source.sha256) throw new Error(`${source.name}@${source.version} is ${found}, not ${source.sha256}`)

@@ -79,6 +79,32 @@ export const commands: ReadonlyMap<string, Command> = new Map([
     )
   ],
   [
+    "providers",
+    command(
+      "Lists the providers that are known: where they are, by which API they are asked, and which variables hold keys",
+      {
+        options: { json },
+        argument: { name: "name", about: "One provider, to say all that is known of it", byDefault: "" }
+      },
+      () => import("./Providers.js")
+    )
+  ],
+  [
+    "models",
+    command(
+      "Lists the models that are known: what they are for and can do, how long their prompts may be, what they cost",
+      {
+        options: {
+          provider: optional("P", "Only those of this provider"),
+          limit: withDefault("N", "At most so many, 0 for all; default 200", "200"),
+          json
+        },
+        argument: { name: "pattern", about: "Part of a name, or a pattern with stars", byDefault: "" }
+      },
+      () => import("./Models.js")
+    )
+  ],
+  [
     "key",
     command(
       "Makes a random key for a caller, and the entry for the configuration that holds its hash",

@@ -51,11 +51,48 @@ const admin = (answer: (key: string | undefined) => { readonly status: number; r
   )
 
 describe.concurrent("a command that works", { timeout: 120_000 }, () => {
+  it.live("providers and models list the catalogue, as tables and as JSON, one provider or a pattern of names", () =>
+    Effect.gen(function* () {
+      const [all, one, missing, unknown, table, json, nobody] = yield* Effect.all(
+        [
+          run(["providers"]),
+          run(["providers", "groq", "--json"]),
+          run(["providers", "watsonx"]),
+          run(["providers", "grok-x"]),
+          run(["models", "gpt-4o*", "--provider", "openai", "--limit", "1"]),
+          run(["models", "whisper-1", "--provider", "openai", "--json"]),
+          run(["models", "--provider", "nobody"])
+        ],
+        { concurrency: 2 }
+      )
+      assert.match(all.stdout, /\ngroq +openai +https:\/\/api\.groq\.com\/openai\/v1 +GROQ_API_KEY +\d+\n/)
+      assert.deepInclude(JSON.parse(one.stdout), { name: "groq", auth: "bearer", missing: null })
+      assert.match(missing.stdout, /missing +watsonx's own dialect cannot be spoken yet \(tokens of IBM's IAM/)
+      assert.deepStrictEqual([unknown.code, unknown.stdout], [1, ""])
+      assert.match(unknown.stderr, /no provider is called grok-x/)
+      assert.match(table.stdout, /\nopenai\/gpt-4o +chat +128000 +16384 .*2\.5\/10 \(cached 1\.25\)\n/)
+      assert.match(
+        table.stdout,
+        /\n\d+ models, \d+ of them not shown \(--limit 0 shows all\)\. Data of \d{4}-\d\d-\d\d\.\n$/
+      )
+      assert.deepInclude(JSON.parse(json.stdout)[0], {
+        provider: "openai",
+        id: "whisper-1",
+        mode: "audio_transcription"
+      })
+      assert.deepStrictEqual(
+        [nobody.code, nobody.stderr],
+        [1, "switchyard: models: --provider: no provider is called nobody\n"]
+      )
+    })
+  )
+
   it.live("no command at all prints the help", () =>
     Effect.gen(function* () {
       const { code, stderr, stdout } = yield* run([])
       assert.deepStrictEqual([code, stderr], [0, ""])
-      for (const name of ["serve", "check", "top", "route", "key", "schema"]) assert.include(stdout, `\n  ${name} `)
+      for (const name of ["serve", "check", "top", "route", "providers", "models", "key", "schema"])
+        assert.include(stdout, `\n  ${name} `)
       assert.notInclude(stdout, "\u001b")
     })
   )

@@ -46,13 +46,15 @@ export const ofCommand = (name: string, { about, argument, options }: Command, p
 }
 
 /** What there is. */
-export const ofAll = (commands: ReadonlyMap<string, Command>, paint: Paint): string =>
-  sections(
+export const ofAll = (commands: ReadonlyMap<string, Command>, paint: Paint): string => {
+  const width = Math.max(...[...commands.keys()].map(({ length }) => length)) + 2
+  return sections(
     [
       ["USAGE", "$ switchyard <command>"],
       ["DESCRIPTION", about],
-      ["COMMANDS", [...commands].map(([name, command]) => `  ${name.padEnd(8)}${command.about}`).join("\n")],
+      ["COMMANDS", [...commands].map(([name, command]) => `  ${name.padEnd(width)}${command.about}`).join("\n")],
       ["EVERYWHERE", everywhere.slice(1)]
     ],
     paint
   )
+}

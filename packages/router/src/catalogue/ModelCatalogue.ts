@@ -97,7 +97,8 @@ const priceOfBoth = (
 ): Price | undefined => {
   const rates = listed?.price ?? described?.price
   const units = described?.units
-  if (units === undefined) return rates
+  // What is billed by tokens is not billed again by the piece.
+  if (units === undefined || (rates !== undefined && rates.input + rates.output > 0)) return rates
   return { ...(rates ?? { input: 0, cachedInput: 0, output: 0 }), ...units }
 }
 
