@@ -17,6 +17,19 @@ export interface Alternatives {
   readonly hasAlternative: (chosen: Slot) => boolean
 }
 
+/** What of a request its provider's dialect could not say, and between which dialects. */
+export interface LeftOut {
+  readonly from: string
+  readonly to: string
+  readonly fields: ReadonlyArray<{
+    /** Where it stood, in the caller's words. */
+    readonly path: string
+    /** A name out of a bounded set: that of the field where it is a known one, else `other`. */
+    readonly field: string
+    readonly reason: string
+  }>
+}
+
 const TypeId: unique symbol = Symbol.for("@switchyard/core/Attempt")
 
 /** A request together with the deployment that was chosen for it. Made by the Balancer, which writes it into the journal. */
@@ -47,8 +60,8 @@ export class Attempt implements JournalEntry {
   expire: ((error: LlmError | undefined) => void) | undefined
   /** It is slow, and others are asked beside it: what becomes of it is tried again by nobody. */
   overtaken = false
-  /** What of the request its provider's dialect could not say, each with the reason; set by the base service. Undefined for nothing. */
-  leftOut: ReadonlyArray<{ readonly path: string; readonly reason: string }> | undefined
+  /** What of the request its provider's dialect could not say; set by the base service. Undefined for nothing. */
+  leftOut: LeftOut | undefined
   /** The place of the attempt itself in a trace; set by a tracing layer, undefined without one. */
   trace: TraceContext | undefined
 

@@ -31,7 +31,7 @@ export const routeNote = (journal: Journal): JsonObject => {
 /** What of the request the deployment that answered could not be told, each with the reason. */
 export const leftOut = (journal: Journal): ReadonlyArray<{ readonly path: string; readonly reason: string }> => {
   const { answered } = journal
-  return Attempt.isAttempt(answered) ? (answered.leftOut ?? []) : []
+  return Attempt.isAttempt(answered) ? (answered.leftOut?.fields ?? []) : []
 }
 
 /** The error with every attempt that was made, as accessors give it. */

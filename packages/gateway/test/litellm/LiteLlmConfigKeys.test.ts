@@ -191,6 +191,16 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_params cache_read_input_token_cost": sample(oneModel({ cache_read_input_token_cost: 0.000000075 }), {
     [`${first}.cachedInputPrice`]: 0.075
   }),
+  "litellm_params model_id": sample(
+    bedrock({
+      model: "bedrock/anthropic.claude-sonnet-4-v1:0",
+      model_id: "arn:aws:bedrock:eu-west-1:1:application-inference-profile/x"
+    }),
+    {
+      [`${first}.model`]: "arn:aws:bedrock:eu-west-1:1:application-inference-profile/x",
+      [`${first}.baseModel`]: "anthropic.claude-sonnet-4-v1:0"
+    }
+  ),
   "litellm_params base_model": sample(azure({ base_model: "azure/gpt-4o-mini" }), {
     [`${first}.baseModel`]: "azure/gpt-4o-mini"
   }),

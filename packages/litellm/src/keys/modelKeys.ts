@@ -78,6 +78,7 @@ export const modelKeys: ReadonlyArray<Key> = [
   params.warned("input_cost_per_character", elsewherePriced),
   params.warned("output_cost_per_character", elsewherePriced),
   params.warned("output_cost_per_image", elsewherePriced),
+  params.honoured("model_id", "Bedrock's id or ARN that is asked; `model` then says which model that is."),
   params.honoured(
     "base_model",
     "The model behind a name of one's own: its parameters, list price and window count, and whether it reasons."

@@ -1,6 +1,6 @@
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
 import { clause, type Draft } from "../draft.js"
-import { below, type Given, isOn, isText, period, toList, toNumber } from "../values.js"
+import { below, type Given, isOn, isText, isUnset, period, toList, toNumber } from "../values.js"
 import { account, hasAccount } from "./account.js"
 import { DeploymentDraft, fill } from "./deployment.js"
 import { endpointOf } from "./endpoint.js"
@@ -96,7 +96,13 @@ const build = (
   })
   made.put("id", info.get("id"), String)
   made.put("group", { value: as.group, path: below(path, "model_name") })
-  made.put("model", { ...model, value: endpoint.model })
+  // An ARN of one's own is asked in place of the model that it stands for.
+  const own = endpoint.protocol === "bedrock" ? params.get("model_id") : undefined
+  if (own === undefined || isUnset(own.value)) made.put("model", { ...model, value: endpoint.model })
+  else {
+    made.put("model", own, String)
+    made.put("baseModel", { ...model, value: endpoint.model })
+  }
   made.put("provider", { value: as.provider, path: params.get("custom_llm_provider")?.path ?? model.path })
   made.put("baseUrl", { value: endpoint.baseUrl, path: base?.path ?? model.path })
   if (endpoint.protocol !== "openai") made.put("protocol", { value: endpoint.protocol, path: model.path })

@@ -167,7 +167,7 @@ export const ask = (
 
   const told = (attempt: Attempt, saying: Saying, call: Service.Call): Service.Call => {
     const parameters = tellDropped(attempt, sayings.parametersOf(attempt))
-    const fields = saying.dropped.length === 0 ? undefined : leftOut.tell(attempt, saying.dropped)
+    const fields = saying.dropped.length === 0 ? undefined : leftOut.tell(attempt, saying.ask.dialect, saying.dropped)
     const calls = fields === undefined ? call : Effect.zipRight(fields, call)
     return parameters === undefined ? calls : Effect.zipRight(parameters, calls)
   }

@@ -2,6 +2,7 @@
  * Counts attempts per deployment, by outcome and reason, how long they take, and what is in flight. Sits inside the limits,
  * so that a call that was turned away locally is no attempt.
  */
+import type { LeftOut } from "@switchyard/core/Attempt"
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import type { Deployment } from "@switchyard/core/Deployment"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
@@ -12,7 +13,7 @@ import { Context, Effect, Layer } from "effect"
 import { outcomeLabel } from "../events/outcomeLabel.js"
 import * as Concern from "../stack/Concern.js"
 import * as State from "../stack/State.js"
-import { effect, MetricsSink, type Sink } from "./MetricsSink.js"
+import { effect, MetricsSink, type Sink, type Update } from "./MetricsSink.js"
 import { Options } from "./metricOptions.js"
 import { metricTable } from "./metricTable.js"
 import { SeriesMaker, table1, table2 } from "./series.js"
@@ -26,6 +27,9 @@ const makeRow = (series: SeriesMaker, deployment: Deployment) => {
     latency: table1(3, (outcome) => series.histogram(metricTable.attemptLatency, { ...labels, outcome }))
   }
 }
+
+/** Series of fields that are left out: pairs of dialects and known names are far fewer. */
+const maxLeftOut = 2000
 
 type Row = ReturnType<typeof makeRow>
 
@@ -43,6 +47,19 @@ export const make = (options: Options = {}, sink: Sink = effect): Service.Attemp
     if (model !== deployment.group || provider !== deployment.provider) cell.row = makeRow(series, deployment)
     return cell.row
   }
+  const fields = new Map<string, Update>()
+  const countLeftOut = ({ fields: left, from, to }: LeftOut): void => {
+    for (const { field, reason } of left) {
+      const name = `${from} ${to} ${field} ${reason}`
+      let count = fields.get(name)
+      if (count === undefined) {
+        if (fields.size >= maxLeftOut) continue
+        count = series.counter(metricTable.leftOut, { from, to, field, reason })
+        fields.set(name, count)
+      }
+      count(1)
+    }
+  }
   return Service.bracketAttempt({
     begin: ({ slot }) => {
       const row = rowOf(slot)
@@ -53,6 +70,7 @@ export const make = (options: Options = {}, sink: Sink = effect): Service.Attemp
       const label = outcomeLabel[outcome._tag]
       const cause = attempt.trace === undefined ? attempt.request : attempt
       row.inFlight(-1)
+      if (attempt.leftOut !== undefined) countLeftOut(attempt.leftOut)
       row.ended(label, outcome._tag === "Failed" ? outcome.error.reason : "")(1, cause)
       row.latency(label)((at - attempt.startedAt) / 1000, cause)
     }

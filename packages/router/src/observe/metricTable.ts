@@ -4,7 +4,18 @@ import type { FamilyType } from "./exposition.js"
 export type Tier = "request" | "attempt" | "event" | "state"
 
 /** Labels that the router itself sets. */
-export type LabelName = "model" | "provider" | "deployment" | "outcome" | "reason" | "kind" | "state" | "scope"
+export type LabelName =
+  | "model"
+  | "provider"
+  | "deployment"
+  | "outcome"
+  | "reason"
+  | "kind"
+  | "state"
+  | "scope"
+  | "from"
+  | "to"
+  | "field"
 
 /** What there is to know about one metric. */
 export interface Definition {
@@ -121,6 +132,12 @@ export const metricTable = {
     "deployment_in_flight",
     deployment,
     "Attempts in progress; a stream counts until its end."
+  ),
+  leftOut: counter(
+    "attempt",
+    "fields_left_out_total",
+    ["from", "to", "field", "reason"],
+    "Fields that attempts left out because the provider's dialect has no word for them, by both dialects."
   ),
   retries: counter("event", "retries_total", [...deployment, "reason"], "Retries, by the deployment that failed."),
   hedges: counter("event", "hedges_total", deployment, "Hedges that started, by the deployment that was too slow."),
