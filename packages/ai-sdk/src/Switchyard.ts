@@ -9,7 +9,7 @@ import type { RequestService } from "@switchyard/core/Service"
 import * as Providers from "@switchyard/providers/Providers"
 import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import * as Router from "@switchyard/router/Router"
-import { Layer, ManagedRuntime } from "effect"
+import { Layer, Logger, LogLevel, ManagedRuntime } from "effect"
 import type { Defaults } from "./callOptions.js"
 import { embeddingModel } from "./embeddingModel.js"
 import { languageModel } from "./languageModel.js"
@@ -52,6 +52,12 @@ const providerOver = (run: Run, close: () => Promise<void>): SwitchyardProvider 
   })
 }
 
+/** The router's own log in an app that has none of Effect's: what went wrong, on stderr. */
+const quiet = Layer.merge(
+  Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger)),
+  Logger.minimumLogLevel(LogLevel.Warning)
+)
+
 /**
  * A provider with a router of its own, made of the router's options. Throws a `ConfigError` that names everything that is wrong with
  * them. Make it once for the process, and `close` it at the end: what one request learns of a deployment helps the next.
@@ -73,7 +79,11 @@ export const createSwitchyard = (options: Router.Options): SwitchyardProvider =>
   const issues = Router.check(options)
   if (issues.length > 0) throw new ConfigError({ issues })
   const runtime = ManagedRuntime.make(
-    Router.layer(options).pipe(Layer.provide(Providers.layer), Layer.provide(UndiciTransport.layer))
+    Router.layer(options).pipe(
+      Layer.provide(Providers.layer),
+      Layer.provide(UndiciTransport.layer),
+      Layer.provideMerge(quiet)
+    )
   )
   let isClosed = false
   const run = inRuntime(runtime)

@@ -54,3 +54,22 @@ export const apiError = (error: unknown, { body, model }: Where): unknown => {
     data: { reason, retryAfter, attempts } as unknown as JSONValue
   })
 }
+
+const sampling: ReadonlySet<string> = new Set([
+  "temperature",
+  "top_p",
+  "top_k",
+  "seed",
+  "stop",
+  "presence_penalty",
+  "frequency_penalty",
+  "parallel_tool_calls",
+  "verbosity"
+])
+
+/** Whether a request was refused unsent for settings of the sampling alone, which the provider's dialect has no words for. */
+export const isOfSamplingOnly = (error: unknown): boolean =>
+  isLlmError(error) &&
+  error.reason === "InvalidRequest" &&
+  error.code === "dialect" &&
+  error.description.split("; ").every((problem) => sampling.has(problem.slice(0, problem.indexOf(":"))))

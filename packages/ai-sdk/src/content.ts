@@ -61,10 +61,10 @@ export const noteOf = (journal: Journal): SharedV3ProviderMetadata => ({
 
 /** What of the request the deployment that answers could not be told. */
 export const lossesOf = (journal: Journal): ReadonlyArray<SharedV3Warning> =>
-  leftOut(journal).map(({ path, reason }) => ({
+  leftOut(journal).map(({ path }) => ({
     type: "unsupported",
     feature: path,
-    details: `left out of the request to ${journal.answered?.deployment} (${reason})`
+    details: `the provider of ${journal.answered?.deployment} cannot be told`
   }))
 
 /** What an answer says of itself. */

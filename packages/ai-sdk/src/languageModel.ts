@@ -13,7 +13,7 @@ import { complete, open } from "@switchyard/core/LlmService"
 import { ofAnswer } from "@switchyard/dialects/Pieces"
 import { Effect, Either, Exit, Scope } from "effect"
 import { answerStream, forget } from "./answerStream.js"
-import { apiError } from "./apiErrors.js"
+import { apiError, isOfSamplingOnly } from "./apiErrors.js"
 import { type Asked, asked, type Defaults } from "./callOptions.js"
 import { contentOf, finishOf, headOf, lossesOf, noteOf, usageOf } from "./content.js"
 import { provider } from "./prompt.js"
@@ -43,11 +43,23 @@ class GroupModel implements LanguageModelV3 {
     return request.right
   }
 
+  /** Asks; where all that nobody can be told are settings of the sampling, once more without them: of those the AI SDK only warns. */
+  private async ask<A>(request: LlmRequest, ask: (request: LlmRequest) => Promise<A>): Promise<A> {
+    try {
+      return await ask(request)
+    } catch (error) {
+      if (request.overrides.dropParams !== undefined || !isOfSamplingOnly(error)) throw error
+      return await ask({ ...request, overrides: { ...request.overrides, dropParams: true } })
+    }
+  }
+
   async doGenerate(options: LanguageModelV3CallOptions): Promise<LanguageModelV3GenerateResult> {
     const call = asked(this.modelId, options, false, this.defaults)
     const request = this.request(call)
     try {
-      const response = await this.run((service) => complete(service, request), options.abortSignal)
+      const response = await this.ask(request, (one) =>
+        this.run((service) => complete(service, one), options.abortSignal)
+      )
       const { body, headers, journal } = response
       const whole = ofAnswer(body, call.turns)
       if (Either.isLeft(whole)) {
@@ -75,7 +87,9 @@ class GroupModel implements LanguageModelV3 {
     const scope = Effect.runSync(Scope.make())
     const close = () => forget(Scope.close(scope, Exit.void))
     try {
-      const response = await this.run((service) => Scope.extend(open(service, request), scope), signal)
+      const response = await this.ask(request, (one) =>
+        this.run((service) => Scope.extend(open(service, one), scope), signal)
+      )
       const stream = answerStream({
         response,
         turns: call.turns,

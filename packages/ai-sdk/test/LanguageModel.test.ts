@@ -83,6 +83,9 @@ const collect = async <A>(stream: AsyncIterable<A>): Promise<Array<A>> => {
   return all
 }
 
+// Warnings are looked at here, not logged.
+Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false })
+
 describe("a language model of the AI SDK", () => {
   it.live("texts: the prompt and the settings go as they were given; usage, reason and route come back", () =>
     over(async ({ east, switchyard }) => {
@@ -281,52 +284,59 @@ describe("a language model of the AI SDK", () => {
     })
   )
 
-  it.live("signed thoughts go back with their turn, from a text and from a stream", () =>
-    Effect.gen(function* () {
-      const claude = yield* SpokenProvider.make({ name: "claude", dialect: "messages" })
-      const switchyard = yield* Effect.acquireRelease(
-        Effect.sync(() =>
-          createSwitchyard({
-            deployments: [
-              {
-                id: "claude",
-                group: "smart",
-                model: "claude-sonnet-4-5",
-                protocol: "anthropic",
-                provider: "anthropic",
-                baseUrl: claude.origin,
-                apiKey: "sk"
-              }
-            ]
-          })
-        ),
-        (provider) => Effect.promise(provider.close)
-      )
-      const asked = {
-        model: switchyard("smart"),
-        tools: { weather },
-        stopWhen: stepCountIs(2),
-        providerOptions: { anthropic: { thinking: { type: "enabled", budgetTokens: 2000 } } },
-        prompt: "How warm?"
-      }
-      yield* Effect.promise(async () => {
-        for (const way of ["whole", "stream"] as const) {
-          claude.next({ reasoning: `Look (${way}).`, toolCalls: [{ name: "weather", arguments: { city: "Oslo" } }] })
-          if (way === "whole") await generateText(asked)
-          else await streamText(asked).consumeStream()
-          const requests = claude.requests()
-          const last = requests[requests.length - 1]?.body
-          assert.deepInclude(last?.thinking, { type: "enabled", budget_tokens: 2000 })
-          const messages = last?.messages as ReadonlyArray<{ content: ReadonlyArray<Record<string, unknown>> }>
-          assert.deepStrictEqual(messages[1]?.content[0], {
-            type: "thinking",
-            thinking: `Look (${way}).`,
-            signature: "sig-claude"
-          })
-          assert.deepInclude(messages[1]?.content[1], { type: "tool_use", input: { city: "Oslo" } })
+  it.live(
+    "signed thoughts go back with their turn, from a text and from a stream; what its provider cannot be told is warned of",
+    () =>
+      Effect.gen(function* () {
+        const claude = yield* SpokenProvider.make({ name: "claude", dialect: "messages" })
+        const switchyard = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            createSwitchyard({
+              deployments: [
+                {
+                  id: "claude",
+                  group: "smart",
+                  model: "claude-sonnet-4-5",
+                  protocol: "anthropic",
+                  provider: "anthropic",
+                  baseUrl: claude.origin,
+                  apiKey: "sk"
+                }
+              ]
+            })
+          ),
+          (provider) => Effect.promise(provider.close)
+        )
+        const asked = {
+          model: switchyard("smart"),
+          tools: { weather },
+          stopWhen: stepCountIs(2),
+          presencePenalty: 0.5,
+          providerOptions: { anthropic: { thinking: { type: "enabled", budgetTokens: 2000 } } },
+          prompt: "How warm?"
         }
-      })
-    }).pipe(Effect.scoped)
+        yield* Effect.promise(async () => {
+          for (const way of ["whole", "stream"] as const) {
+            claude.next({ reasoning: `Look (${way}).`, toolCalls: [{ name: "weather", arguments: { city: "Oslo" } }] })
+            const result = way === "whole" ? await generateText(asked) : streamText(asked)
+            const warnings = (await result.warnings) ?? []
+            assert.deepStrictEqual(
+              warnings.map((warning) => (warning.type === "unsupported" ? warning.feature : "")),
+              ["presence_penalty"]
+            )
+            const requests = claude.requests()
+            const last = requests[requests.length - 1]?.body
+            assert.deepInclude(last?.thinking, { type: "enabled", budget_tokens: 2000 })
+            const messages = last?.messages as ReadonlyArray<{ content: ReadonlyArray<Record<string, unknown>> }>
+            assert.deepStrictEqual(messages[1]?.content[0], {
+              type: "thinking",
+              thinking: `Look (${way}).`,
+              signature: "sig-claude"
+            })
+            assert.deepInclude(messages[1]?.content[1], { type: "tool_use", input: { city: "Oslo" } })
+          }
+        })
+      }).pipe(Effect.scoped)
   )
 
   it.live("options of providers: ours steer and fill the payload, OpenAI's are understood, others are warned of", () =>
