@@ -3,4 +3,5 @@
  */
 export * as LiteLlmConfig from "./LiteLlmConfig.js"
 export * as OwnParameters from "./models/OwnParameters.js"
+export * as ProviderModel from "./ProviderModel.js"
 export * as TheirUnits from "./TheirUnits.js"

@@ -22,6 +22,7 @@ import * as GatewayConfig from "./GatewayConfig.js"
 import { type Merged, merge, trace } from "./mergedSettings.js"
 import type { Finding, Problem } from "./Problem.js"
 import { prices } from "./priceFindings.js"
+import { resolveModels } from "./resolvedModels.js"
 import { type Filled, fill, type Unset } from "./yaml/filledTree.js"
 import { maskPath, shown } from "./yaml/shownTree.js"
 import { wrapped } from "./yaml/wrapped.js"
@@ -158,7 +159,8 @@ const readSettings = (
   own: Tree,
   variables: Variables
 ): ReadSettings => {
-  const merged = merge(translation, own)
+  const { findings: ofModels, own: filled } = resolveModels(own, variables)
+  const merged = merge(translation, filled)
   const { issues, settings: laid } = EnvironmentKeys.overlay(merged.settings, variables)
   const { findings: ofKeys, settings } = trimKeys(laid)
   const decoded = GatewayConfig.decode(settings)
@@ -182,6 +184,7 @@ const readSettings = (
     environment: issues,
     own: found.filter(({ path }) => trace(complete, path).own).map((issue) => fromIssue(issue, complete, root)),
     findings: [
+      ...ofModels,
       ...found.map((issue) => fromIssue(issue, complete, root)),
       ...[...ofKeys.filter(({ path }) => !found.some((one) => one.path === path)), ...warnings].map(
         ({ message, path, severity }): Finding => {
