@@ -4,7 +4,9 @@
 import type { Attempt } from "@switchyard/core/Attempt"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { openAi } from "@switchyard/core/OpenAi"
+import * as GeminiEmbeddings from "@switchyard/dialects/GeminiEmbeddings"
 import type { Problem } from "@switchyard/dialects/Problem"
+import { Either } from "effect"
 import type { Hearing } from "../exchange/hearing.js"
 
 /** What is asked. */
@@ -36,51 +38,27 @@ const rows = (value: unknown): ReadonlyArray<ReadonlyArray<unknown>> => arrayOf(
 const given = (fields: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
-const gemini: Embedder = {
-  write: ({ dimensions, model, more, texts }) => ({
-    requests: texts.map((text) => ({
-      model: /^(?:models|tunedModels)\//.test(model) ? model : `models/${model}`,
-      content: { parts: [{ text }] },
-      ...given({ outputDimensionality: dimensions, taskType: more.taskType ?? more.task_type, title: more.title })
-    }))
-  }),
-  read: (body) => ({
-    vectors: arrayOf(body.embeddings).map((one) => arrayOf(objectOf(one).values)),
-    tokens: numberOf(objectOf(body.usageMetadata).promptTokenCount)
-  })
-}
-
-const vertexPredict: Embedder = {
-  write: ({ dimensions, more, texts }) => ({
-    instances: texts.map((content) => ({
-      content,
-      ...given({ task_type: more.task_type ?? more.taskType, title: more.title })
-    })),
-    ...(dimensions === undefined ? {} : { parameters: { outputDimensionality: dimensions } })
-  }),
+/** Google's forms, as its own dialect has them. */
+const google = (form: GeminiEmbeddings.Form): Embedder => ({
+  isSingle: form === "single",
+  write: ({ dimensions, model, more, texts }) => {
+    const own = given({ taskType: more.taskType ?? more.task_type, title: more.title })
+    const written = GeminiEmbeddings.writeRequest({ input: texts, ...given({ dimensions }) }, form, model, own)
+    return Either.isRight(written) ? written.right.body : {}
+  },
   read: (body) => {
-    const found = arrayOf(body.predictions).map((one) => objectOf(objectOf(one).embeddings))
-    const counts = found.map(({ statistics }) => numberOf(objectOf(statistics).token_count))
+    const answer = GeminiEmbeddings.readAnswer(body, "")
+    if (Either.isLeft(answer)) return { vectors: [], tokens: undefined }
     return {
-      vectors: found.map(({ values }) => arrayOf(values)),
-      tokens: counts.every((count) => count === undefined)
-        ? undefined
-        : counts.reduce<number>((sum, count) => sum + (count ?? 0), 0)
+      vectors: arrayOf(answer.right.data).map((one) => arrayOf(objectOf(one).embedding)),
+      tokens: numberOf(objectOf(answer.right.usage).prompt_tokens)
     }
   }
-}
+})
 
-const vertexContent: Embedder = {
-  isSingle: true,
-  write: ({ dimensions, more, texts }) => ({
-    content: { parts: texts.map((text) => ({ text })) },
-    ...given({ outputDimensionality: dimensions, taskType: more.taskType ?? more.task_type, title: more.title })
-  }),
-  read: (body) => ({
-    vectors: body.embedding === undefined ? [] : [arrayOf(objectOf(body.embedding).values)],
-    tokens: numberOf(objectOf(body.usageMetadata).promptTokenCount)
-  })
-}
+const batch = google("batch")
+const predict = google("predict")
+const single = google("single")
 
 const cohereRead = (body: JsonObject): Vectors => {
   const { embeddings, meta } = body
@@ -150,9 +128,9 @@ const ollama: Embedder = {
 const embedderOf = (protocol: string, model: string): Embedder | undefined => {
   switch (protocol) {
     case "gemini":
-      return gemini
+      return batch
     case "vertex":
-      return /gemini-embedding-(?!001)/.test(model) ? vertexContent : vertexPredict
+      return /gemini-embedding-(?!001)/.test(model) ? single : predict
     case "bedrock":
       if (/titan-embed/.test(model)) return titan
       if (/nova.*embed/.test(model)) return nova

@@ -7,7 +7,7 @@ import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import { Account, type Problem } from "../../conversation/Problem.js"
 import { bytesFromBase64, bytesToBase64 } from "../../parts/base64.js"
-import { asNumber, asString, asText, objectOf } from "../../parts/values.js"
+import { asNumber, asText, objectOf } from "../../parts/values.js"
 import type { Written } from "../../Translator.js"
 import { field, given, listOf, objectsOf } from "../parts/spelling.js"
 import { modelName } from "../request/readRequest.js"
@@ -190,10 +190,4 @@ export const writeAnswer = (body: JsonObject, form: Form): JsonObject => {
   if (form === "predict") return { predictions: vectors.map((embeddings) => ({ embeddings })) }
   const usage = tokens === undefined ? {} : { usageMetadata: { promptTokenCount: tokens, totalTokenCount: tokens } }
   return form === "single" ? { embedding: vectors[0] ?? { values: [] }, ...usage } : { embeddings: vectors, ...usage }
-}
-
-/** The name of the model in a request's own words, for callers whose path does not say it. */
-export const modelIn = (body: JsonObject): string | undefined => {
-  const said = asString(body.model) ?? asString(objectsOf(body.requests)[0]?.model)
-  return said === undefined ? undefined : modelName(said)
 }
