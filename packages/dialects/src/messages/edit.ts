@@ -65,6 +65,14 @@ const thinkingFor = (model: string, thinking: unknown): JsonObject | undefined =
   return { thinking: { type: "adaptive" }, ...(effort === undefined ? {} : { output_config: { effort } }) }
 }
 
+/** Defaults with what thinking became of: the form of the answer stays beside its effort. */
+const beside = (defaults: JsonObject, adapted: JsonObject): JsonObject => {
+  const { output_config: form } = defaults
+  const { output_config: effort } = adapted
+  const both = isJsonObject(form) && isJsonObject(effort) ? { output_config: { ...effort, ...form } } : {}
+  return { ...defaults, ...adapted, ...both }
+}
+
 /** What a bound of the caller's leaves no room for is no default. */
 const fits = (body: JsonObject, thinking: unknown): boolean => {
   const budget = isJsonObject(thinking) ? thinking.budget_tokens : undefined
@@ -80,9 +88,12 @@ export const edit = (
   if (edits.stream) edited.stream = true
   else if (body.stream === true) edited.stream = false
   const adapted = thinkingFor(edits.model, edits.defaults.thinking)
-  const below = adapted === undefined ? edits.defaults : { ...edits.defaults, ...adapted }
+  const below = adapted === undefined ? edits.defaults : beside(edits.defaults, adapted)
   for (const name in below) {
-    if (name === "model" || name === "stream" || edited[name] !== undefined) continue
+    const there = edited[name]
+    const value = below[name]
+    if (name === "output_config" && isJsonObject(there) && isJsonObject(value)) edited[name] = { ...value, ...there }
+    if (name === "model" || name === "stream" || there !== undefined) continue
     if (name === "thinking" && !fits(body, below.thinking)) continue
     edited[name] = below[name]
   }

@@ -561,4 +561,16 @@ describe("the same dialect in and out", () => {
     })
     expect(edited("claude-opus-4-1")).toMatchObject({ thinking: { type: "enabled", budget_tokens: 24576 } })
   })
+
+  test("an effort that is set for a deployment stands beside the form of the answer, its own or the caller's", () => {
+    const schema = { type: "object" }
+    const given = { reasoning_effort: "max", response_format: { type: "json_schema", json_schema: { schema } } }
+    const edits = { model: "claude-opus-4-7", stream: false, defaults: messages.defaults(given) }
+    const format = { type: "json_schema", schema }
+    expect(messages.edit({ messages: [] }, edits).output_config).toEqual({ effort: "max", format })
+    const own = { format: { type: "json_schema", schema: { type: "array" } } }
+    expect(messages.edit({ messages: [], output_config: own }, edits).output_config).toEqual({ effort: "max", ...own })
+    const low = { effort: "low" }
+    expect(messages.edit({ messages: [], output_config: low }, edits).output_config).toEqual({ ...low, format })
+  })
 })
