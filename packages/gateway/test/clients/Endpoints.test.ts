@@ -370,6 +370,45 @@ describe("a conversation", () => {
   )
 })
 
+describe("a response that is kept", () => {
+  it.scopedLive("is read, cancelled and deleted where it was made, under the id that its caller knows", () =>
+    Effect.gen(function* () {
+      const { id } = good(yield* ask("/v1/responses", { model: "responses", input: "Hi", store: true }))
+      const at = (method: string, part = "") =>
+        Effect.promise(async () => {
+          const answer = await fetch(`${gateway.url}/v1/responses/${id}${part}`, { method, headers: authorized })
+          return { status: answer.status, json: (await answer.json()) as Json }
+        })
+      assert.deepStrictEqual((yield* at("GET")).json.id, id)
+      const before = fake("responses").journal().length
+      const cancelled = yield* at("POST", "/cancel")
+      assert.deepStrictEqual([cancelled.status, cancelled.json.id], [200, id])
+      const asked = fake("responses").journal().slice(before)
+      assert.deepStrictEqual(
+        asked.map(({ path }) => /\/responses\/resp_\d+\/cancel$/.test(path)),
+        [true]
+      )
+      assert.strictEqual((yield* at("DELETE")).status, 200)
+      assert.strictEqual((yield* at("POST", "/cancel")).status, 404)
+    })
+  )
+})
+
+describe("what is meant for Responses and sent to the path of chat", () => {
+  it.scopedLive.each(apis.map((provider) => ({ provider })))(
+    "is answered as Responses, whole and streamed, by $provider",
+    ({ provider }) =>
+      Effect.gen(function* () {
+        const { body, ends, streamed, text } = speeches.responses
+        const json = good(yield* ask("/v1/chat/completions", body(provider, false, false)))
+        assert.deepStrictEqual([json.object, text(json)], ["response", `Hello from ${provider}`])
+        const stream = yield* ask("/v1/chat/completions", body(provider, true, false))
+        assert.strictEqual(streamed(eventsOf(stream.text)), `Hello from ${provider}`)
+        assert.isTrue(ends(stream.text), stream.text.slice(-300))
+      })
+  )
+})
+
 describe("a picture too large to be read", () => {
   // Enough for bodies whose long texts stay in their bytes.
   const data = Buffer.alloc(600_000, "switchyard").toString("base64")

@@ -1,3 +1,4 @@
+import { messages } from "@switchyard/dialects/Messages"
 import { Either } from "effect"
 import { describe, expect, it } from "vitest"
 import type { Requests } from "../../../src/config/GatewayConfig.js"
@@ -354,5 +355,29 @@ describe("priority", () => {
         expect(error({ priority }, { caller })).toMatchObject({ code: "invalid_control" })
       }
     }
+  })
+})
+
+describe("the session of a caller of Anthropic's", () => {
+  const sessionOf = (userId: string) =>
+    Either.getOrThrowWith(
+      Controls.read(
+        { operation: "chat", dialect: messages },
+        { ...chat, max_tokens: 5, metadata: { user_id: userId } },
+        {},
+        anybody,
+        {}
+      ),
+      (error) => error
+    ).request
+
+  it.each([
+    ["user_0a1b_account__session_12345678-aaaa-bbbb-cccc-1234567890ab", "12345678-aaaa-bbbb-cccc-1234567890ab"],
+    ['{"device_id":"d","session_id":"12345678-aaaa-bbbb"}', "12345678-aaaa-bbbb"],
+    ["somebody", undefined]
+  ])("is the one in the user's id, as Claude Code has it: %s", (userId, session) => {
+    const { body, sessionKey } = sessionOf(userId)
+    expect(sessionKey).toBe(session)
+    expect(body.metadata).toEqual({ user_id: userId })
   })
 })
