@@ -621,6 +621,26 @@ describe("* for every model", () => {
     })
   )
 
+  it.effect("the clouds are among them where the environment has an account of theirs", () =>
+    Effect.gen(function* () {
+      const env = {
+        AWS_ACCESS_KEY_ID: "AKIA",
+        AWS_SECRET_ACCESS_KEY: "s",
+        AWS_REGION: "us-east-1",
+        VERTEXAI_PROJECT: "p"
+      }
+      const read = yield* readText(everything, env)
+      assert.deepStrictEqual([...read.errors, ...read.warnings], [])
+      assert.deepStrictEqual(
+        read.config?.router.deployments.map(({ group, model, protocol }) => [group, model, protocol]),
+        [
+          ["bedrock/*", "*", "bedrock"],
+          ["vertex_ai/*", "*", "vertex"]
+        ]
+      )
+    })
+  )
+
   it.effect("text before the star stays before the name; without any key there is one error", () =>
     Effect.gen(function* () {
       const read = yield* readText(everything.replace('"*"', '"all/*"'), { OPENAI_API_KEY: "k" })

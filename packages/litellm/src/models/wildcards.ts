@@ -20,16 +20,41 @@ interface Candidate {
   readonly name: string
   /** The variables of which one must be set before the provider can be asked. */
   readonly variables: ReadonlyArray<string>
+  /** An account asks, and where it is follows from the region. */
+  readonly isCloud?: true
 }
 
-const candidates: ReadonlyArray<Candidate> = KnownProviders.providers
+/** Clouds, whose accounts the environment says. */
+const clouds: ReadonlyArray<Candidate> = [
+  {
+    name: "bedrock",
+    variables: [
+      "AWS_BEARER_TOKEN_BEDROCK",
+      "AWS_ACCESS_KEY_ID",
+      "AWS_PROFILE",
+      "AWS_WEB_IDENTITY_TOKEN_FILE",
+      "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+    ],
+    isCloud: true
+  },
+  {
+    name: "vertex_ai",
+    variables: ["GOOGLE_APPLICATION_CREDENTIALS", "VERTEXAI_PROJECT", "VERTEX_PROJECT", "GOOGLE_CLOUD_PROJECT"],
+    isCloud: true
+  }
+]
+
+const providers: ReadonlyArray<Candidate> = KnownProviders.providers
   .filter((one) => !/^(?:text-completion-|bedrock|vertex|azure_text)/.test(one.name) && KnownProviders.isSpoken(one))
   .map(({ baseVariables, keyVariables, name }) => ({
     name,
     variables: keyVariables.length === 0 ? baseVariables : keyVariables
   }))
 
-const isReachable = ({ name, variables }: Candidate, env: Env): boolean => {
+const candidates = [...providers, ...clouds]
+
+const isReachable = ({ isCloud, name, variables }: Candidate, env: Env): boolean => {
+  if (isCloud === true) return KnownProviders.firstSet(variables, env) !== undefined
   const known = KnownProviders.find(name)
   const hasBase =
     KnownProviders.baseUrlOf(known, env) !== undefined ||
@@ -67,10 +92,10 @@ export const everything = (group: string, apiKey: string | undefined, env: Env):
       ...(servedNames.get(name) ?? []).map((pattern) => ({ group: named(pattern), provider: name, model: pattern }))
     ]),
     refused: Object.fromEntries(
-      missing.flatMap(({ name, variables }) =>
+      missing.flatMap(({ isCloud, name, variables }) =>
         [`${name}/*`, ...(servedNames.get(name) ?? [])].map((pattern) => [
           named(pattern),
-          `there is no key of ${name} (${variables.join(" or ")})`
+          `there is no ${isCloud === true ? "account" : "key"} of ${name} (${variables.join(" or ")})`
         ])
       )
     )
