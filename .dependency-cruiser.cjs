@@ -52,7 +52,18 @@ const concerns = {
     "pairs",
     "bridges"
   ],
-  providers: ["known", "transport", "errors", "protocols", "auth", "exchange", "translation", "openai", "side"],
+  providers: [
+    "known",
+    "transport",
+    "errors",
+    "protocols",
+    "auth",
+    "exchange",
+    "media",
+    "translation",
+    "openai",
+    "side"
+  ],
   gateway: [
     "api",
     "config",

@@ -6,7 +6,7 @@ import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import { inBody, type Usage } from "../outcome/Usage.js"
 import type { Completion } from "./Chat.js"
 import { ChunkFold } from "./ChunkFold.js"
-import type { StreamEvent } from "./streamEvent.js"
+import type { StreamEvent } from "./StreamEvent.js"
 
 /** A call of a tool, its arguments as the JSON text that the model wrote. */
 export interface ToolRequest {

@@ -6,7 +6,7 @@
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import { inBody, type Units, type Usage } from "../outcome/Usage.js"
 import { blockedPrompt } from "./AnswerFailure.js"
-import type { StreamEvent } from "./streamEvent.js"
+import type { StreamEvent } from "./StreamEvent.js"
 
 export { errorOf } from "./AnswerFailure.js"
 export { collect } from "./AnswerView.js"

@@ -235,13 +235,14 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
   /** The HTTP status that a gateway answers with. */
   get httpStatus(): number {
     if (this.reason === "NoDeployment" && this.blockedByLimitsOnly) return 429
+    if (this.isUnserved) return 400
     if (this.reason === "Unavailable" && this.status !== undefined && this.status !== 503) return 502
     return table[this.reason].http
   }
 
   /** The machine-readable code that a gateway answers with. */
   get httpCode(): string {
-    return table[this.reason].code
+    return this.isUnserved ? "unsupported_operation" : table[this.reason].code
   }
 
   /** `NoDeployment` only: every block is a limit, so waiting or another group helps and nothing is broken. */
@@ -258,6 +259,12 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
   /** `NoDeployment` only: nobody has what the request asks for, so waiting does not help. */
   get blockedByFiltersOnly(): boolean {
     return this.blockedOnlyBy("request")
+  }
+
+  /** `NoDeployment` only: the group has nobody who does what is asked at all. */
+  get isUnserved(): boolean {
+    const { blocked = [], reason } = this
+    return reason === "NoDeployment" && blocked.length > 0 && blocked.every((block) => block.reason === "operations")
   }
 
   private blockedOnlyBy(cause: Blocked["cause"]): boolean {

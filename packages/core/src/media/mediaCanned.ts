@@ -1,5 +1,5 @@
 import type { CannedRequest, Stamp } from "../dialect/Dialect.js"
-import { ofBytes, type StreamEvent } from "../dialect/streamEvent.js"
+import { ofBytes, type StreamEvent } from "../dialect/StreamEvent.js"
 import { arrayOf, type JsonObject } from "../json/Json.js"
 import { answersInBytes, request } from "./mediaRequest.js"
 

@@ -4,21 +4,21 @@
 import { type AnswerFailure, errorOf } from "@switchyard/core/AnswerFailure"
 import { usageOf } from "@switchyard/core/AnswerUsage"
 import type { Attempt } from "@switchyard/core/Attempt"
-import * as Defect from "@switchyard/core/Defect"
 import type { AnswerWords } from "@switchyard/core/Dialect"
-import { EventQueue } from "@switchyard/core/EventQueue"
+import type { EventQueue } from "@switchyard/core/EventQueue"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
-import { estimateInputTokens } from "@switchyard/core/LlmRequest"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { openAi } from "@switchyard/core/OpenAi"
 import { nowMs } from "@switchyard/core/Time"
 import { Cause, type Clock, Effect } from "effect"
 import type { TransportError } from "../transport/wire.js"
 import type { AnswerSettings, Plainer, Resume, Wire } from "./answering.js"
+import { comesInEvents, isEventStream, queueOf } from "./answerQueue.js"
 import type { AttemptErrors } from "./attemptErrors.js"
 import { AwsFeed } from "./awsFeed.js"
 import { BodyBuffer } from "./bodyBuffer.js"
+import { BytesFeed, comesInBytes, emptyAnswer } from "./bytesFeed.js"
 import { EventFeed, streamSink } from "./eventFeed.js"
 import { firstData, startOf, startOfText } from "./eventText.js"
 import type { EventFeedOptions, EventSink, Feed } from "./feed.js"
@@ -33,8 +33,6 @@ const maxErrorBody = 1_048_576
 /** White space before an event stream that is waited out. */
 const maxUnknown = 256
 const isGood = (status: number): boolean => status >= 200 && status < 300
-const isEventStream = (headers: Headers): boolean =>
-  headers["content-type"]?.trimStart().toLowerCase().startsWith("text/event-stream") === true
 
 /** The answer to one attempt. */
 export class AnswerReader {
@@ -68,13 +66,19 @@ export class AnswerReader {
     this.words = (attempt.request.dialect ?? openAi).answer
   }
 
+  /** Its head has come. */
+  get hasBegun(): boolean {
+    return this.status !== 0
+  }
+
   /** The head of the response. */
   begin(status: number, headers: Headers): void {
     this.status = status
     this.headers = headers
     this.headersAt = nowMs(this.clock)
     if (isGood(status)) {
-      if (this.attempt.request.stream && this.isStream(headers)) return this.openStream()
+      if (this.attempt.request.stream && comesInEvents(this.framing, headers)) return this.openStream()
+      if (comesInBytes(this.attempt.request, headers)) return this.openBytes()
       this.mayBeEvents = this.framing === "sse"
       this.body = new BodyBuffer(this.settings.maxBody)
     } else this.body = new BodyBuffer(maxErrorBody)
@@ -155,43 +159,38 @@ export class AnswerReader {
     return this.hearing?.framing ?? "sse"
   }
 
-  /** Whether the answer comes in events, by its type; of framings that have no type that all keep to, by what it is not. */
-  private isStream(headers: Headers): boolean {
-    switch (this.framing) {
-      case "sse":
-        return isEventStream(headers)
-      case "ndjson":
-        return !/^\s*application\/json/i.test(headers["content-type"] ?? "")
-      case "aws":
-        return /eventstream/i.test(headers["content-type"] ?? "")
-    }
-  }
-
   private get onMissingFinish(): "cut" | "accept" {
     return this.attempt.target.onMissingFinish ?? this.settings.onMissingFinish
   }
 
   private openStream(): void {
-    const { attempt, clock, headers, settings, status } = this
+    const events = this.opened()
+    this.feedTo(streamSink(events))
+    this.tell(events)
+  }
+
+  private opened(): EventQueue {
+    const { attempt, clock, onMissingFinish, settings, wire } = this
     if (this.isPlainer) this.plainer?.worked()
-    const events = new EventQueue({
-      clock,
-      startedAt: attempt.startedAt,
-      provider: attempt.provider,
-      deployment: attempt.deployment,
-      dialect: attempt.request.dialect,
-      estimateInputTokens: () => estimateInputTokens(attempt.request),
-      pause: () => this.wire.pause(),
-      resume: () => this.wire.resume(),
-      abort: () => this.wire.abort(),
-      onMalformed: attempt.target.onMalformedEvent ?? settings.onMalformed,
-      onMissingFinish: this.onMissingFinish,
-      onDefect: (cause) => Defect.deathOf(attempt, cause, true)
-    })
+    const onMalformed = attempt.target.onMalformedEvent ?? settings.onMalformed
+    const events = queueOf(attempt, clock, wire, { onMalformed, onMissingFinish })
     attempt.adopt(events)
     this.events = events
-    this.feedTo(streamSink(events))
+    return events
+  }
+
+  private tell(events: EventQueue): void {
+    const { attempt, headers, status } = this
     this.resume(Effect.succeed({ _tag: "Streaming", status, headers, events, journal: attempt.request.route.journal }))
+  }
+
+  /** What is no JSON is handed on byte by byte. */
+  private openBytes(): void {
+    this.mayBeEvents = false
+    const events = this.opened()
+    this.sink = streamSink(events)
+    this.feed = new BytesFeed(this.sink, this.attempt.request.operation, () => this.malformed("the answer is empty"))
+    this.tell(events)
   }
 
   private feedTo(sink: EventSink): void {
@@ -312,7 +311,7 @@ export class AnswerReader {
       case "blocked":
         return this.fail(this.errors.blocked(failure.why, this.status))
       case "empty":
-        return this.fail(this.malformed("the answer holds no choices or data"))
+        return this.fail(this.malformed(emptyAnswer(this.attempt.request.operation)))
     }
   }
 
@@ -336,7 +335,8 @@ export class AnswerReader {
     return undefined
   }
 
-  private fail(error: LlmError): void {
+  /** Nothing can come of it. */
+  fail(error: LlmError): void {
     this.resume(Effect.fail(error))
   }
 

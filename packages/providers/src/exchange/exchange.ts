@@ -2,6 +2,7 @@
  * One attempt on the wire: it listens to the transport, unpacks what comes, and keeps the pace of whoever reads.
  */
 import type { Attempt } from "@switchyard/core/Attempt"
+import type { LlmError } from "@switchyard/core/LlmError"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { type Clock, Effect } from "effect"
 import type { TransportError, TransportHandle, TransportHandlers } from "../transport/wire.js"
@@ -77,6 +78,14 @@ export class Exchange implements TransportHandlers, Wire {
     this.aborted = true
     this.handle?.abort()
     this.unpacker?.abort()
+  }
+
+  /** Its own body cannot be read: whatever becomes of the connection says less. */
+  unsendable(error: LlmError): void {
+    const { deployment, provider } = this.attempt
+    if (this.aborted || this.answer.hasBegun) return
+    this.abort()
+    this.answer.fail(error.with({ deployment, provider }))
   }
 
   /** Holds the answer back: whoever reads it is slower. */

@@ -8,6 +8,7 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { tellDropped } from "@switchyard/core/Payload"
 import * as Service from "@switchyard/core/Service"
+import { hasOperation } from "@switchyard/core/Serving"
 import { type Clock, type Context, Effect, Random } from "effect"
 import { Accounts, type Showing } from "../auth/accounts.js"
 import type { Unsigned } from "../auth/aws.js"
@@ -15,6 +16,7 @@ import { awsDecoder } from "../auth/aws.js"
 import type { AwsDecoder } from "../auth/awsMessage.js"
 import { MissingPackage } from "../auth/packages.js"
 import { Exchange, type ExchangeSettings } from "../exchange/exchange.js"
+import { guarded } from "../media/form.js"
 import { protocolOf } from "../protocols/all.js"
 import { openai } from "../protocols/openai.js"
 import type { Env } from "../protocols/protocol.js"
@@ -24,7 +26,7 @@ import { dialects } from "../translation/dialects.js"
 import { LeftOut } from "../translation/leftOut.js"
 import { type Saying, Sayings, type Stamp, type Unsayable } from "../translation/saying.js"
 import { type Fetched, type FetchLimits, fetchMedia } from "../transport/mediaFetcher.js"
-import type { Transport, TransportHandle, TransportHandlers } from "../transport/Transport.js"
+import type { BodySource, Transport, TransportHandle, TransportHandlers } from "../transport/Transport.js"
 import { LateHandle } from "./lateHandle.js"
 
 /** Where clouds' own tools look for a region or a project; empty where there is no process. */
@@ -77,13 +79,18 @@ const stampOf = (dice: number, clock: Clock.Clock): Stamp => {
 }
 
 /** Where a request goes; undefined where the provider has no such thing. */
-const pathOf = (target: Target, { ask, hearing }: Saying, { aside }: LlmRequest): string | undefined => {
+const pathOf = (target: Target, { ask, hearing }: Saying, { aside, operation }: LlmRequest): string | undefined => {
+  if (!hasOperation(target.protocol.name, operation)) return undefined
   const path = target.path(ask)
   if (aside === undefined || path === undefined) return path
   if (ask.dialect !== "responses" || hearing?.isSame !== true) return undefined
   const [base = "", query] = path.split("?", 2)
   return `${base}/${aside}${query === undefined ? "" : `?${query}`}`
 }
+
+/** What goes over the wire; `failed` is told where a file of it cannot be read. */
+const bodyOf = ({ body, form }: Saying, failed: (error: LlmError) => void): string | Uint8Array | BodySource =>
+  form === undefined ? body : guarded(form, failed)
 
 /** A request on its way, before it is known in whose name it goes. */
 interface Outgoing {
@@ -120,19 +127,20 @@ export const ask = (
 
   const exchanged = ({ attempt, clock, outgoing, path, saying, target }: Outgoing, showing?: Showing): Service.Call => {
     const { request } = attempt
-    const headers = showing === undefined ? outgoing.headers : { ...outgoing.headers, ...showing.headers }
+    const own = saying.headers === undefined ? outgoing.headers : { ...outgoing.headers, ...saying.headers }
+    const headers = showing === undefined ? own : { ...own, ...showing.headers }
     const secrets = showing === undefined ? outgoing.secrets : [...showing.secrets, ...outgoing.secrets]
     const post = (
-      body: string | Uint8Array,
+      body: string | Uint8Array | BodySource,
       handlers: TransportHandlers,
-      own: Readonly<Record<string, string>> = headers
+      shown: Readonly<Record<string, string>> = headers
     ): TransportHandle =>
       transport.send(
         {
           method: "POST",
           origin: target.origin,
           path: showing?.project === undefined ? path : path.replace(projectMark, encodeURIComponent(showing.project)),
-          headers: own,
+          headers: shown,
           body,
           connectTimeout: attempt.connectTimeout ?? connectTimeout,
           tls: attempt.target.tls,
@@ -160,7 +168,12 @@ export const ask = (
     return Effect.async<LlmResponse, LlmError>((resume) => {
       const exchange = new Exchange(settings, attempt, clock, secrets, resume, plainer, saying.hearing)
       attempt.sent = true
-      exchange.runsOn(post(saying.body, exchange))
+      exchange.runsOn(
+        post(
+          bodyOf(saying, (error) => exchange.unsendable(error)),
+          exchange
+        )
+      )
       return Effect.sync(() => exchange.abort())
     })
   }

@@ -26,7 +26,8 @@ const query = (version: string | undefined): string =>
 /** What a base URL says beside its host: everything after the resource's own address. */
 const resourceOf = (path: string): string => path.replace(/\/openai(?:\/.*)?$/, "").replace(/\/+$/, "")
 
-const stripped = (path: string): string => path.replace(/\/(?:chat\/completions|completions|embeddings|responses)$/, "")
+const stripped = (path: string): string =>
+  path.replace(/\/(?:chat\/completions|completions|embeddings|responses|images\/\w+|audio\/\w+)$/, "")
 
 const address = (deployment: Deployment, baseUrl: string | undefined): Address | TargetProblem => {
   if (baseUrl === undefined) {

@@ -3,13 +3,20 @@
  */
 import type { Deployment } from "@switchyard/core/Deployment"
 import type { DialectName } from "@switchyard/dialects/Conversation"
-import { type Address, badBase, baseOf, bearer, type Protocol, type TargetProblem } from "./protocol.js"
+import { type Address, type Ask, badBase, baseOf, bearer, type Protocol, type TargetProblem } from "./protocol.js"
+
+const paths: { readonly [operation in Ask["operation"]]?: string } = {
+  chat: "chat",
+  completion: "chat",
+  embeddings: "embed",
+  rerank: "rerank"
+}
 
 const dialect: ReadonlyArray<DialectName> = ["cohere"]
 
 /** What users write of it: the host, a version, the compatible API beside it, or a whole path. */
 const rootOf = (path: string): string =>
-  `${path.replace(/\/(?:chat|embed|generate)$/, "").replace(/\/(?:compatibility\/)?v\d+$/, "")}/v2`
+  `${path.replace(/\/(?:chat|embed|generate|rerank)$/, "").replace(/\/(?:compatibility\/)?v\d+$/, "")}/v2`
 
 const address = (_: Deployment, baseUrl = "https://api.cohere.com"): Address | TargetProblem => {
   const base = baseOf(baseUrl)
@@ -17,8 +24,10 @@ const address = (_: Deployment, baseUrl = "https://api.cohere.com"): Address | T
   const root = rootOf(base.path)
   return {
     origin: base.origin,
-    path: ({ operation }) =>
-      operation === "count" ? undefined : `${root}/${operation === "embeddings" ? "embed" : "chat"}${base.search}`
+    path: ({ operation }) => {
+      const part = paths[operation]
+      return part === undefined ? undefined : `${root}/${part}${base.search}`
+    }
   }
 }
 

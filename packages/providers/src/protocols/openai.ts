@@ -2,7 +2,9 @@
  * OpenAI's API and those like it: chats, completions and embeddings everywhere, Responses where they are known to be.
  */
 import type { Deployment } from "@switchyard/core/Deployment"
+import { isMedia } from "@switchyard/core/Operation"
 import type { DialectName } from "@switchyard/dialects/Conversation"
+import { mediaPaths } from "./mediaPaths.js"
 import {
   type Address,
   type Ask,
@@ -31,6 +33,7 @@ const dialects = (deployment: Deployment): ReadonlyArray<DialectName> => {
 
 /** The path of an operation below a base. */
 export const operationPath = ({ dialect, operation }: Ask): string | undefined => {
+  if (operation !== "count" && isMedia(operation)) return mediaPaths[operation]
   if (operation === "embeddings") return "/embeddings"
   if (operation === "count") return dialect === "responses" ? "/responses/input_tokens" : undefined
   if (dialect === "responses") return "/responses"

@@ -155,7 +155,7 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
     deployment: Deployment,
     target: Target,
     { headers, secrets }: OutgoingHeaders,
-    request: Pick<TransportRequest, "method" | "path" | "body">,
+    request: Pick<TransportRequest, "method" | "path"> & { readonly body: string | Uint8Array },
     manner: Manner
   ): Effect.Effect<SideAnswer, LlmError> => {
     const whole = { ...request, origin: target.origin, headers }

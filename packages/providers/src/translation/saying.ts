@@ -8,6 +8,7 @@ import { stringify } from "@switchyard/core/ExactJson"
 import type { JsonObject } from "@switchyard/core/Json"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { openAi } from "@switchyard/core/OpenAi"
+import { isMedia } from "@switchyard/core/Operation"
 import * as Payload from "@switchyard/core/Payload"
 import * as StateOrigins from "@switchyard/core/StateOrigins"
 import type { DialectName } from "@switchyard/dialects/Conversation"
@@ -17,7 +18,7 @@ import type { Target as TargetDialect, Translator, WriteOptions } from "@switchy
 import { Either } from "effect"
 import type { AwsDecoder } from "../auth/awsMessage.js"
 import type { Hearing } from "../exchange/hearing.js"
-import { encode, refusesUsage } from "../exchange/payload.js"
+import type { Form } from "../media/form.js"
 import type { Ask, Protocol } from "../protocols/protocol.js"
 import { betaHeader } from "../protocols/target.js"
 import type { Fetched } from "../transport/mediaFetcher.js"
@@ -30,7 +31,9 @@ import { habitsOf } from "./habits.js"
 import { lay } from "./lay.js"
 import * as Media from "./media.js"
 import { passage } from "./passage.js"
+import { encode, refusesUsage } from "./payload.js"
 import { refusesSignatures } from "./signatures.js"
+import { speakMedia } from "./speakMedia.js"
 import { translated } from "./translated.js"
 
 type Json = string | Uint8Array
@@ -51,6 +54,10 @@ export interface Saying {
   readonly plainer: Plainer | undefined
   /** How its answer is heard; undefined for OpenAI's chat to a caller of it. */
   readonly hearing: Hearing | undefined
+  /** In place of `body`: a form, which is made while it is sent. */
+  readonly form?: Form | undefined
+  /** What its headers say otherwise than usual. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** What was left out of it. */
   readonly dropped: ReadonlyArray<Dropped>
   /** Beta features to be named in the header; undefined where the caller's own header stands as it is. */
@@ -95,6 +102,7 @@ export class Sayings {
 
   /** Whether an attempt's provider speaks the caller's dialect. */
   isNative(protocol: Protocol, attempt: Attempt): boolean {
+    if (isMedia(attempt.request.operation)) return true
     return protocol.dialects(attempt.target, attempt.model).includes(dialectOf(attempt.request))
   }
 
@@ -119,6 +127,7 @@ export class Sayings {
   /** Says an attempt's request. */
   of(protocol: Protocol, attempt: Attempt, stamp: () => Stamp, decodeAws: AwsDecoder | undefined): Saying | Unsayable {
     const { model, request, target } = attempt
+    if (isMedia(request.operation)) return this.media(protocol, attempt)
     const spoken = protocol.dialects(target, model)
     const own = dialectOf(request)
     if (request.operation === "embeddings") return this.embeddings(protocol, attempt, spoken)
@@ -128,6 +137,15 @@ export class Sayings {
     return request.dialect === undefined
       ? this.chat(protocol, attempt, ask)
       : this.pass(protocol, attempt, ask, decodeAws)
+  }
+
+  /** What is asked beside conversations. */
+  private media(protocol: Protocol, attempt: Attempt): Saying {
+    const { model, request } = attempt
+    const { operation, stream } = request
+    const said = speakMedia(protocol, attempt, this.book.of(attempt))
+    const ask: Ask = { model, operation, stream, dialect: "chat" }
+    return { ...said, ask, plainer: undefined, dropped: nothing, betas: undefined }
   }
 
   /** OpenAI's own words to who speaks them. */

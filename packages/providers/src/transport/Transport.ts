@@ -9,6 +9,7 @@ import { HttpClientTransport } from "./httpClientTransport.js"
 import type { TransportHandle, TransportHandlers, TransportRequest } from "./wire.js"
 
 export {
+  type BodySource,
   TransportError,
   TransportErrorKind,
   type TransportHandle,

@@ -7,12 +7,49 @@ import type { HttpClientError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { Chunk, Effect, Exit, Fiber, FiberId, Runtime, type Scope, Stream } from "effect"
 import { closedError, transportErrorOf } from "./transportErrors.js"
-import type { TransportHandle, TransportHandlers, TransportRequest } from "./wire.js"
+import {
+  type BodySource,
+  TransportError,
+  type TransportHandle,
+  type TransportHandlers,
+  type TransportRequest
+} from "./wire.js"
 
-const bodyOf = ({ body, headers }: TransportRequest): HttpBody.HttpBody => {
-  if (body.length === 0) return HttpBody.empty
+/** Up to this size a body is sent in one piece: `fetch` says the length of no stream, and some servers want one. */
+const wholeBytes = 8 * 1024 * 1024
+
+const collected = async (source: BodySource): Promise<Uint8Array> => {
+  const whole = new Uint8Array(source.size)
+  let at = 0
+  for await (const chunk of source) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
+}
+
+/** A file that cannot be read fails here, too; whoever made the source has told its caller why. */
+const unreadable = (error: unknown): TransportError =>
+  new TransportError({ kind: "reset", ...(error instanceof Error ? {} : { code: "unreadable" }) })
+
+const sourceBody = (source: BodySource, type: string | undefined): Effect.Effect<HttpBody.HttpBody, TransportError> =>
+  source.size <= wholeBytes
+    ? Effect.map(Effect.tryPromise({ try: () => collected(source), catch: unreadable }), (bytes) =>
+        HttpBody.uint8Array(bytes, type)
+      )
+    : Effect.succeed(
+        HttpBody.stream(
+          Stream.fromAsyncIterable(source, (error) => error),
+          type,
+          source.size
+        )
+      )
+
+const bodyOf = ({ body, headers }: TransportRequest): Effect.Effect<HttpBody.HttpBody, TransportError> => {
   const type = headers["content-type"]
-  return typeof body === "string" ? HttpBody.text(body, type) : HttpBody.uint8Array(body, type)
+  if (typeof body === "object" && "size" in body) return sourceBody(body, type)
+  if (body.length === 0) return Effect.succeed(HttpBody.empty)
+  return Effect.succeed(typeof body === "string" ? HttpBody.text(body, type) : HttpBody.uint8Array(body, type))
 }
 
 /** A client whose requests are aborted with their scope, wherever they stand. */
@@ -35,11 +72,11 @@ class HttpClientExchange implements TransportHandle {
   get run(): Effect.Effect<void> {
     let connected = false
     const { request } = this
-    const outgoing = HttpClientRequest.make(request.method)(request.origin + request.path, {
-      headers: request.headers,
-      body: bodyOf(request)
-    })
-    return this.client.execute(outgoing).pipe(
+    return Effect.flatMap(bodyOf(request), (body) =>
+      this.client.execute(
+        HttpClientRequest.make(request.method)(request.origin + request.path, { headers: request.headers, body })
+      )
+    ).pipe(
       Effect.flatMap((response) => {
         connected = true
         if (this.over) return Effect.void
@@ -53,7 +90,11 @@ class HttpClientExchange implements TransportHandle {
       }),
       Effect.matchEffect({
         onFailure: (error) =>
-          Effect.sync(() => this.end(() => this.handlers.onError(transportErrorOf(error, connected)))),
+          Effect.sync(() =>
+            this.end(() =>
+              this.handlers.onError(error instanceof TransportError ? error : transportErrorOf(error, connected))
+            )
+          ),
         onSuccess: () => Effect.sync(() => this.end(() => this.handlers.onEnd()))
       }),
       Effect.scoped,

@@ -91,7 +91,8 @@ export const optionsOf = (request: TransportRequest): Dispatcher.DispatchOptions
   path: request.path,
   method: request.method,
   headers: request.headers as Record<string, string>,
-  body: request.body,
+  // undici takes what can be iterated, and keeps its socket's pace; its types do not say so.
+  body: request.body as string | Uint8Array,
   headersTimeout: 0,
   bodyTimeout: 0
 })

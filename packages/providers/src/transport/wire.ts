@@ -42,6 +42,12 @@ export class TransportError extends Schema.TaggedError<TransportError>("@switchy
   }
 }
 
+/** A body that is made while it is sent, anew whenever it is sent. */
+export interface BodySource extends AsyncIterable<Uint8Array> {
+  /** Bytes, exactly; `content-length` says the same. */
+  readonly size: number
+}
+
 /** One HTTP request, complete. */
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "DELETE"
@@ -52,7 +58,7 @@ export interface TransportRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   /** The body; an empty one is not sent. */
-  readonly body: string | Uint8Array
+  readonly body: string | Uint8Array | BodySource
   /** Milliseconds that a new connection may take, TLS included. */
   readonly connectTimeout: number
   /** How the server's certificate is checked, where that differs from the transport's own way. */

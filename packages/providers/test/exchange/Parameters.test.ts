@@ -6,7 +6,7 @@ import { ParameterBook } from "@switchyard/core/Payload"
 import { Slot } from "@switchyard/core/Slot"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect, Logger } from "effect"
-import { encode } from "../../src/exchange/payload.js"
+import { encode } from "../../src/translation/payload.js"
 import * as S from "../support/support.js"
 
 type Config = Partial<Deployment.DeploymentConfig>

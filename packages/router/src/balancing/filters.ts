@@ -1,7 +1,9 @@
 import { type Deployment, isSameAccount } from "@switchyard/core/Deployment"
 import { type LlmRequest, longestInputTokens, responseFormat, tools, wordsOf } from "@switchyard/core/LlmRequest"
+import { isMedia } from "@switchyard/core/Operation"
 import * as StateOrigins from "@switchyard/core/StateOrigins"
 import { longestPrompt } from "../catalogue/contextWindow.js"
+import { servesOperation } from "../catalogue/servedOperations.js"
 import type { Group } from "../registry/resolve.js"
 import type { Filter } from "./Candidates.js"
 
@@ -82,8 +84,8 @@ export const requestFilters = (request: LlmRequest, group: Group): ReadonlyArray
     add(filter("excludedTags", bearsNone(excludedTags)))
   }
   add(tagFilter(request, group))
-  if (group.declares.operations) {
-    add(filter("operations", ({ operations }) => operations === undefined || operations.has(request.operation)))
+  if (group.declares.operations || isMedia(request.operation)) {
+    add(filter("operations", (candidate) => servesOperation(candidate, request.operation)))
   }
   if (group.declares.capabilities) add(capabilityFilter(request))
   if (group.declares.longestPrompt < Number.POSITIVE_INFINITY) {

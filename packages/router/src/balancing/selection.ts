@@ -154,6 +154,10 @@ export class Selection {
     const reasons = [...new Set(blocked.map((block) => block.reason))].sort().join(", ")
     const soonest = Math.min(...blocked.map((block) => block.retryAfter ?? Number.POSITIVE_INFINITY))
     const tooLong = blocked.length > 0 && blocked.every((block) => block.reason === "contextWindow")
+    if (blocked.length > 0 && blocked.every((block) => block.reason === "operations")) {
+      const description = `no deployment of ${this.group.name} serves ${this.request.operation}`
+      return new LlmError({ reason: "NoDeployment", description, blocked })
+    }
     return new LlmError({
       reason: tooLong ? "ContextWindowExceeded" : "NoDeployment",
       description: tooLong

@@ -33,7 +33,9 @@ export type {
   FakeToolCall,
   FakeUsage
 } from "./fakeBehaviour.js"
+export type { FakeFile, FakeForm } from "./fakeForm.js"
 export type { End, JournalEntry, Stats } from "./fakeJournal.js"
+export { soundOf } from "./fakeMediaAnswer.js"
 
 /**
  * A running fake upstream: its address, its script and its witness.

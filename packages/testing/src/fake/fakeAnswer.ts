@@ -5,6 +5,8 @@
  */
 import type { Behaviour } from "./fakeBehaviour.js"
 import { errorStatus } from "./fakeBehaviour.js"
+import type { MediaAsked } from "./fakeMedia.js"
+import { mediaAnswer } from "./fakeMediaAnswer.js"
 import type { Endpoint, Prepared } from "./fakeWire.js"
 import * as Wire from "./fakeWire.js"
 
@@ -12,6 +14,8 @@ import * as Wire from "./fakeWire.js"
 export interface Step {
   readonly waitMs: number
   readonly text: string
+  /** In place of the text: what is none. */
+  readonly bytes?: Buffer
   readonly chunks: number
   /** Instead of writing: break the socket, or go silent. */
   readonly fault?: "cut" | "stall"
@@ -30,6 +34,8 @@ export type Answer =
       readonly _tag: "Steps"
       readonly status: number
       readonly steps: ReadonlyArray<Step>
+      /** Default: server-sent events. */
+      readonly contentType?: string
       /** No step waits or breaks, so that the whole stream may go out in one write. */
       readonly instant: boolean
       readonly ends: "answered" | "errored"
@@ -43,6 +49,8 @@ export interface Parsed {
   readonly stream: boolean
   /** The model that `GET /models/ID` asks for. */
   readonly modelId?: string | undefined
+  /** What is asked beside conversations. */
+  readonly media?: MediaAsked
 }
 
 const contentTypeOf = (body: string): string =>
@@ -138,7 +146,8 @@ export const answerOf = (
 ): Answer => {
   const status = errorStatus(behaviour)
   if (status !== undefined) return errorAnswer(status, behaviour.error)
-  const { endpoint } = parsed
+  const { endpoint, media } = parsed
+  if (media !== undefined) return mediaAnswer(behaviour, parsed, media, upstream)
   if (endpoint === "models") {
     const { modelId } = parsed
     if (modelId !== undefined && !upstream.models.includes(modelId)) return errorAnswer(404, undefined)

@@ -53,7 +53,9 @@ export interface Behaviour {
   readonly chunkGapMs?: number
   /** Content chunks that the reply is split into; a given reply yields no more chunks than characters. Default 5. */
   readonly chunks?: number
-  /** Assistant text. Default `Hello from NAME`, or none when there are tool calls. */
+  /** Bytes of sound that speech is. Default 4,000. */
+  readonly audioBytes?: number
+  /** Assistant text, or what was heard. Default `Hello from NAME`, or none when there are tool calls. */
   readonly reply?: string
   /** Text of `reasoning_content`, sent before the content, in `chunks` deltas of its own. */
   readonly reasoning?: string

@@ -22,7 +22,8 @@ const wanted: Readonly<Record<Endpoint, string>> = {
   chat: "messages",
   completions: "prompt",
   embeddings: "input",
-  models: "model"
+  models: "model",
+  media: "model"
 }
 
 const decoded = (text: string): string => {

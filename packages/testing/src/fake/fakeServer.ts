@@ -4,13 +4,14 @@
  *
  * @since 0.1.0
  */
-import type { IncomingMessage, ServerResponse } from "node:http"
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http"
 import { createServer } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import type { Answer, Step } from "./fakeAnswer.js"
 import { answerOf } from "./fakeAnswer.js"
 import type { Behaviour, Decision, FakeRequest } from "./fakeBehaviour.js"
 import type { End, Journal, Row } from "./fakeJournal.js"
+import { mediaAt, readMedia } from "./fakeMedia.js"
 import { parse, parseJson } from "./fakeRequest.js"
 
 /** What the server asks of its surroundings. */
@@ -31,6 +32,15 @@ interface Exchange {
   ending: End | undefined
   /** Silent on purpose, as opposed to being in the middle of an answer. */
   silent: boolean
+}
+
+/** Reads what came: what the journal keeps of it, and what it asks. */
+const readAny = (method: string, path: string, headers: IncomingHttpHeaders, raw: Buffer) => {
+  const media = mediaAt(method, path)
+  if (media !== undefined) return readMedia(media, headers, raw)
+  const text = raw.toString("utf8")
+  const body = parseJson(text)
+  return { body, parsed: parse(method, path, body, text) }
 }
 
 /** Makes the server; it does not listen yet. */
@@ -61,7 +71,7 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
     // A response of Node 24 keeps its chunks until the turn is over.
     setImmediate(() => x.request.socket.destroySoon())
   }
-  const wrote = (x: Exchange, text: string, chunks: number): void => {
+  const wrote = (x: Exchange, text: string | Buffer, chunks: number): void => {
     x.row.bytesSent += Buffer.byteLength(text)
     x.row.chunksSent += chunks
     if (chunks > 0) journal.changed(x.row)
@@ -79,8 +89,8 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
         else silence(x)
         return
       }
-      const flowing = x.response.write(step.text)
-      wrote(x, step.text, step.chunks)
+      const flowing = x.response.write(step.bytes ?? step.text)
+      wrote(x, step.bytes ?? step.text, step.chunks)
       if (!flowing) {
         x.row.paused = true
         journal.changed(x.row)
@@ -131,7 +141,8 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
       response.end(answer.body)
       return
     }
-    if (!sendHeaders({ "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" })) return
+    const type = answer.contentType ?? "text/event-stream; charset=utf-8"
+    if (!sendHeaders({ "content-type": type, "cache-control": "no-cache" })) return
     if (!answer.instant) {
       response.flushHeaders()
       pump(x, answer.steps, 0, false, answer.ends)
@@ -162,13 +173,12 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
     }
   }
 
-  const begin = (request: IncomingMessage, response: ServerResponse, text: string, whole: boolean): void => {
+  const begin = (request: IncomingMessage, response: ServerResponse, raw: Buffer, whole: boolean): void => {
     const method = request.method ?? "GET"
     const url = request.url ?? "/"
     const query = url.indexOf("?")
     const path = query < 0 ? url : url.slice(0, query)
-    const body = parseJson(text)
-    const parsed = parse(method, path, body, text)
+    const { body, parsed } = readAny(method, path, request.headers, raw)
     const early = "_tag" in parsed
     const row: Row = {
       seq: ++seq,
@@ -176,7 +186,7 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
       path,
       rawHeaders: request.rawHeaders,
       body,
-      bodyBytes: text.length,
+      bodyBytes: raw.length,
       stream: !early && parsed.stream,
       receivedAt: now(),
       chunksSent: 0,
@@ -240,7 +250,7 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
       if (begun) return
       begun = true
       const only = parts.length === 1 ? parts[0] : undefined
-      begin(request, response, (only ?? Buffer.concat(parts)).toString("utf8"), whole)
+      begin(request, response, only ?? Buffer.concat(parts), whole)
     }
     request.on("data", (part: Buffer) => void parts.push(part))
     request.on("end", () => once(true))

@@ -8,7 +8,7 @@ import type { Behaviour, ErrorDetail, FakeUsage } from "./fakeBehaviour.js"
 import { seeded } from "./fakeBehaviour.js"
 
 /** The endpoints that a fake upstream answers. */
-export type Endpoint = "chat" | "completions" | "embeddings" | "models"
+export type Endpoint = "chat" | "completions" | "embeddings" | "models" | "media"
 
 /** What differs from one answer to the next with the same behaviour. */
 export interface Envelope {

@@ -1,3 +1,6 @@
+/**
+ * One event of a stream, as layers and readers hand it on.
+ */
 import type { Chunk } from "./Chat.js"
 
 /** One event of a stream: the JSON text as it came, and what it parsed to. */
