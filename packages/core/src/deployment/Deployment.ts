@@ -66,6 +66,12 @@ export interface Deployment {
   readonly inputPrice: number | undefined
   readonly cachedInputPrice: number | undefined
   readonly outputPrice: number | undefined
+  /** USD */
+  readonly perImage?: number | undefined
+  readonly imagePrices?: Readonly<Record<string, number>> | undefined
+  readonly perSecond?: number | undefined
+  readonly perCharacter?: number | undefined
+  readonly perSearch?: number | undefined
   readonly streamUsage: boolean
   readonly onMalformedEvent: "cut" | "skip" | undefined
   readonly dropParams: boolean
@@ -99,6 +105,12 @@ const keyOf = (key: DeploymentConfig["apiKey"]): Redacted.Redacted<string> | und
   const trimmed = text.trim()
   return typeof key === "string" || trimmed !== text ? Redacted.make(trimmed) : key
 }
+
+const unitNames = ["perImage", "imagePrices", "perSecond", "perCharacter", "perSearch"] as const
+
+/** Prices of units: few deployments have any. */
+const unitPricesIn = (config: DeploymentConfig): Partial<Deployment> =>
+  Object.fromEntries(unitNames.flatMap((name) => (config[name] === undefined ? [] : [[name, config[name]]])))
 
 const fromConfig = (config: DeploymentConfig): Deployment => ({
   id: DeploymentId(config.id),
@@ -139,6 +151,7 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   inputPrice: config.inputPrice,
   cachedInputPrice: config.cachedInputPrice,
   outputPrice: config.outputPrice,
+  ...unitPricesIn(config),
   onMalformedEvent: config.onMalformedEvent,
   streamUsage: config.streamUsage ?? config.additionalDropParams?.includes("stream_options") !== true,
   dropParams: config.dropParams ?? defaults.dropParams,

@@ -166,10 +166,13 @@ export const DeploymentConfig = Schema.Struct({
     Schema.Array(Field.text),
     "What the model can do, for example `tools`, `vision`, `json_schema`, `reasoning`. Unset means unknown."
   ),
-  /** What it may be asked for, where that is not everything: a model that only completes texts cannot chat. Default: all. */
+  /**
+   * What it may be asked for, where that is not everything: a model that only completes texts cannot chat. Default: all that
+   * its protocol has; beside conversations, what its model is publicly known for.
+   */
   operations: Field.option(
     Schema.Array(Schema.Literal(...operations)),
-    "What it may be asked for, where that is not everything: a model that only completes texts cannot chat. Default: all."
+    "What it may be asked for, where that is not everything: a model that only completes texts cannot chat. Default: all that its protocol has; beside conversations, what its model is publicly known for."
   ),
   /** USD per million input tokens; 0 is free, unset is unknown. */
   inputPrice: Field.option(Field.price, "USD per million input tokens; 0 is free, unset is unknown."),
@@ -180,6 +183,22 @@ export const DeploymentConfig = Schema.Struct({
   ),
   /** USD per million output tokens. */
   outputPrice: Field.option(Field.price, "USD per million output tokens."),
+  /** USD per image. Unset: the list's. Where one of these prices of units is set, those of tokens are the deployment's own alone. */
+  perImage: Field.option(
+    Field.price,
+    "USD per image. Unset: the list's. Where one of these prices of units is set, those of tokens are the deployment's own alone."
+  ),
+  /** USD per image by what is asked for: `1024x1536`, `hd`, `hd 1024x1536`; `perImage` for all others. */
+  imagePrices: Field.option(
+    Schema.Record({ key: Schema.String, value: Field.price }),
+    "USD per image by what is asked for: `1024x1536`, `hd`, `hd 1024x1536`; `perImage` for all others."
+  ),
+  /** USD per second of sound, heard or spoken. */
+  perSecond: Field.option(Field.price, "USD per second of sound, heard or spoken."),
+  /** USD per character that is spoken. */
+  perCharacter: Field.option(Field.price, "USD per character that is spoken."),
+  /** USD per search, which reranking is billed by. */
+  perSearch: Field.option(Field.price, "USD per search, which reranking is billed by."),
   /**
    * Whether usage is asked for in every stream (`stream_options`). False: no `stream_options` are sent, not even the
    * caller's, and usage that the provider does not tell is estimated. Default true, until a provider refuses them.

@@ -73,12 +73,17 @@ export const modelKeys: ReadonlyArray<Key> = [
   params.honoured("output_cost_per_token", "Price for cost-based routing, budgets and reports."),
   params.honoured("cache_read_input_token_cost", "Price of input tokens from the provider's cache."),
   params.warned("cache_creation_input_token_cost", elsewherePriced),
-  params.warned("input_cost_per_second", elsewherePriced),
-  params.warned("output_cost_per_second", elsewherePriced),
-  params.warned("input_cost_per_character", elsewherePriced),
-  params.warned("output_cost_per_character", elsewherePriced),
-  params.warned("output_cost_per_image", elsewherePriced),
   params.honoured("model_id", "Bedrock's id or ARN that is asked; `model` then says which model that is."),
+  params.honoured("output_cost_per_second", "Price of a second of sound, heard or spoken."),
+  params.honoured(
+    "input_cost_per_second",
+    "The same, where there is no `output_cost_per_second`: a call has one of them."
+  ),
+  params.honoured("input_cost_per_character", "Price of a character that is spoken."),
+  params.honoured("output_cost_per_character", "The same, where there is no `input_cost_per_character`."),
+  params.honoured("output_cost_per_image", "Price of an image, whatever its size and quality."),
+  params.honoured("input_cost_per_image", "The same, where there is no `output_cost_per_image`."),
+  params.honoured("input_cost_per_query", "Price of a search: what reranking is billed by."),
   params.honoured(
     "base_model",
     "The model behind a name of one's own: its parameters, list price and window count, and whether it reasons."
@@ -124,12 +129,24 @@ export const modelKeys: ReadonlyArray<Key> = [
 
   info.honoured("id", "The deployment's id; state, metrics and `specific_deployment` go by it."),
   info.honoured("base_model", "As `litellm_params.base_model`, which wins."),
-  info.honoured("mode", "Only `chat` and `completion` deployments are probed."),
+  info.honoured(
+    "mode",
+    "Only `chat` and `completion` deployments are probed; beside those, what a deployment may be asked for."
+  ),
   info.accepted("max_tokens", "Describes the model; what a model may write is the provider's to refuse."),
   info.honoured("max_input_tokens", "Prompts that are longer go elsewhere; always checked."),
   info.accepted("max_output_tokens", "Describes the model; what a model may write is the provider's to refuse."),
   info.honoured("input_cost_per_token", "As `litellm_params.input_cost_per_token`, which wins."),
   info.honoured("output_cost_per_token", "As `litellm_params.output_cost_per_token`, which wins."),
+  ...[
+    "output_cost_per_second",
+    "input_cost_per_second",
+    "input_cost_per_character",
+    "output_cost_per_character",
+    "output_cost_per_image",
+    "input_cost_per_image",
+    "input_cost_per_query"
+  ].map((key) => info.honoured(key, `As \`litellm_params.${key}\`, which wins.`)),
   info.warned("tier", "Callers have no tiers; use tags."),
   info.warned("team_id", "Every key may use the deployment, unless its `groups` say otherwise: there are no teams."),
   info.warned("team_public_model_name", "The group is known by `model_name` alone: there are no teams."),

@@ -67,6 +67,10 @@ const prices = (made: DeploymentDraft, { info, params }: Entry): void => {
   made.put("inputPrice", of("input_cost_per_token"), perMillion)
   made.put("outputPrice", of("output_cost_per_token"), perMillion)
   made.put("cachedInputPrice", params.get("cache_read_input_token_cost"), perMillion)
+  made.put("perSecond", firstOf(of("output_cost_per_second"), of("input_cost_per_second")), toNumber)
+  made.put("perCharacter", firstOf(of("input_cost_per_character"), of("output_cost_per_character")), toNumber)
+  made.put("perImage", firstOf(of("output_cost_per_image"), of("input_cost_per_image")), toNumber)
+  made.put("perSearch", of("input_cost_per_query"), toNumber)
   // What only reads, writes nothing that would cost.
   const mode = info.get("mode")?.value
   if (mode === "embedding" || mode === "rerank") {

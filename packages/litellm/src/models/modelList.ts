@@ -7,7 +7,7 @@ import { endpointOf } from "./endpoint.js"
 import { isPaused, readEntry, type Source, type Surroundings } from "./entry.js"
 import { identify } from "./identify.js"
 import { LeftOut } from "./leftOut.js"
-import { isCompletionOnly, isResponsesOnly } from "./operations.js"
+import { isCompletionOnly, isResponsesOnly, mediaOperations } from "./operations.js"
 import { asText, baseModelsOf, isUnserved, lacksVariable, targets, type Work } from "./targets.js"
 import type { As } from "./wildcards.js"
 
@@ -116,6 +116,8 @@ const build = (
     made.fields.operations = ["completion"]
     draft.warn(model.path, "Serves `/v1/completions` alone: chats are not turned into one text.")
   }
+  const media = mediaOperations(info.get("mode")?.value, [as.model, ...baseModelsOf(source)])
+  if (media !== undefined) made.fields.operations = media
   fill(draft, made, source, organization, endpoint.headers, source.infoGiven)
   return made
 }

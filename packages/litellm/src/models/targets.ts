@@ -116,10 +116,11 @@ export const baseModelsOf = ({ info, params }: Source): ReadonlyArray<string> =>
   )
 
 /** Leaves an entry out that nobody could ask rightly. True when it is. */
-export const isUnserved = ({ draft, unserved }: Work, source: Source, { model }: As): boolean => {
+export const isUnserved = ({ draft, unserved }: Work, source: Source, { model, provider }: As): boolean => {
   const { group, info, path } = source
   const mode = info.get("mode")?.value
-  const operation = unservedOperation(mode, [model, ...baseModelsOf(source)])
+  const protocol = KnownProviders.find(provider)?.protocol ?? "openai"
+  const operation = unservedOperation(mode, [model, ...baseModelsOf(source)], protocol)
   if (operation === undefined) return false
   draft.leftOut.add(path)
   const known = unserved.get(group)

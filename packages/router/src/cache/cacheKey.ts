@@ -1,6 +1,7 @@
 import { digestOf, type Member } from "@switchyard/core/ExactJson"
 import type { JsonObject } from "@switchyard/core/Json"
 import type { LlmRequest, RequestOverrides } from "@switchyard/core/LlmRequest"
+import { isMedia } from "@switchyard/core/Operation"
 
 /** Deeper payloads are nobody's prompt; they are not cached, so that they cannot overflow the stack. */
 const maxDepth = 200
@@ -109,6 +110,10 @@ const boundsOf = ({ overrides, route }: LlmRequest): JsonObject => ({
 const askedOf = ({ dialect, model, operation, stream }: LlmRequest): ReadonlyArray<unknown> =>
   dialect === undefined ? [operation, model, stream] : [operation, model, stream, dialect.name]
 
+/** What is asked beside conversations is kept where the same question has the same answer, and it comes whole. */
+const isRepeatable = ({ operation, upload }: LlmRequest): boolean =>
+  upload === undefined && (!isMedia(operation) || operation === "rerank" || operation === "moderation")
+
 /** Under what a request is stored, and under what it shares a call in flight. */
 export interface CacheKeys {
   /** Requests with the same key may be given the same answer. */
@@ -122,6 +127,7 @@ export interface CacheKeys {
  * payload is no JSON, or is nested too deeply.
  */
 export const cacheKeys = (request: LlmRequest, shared: boolean): CacheKeys | undefined => {
+  if (!isRepeatable(request)) return undefined
   const writer = new CanonicalWriter()
   const parts = [
     writer.write(askedOf(request), 0),

@@ -3,6 +3,9 @@ import { estimateInputTokens, type LlmRequest, maxOutputTokens } from "@switchya
 /** Output tokens to reserve for a request that names no maximum. */
 export const assumedOutputTokens = 500
 
+/** Operations whose answers are no text of a model's. */
+const writesNothing: ReadonlySet<string> = new Set(["embeddings", "rerank", "moderation"])
+
 /** Tokens that limits reserve for a request: its prompt, and the most output that it allows. */
 export const estimateTokens = (request: LlmRequest, outputTokens: number = assumedOutputTokens): number =>
-  estimateInputTokens(request) + (request.operation === "embeddings" ? 0 : (maxOutputTokens(request) ?? outputTokens))
+  estimateInputTokens(request) + (writesNothing.has(request.operation) ? 0 : (maxOutputTokens(request) ?? outputTokens))

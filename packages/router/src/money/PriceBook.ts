@@ -6,7 +6,7 @@ import type { Deployment } from "@switchyard/core/Deployment"
 import * as Field from "@switchyard/core/Field"
 import { Clock, Context, Effect, Layer, Schema } from "effect"
 import * as ModelCatalogue from "../catalogue/ModelCatalogue.js"
-import type { Price, Rates } from "../catalogue/price.js"
+import type { Price, Rates, UnitPrices } from "../catalogue/price.js"
 import * as State from "../stack/State.js"
 
 export type { Price, Rates, Tier, UnitPrices } from "../catalogue/price.js"
@@ -47,7 +47,20 @@ export const PriceTable = Schema.Record({
     /** USD per million input tokens from the provider's cache. */
     cachedInput: Field.required(Field.price, "USD per million input tokens from the provider's cache."),
     /** USD per million output tokens. */
-    output: Field.required(Field.price, "USD per million output tokens.")
+    output: Field.required(Field.price, "USD per million output tokens."),
+    /** USD per image. */
+    perImage: Field.option(Field.price, "USD per image."),
+    /** USD per image by what is asked for: `1024x1536`, `hd`, `hd 1024x1536`; `perImage` for all others. */
+    images: Field.option(
+      Schema.Record({ key: Schema.String, value: Field.price }),
+      "USD per image by what is asked for: `1024x1536`, `hd`, `hd 1024x1536`; `perImage` for all others."
+    ),
+    /** USD per second of sound, heard or spoken. */
+    perSecond: Field.option(Field.price, "USD per second of sound, heard or spoken."),
+    /** USD per character that is spoken. */
+    perCharacter: Field.option(Field.price, "USD per character that is spoken."),
+    /** USD per search, which reranking is billed by. */
+    perSearch: Field.option(Field.price, "USD per search, which reranking is billed by.")
   })
 }).annotations({ description: "Prices of models by their names; they beat the public list prices." })
 
@@ -76,15 +89,32 @@ const withOwn = (rates: Rates, { cachedInputPrice, inputPrice, outputPrice }: De
   ...(outputPrice === undefined ? {} : { output: outputPrice })
 })
 
+/** Prices of a deployment's own that are no tokens'; undefined without any. They alone hold where it names none of those. */
+const unitPricesOf = (deployment: Deployment): UnitPrices | undefined => {
+  const { imagePrices, perCharacter, perImage, perSearch, perSecond } = deployment
+  if ((perImage ?? imagePrices ?? perSecond ?? perCharacter ?? perSearch) === undefined) return undefined
+  return {
+    ...(perImage === undefined ? {} : { perImage }),
+    ...(imagePrices === undefined ? {} : { images: imagePrices }),
+    ...(perSecond === undefined ? {} : { perSecond }),
+    ...(perCharacter === undefined ? {} : { perCharacter }),
+    ...(perSearch === undefined ? {} : { perSearch })
+  }
+}
+
 /** A deployment's own price, and what it leaves open from the public one; undefined when something stays open. */
 const completed = (deployment: Deployment, listed: () => Price | undefined): Price | undefined => {
   const { cachedInputPrice, inputPrice, outputPrice } = deployment
+  const units = unitPricesOf(deployment)
   if (inputPrice !== undefined && outputPrice !== undefined) {
-    return { input: inputPrice, cachedInput: cachedInputPrice ?? inputPrice, output: outputPrice }
+    return { input: inputPrice, cachedInput: cachedInputPrice ?? inputPrice, output: outputPrice, ...units }
+  }
+  if (units !== undefined && (inputPrice ?? cachedInputPrice ?? outputPrice) === undefined) {
+    return { input: 0, cachedInput: 0, output: 0, ...units }
   }
   const found = listed()
   if (found === undefined || (inputPrice ?? cachedInputPrice ?? outputPrice) === undefined) return found
-  const base = withOwn(found, deployment)
+  const base = { ...withOwn(found, deployment), ...units }
   if (found.tiers === undefined) return base
   return { ...base, tiers: found.tiers.map((tier) => ({ ...withOwn(tier, deployment), above: tier.above })) }
 }

@@ -1,5 +1,6 @@
 import type { Deployment } from "@switchyard/core/Deployment"
 import { choicesIn, type LlmRequest, largestOutputBound, wordsOf } from "@switchyard/core/LlmRequest"
+import { isMedia, type Operation } from "@switchyard/core/Operation"
 import type { Outcome } from "@switchyard/core/Outcome"
 import { key, type Slot } from "@switchyard/core/Slot"
 import * as ModelCatalogue from "../catalogue/ModelCatalogue.js"
@@ -56,9 +57,15 @@ const choicesOf = (request: LlmRequest, { defaults }: Deployment): number => {
   return Math.max(wordsOf(request).choices(operation, body), choicesIn(operation, defaults))
 }
 
+/** Whether an operation's answers cost nothing by their length. */
+const writesNothing = (operation: Operation): boolean =>
+  operation === "embeddings" || operation === "rerank" || operation === "moderation"
+
 /** Learns how long a deployment's answers are, reasoning included. Several at once, and what broke off, teach nothing. */
 export const learnLength = (slot: Slot, request: LlmRequest, outcome: Outcome, now: number): void => {
-  if (outcome._tag !== "Completed" || outcome.usage === undefined || request.operation === "embeddings") return
+  if (outcome._tag !== "Completed" || outcome.usage === undefined || writesNothing(request.operation)) return
+  // Of sound and pictures, an estimate knows no tokens.
+  if (isMedia(request.operation) && outcome.usage.estimated) return
   if (choicesOf(request, slot.deployment) > 1) return
   const { outputTokens } = outcome.usage
   if (!(outputTokens >= 0)) return
@@ -78,7 +85,7 @@ const untilKnown = (slot: Slot, model: string): number =>
  * deployment's answers have been, for each answer that it asks for. Callers may name a bound that providers ignore.
  */
 export const likelyOutput = (request: LlmRequest, slot: Slot, model: string, now: number): number => {
-  if (request.operation === "embeddings") return 0
+  if (writesNothing(request.operation)) return 0
   const bound = boundOf(request, slot.deployment)
   const { all, whole } = slot.get(answerLengths)
   const learned = (bound === undefined ? whole : all).get(now) ?? untilKnown(slot, model)

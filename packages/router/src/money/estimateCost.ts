@@ -1,9 +1,9 @@
-import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
+import { estimateInputTokens, type LlmRequest, unitsAsked } from "@switchyard/core/LlmRequest"
 import type { Outcome } from "@switchyard/core/Outcome"
 import type { Slot } from "@switchyard/core/Slot"
 import { substitute } from "@switchyard/core/Wildcard"
 import type { Context } from "effect"
-import { ratesFor } from "../catalogue/price.js"
+import { ratesFor, unitCost } from "../catalogue/price.js"
 import type { Group, Resolved } from "../registry/resolve.js"
 import { likelyOutput } from "./answerLengths.js"
 import { cost, type Price, type PriceBook } from "./PriceBook.js"
@@ -13,10 +13,26 @@ const inputCost = (request: LlmRequest, price: Price): number => {
   return (tokens * ratesFor(price, tokens).input) / 1e6
 }
 
-/** USD that a request may cost on a deployment at its price: the prompt, and the output that is to be expected. */
-export const estimateAt = (request: LlmRequest, slot: Slot, model: string, price: Price, now: number): number =>
+const tokensAt = (request: LlmRequest, slot: Slot, model: string, price: Price, now: number): number =>
   inputCost(request, price) +
   (likelyOutput(request, slot, model, now) * ratesFor(price, estimateInputTokens(request)).output) / 1e6
+
+/** USD for the units that a request asks for; undefined where it asks for none, or the price knows none of them. */
+const unitsAt = (request: LlmRequest, price: Price): number | undefined => {
+  const units = unitsAsked(request)
+  return units === undefined ? undefined : unitCost(units, price)
+}
+
+/**
+ * USD that a request may cost on a deployment at its price: the prompt, and the output that is to be expected; of what is
+ * billed by units those, and the dearer of the two where the price knows both.
+ */
+export const estimateAt = (request: LlmRequest, slot: Slot, model: string, price: Price, now: number): number => {
+  const units = unitsAt(request, price)
+  return units === undefined
+    ? tokensAt(request, slot, model, price, now)
+    : Math.max(units, tokensAt(request, slot, model, price, now))
+}
 
 /** One deployment behind a name, with the model that it is asked for and its price. */
 interface Offered {
@@ -95,5 +111,5 @@ export const chargeOf = (outcome: Outcome | undefined, request: LlmRequest, pric
   if (usage === undefined && !hasWorked(outcome)) return 0
   const at = price()
   if (at === undefined) return 0
-  return usage === undefined ? inputCost(request, at) : cost(usage, at)
+  return usage === undefined ? (unitsAt(request, at) ?? inputCost(request, at)) : cost(usage, at)
 }

@@ -7,8 +7,10 @@ import * as Field from "@switchyard/core/Field"
 import type { Journal } from "@switchyard/core/Journal"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
+import { isMedia } from "@switchyard/core/Operation"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Service from "@switchyard/core/Service"
+import type { Units } from "@switchyard/core/Usage"
 import { Context, Effect, Layer } from "effect"
 import { outcomeLabel } from "../events/outcomeLabel.js"
 import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
@@ -48,7 +50,19 @@ const makeRow = (series: SeriesMaker, model: string, provider: string) => {
     cacheMisses: series.counter(metricTable.cacheMisses, labels),
     embeddings: series.counter(metricTable.embeddings, labels),
     embeddingTokens: series.counter(metricTable.embeddingTokens, labels),
+    operations: table1(20, (operation) => series.counter(metricTable.operations, { ...labels, operation })),
+    units: table1(10, (unit) => series.counter(metricTable.units, { ...labels, unit })),
     fallbacks: table1(10, (kind) => series.counter(metricTable.fallbacks, { ...labels, kind }))
+  }
+}
+
+/** Units that are counted, by name. */
+const counted = ["images", "seconds", "characters", "searches"] as const
+
+const countUnits = ({ units }: Pick<ReturnType<typeof makeRow>, "units">, used: Units): void => {
+  for (const unit of counted) {
+    const amount = used[unit]
+    if (amount !== undefined && amount > 0) units(unit)(amount)
   }
 }
 
@@ -82,6 +96,7 @@ export const make = (
     else if (journal.cache !== undefined) row.cacheHits(1)
     for (const { kind } of journal.fallbacks) row.fallbacks(kind)(1)
     if (operation === "embeddings") row.embeddings(1)
+    else if (isMedia(operation)) row.operations(operation)(1)
     const { cost, usage } = journal
     if (cost !== undefined) row.cost(cost)
     if (usage === undefined) return
@@ -90,6 +105,7 @@ export const make = (
     row.requestInputTokens(usage.inputTokens)
     row.requestOutputTokens(usage.outputTokens)
     if (operation === "embeddings") row.embeddingTokens(usage.inputTokens)
+    if (usage.units !== undefined) countUnits(row, usage.units)
   }
 
   return Service.bracketRequest<Running>({

@@ -16,6 +16,8 @@ export type LabelName =
   | "from"
   | "to"
   | "field"
+  | "operation"
+  | "unit"
 
 /** What there is to know about one metric. */
 export interface Definition {
@@ -112,6 +114,18 @@ export const metricTable = {
     "embedding_tokens_total",
     request,
     "Tokens of requests for embeddings; input_tokens_total counts them too."
+  ),
+  operations: counter(
+    "request",
+    "operation_requests_total",
+    [...request, "operation"],
+    "Requests beside conversations and embeddings that ended, by operation; requests_total counts them too."
+  ),
+  units: counter(
+    "request",
+    "units_total",
+    [...request, "unit"],
+    "What is billed beside tokens, of all attempts: images, seconds, characters, searches."
   ),
   fallbacks: counter("request", "fallbacks_total", [...request, "kind"], "Fallback hops, by kind."),
   attempts: counter(

@@ -7,11 +7,13 @@ import type { Attempt } from "@switchyard/core/Attempt"
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
-import { estimateInputTokens, inForce } from "@switchyard/core/LlmRequest"
+import { estimateInputTokens, inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
+import { isMedia } from "@switchyard/core/Operation"
 import * as Reasoning from "@switchyard/core/Reasoning"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
+import { filesOf } from "@switchyard/core/Upload"
 import { Effect, Layer } from "effect"
 import * as Concern from "../stack/Concern.js"
 import { type AttemptBounds, Watch } from "./watch.js"
@@ -125,13 +127,20 @@ const isSomewhereElse = (attempt: Attempt): boolean => {
   return !route.lastResort || (Route.attemptsLeft(route) > 0 && attempt.hasAlternative)
 }
 
+/** Bytes of files that go out in a ms, at least. */
+const sentPerMs = 1024
+
+/** Nobody can begin to answer before the files are there. */
+const sendingTime = ({ upload }: LlmRequest): number =>
+  upload === undefined ? 0 : filesOf(upload).reduce((sum, { size }) => sum + size, 0) / sentPerMs
+
 const configuredFirstToken = (attempt: Attempt, router: Bounds): number => {
   const { request, target } = attempt
   if (!request.stream) return never
   if (target.firstTokenTimeout !== undefined) return target.firstTokenTimeout
-  const reasons = Reasoning.isExpected(attempt) || Reasoning.isFlex(attempt)
+  const reasons = isMedia(request.operation) || Reasoning.isExpected(attempt) || Reasoning.isFlex(attempt)
   const rule = reasons
-    ? router.firstTokenReasoning
+    ? router.firstTokenReasoning + sendingTime(request)
     : router.firstToken + (estimateInputTokens(request) / 1000) * router.firstTokenPerThousand
   if (reasons ? router.isSet.firstTokenReasoning : router.isSet.firstToken) {
     return Math.min(rule, target.silenceTimeout ?? never)

@@ -5,8 +5,7 @@
  */
 import type { Behaviour } from "./fakeBehaviour.js"
 import { errorStatus } from "./fakeBehaviour.js"
-import type { MediaAsked } from "./fakeMedia.js"
-import { mediaAnswer } from "./fakeMediaAnswer.js"
+import type { MediaAsked } from "./fakeForm.js"
 import type { Endpoint, Prepared } from "./fakeWire.js"
 import * as Wire from "./fakeWire.js"
 
@@ -146,8 +145,7 @@ export const answerOf = (
 ): Answer => {
   const status = errorStatus(behaviour)
   if (status !== undefined) return errorAnswer(status, behaviour.error)
-  const { endpoint, media } = parsed
-  if (media !== undefined) return mediaAnswer(behaviour, parsed, media, upstream)
+  const { endpoint } = parsed
   if (endpoint === "models") {
     const { modelId } = parsed
     if (modelId !== undefined && !upstream.models.includes(modelId)) return errorAnswer(404, undefined)

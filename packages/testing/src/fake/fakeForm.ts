@@ -20,6 +20,25 @@ export interface FakeForm {
   readonly files: ReadonlyArray<FakeFile>
 }
 
+/** What is asked beside conversations. */
+export type FakeOperation =
+  | "rerank"
+  | "cohereRerank"
+  | "voyageRerank"
+  | "moderation"
+  | "image"
+  | "imageEdit"
+  | "imageVariation"
+  | "speech"
+  | "transcription"
+  | "translation"
+
+/** What was asked, as far as its answer depends on it. */
+export interface MediaAsked {
+  readonly operation: FakeOperation
+  readonly files: ReadonlyArray<FakeFile>
+}
+
 const header = (head: string, name: string): string | undefined =>
   head
     .split("\r\n")

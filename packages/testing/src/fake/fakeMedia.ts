@@ -6,20 +6,7 @@
 import type { IncomingHttpHeaders } from "node:http"
 import type { Answer, Parsed } from "./fakeAnswer.js"
 import { errorAnswer } from "./fakeAnswer.js"
-import { type FakeFile, readForm } from "./fakeForm.js"
-
-/** What it is asked. */
-export type FakeOperation =
-  | "rerank"
-  | "cohereRerank"
-  | "voyageRerank"
-  | "moderation"
-  | "image"
-  | "imageEdit"
-  | "imageVariation"
-  | "speech"
-  | "transcription"
-  | "translation"
+import { type FakeFile, type FakeOperation, readForm } from "./fakeForm.js"
 
 const paths: Readonly<Record<string, FakeOperation>> = {
   "/v1/rerank": "rerank",
@@ -42,12 +29,6 @@ const plainPath = (path: string): string => path.replace(/^\/openai\/(?:deployme
 /** What a path asks; undefined for conversations. */
 export const mediaAt = (method: string, path: string): FakeOperation | undefined =>
   method === "POST" ? paths[plainPath(path)] : undefined
-
-/** What was asked, as far as its answer depends on it. */
-export interface MediaAsked {
-  readonly operation: FakeOperation
-  readonly files: ReadonlyArray<FakeFile>
-}
 
 type Body = Readonly<Record<string, unknown>>
 

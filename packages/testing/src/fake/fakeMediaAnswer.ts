@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import type { Answer, Parsed, Step } from "./fakeAnswer.js"
-import type { Behaviour } from "./fakeBehaviour.js"
-import { isGptImage, type MediaAsked } from "./fakeMedia.js"
+import { type Answer, errorAnswer, type Parsed, type Step } from "./fakeAnswer.js"
+import { type Behaviour, errorStatus } from "./fakeBehaviour.js"
+import type { MediaAsked } from "./fakeForm.js"
+import { isGptImage } from "./fakeMedia.js"
 
 /** Bytes of sound in a second, as this upstream hears it. */
 const bytesPerSecond = 32_000
@@ -246,6 +247,8 @@ export const mediaAnswer = (
   media: MediaAsked,
   { name, seq }: { readonly name: string; readonly seq: number }
 ): Answer => {
+  const status = errorStatus(behaviour)
+  if (status !== undefined) return errorAnswer(status, behaviour.error)
   const created = Math.floor(Date.now() / 1000)
   const id = `${name}-${seq}`
   switch (media.operation) {

@@ -12,6 +12,7 @@ import { answerOf } from "./fakeAnswer.js"
 import type { Behaviour, Decision, FakeRequest } from "./fakeBehaviour.js"
 import type { End, Journal, Row } from "./fakeJournal.js"
 import { mediaAt, readMedia } from "./fakeMedia.js"
+import { mediaAnswer } from "./fakeMediaAnswer.js"
 import { parse, parseJson } from "./fakeRequest.js"
 
 /** What the server asks of its surroundings. */
@@ -237,7 +238,10 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
       silence(x)
       return
     }
-    const answer = answerOf(behaviour, parsed, { name, models, seq: row.seq })
+    const { media } = parsed
+    const upstream = { name, models, seq: row.seq }
+    const answer =
+      media === undefined ? answerOf(behaviour, parsed, upstream) : mediaAnswer(behaviour, parsed, media, upstream)
     later(x, answer._tag === "Steps" ? (behaviour.headersMs ?? 0) : decision.delayMs, () => play(x, answer, decision))
   }
 
