@@ -17,8 +17,6 @@ import type { Dropped, Problem } from "@switchyard/dialects/Problem"
 import type { Target as TargetDialect, Translator, WriteOptions } from "@switchyard/dialects/Translator"
 import { Either } from "effect"
 import type { AwsDecoder } from "../auth/awsMessage.js"
-import type { Hearing } from "../exchange/hearing.js"
-import type { Form } from "../media/form.js"
 import type { Ask, Protocol } from "../protocols/protocol.js"
 import { betaHeader } from "../protocols/target.js"
 import type { Fetched } from "../transport/mediaFetcher.js"
@@ -30,39 +28,17 @@ import * as GoogleEmbeddings from "./googleEmbeddings.js"
 import { habitsOf } from "./habits.js"
 import { lay } from "./lay.js"
 import * as Media from "./media.js"
+import type { Saying } from "./outgoing.js"
 import { passage } from "./passage.js"
 import { encode, refusesUsage } from "./payload.js"
 import { refusesSignatures } from "./signatures.js"
 import { speakMedia } from "./speakMedia.js"
 import { translated } from "./translated.js"
 
+export type { Saying }
+
 type Json = string | Uint8Array
 type Body = Record<string, unknown>
-
-/** The same request in a plainer form, for a provider that refuses what it may do without. */
-interface Plainer {
-  readonly isRefused: (status: number, body: string) => boolean
-  readonly body: () => Json
-  /** It was taken so. */
-  readonly worked: () => void
-}
-
-/** A request as it goes out. */
-export interface Saying {
-  readonly ask: Ask
-  readonly body: Json
-  readonly plainer: Plainer | undefined
-  /** How its answer is heard; undefined for OpenAI's chat to a caller of it. */
-  readonly hearing: Hearing | undefined
-  /** In place of `body`: a form, which is made while it is sent. */
-  readonly form?: Form | undefined
-  /** What its headers say otherwise than usual. */
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  /** What was left out of it. */
-  readonly dropped: ReadonlyArray<Dropped>
-  /** Beta features to be named in the header; undefined where the caller's own header stands as it is. */
-  readonly betas: string | undefined
-}
 
 /** What tells a made-up answer's id and time. */
 export interface Stamp {
@@ -127,7 +103,7 @@ export class Sayings {
   /** Says an attempt's request. */
   of(protocol: Protocol, attempt: Attempt, stamp: () => Stamp, decodeAws: AwsDecoder | undefined): Saying | Unsayable {
     const { model, request, target } = attempt
-    if (isMedia(request.operation)) return this.media(protocol, attempt)
+    if (isMedia(request.operation)) return speakMedia(protocol, attempt, this.book.of(attempt))
     const spoken = protocol.dialects(target, model)
     const own = dialectOf(request)
     if (request.operation === "embeddings") return this.embeddings(protocol, attempt, spoken)
@@ -137,15 +113,6 @@ export class Sayings {
     return request.dialect === undefined
       ? this.chat(protocol, attempt, ask)
       : this.pass(protocol, attempt, ask, decodeAws)
-  }
-
-  /** What is asked beside conversations. */
-  private media(protocol: Protocol, attempt: Attempt): Saying {
-    const { model, request } = attempt
-    const { operation, stream } = request
-    const said = speakMedia(protocol, attempt, this.book.of(attempt))
-    const ask: Ask = { model, operation, stream, dialect: "chat" }
-    return { ...said, ask, plainer: undefined, dropped: nothing, betas: undefined }
   }
 
   /** OpenAI's own words to who speaks them. */

@@ -21,7 +21,7 @@ export const answering = (
     sent,
     transport: {
       send: ({ body, headers, origin, path }, handlers) => {
-        const text = typeof body === "string" ? body : new TextDecoder().decode(body)
+        const text = typeof body === "string" ? body : new TextDecoder().decode(body as Uint8Array)
         const one = { url: origin + path, headers, body: JSON.parse(text) as JsonObject }
         sent.push(one)
         handlers.onHeaders(200, { "content-type": "application/json" })
