@@ -201,6 +201,27 @@ const honoured: Readonly<Record<string, Sample>> = {
       [`${first}.baseModel`]: "anthropic.claude-sonnet-4-v1:0"
     }
   ),
+  "litellm_params output_cost_per_second": sample(oneModel({ output_cost_per_second: 0.0001 }), {
+    [`${first}.perSecond`]: 0.0001
+  }),
+  "litellm_params input_cost_per_second": sample(oneModel({ input_cost_per_second: 0.0002 }), {
+    [`${first}.perSecond`]: 0.0002
+  }),
+  "litellm_params input_cost_per_character": sample(oneModel({ input_cost_per_character: 1.5e-5 }), {
+    [`${first}.perCharacter`]: 1.5e-5
+  }),
+  "litellm_params output_cost_per_character": sample(oneModel({ output_cost_per_character: 3e-5 }), {
+    [`${first}.perCharacter`]: 3e-5
+  }),
+  "litellm_params output_cost_per_image": sample(oneModel({ output_cost_per_image: 0.04 }), {
+    [`${first}.perImage`]: 0.04
+  }),
+  "litellm_params input_cost_per_image": sample(oneModel({ input_cost_per_image: 0.02 }), {
+    [`${first}.perImage`]: 0.02
+  }),
+  "litellm_params input_cost_per_query": sample(oneModel({ input_cost_per_query: 0.002 }), {
+    [`${first}.perSearch`]: 0.002
+  }),
   "litellm_params base_model": sample(azure({ base_model: "azure/gpt-4o-mini" }), {
     [`${first}.baseModel`]: "azure/gpt-4o-mini"
   }),
@@ -243,6 +264,21 @@ const honoured: Readonly<Record<string, Sample>> = {
   "model_info output_cost_per_token": sample(info({ output_cost_per_token: 0.000003 }), {
     [`${first}.outputPrice`]: 3
   }),
+  "model_info output_cost_per_second": sample(info({ output_cost_per_second: 0.0001 }), {
+    [`${first}.perSecond`]: 0.0001
+  }),
+  "model_info input_cost_per_second": sample(info({ input_cost_per_second: 0.0002 }), {
+    [`${first}.perSecond`]: 0.0002
+  }),
+  "model_info input_cost_per_character": sample(info({ input_cost_per_character: 1.5e-5 }), {
+    [`${first}.perCharacter`]: 1.5e-5
+  }),
+  "model_info output_cost_per_character": sample(info({ output_cost_per_character: 3e-5 }), {
+    [`${first}.perCharacter`]: 3e-5
+  }),
+  "model_info output_cost_per_image": sample(info({ output_cost_per_image: 0.04 }), { [`${first}.perImage`]: 0.04 }),
+  "model_info input_cost_per_image": sample(info({ input_cost_per_image: 0.02 }), { [`${first}.perImage`]: 0.02 }),
+  "model_info input_cost_per_query": sample(info({ input_cost_per_query: 0.002 }), { [`${first}.perSearch`]: 0.002 }),
   "model_info supports_function_calling": sample(info({ supports_function_calling: false }), {
     [capabilities]: ["json_schema", "vision"]
   }),

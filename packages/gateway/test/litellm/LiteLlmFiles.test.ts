@@ -443,40 +443,31 @@ describe("other operations", () => {
         `  - model_name: ${name}\n    litellm_params: { model: ${model}, api_key: k }\n${mode === undefined ? "" : `    model_info: { mode: ${mode} }\n`}`
       const text =
         writer +
-        group("listen", "openai/whisper-1", "audio_transcription") +
-        group("speak", "openai/tts-1", "audio_speech") +
-        group("draw", "openai/gpt-image-1", "image_generation") +
-        group("sort", "cohere/rerank-v3.5", "rerank")
+        group("film", "openai/sora-2", "video_generation") +
+        group("talk", "openai/gpt-realtime", "realtime") +
+        group("read", "mistral/mistral-ocr-latest", "ocr") +
+        group("draw", "gemini/imagen-4.0-generate-001", "image_generation")
       const read = yield* readText(text)
       assert.deepStrictEqual(read.errors, [])
       assert.deepStrictEqual(
         read.warnings.map((one) => one.replace(/^\d+ warning /, "")),
         [
-          "model_list[1].model_name: nobody can ask for this group: there is no endpoint for audio transcription",
-          "model_list[2].model_name: nobody can ask for this group: there is no endpoint for speech",
-          "model_list[3].model_name: nobody can ask for this group: there is no endpoint for image generation",
-          "model_list[4].model_name: nobody can ask for this group: there is no endpoint for reranking"
+          "model_list[1].model_name: nobody can ask for this group: there is no endpoint for video generation",
+          "model_list[2].model_name: nobody can ask for this group: there is no endpoint for realtime sessions",
+          "model_list[3].model_name: nobody can ask for this group: there is no endpoint for document reading",
+          "model_list[4].model_name: nobody can ask for this group: there is no endpoint for image generation in the protocol gemini"
         ]
       )
       assert.lengthOf(deploymentsOf(read), 1)
-      const twice = yield* readText(writer + group("draw", "openai/dall-e-3") + group("draw", "azure/dall-e-3"))
+      const twice = yield* readText(writer + group("film", "openai/sora-2") + group("film", "openai/sora-2-pro"))
       assert.lengthOf(twice.warnings, 1)
     })
   )
 
   const names: ReadonlyArray<readonly [model: string, operation: string]> = [
-    ["groq/whisper-large-v3-turbo", "audio transcription"],
-    ["openai/gpt-4o-transcribe", "audio transcription"],
-    ["openai/gpt-4o-mini-tts", "speech"],
-    ["tts-1-hd", "speech"],
-    ["dall-e-3", "image generation"],
-    ["azure_ai/FLUX-1.1-pro", "image generation"],
-    ["together_ai/black-forest-labs/FLUX.1-schnell", "image generation"],
-    ["gemini/imagen-4.0-generate-001", "image generation"],
+    ["gemini/imagen-4.0-generate-001", "image generation in the protocol gemini"],
     ["openai/sora-2", "video generation"],
-    ["voyage/rerank-2", "reranking"],
     ["openai/gpt-4o-realtime-preview", "realtime sessions"],
-    ["omni-moderation-latest", "moderation"],
     ["mistral/mistral-ocr-latest", "document reading"]
   ]
   it.effect("they are known by their models' names too", () =>
@@ -487,6 +478,30 @@ describe("other operations", () => {
         assert.strictEqual(group, `warning model_list[${index + 1}].model_name: ${expected}`)
         assert.strictEqual(warnings, "", params)
       })
+    })
+  )
+
+  const served: ReadonlyArray<readonly [model: string, mode: string | undefined, operations: ReadonlyArray<string>]> = [
+    ["groq/whisper-large-v3-turbo", undefined, ["transcription", "translation"]],
+    ["openai/my-ear", "audio_transcription", ["transcription", "translation"]],
+    ["openai/gpt-4o-mini-tts", undefined, ["speech"]],
+    ["dall-e-3", undefined, ["image", "imageEdit", "imageVariation"]],
+    ["together_ai/black-forest-labs/FLUX.1-schnell", undefined, ["image", "imageEdit", "imageVariation"]],
+    ["openai/gpt-image-1", "image_edit", ["imageEdit", "imageVariation"]],
+    ["omni-moderation-latest", undefined, ["moderation"]],
+    ["voyage/rerank-2", undefined, ["rerank"]],
+    ["cohere/rerank-v3.5", "rerank", ["rerank"]],
+    ["jina_ai/jina-reranker-v2-base-multilingual", "rerank", ["rerank"]]
+  ]
+  it.effect.each(served)("%s, of mode %s, is asked for what it is for", ([model, mode, operations]) =>
+    Effect.gen(function* () {
+      const text = `${writer}  - model_name: it
+    litellm_params: { model: ${model}, api_key: k }
+${mode === undefined ? "" : `    model_info: { mode: ${mode} }\n`}`
+      const read = yield* readText(text)
+      assert.deepStrictEqual([read.errors, read.warnings], [[], []])
+      const made = deploymentsOf(read).find((one) => one.group === "it")
+      assert.deepStrictEqual(made?.operations, operations)
     })
   )
 
