@@ -500,7 +500,7 @@ describe("other operations", () => {
 ${mode === undefined ? "" : `    model_info: { mode: ${mode} }\n`}`
       const read = yield* readText(text)
       assert.deepStrictEqual([read.errors, read.warnings], [[], []])
-      const made = deploymentsOf(read).find((one) => one.group === "it")
+      const made = read.config?.router.deployments.find(({ group }) => group === "it")
       assert.deepStrictEqual(made?.operations, operations)
     })
   )
