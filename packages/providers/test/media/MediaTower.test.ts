@@ -241,7 +241,7 @@ describe("what is asked beside conversations, through the tower", () => {
     })
   )
 
-  it.scopedLive("limits count these requests, and an operation without a price is refused where that is asked", () =>
+  it.scopedLive("limits count these requests", () =>
     Effect.gen(function* () {
       const [first] = yield* upstreams
       const program = Effect.gen(function* () {
