@@ -14,7 +14,7 @@ import { keyOf, unknownKey } from "../../keys/KeyRing.js"
 import type { PathTarget } from "../callPaths.js"
 import { requestIdOf } from "../requestId.js"
 import type { TemporaryPlace } from "../uploads/temporaryPlace.js"
-import { isFormRequest, type ReceivedForm, readUpload } from "../uploads/uploadReader.js"
+import { isFormRequest, type ReceivedForm, type Receiving, readUpload } from "../uploads/uploadReader.js"
 import { type Received, readBody } from "./bodyReader.js"
 import { BytesInFlight } from "./bytesInFlight.js"
 import { type Bounds, type Ended, type ExchangeDeps, send } from "./ended.js"
@@ -116,7 +116,7 @@ export const make = (deps: CompletionsDeps): Completions => {
   const { bounds, clock, generations, guard, heartbeat, onEnd, place, random, runtime } = deps
   const fork = Runtime.runFork(runtime)
   const live = new Set<Exchange>()
-  const forms = new Set<ServerResponse>()
+  const forms = new Map<ServerResponse, Receiving>()
   const bytes = new BytesInFlight(bounds.maxBytesInFlight, clock)
   const shares = new FairShares(bounds.maxConcurrent, () => generations.current().keys.isShared)
 
@@ -166,14 +166,18 @@ export const make = (deps: CompletionsDeps): Completions => {
     }
     const receive = (): (() => void) => {
       if (!isUpload(target, request)) return readBody(request, { ...bounds.json, maxBytes, hold: hold.grow }, run)
-      forms.add(response)
       const { replayBytes: memory, requestTimeout: patience } = bounds
-      return readUpload(request, { maxBytes, memory, patience, hold, heartbeat, place }, (form) => {
-        forms.delete(response)
+      const hasModel = target.model !== undefined
+      const form = readUpload(request, { maxBytes, memory, patience, hold, heartbeat, place, hasModel }, (received) => {
         // Its bytes may go on for as long as they like; nobody waits for their end.
-        if (Either.isLeft(form) && !request.complete) response.shouldKeepAlive = false
-        run(form)
+        if (!request.complete) response.shouldKeepAlive = false
+        run(received)
       })
+      forms.set(response, form)
+      return () => {
+        form.stop()
+        request.resume()
+      }
     }
     const stopReading = receive()
     onceOver(request, response, () => {
@@ -209,7 +213,7 @@ export const make = (deps: CompletionsDeps): Completions => {
   return {
     handle,
     bodyBound,
-    receivesForm: (response) => forms.has(response),
+    receivesForm: (response) => forms.get(response)?.isReceiving === true,
     inProgress: () => live.size,
     giveUp,
     cut

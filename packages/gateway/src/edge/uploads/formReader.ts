@@ -81,6 +81,11 @@ export class FormReader {
     return this.start
   }
 
+  /** Bytes of the last boundary, with the line's end that clients write behind it. */
+  get endBytes(): number {
+    return this.delimiter.length + 4
+  }
+
   /** Whether the last boundary was read. */
   get isWhole(): boolean {
     return this.state === "epilogue"

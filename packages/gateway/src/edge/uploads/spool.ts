@@ -22,10 +22,12 @@ export interface SpoolOptions {
   readonly onRoom: () => void
   /** From now on its bytes are in a file. */
   readonly onFile: () => void
+  /** There can be no file: true where they are wanted all the same, once, by one reader. */
+  readonly onNoPlace: () => boolean
   readonly onFailure: (failure: SpoolFailure) => void
 }
 
-/** Bytes of an upload that has ended, one way or another. */
+/** What is said to a reader for whom nothing is left. */
 export class SpoolClosed extends Error {
   override readonly name = "SpoolClosed"
 }
@@ -52,6 +54,12 @@ export class Spool {
   /** Reads and writes of the file that are under way: its number may be another one's once it is closed. */
   private busy = 0
   private onEnd: (() => void) | undefined
+  /** They pass: what its one reader has read makes room for more. */
+  private isPassing = false
+  /** Bytes that are gone, from the beginning. */
+  private gone = 0
+  private error: Error | undefined
+  private wake: (() => void) | undefined
 
   constructor(private readonly options: SpoolOptions) {}
 
@@ -66,9 +74,12 @@ export class Spool {
       at += length
     }
     this.size += bytes.length
-    if (!this.isOnDisk && this.size > this.options.memory) this.moveToDisk()
+    if (!this.isOnDisk && !this.isPassing && this.size > this.options.memory) this.moveToDisk()
     if (this.isOnDisk) this.flush()
-    this.isFull = this.isOnDisk && this.blocks.length > mostWaiting
+    this.wake?.()
+    this.isFull = this.isPassing
+      ? this.size - this.gone > this.options.memory + mostWaiting * blockBytes
+      : this.isOnDisk && this.blocks.length > mostWaiting
     return !this.isFull
   }
 
@@ -76,18 +87,34 @@ export class Spool {
   end(done: () => void): void {
     this.isEnded = true
     this.onEnd = done
+    this.wake?.()
     this.flush()
   }
 
   /** The bytes from `start` up to `end`. */
   async *open(start: number, end: number): AsyncGenerator<Uint8Array> {
     for (let at = start; at < end; ) {
-      if (this.isClosed) throw new SpoolClosed("the upload has ended")
-      const bytes = this.isOnDisk ? await this.read(at, Math.min(blockBytes, end - at)) : this.held(at, end)
+      if (this.isClosed) throw this.error ?? new SpoolClosed("the upload has ended")
+      // The last byte waits for the end: until then nobody knows that it is one.
+      const known = this.isPassing && !this.isEnded ? Math.min(end - 1, this.size) : end
+      if (at >= known) {
+        await new Promise<void>((resume) => {
+          this.wake = resume
+        })
+        continue
+      }
+      const bytes = this.isOnDisk ? await this.read(at, Math.min(blockBytes, end - at)) : this.held(at, known)
       if (bytes.length === 0) throw new SpoolClosed("the upload is shorter than it was")
       yield bytes
       at += bytes.length
+      if (this.isFull && this.isPassing) this.forget(at)
     }
+  }
+
+  /** Its readers fail with this, and all of it is let go. */
+  abort(error: Error): void {
+    this.error ??= error
+    this.close()
   }
 
   /** Lets all of it go. */
@@ -96,6 +123,7 @@ export class Spool {
     this.isClosed = true
     this.blocks.length = 0
     this.free.length = 0
+    this.wake?.()
     this.closeFile()
   }
 
@@ -109,15 +137,38 @@ export class Spool {
   }
 
   private held(at: number, end: number): Uint8Array {
-    const block = this.blocks[Math.floor(at / blockBytes)] ?? Buffer.alloc(0)
+    if (at < this.gone) throw new SpoolClosed("the upload has passed")
+    const block = this.blocks[Math.floor((at - this.gone) / blockBytes)] ?? Buffer.alloc(0)
     const from = at % blockBytes
-    return block.subarray(from, Math.min(blockBytes, from + end - at))
+    return block.subarray(from, Math.min(blockBytes, from + Math.min(end, this.size) - at))
+  }
+
+  /** What is before an offset makes room. */
+  private forget(at: number): void {
+    while (this.gone + blockBytes <= at) {
+      this.blocks.shift()
+      this.gone += blockBytes
+    }
+    this.isFull = false
+    this.options.onRoom()
+  }
+
+  private pass(): void {
+    if (this.isClosed) return
+    if (!this.options.onNoPlace()) return this.fail("noPlace")
+    this.isPassing = true
+    this.isOnDisk = false
+    if (this.isFull) {
+      this.isFull = false
+      this.options.onRoom()
+    }
+    this.tellEnd()
   }
 
   private moveToDisk(): void {
     this.isOnDisk = true
     this.options.place.open((fd) => {
-      if (fd === undefined) return this.fail("noPlace")
+      if (fd === undefined) return this.pass()
       this.fd = fd
       if (this.isClosed) return this.closeFile()
       this.options.onFile()

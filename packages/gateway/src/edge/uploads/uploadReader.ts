@@ -2,11 +2,12 @@
  * Receives a form while it comes: no faster than it can be kept, and no further than the first thing that is wrong with it.
  */
 import type { IncomingMessage } from "node:http"
+import { LlmError } from "@switchyard/core/LlmError"
 import type { Upload, UploadPart } from "@switchyard/core/Upload"
 import { Either } from "effect"
 import type { Refusal } from "../../errors/ErrorBody.js"
 import type { Hold } from "../calls/bytesInFlight.js"
-import { tooLarge } from "../calls/requestBody.js"
+import { declaredLength, tooLarge } from "../calls/requestBody.js"
 import { type Unpacked, unpackerOf, unpackStream } from "../calls/unpacking.js"
 import type { Heartbeat, Pulse } from "../heartbeat.js"
 import { boundaryIn, type FormPart, FormReader } from "./formReader.js"
@@ -20,6 +21,8 @@ export interface UploadBounds {
   /** Bytes that are kept in memory; what is larger is kept in a temporary file. */
   readonly memory: number
   readonly place: TemporaryPlace
+  /** The model stands elsewhere. */
+  readonly hasModel: boolean
   /** Counts the bytes in memory. */
   readonly hold: Hold
   readonly heartbeat: Pick<Heartbeat, "add" | "delete">
@@ -68,6 +71,24 @@ const refusalOf = (failure: SpoolFailure, memory: number): Refusal => {
   }
 }
 
+const notLast: Refusal = {
+  status: 400,
+  code: "invalid_form",
+  message: "the gateway has no place for a temporary file, so a file as large as the form's has to be its last part"
+}
+
+/** What is read of a file that is not kept: from its beginning again only where nothing of it had to go. */
+async function* onceOnly(spool: Spool, start: number, end: number): AsyncGenerator<Uint8Array> {
+  try {
+    yield* spool.open(start, end)
+  } catch (error) {
+    if (error instanceof LlmError) throw error
+    const description =
+      "the file cannot be sent a second time, since the gateway has no place to keep it; send it again"
+    throw new LlmError({ reason: "InvalidRequest", code: "upload_not_kept", description })
+  }
+}
+
 const twoModels: Refusal = {
   status: 400,
   code: "duplicate_field",
@@ -89,6 +110,8 @@ class UploadReader implements Pulse {
   private unpacked: Unpacked | undefined
   private isPaused = false
   private hasEnded = false
+  /** The file that is given on while it comes, since there is no place to keep it. */
+  private passing: { readonly start: number; readonly size: number } | undefined
   /** Since when it is looked how much comes, and how much had come then. */
   private lookedAt: number | undefined
   private sizeThen = 0
@@ -111,6 +134,7 @@ class UploadReader implements Pulse {
         this.bounds.hold.shrink(this.inMemory)
         this.inMemory = 0
       },
+      onNoPlace: () => this.passes(),
       onFailure: (failure) => this.refuse(refusalOf(failure, bounds.memory))
     })
   }
@@ -169,6 +193,7 @@ class UploadReader implements Pulse {
     if (this.size > bounds.maxBytes) return this.refuse(tooLarge(bounds.maxBytes))
     const problem = (this.size <= bounds.memory ? this.holdMore(chunk.length) : undefined) ?? form.take(chunk)
     if (problem !== undefined) return this.refuse(problem)
+    if (this.passing !== undefined && !this.isAsSaid(this.passing)) return this.refuse(notLast)
     for (; this.seen < form.parts.length; this.seen++) {
       if (form.parts[this.seen]?.name !== "model") continue
       if (this.hasModel) return this.refuse(twoModels)
@@ -189,9 +214,10 @@ class UploadReader implements Pulse {
     this.hasEnded = true
     const problem = this.form.end()
     if (problem !== undefined) return this.refuse(problem)
+    this.bounds.heartbeat.delete(this)
     this.spool.end(() =>
       this.safely(() => {
-        if (!this.isDone)
+        if (!this.isDone && this.passing === undefined)
           this.finish(Either.right({ form: { parts: this.form.parts.map((part) => this.partOf(part)) } }))
       })
     )
@@ -204,17 +230,48 @@ class UploadReader implements Pulse {
       filename: filename ?? "file",
       contentType: contentType ?? "application/octet-stream",
       size: end - start,
-      open: () => this.spool.open(start, end)
+      open: () => (this.passing === undefined ? this.spool.open(start, end) : onceOnly(this.spool, start, end))
     }
+  }
+
+  /** Whether the form can be given on while its last part comes: everything before that is known, and how long that is. */
+  private passes(): boolean {
+    const { bounds, form, isDone, request, unpacked } = this
+    const { open, openStart: start } = form
+    const length = declaredLength(request)
+    if (isDone || unpacked !== undefined || length === undefined || open === undefined) return false
+    const size = length - start - form.endBytes
+    if (size < 0 || !open.isFile || !(bounds.hasModel || this.hasModel)) return false
+    this.passing = { start, size }
+    const last = this.partOf({ ...open, start, end: start + size, value: undefined })
+    this.done(Either.right({ form: { parts: [...form.parts.map((part) => this.partOf(part)), last] } }))
+    return true
+  }
+
+  /** Whether nothing follows the file that is on its way to a provider already, and it is as long as was said. */
+  private isAsSaid({ size, start }: { readonly start: number; readonly size: number }): boolean {
+    const { form } = this
+    const last = form.parts.at(-1)
+    return form.openStart === start && (form.open !== undefined || last === undefined || last.end - start === size)
   }
 
   private refuse(refusal: Refusal): void {
     if (this.isDone) return
-    this.finish(Either.left(refusal))
+    if (this.passing === undefined) this.finish(Either.left(refusal))
+    else {
+      this.isDone = true
+      const { code, message } = refusal
+      this.spool.abort(new LlmError({ reason: "InvalidRequest", code, description: message }))
+    }
     this.unpacked?.stop()
     this.spool.close()
     // What still comes is read and dropped, so that the client gets to read why.
     this.request.resume()
+  }
+
+  /** Whether it has still to come, in its own time. */
+  get isReceiving(): boolean {
+    return !this.isDone && !this.hasEnded
   }
 
   private finish(body: Either.Either<ReceivedForm, Refusal>): void {
@@ -224,22 +281,30 @@ class UploadReader implements Pulse {
   }
 }
 
+/** A form that is being received. */
+export interface Receiving {
+  /** Whether it has still to come, in its own time. */
+  readonly isReceiving: boolean
+  /** Its request is over: all of it is let go. */
+  readonly stop: () => void
+}
+
 /**
- * Gives a request's form to `done`, once. Its files can be read until what is given back is called, which lets all of it go;
- * whoever reads one then is told so.
+ * Gives a request's form to `done`, once. Its files can be read until what is given back is stopped, which lets all of it go; whoever
+ * reads one then is told so.
  */
 export const readUpload = (
   request: IncomingMessage,
   bounds: UploadBounds,
   done: (body: Either.Either<ReceivedForm, Refusal>) => void
-): (() => void) => {
+): Receiving => {
   const boundary = boundaryIn(request.headers["content-type"] ?? "")
   if (boundary === undefined) {
     request.resume()
     done(Either.left(withoutBoundary))
-    return () => {}
+    return { isReceiving: false, stop: () => {} }
   }
   const reader = new UploadReader(request, boundary, bounds, done)
   reader.begin()
-  return () => reader.stop()
+  return reader
 }

@@ -16,12 +16,13 @@ interface Told {
   readonly modes: Array<number>
   readonly names: Array<string>
   isOnFile: boolean
+  isPassing: boolean
   failure: SpoolFailure | undefined
   rooms: number
 }
 
-const made = (path: string, memory: number, place = TemporaryPlace.make(path)) => {
-  const told: Told = { modes: [], names: [], isOnFile: false, failure: undefined, rooms: 0 }
+const made = (path: string, memory: number, place = TemporaryPlace.make(path), passes = false) => {
+  const told: Told = { modes: [], names: [], isOnFile: false, isPassing: false, failure: undefined, rooms: 0 }
   let fd: number | undefined
   const spool = new Spool({
     memory,
@@ -37,6 +38,10 @@ const made = (path: string, memory: number, place = TemporaryPlace.make(path)) =
     },
     onRoom: () => {
       told.rooms++
+    },
+    onNoPlace: () => {
+      told.isPassing = passes
+      return passes
     },
     onFile: () => {
       told.isOnFile = true
@@ -137,6 +142,40 @@ describe("a spool", () => {
       spool.write(bytes(2000))
       while (told.failure === undefined) await new Promise((resume) => setImmediate(resume))
       assert.strictEqual(told.failure, "noPlace")
+    })
+  )
+
+  it.effect("without a place gives its bytes on as they come, to one reader, and waits for it", () =>
+    Effect.promise(async () => {
+      const { spool, told } = made(tmpdir(), 100_000, TemporaryPlace.make("/nowhere/at/all"), true)
+      const content = bytes(3_000_000)
+      spool.write(content.subarray(0, 200_000))
+      while (!told.isPassing) await new Promise((resume) => setImmediate(resume))
+      const reading = readAll(spool, 10, content.length - 10)
+      await filled(spool, content.subarray(200_000), 30_000, told)
+      assert.isTrue((await reading).equals(content.subarray(10, content.length - 10)))
+      assert.isAbove(told.rooms, 1)
+      const again = await readAll(spool, 10, 20).then(
+        () => undefined,
+        (cause: unknown) => cause
+      )
+      assert.strictEqual((again as Error).name, "SpoolClosed")
+      spool.close()
+    })
+  )
+
+  it.effect("that is aborted says why to its reader, who waits for more", () =>
+    Effect.promise(async () => {
+      const { spool, told } = made(tmpdir(), 100, TemporaryPlace.make("/nowhere/at/all"), true)
+      spool.write(bytes(1000))
+      while (!told.isPassing) await new Promise((resume) => setImmediate(resume))
+      const reading = readAll(spool, 0, 2000).then(
+        () => undefined,
+        (cause: unknown) => cause
+      )
+      await new Promise((resume) => setImmediate(resume))
+      spool.abort(new Error("it is no form"))
+      assert.strictEqual(((await reading) as Error).message, "it is no form")
     })
   )
 })
