@@ -161,10 +161,10 @@ export const DeploymentConfig = Schema.Struct({
     Field.count,
     "Input tokens that fit. Unset: what is publicly known of the model, with some doubt; else unknown."
   ),
-  /** What the model can do, for example `tools`, `vision`, `json_schema`, `reasoning`. Unset means unknown. */
+  /** What the model can do, for example `tools`, `vision`, `json_schema`, `reasoning`. Unset: what is publicly known of it; else unknown. */
   capabilities: Field.option(
     Schema.Array(Field.text),
-    "What the model can do, for example `tools`, `vision`, `json_schema`, `reasoning`. Unset means unknown."
+    "What the model can do, for example `tools`, `vision`, `json_schema`, `reasoning`. Unset: what is publicly known of it; else unknown."
   ),
   /**
    * What it may be asked for, where that is not everything: a model that only completes texts cannot chat. Default: all that

@@ -2,6 +2,7 @@ import { type Deployment, isSameAccount } from "@switchyard/core/Deployment"
 import { type LlmRequest, longestInputTokens, responseFormat, tools, wordsOf } from "@switchyard/core/LlmRequest"
 import { isMedia } from "@switchyard/core/Operation"
 import * as StateOrigins from "@switchyard/core/StateOrigins"
+import { mayBeAsked, mayDo } from "../catalogue/abilities.js"
 import { longestPrompt } from "../catalogue/contextWindow.js"
 import { servesOperation } from "../catalogue/servedOperations.js"
 import type { Group } from "../registry/resolve.js"
@@ -61,10 +62,7 @@ const tagFilter = (request: LlmRequest, group: Group): Filter | undefined => {
 const capabilityFilter = (request: LlmRequest): Filter | undefined => {
   const needed = neededCapabilities(request)
   if (needed.length === 0) return undefined
-  return filter(
-    "capabilities",
-    ({ capabilities }) => capabilities === undefined || needed.every((capability) => capabilities.has(capability))
-  )
+  return filter("capabilities", (candidate) => needed.every((capability) => mayDo(candidate, capability)))
 }
 
 /** The filters of one request in their order: pin, region, tags, operation, capabilities, context window, exclusions. Most have none. */
@@ -84,8 +82,10 @@ export const requestFilters = (request: LlmRequest, group: Group): ReadonlyArray
     add(filter("excludedTags", bearsNone(excludedTags)))
   }
   add(tagFilter(request, group))
-  if (group.declares.operations || isMedia(request.operation)) {
-    add(filter("operations", (candidate) => servesOperation(candidate, request.operation)))
+  const { operation } = request
+  if (group.declares.operations || isMedia(operation)) {
+    const isAsked = (candidate: Deployment) => isMedia(operation) || mayBeAsked(candidate, operation)
+    add(filter("operations", (candidate) => servesOperation(candidate, operation) && isAsked(candidate)))
   }
   if (group.declares.capabilities) add(capabilityFilter(request))
   if (group.declares.longestPrompt < Number.POSITIVE_INFINITY) {

@@ -1,5 +1,6 @@
 import type { Slot } from "@switchyard/core/Slot"
 import * as Wildcard from "@switchyard/core/Wildcard"
+import { limitsCapabilities, limitsOperations } from "../catalogue/abilities.js"
 import { longestPrompt } from "../catalogue/contextWindow.js"
 
 /** The deployments behind one name: tiers by `order`, lowest first, those without one last. */
@@ -58,8 +59,8 @@ const toGroup = (name: string, slots: ReadonlyArray<Slot>, isById = false): Grou
     declares: {
       tags: slots.some(({ deployment }) => deployment.tags.length > 0),
       defaultTag: slots.some(({ deployment }) => deployment.tags.includes("default")),
-      capabilities: slots.some(({ deployment }) => deployment.capabilities !== undefined),
-      operations: slots.some(({ deployment }) => deployment.operations !== undefined),
+      capabilities: slots.some(({ deployment }) => limitsCapabilities(deployment)),
+      operations: slots.some(({ deployment }) => limitsOperations(deployment)),
       longestPrompt: slots.reduce(
         (least, { deployment }) => Math.min(least, longestPrompt(deployment)),
         Number.POSITIVE_INFINITY

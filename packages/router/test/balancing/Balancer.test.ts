@@ -215,6 +215,26 @@ describe("filters", () => {
       assert.deepStrictEqual(used(), ["tools", "vision", "unknown", "unknown"])
     })
   )
+  it.effect(
+    "where a deployment says nothing, what its model is listed with counts, at its provider's own address",
+    () =>
+      Effect.gen(function* () {
+        const baseUrl = "https://api.openai.com/v1"
+        const { service, used } = setup([
+          { id: "embeds", model: "text-embedding-3-small", baseUrl },
+          { id: "blind", model: "gpt-3.5-turbo", baseUrl },
+          { id: "sees", model: "gpt-4o", baseUrl }
+        ])
+        const picture = { messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] }] }
+        yield* LlmService.complete(service, chat({}, picture))
+        yield* LlmService.complete(service, chat({ demands: { deployment: "blind" } }))
+        assert.deepStrictEqual(used(), ["sees", "blind"])
+        const blind = yield* failure(service, chat({ demands: { deployment: "blind" } }, picture))
+        assert.include(blocks(blind), "blind:capabilities")
+        const embeds = yield* failure(service, chat({ demands: { deployment: "embeds" } }))
+        assert.include(blocks(embeds), "embeds:operations")
+      })
+  )
   it.effect("operations: a deployment is asked for nothing but those that it declares", () =>
     Effect.gen(function* () {
       const { service, used } = setup([{ id: "texts", operations: ["completion"] }, { id: "all" }])
