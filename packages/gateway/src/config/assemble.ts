@@ -14,6 +14,7 @@ import * as EnvironmentKeys from "./EnvironmentKeys.js"
 import { cycles, cyclesAmong, unknownNames } from "./findings/chainFindings.js"
 import { trimKeys } from "./findings/keyFindings.js"
 import { homeOf, misfit, misfitting } from "./findings/misfits.js"
+import { operations } from "./findings/operationFindings.js"
 import { packages } from "./findings/packageFindings.js"
 import { parameters } from "./findings/parameterFindings.js"
 import { fromIssue, place, sentence, unknownKey } from "./findings/placing.js"
@@ -176,7 +177,8 @@ const readSettings = (
           ...prices(config.router, config.keys),
           ...parameters(config.router.deployments),
           ...packages(config.router.deployments),
-          ...users(config.router.deployments)
+          ...users(config.router.deployments),
+          ...operations(config.router.deployments)
         ]
   return {
     merged: complete,
