@@ -267,6 +267,17 @@ export const rows: ReadonlyArray<Row> = [
   row("one bound", ["nebius", "lambda_ai", "friendliai", "openai_like", "custom_openai", "xinference", "jina_ai"], {
     ...wantsTokens
   }),
+  row(
+    "one bound",
+    [
+      ..."apertis charity_engine chutes crusoe darkbloom empiriolabs fireworks-ai libertai llamagate moonshotai".split(
+        " "
+      ),
+      ..."nano-gpt neosantara nvidia pinstripes poe publicai sarvam scx-ai synthetic tensormesh xiaomi".split(" "),
+      "xiaomi_mimo"
+    ],
+    { ...wantsTokens }
+  ),
   row("together", ["together_ai", "novita", "huggingface", "lm_studio", "llamafile", "minimax", "meta_llama"], {
     refuses: ["verbosity"]
   })

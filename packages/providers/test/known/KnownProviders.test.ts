@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as ModelFamily from "@switchyard/core/ModelFamily"
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
 
 describe("KnownProviders", () => {
@@ -10,6 +11,17 @@ describe("KnownProviders", () => {
       assert.isTrue(URL.canParse(known.baseUrl), known.name)
       assert.strictEqual(KnownProviders.completeBaseUrl(known.baseUrl, known), known.baseUrl)
     }
+  })
+
+  it("the lists' word that a provider knows one name of the output's bound only is kept", () => {
+    const bounds = KnownProviders.providers
+      .filter(({ name, renames }) => renames.max_completion_tokens === "max_tokens" && name !== "xai")
+      .map(({ name, baseUrl }) => `${name} ${ModelFamily.of({ provider: name, model: "x", baseUrl }).outputBound}`)
+    assert.isAbove(bounds.length, 20)
+    assert.deepStrictEqual(
+      bounds.filter((bound) => !bound.endsWith(" max_tokens")),
+      []
+    )
   })
 
   it("finds a provider by LiteLLM's prefix, and nothing for another word", () => {
