@@ -2,7 +2,6 @@
  * A running gateway: configuration, tower, keys and server, put together.
  */
 import type { IncomingMessage } from "node:http"
-import { getHeapStatistics } from "node:v8"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import { uniform } from "@switchyard/core/Dice"
@@ -22,6 +21,7 @@ import { serverDefaults } from "./config/serverSettings.js"
 import * as ControlPlane from "./control/ControlPlane.js"
 import * as Health from "./control/Health.js"
 import * as Timeline from "./control/Timeline.js"
+import { boundsOf } from "./edge/bounds.js"
 import * as Cors from "./edge/Cors.js"
 import * as Completions from "./edge/calls/Completions.js"
 import { Heartbeat } from "./edge/heartbeat.js"
@@ -70,28 +70,6 @@ export interface Overrides {
   /** What sends requests to providers. Default: connections of the gateway's own, as `transport` of the configuration says. */
   readonly transport?: Context.Tag.Service<Transport.Transport>
 }
-
-const defaultBytesInFlight = (maxBody: number): number =>
-  Math.max(maxBody, Math.min(10 * maxBody, 0.75 * getHeapStatistics().heap_size_limit))
-
-const boundsOf = (settings: Settings): Completions.Bounds => ({
-  maxBody: settings.maxBodyBytes ?? serverDefaults.maxBodyBytes,
-  maxUpload: settings.maxUpload ?? serverDefaults.maxUpload,
-  replayBytes: settings.replayBytes ?? serverDefaults.replayBytes,
-  requestTimeout: Time.toMs(settings.requestTimeout ?? serverDefaults.requestTimeout),
-  json: {
-    maxDepth: settings.maxJsonDepth ?? serverDefaults.maxJsonDepth,
-    maxValues: settings.maxJsonValues ?? serverDefaults.maxJsonValues,
-    maxNumbers: settings.maxJsonNumbers ?? serverDefaults.maxJsonNumbers
-  },
-  maxBytesInFlight:
-    settings.maxBytesInFlight ?? defaultBytesInFlight(settings.maxBodyBytes ?? serverDefaults.maxBodyBytes),
-  maxConcurrent: settings.maxConcurrent ?? serverDefaults.maxConcurrent,
-  stream: {
-    headerWait: Time.toMs(settings.streamHeaderWait ?? serverDefaults.streamHeaderWait),
-    keepAlive: Time.toMs(settings.keepAlive ?? serverDefaults.keepAlive)
-  }
-})
 
 const draining: Refusal = {
   status: 503,

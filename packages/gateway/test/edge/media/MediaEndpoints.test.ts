@@ -5,7 +5,8 @@
 import { createHash } from "node:crypto"
 import { gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
-import type { Gateway } from "@switchyard/gateway/Gateway"
+import { type Gateway, make as makeGateway } from "@switchyard/gateway/Gateway"
+import * as RequestLog from "@switchyard/gateway/RequestLog"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect, Exit, Scope } from "effect"
 import { afterAll, beforeAll, beforeEach } from "vitest"
@@ -325,6 +326,60 @@ describe("a form", () => {
       })
       assert.match(String(east.journal()[0]?.headers["content-type"]), /^application\/json/)
       assert.include([200, 400], answer.status)
+    })
+  )
+})
+
+describe("the log", () => {
+  it.scopedLive("tells of a form and of sound what it tells of a chat", () =>
+    Effect.gen(function* () {
+      const config = G.decode({
+        deployments: [
+          G.deploymentOf(east, { group: "whisper", model: "whisper-1" }),
+          G.deploymentOf(east, { id: "tts", group: "tts", model: "gpt-4o-mini-tts" })
+        ],
+        masterKey: G.masterKey,
+        server: { port: 0, drainTimeout: "1 second" }
+      })
+      let text = ""
+      const log = yield* RequestLog.make(config, {
+        isTerminal: false,
+        hasColours: false,
+        write: (piece, done) => {
+          text += piece
+          done()
+        }
+      })
+      const logged = yield* Effect.orDie(makeGateway({ config }, {}, log))
+      yield* Effect.promise(async () => {
+        const headers = { ...G.authorized }
+        await fetch(`${logged.url}/v1/audio/transcriptions`, {
+          method: "POST",
+          headers,
+          body: form({ model: "whisper" }, mp3)
+        })
+        const body = JSON.stringify({ model: "tts", input: "Hello", voice: "alloy" })
+        const json = { ...headers, "content-type": "application/json" }
+        await (await fetch(`${logged.url}/v1/audio/speech`, { method: "POST", headers: json, body })).arrayBuffer()
+      })
+      yield* G.eventually(
+        () => text,
+        () => text.includes('"operation":"speech"')
+      )
+      const lines = text
+        .split("\n")
+        .filter((line) => line.includes('"event":"request"'))
+        .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+      const told = { caller: "(master)", attempts: 1, outcome: "success", status: 200 }
+      assert.include(lines[0], {
+        ...told,
+        operation: "transcription",
+        stream: false,
+        model: "whisper",
+        deployment: "east"
+      })
+      assert.isAbove(Number(lines[0]?.["cost_usd"]), 0)
+      assert.include(lines[1], { ...told, operation: "speech", stream: true, model: "tts", deployment: "tts" })
     })
   )
 })
