@@ -63,6 +63,8 @@ export interface Deployment {
   readonly capabilities: ReadonlySet<string> | undefined
   /** What it may be asked for; undefined for all. */
   readonly operations: ReadonlySet<string> | undefined
+  /** What callers may ask of it beside models; undefined for nothing. */
+  readonly passThrough: DeploymentConfig["passThrough"]
   readonly inputPrice: number | undefined
   readonly cachedInputPrice: number | undefined
   readonly outputPrice: number | undefined
@@ -148,6 +150,7 @@ const fromConfig = (config: DeploymentConfig): Deployment => ({
   contextWindow: config.contextWindow,
   capabilities: config.capabilities === undefined ? undefined : new Set(config.capabilities),
   operations: config.operations === undefined ? undefined : new Set(config.operations),
+  passThrough: config.passThrough,
   inputPrice: config.inputPrice,
   cachedInputPrice: config.cachedInputPrice,
   outputPrice: config.outputPrice,

@@ -26,4 +26,5 @@ export const hasOperation = (protocol: string, operation: Operation): boolean =>
 
 /** Whether a deployment serves an operation: as it says itself, else by its protocol. */
 export const serves = ({ operations, protocol }: Deployment, operation: Operation): boolean =>
-  operations === undefined ? hasOperation(protocol, operation) : operations.has(operation)
+  // What is kept is no model's own.
+  operation === "object" || operations === undefined ? hasOperation(protocol, operation) : operations.has(operation)

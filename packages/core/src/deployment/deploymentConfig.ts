@@ -21,6 +21,36 @@ export const Tls = Schema.Struct({
 /** How a provider's certificate is checked. */
 export type Tls = typeof Tls.Type
 
+/** Paths that the gateway serves itself. */
+const own =
+  /^\/(?:chat|completions|embeddings|responses|messages|models|moderations|rerank|images|audio|files|batches|health|metrics|admin|dashboard)(?:\/|$)/
+
+const passedPath = Schema.String.pipe(
+  Schema.filter(
+    (path) =>
+      /^\/[\w.*~!$&'()+,;=:@-]+(?:\/[\w.*~!$&'()+,;=:@-]+)*$/.test(path) &&
+      !/\/\.{1,2}(?:\/|$)/.test(path) &&
+      !own.test(path)
+  )
+).annotations({
+  message: () => ({
+    message: "a path below the base URL like /vector_stores/*, and none that the gateway serves itself",
+    override: true
+  }),
+  jsonSchema: { type: "string", pattern: "^/" }
+})
+
+/** What callers may ask of a deployment beside models. */
+const PassThrough = Schema.Union(
+  Schema.Literal(true),
+  Schema.Array(Schema.Struct({ method: Schema.Literal("GET", "POST", "DELETE", "PUT", "PATCH"), path: passedPath }))
+).annotations({
+  message: () => ({
+    message: "true, or a list of { method, path }: a path below the base URL like /vector_stores/*",
+    override: true
+  })
+})
+
 /** What a deployment is made from. Every key but `id`, `group` and `model` may be left out. */
 export const DeploymentConfig = Schema.Struct({
   /** Stable and unique; state and metrics are kept under it. */
@@ -173,6 +203,14 @@ export const DeploymentConfig = Schema.Struct({
   operations: Field.option(
     Schema.Array(Schema.Literal(...operations)),
     "What it may be asked for, where that is not everything: a model that only completes texts cannot chat. Default: all that its protocol has; beside conversations, what its model is publicly known for."
+  ),
+  /**
+   * What callers may ask of it beside models: `true` for vector stores and fine-tuning, or methods and paths below its base URL, in
+   * which a star stands for any text. Default: nothing.
+   */
+  passThrough: Field.option(
+    PassThrough,
+    "What callers may ask of it beside models: `true` for vector stores and fine-tuning, or methods and paths below its base URL, in which a star stands for any text. Default: nothing."
   ),
   /** USD per million input tokens; 0 is free, unset is unknown. */
   inputPrice: Field.option(Field.price, "USD per million input tokens; 0 is free, unset is unknown."),

@@ -30,7 +30,7 @@ const contentProblems: Record<TextOperation, (body: JsonObject) => ReadonlyArray
 
 const problems = (operation: Operation, body: JsonObject): ReadonlyArray<string> => {
   const { stream } = body
-  const content = isMedia(operation) ? [] : contentProblems[operation](body)
+  const content = isMedia(operation) || operation === "object" ? [] : contentProblems[operation](body)
   return stream === undefined || stream === null || typeof stream === "boolean"
     ? content
     : ["stream: expected true or false", ...content]

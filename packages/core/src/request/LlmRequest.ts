@@ -16,6 +16,7 @@ import type { Units } from "../outcome/Usage.js"
 import { isMedia, type MediaOperation, type Operation } from "../shared/Operation.js"
 import type { TraceContext } from "../shared/TraceContext.js"
 import type { CacheControl, Demands, FallbackTarget, Fault, RequestOverrides } from "./overrides.js"
+import { type Passage, passing } from "./Passage.js"
 import type { StateOrigins } from "./StateOrigins.js"
 import { filesOf, type Upload } from "./Upload.js"
 
@@ -35,6 +36,8 @@ export interface LlmRequest {
   readonly body: JsonObject
   /** It is a form, and this is all of it, files too; `body` holds its fields. */
   readonly upload?: Upload
+  /** It is no payload of a dialect, but goes to a path of the provider's as it is. */
+  readonly passage?: Passage
   /** Members of the body whose numbers go out as they were written; undefined when parsing has changed none. */
   readonly exact?: Members
   /**
@@ -166,6 +169,25 @@ export const of = (
  */
 export const mediaOf = (operation: MediaOperation, body: JsonObject, options: DialectOptions = {}): LlmRequest =>
   of(media, operation, body, options)
+
+/** What a passage says beside itself. */
+export interface PassageOptions extends RequestOptions {
+  /** A group, an alias or a deployment. */
+  readonly model: string
+  /** The one deployment that may serve it. */
+  readonly bond?: LlmRequest["bond"]
+}
+
+/** A request that goes to a path of a provider's as it is; its answer is streamed, and never stored. */
+export const passageOf = (passage: Passage, { bond, model, ...options }: PassageOptions): LlmRequest => ({
+  ...make("object", {}, model, true, {
+    ...options,
+    overrides: { cache: { noCache: true, noStore: true }, disableFallbacks: true, ...options.overrides }
+  }),
+  dialect: passing,
+  passage,
+  ...(bond === undefined ? {} : { bond })
+})
 
 /** The same request with a fresh route that begins at `now` (monotonic ms); a request value may be sent many times. */
 export const begin = (request: LlmRequest, now: number): LlmRequest => ({

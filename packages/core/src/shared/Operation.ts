@@ -16,8 +16,8 @@ export type MediaOperation =
   | "transcription"
   | "translation"
 
-/** What a request asks for: a conversation's turn, texts to complete or to embed, or one of the endpoints beside them. */
-export type Operation = TextOperation | MediaOperation
+/** What a request asks for (`object`: something of what providers keep, or what is passed through to them): a conversation's turn, texts to complete or to embed, or one of the endpoints beside them. */
+export type Operation = TextOperation | MediaOperation | "object"
 
 /** What is asked beside conversations. */
 export const mediaOperations = [
@@ -41,10 +41,11 @@ export const operations = [
 
 /** Whether it is asked beside conversations, in the dialect of `Media`. */
 export const isMedia = (operation: Operation): operation is MediaOperation =>
-  operation !== "chat" && operation !== "completion" && operation !== "embeddings"
+  operation !== "object" && operation !== "chat" && operation !== "completion" && operation !== "embeddings"
 
 /** Whether its request is a form with files in it. */
 export const isForm = (operation: Operation): boolean =>
+  operation === "object" ||
   operation === "imageEdit" ||
   operation === "imageVariation" ||
   operation === "transcription" ||

@@ -57,6 +57,12 @@ export const VirtualKey = Schema.Struct({
     places,
     "Places in line that its requests may ask for, lower first; what they ask for beyond is brought back to the nearest. `min` unset: where a request that asks for none stands (`requests.priority`, else 0), so that no key overtakes others."
   ),
+  /** Whether it may ask for what deployments pass through to their providers (`passThrough`). Default false. */
+  passThrough: Field.option(
+    Schema.Boolean,
+    "Whether it may ask for what deployments pass through to their providers (`passThrough`).",
+    false
+  ),
   /** What it may spend. Unset: no limit. */
   budget: Field.option(SpendLimit, "What it may spend. Unset: no limit."),
   /** Tags that its requests bear beside their own. */

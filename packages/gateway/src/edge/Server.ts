@@ -11,7 +11,7 @@ import { serverDefaults } from "../config/serverSettings.js"
 import { answerRefusal, type Refusal, type TurnedAway } from "../errors/ErrorBody.js"
 import { answerClientError, doorkeeper } from "./bareSocket.js"
 import type { Cors } from "./Cors.js"
-import { speechOf, targetOf } from "./callPaths.js"
+import { type PathTarget, speechOf, targetOf } from "./callPaths.js"
 import { type Completions, send } from "./calls/Completions.js"
 import { Connections, defaultConnections, descriptorLimit, type Full } from "./connections.js"
 import { framingRefusal, unknownExpectation } from "./framing.js"
@@ -90,6 +90,9 @@ const onlyHttp: Refusal = {
   message: "there are no websockets here; send the request with POST"
 }
 
+/** Methods by which objects are asked for. */
+const objectMethods: ReadonlySet<string> = new Set(["GET", "POST", "DELETE", "PUT", "PATCH"])
+
 const isUpgrade = ({ headers, url = "/" }: IncomingMessage): boolean =>
   headers.upgrade?.toLowerCase() === "websocket" && targetOf(url)?.speech === "responses"
 
@@ -109,6 +112,9 @@ const nodeServer = (
     send(response, answerRefusal(refusal, { "x-request-id": id, ...more }, undefined, speechOf(url, headers)))
     onRefusal({ id, method, path: pathOf(url), refusal })
   }
+  const targetFor = ({ method, url = "/" }: IncomingMessage): PathTarget | undefined =>
+    (method === "POST" ? targetOf(url) : undefined) ??
+    (method !== undefined && objectMethods.has(method) ? completions.objectAt(url) : undefined)
   const isHeard = ({ socket }: IncomingMessage, response: ServerResponse): boolean => {
     // It came in one piece with the end of a refused body.
     if (lingering.has(socket)) return false
@@ -123,7 +129,7 @@ const nodeServer = (
     if (refusal !== undefined) return turnAway(request, response, refusal)
     if (request.url?.startsWith("/") === false) toOrigin(request)
     if (cors?.answer(request, response) === true) return
-    const target = request.method === "POST" ? targetOf(request.url ?? "/") : undefined
+    const target = targetFor(request)
     if (target === undefined && isUpgrade(request)) turnAway(request, response, onlyHttp, { upgrade: "HTTP/1.1" })
     else if (target === undefined) other(request, response)
     else completions.handle(target, request, response)
@@ -152,7 +158,7 @@ const nodeServer = (
   )
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
     const length = Number(request.headers["content-length"] ?? 0)
-    const target = request.method === "POST" ? targetOf(request.url ?? "/") : undefined
+    const target = targetFor(request)
     const most = target === undefined ? undefined : completions.bodyBound(target, request)
     if (length <= (most ?? settings.maxBodyBytes ?? serverDefaults.maxBodyBytes)) response.writeContinue()
     // Without the go-ahead nobody knows whether the body comes, so nothing can follow it on this socket.

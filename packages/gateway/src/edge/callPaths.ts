@@ -9,6 +9,17 @@ import { decodePart, pathOf } from "./requestPath.js"
 /** What is asked for in place of an answer: how many tokens a request has, or a conversation made shorter. */
 type Aside = "count" | "compact"
 
+/** What a path asks for of what providers keep. */
+export interface ObjectPath {
+  readonly kind: "files" | "batches" | "passThrough"
+  /** The object that it names, as it stands in the path. */
+  readonly id: string | undefined
+  /** What of it. */
+  readonly part: string | undefined
+  /** The path below the prefix, as it goes on. */
+  readonly below: string
+}
+
 /** What a path asks for. */
 export interface PathTarget {
   readonly operation: Operation
@@ -20,6 +31,8 @@ export interface PathTarget {
   /** A stream that is one list of JSON and no events: Google's, unless `alt=sse` asks for events. */
   readonly isList?: boolean | undefined
   readonly aside?: Aside | undefined
+  /** What is asked of an object, in place of a model. */
+  readonly object?: ObjectPath | undefined
 }
 
 type Ending = Pick<PathTarget, "operation" | "speech" | "aside">

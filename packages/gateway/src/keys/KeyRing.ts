@@ -14,6 +14,8 @@ export interface Caller {
   readonly isMaster: boolean
   /** Whether it may ask for a model by this name. */
   readonly mayUse: (model: string) => boolean
+  /** Whether it may ask for what is passed through to providers. */
+  readonly mayPassThrough?: boolean
   /** Tags that its requests bear beside their own. */
   readonly tags: ReadonlyArray<string>
   /** The places in line that its requests may ask for; undefined where any may. */
@@ -34,14 +36,15 @@ export interface KeyRing {
 
 const everything = () => true
 
-const master: Caller = { name: undefined, isMaster: true, mayUse: everything, tags: [] }
+const master: Caller = { name: undefined, isMaster: true, mayUse: everything, mayPassThrough: true, tags: [] }
 
-const anybody: Caller = { name: undefined, isMaster: false, mayUse: everything, tags: [] }
+const anybody: Caller = { name: undefined, isMaster: false, mayUse: everything, mayPassThrough: true, tags: [] }
 
-const callerOf = ({ groups, maxBodyBytes, name, priority, tags }: VirtualKey): Caller => ({
+const callerOf = ({ groups, maxBodyBytes, name, passThrough, priority, tags }: VirtualKey): Caller => ({
   name,
   isMaster: false,
   mayUse: groups === undefined ? everything : (model) => groups.some((pattern) => Wildcard.fits(pattern, model)),
+  mayPassThrough: passThrough === true,
   tags: tags ?? [],
   priority: priority ?? {},
   maxBodyBytes

@@ -28,6 +28,7 @@ import { type Saying, Sayings, type Stamp, type Unsayable } from "../translation
 import { type Fetched, type FetchLimits, fetchMedia } from "../transport/mediaFetcher.js"
 import type { BodySource, Transport, TransportHandle, TransportHandlers } from "../transport/Transport.js"
 import { LateHandle } from "./lateHandle.js"
+import { pass } from "./passing.js"
 
 /** Where clouds' own tools look for a region or a project; empty where there is no process. */
 const environment: Env = (globalThis as { readonly process?: { readonly env?: Env } }).process?.env ?? {}
@@ -263,6 +264,9 @@ export const ask = (
     const target = targetFor(attempt.target)
     if ("problem" in target) return Effect.fail(unusable(attempt, target))
     const { request } = attempt
+    if (request.passage !== undefined) {
+      return pass({ accounts, connectTimeout, transport }, request.passage, attempt, target, clock)
+    }
     if (request.stream && decodeAws === undefined && target.protocol.name === "bedrock") {
       return Effect.flatMap(prepared(attempt), () => send(attempt, clock))
     }

@@ -5,7 +5,7 @@
 import type { Deployment } from "@switchyard/core/Deployment"
 import type { DialectName } from "@switchyard/dialects/Conversation"
 import { operationPath } from "./openai.js"
-import { type Address, type Ask, badBase, baseOf, type Protocol, type TargetProblem } from "./protocol.js"
+import { type Address, type Ask, badBase, baseOf, type Protocol, type TargetProblem, withQueries } from "./protocol.js"
 
 const all: ReadonlyArray<DialectName> = ["chat", "completions", "responses"]
 const chats: ReadonlyArray<DialectName> = ["chat", "completions"]
@@ -48,6 +48,10 @@ const address = (deployment: Deployment, baseUrl: string | undefined): Address |
       : `${resource}/openai${part}${query(version)}`
   return {
     origin: base.origin,
+    at: (below, more) =>
+      isNew || version === undefined
+        ? withQueries(`${newApi}${below}`, newQuery, more)
+        : withQueries(`${resource}/openai${below}`, query(version), more),
     path: (ask: Ask) => {
       const part = operationPath(ask)
       if (part === undefined) return undefined

@@ -13,7 +13,8 @@ import {
   bearer,
   type Protocol,
   type TargetProblem,
-  unknownBase
+  unknownBase,
+  withQueries
 } from "./protocol.js"
 
 /** Hosts that answer at `/responses` too. */
@@ -48,6 +49,7 @@ const address = (deployment: Deployment, baseUrl: string | undefined): Address |
   const chat = full("/chat/completions")
   return {
     origin: base.origin,
+    at: (below, query) => withQueries(`${base.path}${below}`, base.search, query),
     path: (ask) => {
       if (ask.dialect === "chat" && ask.operation === "chat") return chat
       const path = operationPath(ask)

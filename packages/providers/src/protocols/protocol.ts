@@ -34,6 +34,14 @@ export interface Address {
   readonly origin: string
   /** Path and query of what is asked; undefined where the API has no such thing. */
   readonly path: (ask: Ask) => string | undefined
+  /** Path and query of what lies below the API's own address; left out where nothing does that callers may ask for. */
+  readonly at?: (below: string, query: string) => string
+}
+
+/** A path with queries, of which the first are the API's own. */
+export const withQueries = (path: string, ...queries: ReadonlyArray<string>): string => {
+  const given = queries.flatMap((query) => (query === "" || query === "?" ? [] : [query.replace(/^\?/, "")]))
+  return given.length === 0 ? path : `${path}?${given.join("&")}`
 }
 
 /** Clouds whose accounts ask in place of a key. */

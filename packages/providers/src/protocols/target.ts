@@ -19,6 +19,8 @@ export interface Target {
   readonly origin: string
   /** Path and query of what is asked; undefined where the API has no such thing. */
   readonly path: Address["path"]
+  /** Path and query of what lies below the API's own address; undefined where nothing does. */
+  readonly at: Address["at"]
   readonly plain: OutgoingHeaders
   readonly stream: OutgoingHeaders
   /** Whose account asks, where there is no key. */
@@ -131,6 +133,7 @@ export const targetOf = (
     protocol,
     origin: address.origin,
     path: address.path,
+    at: address.at,
     plain: { headers: { ...headers, accept: "application/json" }, secrets },
     stream: { headers: { ...headers, accept: "text/event-stream" }, secrets },
     cloud: cloudOf(protocol, deployment, headers)

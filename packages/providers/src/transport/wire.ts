@@ -50,7 +50,7 @@ export interface BodySource extends AsyncIterable<Uint8Array> {
 
 /** One HTTP request, complete. */
 export interface TransportRequest {
-  readonly method: "GET" | "POST" | "DELETE"
+  readonly method: "GET" | "POST" | "DELETE" | "PUT" | "PATCH"
   /** Scheme, host and port, for example `https://api.openai.com`. */
   readonly origin: string
   /** Path and query, beginning with a slash. */

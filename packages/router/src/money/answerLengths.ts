@@ -59,7 +59,7 @@ const choicesOf = (request: LlmRequest, { defaults }: Deployment): number => {
 
 /** Whether an operation's answers cost nothing by their length. */
 const writesNothing = (operation: Operation): boolean =>
-  operation === "embeddings" || operation === "rerank" || operation === "moderation"
+  operation === "embeddings" || operation === "rerank" || operation === "moderation" || operation === "object"
 
 /** Learns how long a deployment's answers are, reasoning included. Several at once, and what broke off, teach nothing. */
 export const learnLength = (slot: Slot, request: LlmRequest, outcome: Outcome, now: number): void => {

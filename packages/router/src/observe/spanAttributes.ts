@@ -23,7 +23,8 @@ const operations: Readonly<Record<Operation, string>> = {
   imageVariation: "vary_image",
   speech: "speech",
   transcription: "transcription",
-  translation: "translation"
+  translation: "translation",
+  object: "object"
 }
 
 const maxText = 200

@@ -7,11 +7,15 @@ import { FairShares } from "@switchyard/core/FairShares"
 import type { Operation } from "@switchyard/core/LlmRequest"
 import { isForm } from "@switchyard/core/Operation"
 import { nowMs } from "@switchyard/core/Time"
-import { type Context, Either, type Fiber, FiberId, Runtime } from "effect"
+import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
+import { Context, Either, type Fiber, FiberId, Runtime } from "effect"
 import { answerRefusal, type Refusal } from "../../errors/ErrorBody.js"
 import type { Generations } from "../../generations/Generations.js"
 import { keyOf, unknownKey } from "../../keys/KeyRing.js"
 import type { PathTarget } from "../callPaths.js"
+import { BatchMoney } from "../objects/batchMoney.js"
+import { ObjectExchange } from "../objects/objectExchange.js"
+import { isNamed, objectAt } from "../objects/objectPaths.js"
 import { requestIdOf } from "../requestId.js"
 import type { TemporaryPlace } from "../uploads/temporaryPlace.js"
 import { isFormRequest, type ReceivedForm, type Receiving, readUpload } from "../uploads/uploadReader.js"
@@ -41,6 +45,8 @@ export interface CompletionsDeps extends ExchangeDeps {
 /** Serves the endpoints, and knows how many requests are in progress. */
 export interface Completions {
   readonly handle: (target: PathTarget, request: IncomingMessage, response: ServerResponse) => void
+  /** What of providers' objects a URL asks for; undefined for every other one. */
+  readonly objectAt: (url: string) => PathTarget | undefined
   /** Bytes that the body of a request may have, where its caller's key sets no other bound. */
   readonly bodyBound: (target: PathTarget, request: IncomingMessage) => number
   /** Whether a form is on its way in that has a time of its own. */
@@ -115,7 +121,8 @@ const turnedAway = (id: string, operation: Operation, refusal: Refusal, now: num
 export const make = (deps: CompletionsDeps): Completions => {
   const { bounds, clock, generations, guard, heartbeat, onEnd, place, random, runtime } = deps
   const fork = Runtime.runFork(runtime)
-  const live = new Set<Exchange>()
+  const live = new Set<Exchange | ObjectExchange>()
+  const money = new BatchMoney()
   const forms = new Map<ServerResponse, Receiving>()
   const bytes = new BytesInFlight(bounds.maxBytesInFlight, clock)
   const shares = new FairShares(bounds.maxConcurrent, () => generations.current().keys.isShared)
@@ -156,7 +163,10 @@ export const make = (deps: CompletionsDeps): Completions => {
       )
     }
     shares.take(holder)
-    const exchange = new Exchange(deps, target, request, response, lease, caller)
+    const exchange =
+      target.object === undefined
+        ? new Exchange(deps, target, request, response, lease, caller)
+        : new ObjectExchange({ ...deps, money }, target.object, request, response, lease, caller)
     live.add(exchange)
     const hold = bytes.enter(caller)
     let fiber: Fiber.RuntimeFiber<void> | undefined
@@ -210,8 +220,15 @@ export const make = (deps: CompletionsDeps): Completions => {
     return false
   }
 
+  const objectTarget = (url: string): PathTarget | undefined =>
+    objectAt(url, (below) => {
+      const slots = Context.get(generations.current().tower.state, DeploymentRegistry).slots()
+      return slots.some(({ deployment }) => isNamed(deployment.passThrough, below))
+    })
+
   return {
     handle,
+    objectAt: objectTarget,
     bodyBound,
     receivesForm: (response) => forms.get(response)?.isReceiving === true,
     inProgress: () => live.size,
