@@ -107,6 +107,9 @@ export const proxyKeys: ReadonlyArray<Key> = [
   general.warned("user_api_key_cache_ttl", noDatabase),
   general.warned("enable_jwt_auth", "Callers come with keys alone."),
   general.warned("custom_auth", "Callers come with keys alone."),
-  general.warned("pass_through_endpoints", "There are no pass-through endpoints."),
+  general.warned(
+    "pass_through_endpoints",
+    "Set `passThrough` of a deployment: its own provider is asked, with its key, and callers need a permission."
+  ),
   general.accepted("disable_spend_logs", "There are none.")
 ]

@@ -10,10 +10,10 @@ import { toHeaders } from "@switchyard/core/TraceContext"
 import { bodyOf, type Upload } from "@switchyard/core/Upload"
 import { type Clock, type Context, Effect } from "effect"
 import type { Accounts, Showing } from "../auth/accounts.js"
-import { PassageExchange } from "../exchange/passageExchange.js"
 import { type Form, formOf, guarded } from "../media/form.js"
 import type { Target } from "../protocols/target.js"
 import type { Transport, TransportRequest } from "../transport/Transport.js"
+import { PassageExchange } from "./passageExchange.js"
 
 /** What sends them. */
 export interface PassingDeps {

@@ -8,9 +8,9 @@ import type { Headers, LlmResponse } from "@switchyard/core/LlmResponse"
 import { isAnswer, passing } from "@switchyard/core/Passage"
 import { ofBytes } from "@switchyard/core/StreamEvent"
 import { type Clock, Effect } from "effect"
+import type { Resume } from "../exchange/answering.js"
+import { AttemptErrors } from "../exchange/attemptErrors.js"
 import type { TransportError, TransportHandle, TransportHandlers } from "../transport/wire.js"
-import type { Resume } from "./answering.js"
-import { AttemptErrors } from "./attemptErrors.js"
 
 /** Bytes of an error's body that are read. */
 const maxErrorBody = 1_048_576
