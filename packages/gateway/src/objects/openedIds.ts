@@ -2,7 +2,7 @@
  * The ids in a request: what is sealed is opened, so that the provider reads its own, and binds the request to the deployment that
  * knows it.
  */
-import type { Deployment } from "@switchyard/core/Deployment"
+import { type Deployment, type DeploymentId, isSameAccount } from "@switchyard/core/Deployment"
 import type { ProviderState } from "@switchyard/core/Dialect"
 import { type LlmRequest, wordsOf } from "@switchyard/core/LlmRequest"
 import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
@@ -66,6 +66,25 @@ const ofSeveral = (first: Found, second: Found): Refusal => ({
   message: `what the request refers to is kept by different providers or accounts (${first.id.replace(/[_-].*/, "")} and ${second.id.replace(/[_-].*/, "")} ids of two deployments): none of them knows both`
 })
 
+/** The model is served by nobody who knows what the request refers to. */
+const ofAnother = (model: string, kind: string): Refusal => ({
+  status: 400,
+  code: "ids_of_another_deployment",
+  param: "model",
+  message: `what the request refers to by a ${kind} is kept by an account that does not serve the model ${JSON.stringify(shown(model))}`
+})
+
+/** The deployment of a request's model that knows what one of its account keeps; undefined where there is none. */
+const knowing = (
+  model: string,
+  { deployment, target }: Found,
+  { tower }: Pick<Generation, "tower">
+): DeploymentId | undefined => {
+  const slots = Context.get(tower.state, DeploymentRegistry).resolve(model)?.group.tiers.flat()
+  if (slots === undefined || slots.some(({ id }) => id === deployment)) return deployment
+  return slots.find((slot) => isSameAccount(slot.deployment, target))?.id
+}
+
 /** A request as it goes on, and what was opened in it: the ids of callers by those of providers. */
 export interface Opened {
   readonly request: LlmRequest
@@ -96,20 +115,22 @@ export const openAll = (
     }
     const found = find(sealer, value, caller, generation)
     if (found === undefined) return Either.left(unknownState(state))
-    if (bond !== undefined && bond.deployment !== found.deployment) return Either.left(ofSeveral(bond, found))
-    bond = found
+    if (bond !== undefined && !isSameAccount(bond.target, found.target)) return Either.left(ofSeveral(bond, found))
+    bond ??= found
     kind = state.kind
     inside.set(value, found.id)
     outside.set(found.id, value)
   }
   if (bond === undefined) return Either.right({ request, shown: nothing })
+  const deployment = knowing(request.model, bond, generation)
+  if (deployment === undefined) return Either.left(ofAnother(request.model, kind))
   const body = inTree(request.body, inside)
   return Either.right({
     request: {
       ...request,
       body,
       ...(request.exact === undefined ? {} : { exact: inMembers(request.exact, body, inside) }),
-      bond: { deployment: bond.deployment, kind }
+      bond: { deployment, kind }
     },
     shown: outside
   })

@@ -7,7 +7,7 @@ import { deploymentOf, holdsNothing, masterKey, start } from "../support/gateway
 import * as FakeObjects from "./fakeObjects.js"
 
 const keys = [
-  { name: "a", key: "sk-a-0123456789", groups: ["smart", "other"], passThrough: true },
+  { name: "a", key: "sk-a-0123456789", groups: ["smart", "mini", "other"], passThrough: true },
   { name: "b", key: "sk-b-0123456789" },
   { name: "narrow", key: "sk-narrow-0123456789", groups: ["smart"] },
   { name: "rich", key: "sk-rich-0123456789", budget: { limit: 1, window: "1 day" } },
@@ -31,6 +31,7 @@ beforeAll(async () => {
     const priced = { inputPrice: 10, outputPrice: 100, provider: "local" }
     const deployments = [
       deploymentOf(eu, { dialect: "responses", ...priced, passThrough: true }),
+      deploymentOf(eu, { id: "mini", group: "mini", dialect: "responses", ...priced }),
       deploymentOf(us, { group: "other", dialect: "responses", provider: "elsewhere" })
     ]
     const settings = { deployments, keys, retry: { attempts: 1 }, server: { idSecret: "the secret of all replicas" } }
@@ -87,6 +88,11 @@ describe("files", () => {
       input: [{ role: "user", content: [{ type: "input_file", file_id: file.id }] }]
     })
     assert.include(JSON.stringify(answer.output), `"file_id":"${file.id}"`)
+    const sibling = await client(first).responses.create({
+      model: "mini",
+      input: [{ role: "user", content: [{ type: "input_file", file_id: file.id }] }]
+    })
+    assert.include(JSON.stringify(sibling.output), file.id, "another model of the same account knows it, too")
     assert.deepInclude(await client(second).files.delete(file.id), { id: file.id, deleted: true })
     assert.strictEqual((await failure(() => client(first).files.retrieve(file.id))).status, 404)
   })
@@ -116,7 +122,7 @@ describe("files", () => {
         input: [{ role: "user", content: [{ type: "input_file", file_id: file.id }] }]
       })
     )
-    assert.isAtLeast(elsewhere.status ?? 0, 400)
+    assert.deepStrictEqual([elsewhere.status, elsewhere.code], [400, "ids_of_another_deployment"])
     assert.strictEqual(eu.journal().length + us.journal().length, before)
   })
 
@@ -231,6 +237,10 @@ describe("batches", () => {
     const refused = await failure(() => make(first, dear, rich))
     assert.deepStrictEqual([refused.status, refused.code], [429, "caller_budget"])
     const file = await upload(first, line("1", { max_tokens: 9_000 }), rich)
+    eu.next((response) => {
+      response.writeHead(400, { "content-type": "application/json" }).end('{"error":{"message":"no such endpoint"}}')
+    })
+    assert.strictEqual((await failure(() => make(first, file, rich))).status, 400)
     const batch = await make(first, file, rich)
     const second = await upload(first, line("1", { max_tokens: 2_000 }), rich)
     assert.strictEqual((await failure(() => make(first, second, rich))).status, 429, "most of it is set aside")
@@ -281,6 +291,9 @@ describe("what is passed through", () => {
     assert.match(eu.last().text, /"file_ids":\["file-eu\d+"\]/)
     assert.strictEqual(eu.last().headers.authorization, "Bearer sk-upstream-91d7a0e3")
     assert.strictEqual((await client(second).vectorStores.retrieve(store.id)).id, store.id)
+    const word = await ask(first, "POST", "/v1/vector_stores", a, json, '{"kind":"file_search","to":"batch_output"}')
+    assert.deepInclude(JSON.parse(word.text), { kind: "file_search", to: "batch_output" })
+    assert.strictEqual((await ask(first, "GET", `/v1/vector_stores/${store.id}/file_batches`)).status, 200)
     assert.strictEqual((await failure(() => client(second, masterKey).vectorStores.retrieve(store.id))).status, 404)
     const answer = await client(second).responses.create({
       model: "smart",

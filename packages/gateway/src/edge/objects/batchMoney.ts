@@ -96,7 +96,9 @@ export class BatchMoney {
     deployment: Deployment,
     tokens: LineTokens,
     now: number
-  ): { readonly refusal: Refusal } | { readonly keep: (id: string) => void; readonly release: () => void } {
+  ):
+    | { readonly refusal: Refusal }
+    | { readonly keep: (id: string) => void; readonly release: (isSpent: boolean) => void } {
     this.forgetOld(now)
     const budget = budgetOf(generation, caller)
     if (budget === undefined || caller.name === undefined) return { keep: () => {}, release: () => {} }
@@ -115,7 +117,7 @@ export class BatchMoney {
     }
     return {
       keep: (id) => void this.held.set(id, { reservation, price, share, estimate, at: now }),
-      release: () => reservation.settle(0, now)
+      release: (isSpent) => reservation.settle(isSpent ? estimate : 0, now)
     }
   }
 

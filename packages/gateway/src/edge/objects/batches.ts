@@ -41,11 +41,11 @@ export interface Prepared {
   readonly asking: Asking
   /** Told of the object that came of it. */
   readonly made: (object: JsonObject) => void
-  /** It came to nothing. */
-  readonly failed: Effect.Effect<void>
+  /** It is over; `isCut`: its caller has left, and nobody knows what came of it. */
+  readonly ended: (isCut: boolean) => void
 }
 
-const plainly = (asking: Asking): Prepared => ({ asking, made: () => {}, failed: Effect.void })
+const plainly = (asking: Asking): Prepared => ({ asking, made: () => {}, ended: () => {} })
 
 const lineRefusal = (error: BadLine): Refusal => ({
   status: 400,
@@ -174,7 +174,7 @@ export class Batches {
         made: ({ id }) => {
           if (typeof id === "string") this.deps.money.noteFile(id, tokens)
         },
-        failed: Effect.void
+        ended: () => {}
       }
     })
   }
@@ -231,9 +231,9 @@ export class Batches {
           isMade = true
           reserved.keep(id)
         },
-        failed: Effect.sync(() => {
-          if (!isMade) reserved.release()
-        })
+        ended: (isCut) => {
+          if (!isMade) reserved.release(isCut)
+        }
       }
     })
   }

@@ -12,7 +12,7 @@ import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import * as LlmService from "@switchyard/core/LlmService"
 import { nowMs } from "@switchyard/core/Time"
 import * as TraceContext from "@switchyard/core/TraceContext"
-import { Cause, Effect, Either } from "effect"
+import { Cause, Effect, Either, Exit } from "effect"
 import { answerError, answerRefusal, type Refusal } from "../../errors/ErrorBody.js"
 import type { Lease } from "../../generations/Generations.js"
 import type { Caller } from "../../keys/KeyRing.js"
@@ -134,10 +134,8 @@ export class ObjectExchange implements Ended {
       (call, place) => Effect.catchAll(call, (error) => (this.response.headersSent ? Effect.fail(error) : at(place))),
       at(first)
     )
-    return Effect.matchEffect(all, {
-      onFailure: (error) => Effect.zipRight(prepared.failed, this.fail(error)),
-      onSuccess: () => Effect.void
-    })
+    const ended = Effect.onExit(all, (exit) => Effect.sync(() => prepared.ended(Exit.isInterrupted(exit))))
+    return Effect.catchAll(ended, (error) => this.fail(error))
   }
 
   private call(

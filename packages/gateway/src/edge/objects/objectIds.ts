@@ -11,11 +11,13 @@ import { find } from "../../objects/openedIds.js"
 import { ownerOf } from "../../objects/owners.js"
 import { isSealed, type Sealer } from "../../objects/SealedIds.js"
 
-/** Objects that have owners, by how providers begin their ids. */
-const owned = /^(?:file|batch|vs|vsfb|ftjob|ftckpt|resp|conv)[_-][A-Za-z0-9][\w-]*$/
+/** Objects that have owners: how providers begin their ids, and what follows; `file_search` and `batch_output` are words. */
+const id =
+  "(?:file|assistant|batch|vs|vsfb|ftjob|ftckpt|resp|conv)[_-](?:sy1_[\\w-]{40,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[A-Za-z]*\\d|[A-Za-z]{20})[A-Za-z0-9]{10,})"
+const owned = new RegExp(`^${id}$`)
 
 /** The same in JSON, as a whole value. */
-const ownedValue = /(?<=[:,[\s])"((?:file|batch|vs|vsfb|ftjob|ftckpt|resp|conv)[_-][A-Za-z0-9][\w-]*)"(?!\s*:)/g
+const ownedValue = new RegExp(`(?<=[:,[\\s])"(${id})"(?!\\s*:)`, "g")
 
 const sealedValue = /(?<=[:,[\s])"([A-Za-z][A-Za-z0-9]{0,30}[_-]sy1_[A-Za-z0-9_-]{40,})"(?!\s*:)/g
 
