@@ -36,7 +36,8 @@ export const operations = [
   "chat",
   "completion",
   "embeddings",
-  ...mediaOperations
+  ...mediaOperations,
+  "object"
 ] as const satisfies ReadonlyArray<Operation>
 
 /** Whether it is asked beside conversations, in the dialect of `Media`. */
