@@ -43,7 +43,17 @@ const passedPath = Schema.String.pipe(
 /** What callers may ask of a deployment beside models. */
 const PassThrough = Schema.Union(
   Schema.Literal(true),
-  Schema.Array(Schema.Struct({ method: Schema.Literal("GET", "POST", "DELETE", "PUT", "PATCH"), path: passedPath }))
+  Schema.Array(
+    Schema.Struct({
+      /** The method that is let through. */
+      method: Field.required(
+        Schema.Literal("GET", "POST", "DELETE", "PUT", "PATCH"),
+        "The method that is let through."
+      ) /** The path below the base URL; a star stands for any text. */,
+      /** The path below the base URL; a star stands for any text. */
+      path: Field.required(passedPath, "The path below the base URL; a star stands for any text.")
+    })
+  )
 ).annotations({
   message: () => ({
     message: "true, or a list of { method, path }: a path below the base URL like /vector_stores/*",
