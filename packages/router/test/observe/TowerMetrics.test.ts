@@ -72,6 +72,8 @@ const everything = (prefix: string) =>
     yield* call(service, chat())
     yield* call(service, chat())
     yield* call(service, LlmRequest.embeddings({ model: "m", input: "text" }))
+    stub.reply({ usage: { ...usage, units: { searches: 1 } } })
+    yield* call(service, LlmRequest.mediaOf("rerank", { model: "m", query: "tea", documents: ["tea"] }))
     stub.reply(({ deployment }) =>
       deployment === "b" ? { usage } : { fail: { reason: "Unavailable", description: "down" } }
     )
