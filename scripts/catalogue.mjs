@@ -78,6 +78,7 @@ const rows = [...models.providers.entries()]
   .map(([name, list]) => `  ${quoted([name]).slice(0, -2)},${quoted(rowsOf(list)).slice(2)}`)
 
 /** No file is longer than the tools that read sources take. */
+/** @type {Array<Array<string>>} */
 const parts = [[]]
 for (const row of rows) {
   const last = parts.at(-1) ?? []

@@ -24,6 +24,7 @@ import * as Timeline from "./control/Timeline.js"
 import { boundsOf } from "./edge/bounds.js"
 import * as Cors from "./edge/Cors.js"
 import * as Completions from "./edge/calls/Completions.js"
+import * as Tokenizer from "./edge/counting/tokenizer.js"
 import { Heartbeat } from "./edge/heartbeat.js"
 import * as OpenAccess from "./edge/OpenAccess.js"
 import * as Server from "./edge/Server.js"
@@ -216,6 +217,8 @@ export const make = (
     const guard = ({ headers, method }: IncomingMessage): Refusal | undefined =>
       isClosing ? draining : openGuard(headers, { method, isNamed: cors?.names })
     const countRefusal = ownCounter(refusals, sink, counting)
+    const tokenizer = settings.tokenizer === "gpt-tokenizer" ? Tokenizer.make() : undefined
+    yield* Effect.addFinalizer(() => Effect.sync(() => tokenizer?.close()))
     const place = TemporaryPlace.make()
     place.sweep()
     const completions = Completions.make({
@@ -232,6 +235,7 @@ export const make = (
       guard,
       side,
       sealer,
+      tokenizer,
       onLeftOut: onceEach((fields) =>
         log.note("warn", "fields_left_out", {
           message: `left out of a request, here and wherever it comes again: ${fields.join(", ")}; callers bring neither credentials nor headers for a provider`

@@ -15,7 +15,7 @@ import { cycles, cyclesAmong, unknownNames } from "./findings/chainFindings.js"
 import { trimKeys } from "./findings/keyFindings.js"
 import { homeOf, misfit, misfitting } from "./findings/misfits.js"
 import { operations } from "./findings/operationFindings.js"
-import { packages } from "./findings/packageFindings.js"
+import { packages, tokenizer } from "./findings/packageFindings.js"
 import { parameters } from "./findings/parameterFindings.js"
 import { fromIssue, place, sentence, unknownKey } from "./findings/placing.js"
 import { users } from "./findings/urlFindings.js"
@@ -177,6 +177,7 @@ const readSettings = (
           ...prices(config.router, config.keys),
           ...parameters(config.router.deployments),
           ...packages(config.router.deployments),
+          ...tokenizer(config.server?.tokenizer),
           ...users(config.router.deployments),
           ...operations(config.router.deployments)
         ]

@@ -38,6 +38,15 @@ export const Server = Field.options("How the server listens, and what it puts up
     "Whether pictures and files that a caller names by an https URL are fetched where the provider takes bytes only: from public addresses, without redirects, 20 MiB each, within 10 seconds. Else the request is refused.",
     false
   ),
+  /**
+   * Who counts the tokens that a caller asks for and no provider counts: `gpt-tokenizer`, an optional package, for the models whose words it
+   * knows (OpenAI's), or an `estimate` that errs high. Default `estimate`.
+   */
+  tokenizer: Field.option(
+    Schema.Literal("estimate", "gpt-tokenizer"),
+    "Who counts the tokens that a caller asks for and no provider counts: `gpt-tokenizer`, an optional package, for the models whose words it knows (OpenAI's), or an `estimate` that errs high.",
+    "estimate"
+  ),
   /** Bytes of a request's body. Default 32 MiB. */
   maxBodyBytes: Field.option(Field.positiveCount, "Bytes of a request's body.", 32 * 1024 * 1024),
   /**

@@ -9,7 +9,7 @@ import { Effect, type Scope } from "effect"
 type Json = Readonly<Record<string, unknown>>
 
 /** A request as it came. */
-export interface Asked {
+interface Asked {
   readonly method: string
   readonly path: string
   readonly headers: IncomingHttpHeaders

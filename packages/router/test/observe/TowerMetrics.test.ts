@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
+import * as Service from "@switchyard/core/Service"
 import * as CooldownState from "@switchyard/router/CooldownState"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import * as Metrics from "@switchyard/router/Metrics"
@@ -23,12 +24,20 @@ const deployments: Router.Options["deployments"] = [
   { id: "b", group: "spare", model: "x", provider: "pb", inputPrice: 1, outputPrice: 10 }
 ]
 
+/** A base that cannot say one field of any request. */
+const leaving = (next: Service.AttemptService): Service.AttemptService =>
+  Service.attempt((attempt) => {
+    const left = { path: "cache_control", field: "cache_control", reason: "advisory" }
+    attempt.leftOut = { from: "messages", to: "chat", fields: [left] }
+    return next.call(attempt)
+  }, next.status)
+
 /** A tower over a stub, and what a scrape of it shows: `name{labels}` to its number. */
 const setup = (prefix: string, options: Partial<Router.Options> = {}) =>
   Effect.gen(function* () {
     const stub = StubLlm.make({ usage })
     const metrics = { ...(options.metrics === false ? {} : options.metrics), prefix }
-    const tower = yield* Router.make({ deployments, ...options, metrics }, stub.attempts)
+    const tower = yield* Router.make({ deployments, ...options, metrics }, leaving(stub.attempts))
     const text = Metrics.scrape(tower.state, metrics)
     const scrape = Effect.map(text, (shown) =>
       Object.fromEntries(

@@ -4,6 +4,7 @@
 import * as Deployment from "@switchyard/core/Deployment"
 import * as Providers from "@switchyard/providers/Providers"
 import type { Finding } from "../Problem.js"
+import { installLine, pathOf } from "./tokenizerPackage.js"
 
 /** One warning for each deployment that cannot be asked until something is installed. `isThere` tells whether a package is. */
 export const packages = (
@@ -15,3 +16,15 @@ export const packages = (
     path: `deployments[${index}].model`,
     message: `its requests fail until ${names.join(" and ")} ${names.length === 1 ? "is" : "are"} installed: ${install}`
   }))
+
+/** A warning where tokens are to be counted by a package that is not installed. */
+export const tokenizer = (asked: "estimate" | "gpt-tokenizer" | undefined): ReadonlyArray<Finding> =>
+  asked !== "gpt-tokenizer" || pathOf("o200k_base") !== undefined
+    ? []
+    : [
+        {
+          severity: "warning",
+          path: "server.tokenizer",
+          message: `counts of tokens are estimates until gpt-tokenizer is installed: ${installLine}`
+        }
+      ]

@@ -10,6 +10,7 @@ import type { Clock } from "effect"
 import type { ErrorAnswer, Refusal } from "../../errors/ErrorBody.js"
 import type { Caller } from "../../keys/KeyRing.js"
 import type { Sealer } from "../../objects/SealedIds.js"
+import type { Tokenizer } from "../counting/tokenizer.js"
 import type { Heartbeat } from "../heartbeat.js"
 import type { JsonBounds } from "./requestBody.js"
 import type { StreamTimes } from "./StreamWriter.js"
@@ -69,6 +70,8 @@ export interface ExchangeDeps {
   readonly bounds: Bounds
   /** What providers do beside answering. Default: nothing. */
   readonly side?: SideCalls
+  /** Counts tokens that no provider counts; left out, they are estimated. */
+  readonly tokenizer?: Tokenizer | undefined
   /** Seals the ids of what providers keep, and opens them. Default: they go out as they are. */
   readonly sealer?: Sealer
   /** Told of fields that were left out of a request although its caller meant something by them. */

@@ -12,7 +12,6 @@ import { comesAs, media } from "@switchyard/core/Media"
 import { openAi } from "@switchyard/core/OpenAi"
 import { isMedia } from "@switchyard/core/Operation"
 import type * as Service from "@switchyard/core/Service"
-import * as SideCalls from "@switchyard/core/SideCalls"
 import { nowMs } from "@switchyard/core/Time"
 import { Cause, Effect, Either } from "effect"
 import type { Answers } from "../../config/GatewayConfig.js"
@@ -23,6 +22,7 @@ import type { Lease } from "../../generations/Generations.js"
 import type { Caller } from "../../keys/KeyRing.js"
 import type { ResponseIds } from "../../objects/responseIds.js"
 import type { PathTarget } from "../callPaths.js"
+import { count, spokenCount } from "../counting/counting.js"
 import { headersOf, pumpBytes } from "../media/bytePump.js"
 import { usualModeration } from "../media/usualModel.js"
 import { withOwnIds } from "../objects/requestIds.js"
@@ -32,7 +32,6 @@ import { bodyOfForm, withForm } from "../uploads/formFields.js"
 import type { ReceivedForm } from "../uploads/uploadReader.js"
 import type { Received } from "./bodyReader.js"
 import * as Controls from "./Controls.js"
-import { count, spokenCount } from "./counting.js"
 import * as Embeddings from "./Embeddings.js"
 import { type Ended, type ExchangeDeps, send } from "./ended.js"
 import { type EventEncoder, encoderFor } from "./eventEncoder.js"
@@ -176,7 +175,7 @@ export class Exchange implements Ended {
   }
 
   private count(request: LlmRequest): Effect.Effect<void> {
-    return Effect.matchEffect(count(this.lease.generation, request, this.deps.side ?? SideCalls.none), {
+    return Effect.matchEffect(count(this.lease.generation, request, this.deps), {
       onFailure: (error) => this.fail(error),
       onSuccess: (counted) =>
         Effect.sync(() => {

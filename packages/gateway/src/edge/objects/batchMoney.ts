@@ -30,10 +30,7 @@ interface Held {
 }
 
 /** The budget of a key; undefined where it has none. */
-export const budgetOf = (
-  { source }: Pick<Generation, "source">,
-  { name }: Pick<Caller, "name">
-): SpendLimit | undefined => {
+const budgetOf = ({ source }: Pick<Generation, "source">, { name }: Pick<Caller, "name">): SpendLimit | undefined => {
   if (name === undefined) return undefined
   const { keys, router } = source.config
   const own = keys.find((key) => key.name === name)?.budget

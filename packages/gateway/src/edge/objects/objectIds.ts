@@ -104,7 +104,7 @@ const kinds: ReadonlyArray<readonly [RegExp, string]> = [
 ]
 
 /** Nobody here knows the object, or it is somebody else's, which is the same. */
-export const unknownObject = (id: string): Refusal => {
+const unknownObject = (id: string): Refusal => {
   const what = kinds.find(([start]) => start.test(id))?.[1] ?? "object"
   return {
     status: 404,

@@ -11,7 +11,7 @@ export interface Passed {
 }
 
 /** What `passThrough: true` lets through: vector stores and fine-tuning. */
-export const usualPaths: ReadonlyArray<Passed> = ["/vector_stores", "/fine_tuning"].flatMap((path) =>
+const usualPaths: ReadonlyArray<Passed> = ["/vector_stores", "/fine_tuning"].flatMap((path) =>
   ["GET", "POST", "DELETE"].flatMap((method) => [
     { method, path },
     { method, path: `${path}/*` }

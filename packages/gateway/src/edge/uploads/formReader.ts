@@ -22,7 +22,7 @@ export const maxFieldBytes = 1024 * 1024
 /** Bytes of all fields together. */
 const maxFieldsBytes = 4 * maxFieldBytes
 /** Bytes of the headers of one part. */
-export const maxHeadingBytes = 16 * 1024
+const maxHeadingBytes = 16 * 1024
 /** White space that may follow a boundary. */
 const maxPadding = 64
 

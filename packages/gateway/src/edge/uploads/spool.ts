@@ -28,7 +28,7 @@ export interface SpoolOptions {
 }
 
 /** What is said to a reader for whom nothing is left. */
-export class SpoolClosed extends Error {
+class SpoolClosed extends Error {
   override readonly name = "SpoolClosed"
 }
 

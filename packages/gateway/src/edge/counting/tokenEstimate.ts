@@ -48,15 +48,37 @@ const ofText = (text: string, mime: unknown): number => {
 /** Names of a value, of a part, of a turn: each costs about so many tokens in the words that a model reads. */
 const perField = 2
 
-/** Tokens of a body's `fields`, rounded up everywhere. Walks iteratively. */
-export const estimateHigh = (body: JsonObject, fields: ReadonlyArray<string>): number => {
+/** Tokens of a body's `fields`, rounded up everywhere. */
+export const estimateHigh = (body: JsonObject, fields: ReadonlyArray<string>): number => walk(body, fields, undefined)
+
+/** A prompt with its words set aside for whoever counts them. */
+export interface Parted {
+  readonly words: ReadonlyArray<string>
+  /** Tokens of all else: pictures, documents, numbers, what stands between the words, and words that were too long to be kept. */
+  readonly tokens: number
+}
+
+/** The same with the words of the prompt left out of the count. */
+export const parted = (body: JsonObject, fields: ReadonlyArray<string>): Parted => {
+  const words: Array<string> = []
+  return { words, tokens: walk(body, fields, words) }
+}
+
+/** Whether a text is words, and all of it is here. */
+const isWords = (text: string): boolean =>
+  !(text.length >= StandIn.shortest && StandIn.factsOf(text) !== undefined) && !isData(text)
+
+/** Walks iteratively. */
+const walk = (body: JsonObject, fields: ReadonlyArray<string>, words: Array<string> | undefined): number => {
   let tokens = 8
   const left: Array<readonly [value: unknown, mime: unknown]> = []
   for (const field of fields) left.push([body[field], undefined])
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const [value, mime] = next
-    if (typeof value === "string") tokens += ofText(value, mime)
-    else if (typeof value === "number" || typeof value === "boolean") tokens += 2
+    if (typeof value === "string") {
+      if (words !== undefined && isWords(value)) words.push(value)
+      else tokens += ofText(value, mime)
+    } else if (typeof value === "number" || typeof value === "boolean") tokens += 2
     else if (Array.isArray(value)) {
       for (const one of value) left.push([one, mime])
     } else if (typeof value === "object" && value !== null) {

@@ -1,17 +1,18 @@
 /**
- * How many tokens a request has: as the provider counts them where it does, else an estimate that errs high. It opens no
- * breaker, takes no limit and costs no budget.
+ * How many tokens a request has: as the provider counts them where it does, else as a tokenizer does where one is asked for and
+ * knows the model, else an estimate that errs high. It opens no breaker, takes no limit and costs no budget.
  */
 import type { JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
-import type { Counted, SideCalls } from "@switchyard/core/SideCalls"
+import * as SideCalls from "@switchyard/core/SideCalls"
 import { substitute } from "@switchyard/core/Wildcard"
 import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import { Context, Effect, Option } from "effect"
 import type { Speech } from "../../errors/ErrorBody.js"
 import type { Generation } from "../../generations/Generations.js"
-import { estimateHigh } from "./tokenEstimate.js"
+import { estimateHigh, parted } from "./tokenEstimate.js"
+import type { Tokenizer } from "./tokenizer.js"
 
 /** Ms for which a provider's counter is waited for, and how many deployments are asked. */
 const patience = 5_000
@@ -40,9 +41,15 @@ const innerOf = (body: JsonObject): JsonObject => {
 }
 
 /** A count, and who counted. */
-export interface Count extends Counted {
-  readonly by: "provider" | "estimate"
+export interface Count extends SideCalls.Counted {
+  readonly by: "provider" | "tokenizer" | "estimate"
   readonly deployment: string | undefined
+}
+
+/** Who counts, where an estimate is not all. */
+interface Counters {
+  readonly side?: SideCalls.SideCalls
+  readonly tokenizer?: Tokenizer | undefined
 }
 
 const unknownModel = (model: string): LlmError =>
@@ -52,7 +59,11 @@ const unknownModel = (model: string): LlmError =>
   })
 
 /** Counts a request's tokens. Fails where the model is unknown, and where a provider says that the request is wrong. */
-export const count = ({ tower }: Generation, request: LlmRequest, side: SideCalls): Effect.Effect<Count, LlmError> => {
+export const count = (
+  { tower }: Generation,
+  request: LlmRequest,
+  { side = SideCalls.none, tokenizer }: Counters
+): Effect.Effect<Count, LlmError> => {
   const resolved = Context.get(tower.state, DeploymentRegistry).resolve(request.model)
   if (resolved === undefined) return Effect.fail(unknownModel(request.model))
   const estimated: Effect.Effect<Count> = Effect.sync(() => ({
@@ -62,7 +73,18 @@ export const count = ({ tower }: Generation, request: LlmRequest, side: SideCall
   }))
   const [slot] = resolved.group.tiers.flat()
   const first = slot?.deployment.provider
-  let asked: Effect.Effect<Count, LlmError> = estimated
+  const model = slot?.deployment.baseModel ?? substitute(slot?.deployment.model ?? request.model, resolved.captures)
+  let asked: Effect.Effect<Count, LlmError> =
+    tokenizer === undefined
+      ? estimated
+      : Effect.suspend(() => {
+          const { tokens: beside, words } = parted(innerOf(request.body), promptFields)
+          return Effect.flatMap(tokenizer.count(model, words), (tokens) =>
+            tokens === undefined
+              ? estimated
+              : Effect.succeed<Count>({ tokens: tokens + beside, by: "tokenizer", deployment: undefined })
+          )
+        })
   const { bond } = request
   const candidates = resolved.group.tiers
     .flat()

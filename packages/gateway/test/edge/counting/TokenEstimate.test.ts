@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { estimateHigh } from "../../../src/edge/calls/tokenEstimate.js"
+import { estimateHigh } from "../../../src/edge/counting/tokenEstimate.js"
 
 const of = (content: unknown) => estimateHigh({ messages: [{ role: "user", content }] }, ["messages"])
 
