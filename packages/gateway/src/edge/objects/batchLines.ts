@@ -2,6 +2,7 @@
  * The lines of a batch's file: each is a request, and held to what requests are held to. They are read and written one by one, so that
  * a file is never held whole.
  */
+import { membersOf, stringify } from "@switchyard/core/ExactJson"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import { responses } from "@switchyard/dialects/Responses"
@@ -136,7 +137,20 @@ export const checked = (line: number, text: string, renamed: Renamed, tokens: Li
       tokens.output += (words.largestOutputBound(body) ?? assumedOutput) * words.choices(request.operation, body)
     }
   }
-  return JSON.stringify({ ...rest, body: { ...body, model: named.model } })
+  return written(text, { ...rest, body: { ...body, model: named.model } }, body)
+}
+
+const asText = (json: string | Uint8Array): string => (typeof json === "string" ? json : Buffer.from(json).toString())
+
+/** A line with its body, whose numbers have the digits that the line gives them. `was` is the body before it was changed. */
+const written = (text: string, line: JsonObject & { readonly body: JsonObject }, was: JsonObject): string => {
+  const { body } = line
+  const members = membersOf(text, { ...line, body: was })
+  if (members === undefined) return JSON.stringify(line)
+  const within = members.get("body")
+  const inBody = within === undefined ? undefined : membersOf(within.text, was)
+  const ofBody = inBody === undefined ? JSON.stringify(body) : asText(stringify(body, inBody))
+  return asText(stringify(line, new Map([...members, ["body", { value: body, text: ofBody }]])))
 }
 
 /** Usage in a file of results, line by line. */
