@@ -97,6 +97,12 @@ const rows = [
       series("Cache", "reqps", [
         ["{{model}} hits", rate("cache_hits_total", group, "model")],
         ["{{model}} misses", rate("cache_misses_total", group, "model")]
+      ]),
+      series("Images, audio, moderations and rankings", "reqps", [
+        ["{{model}} {{operation}}", rate("operation_requests_total", group, "model, operation")]
+      ]),
+      series("Units beside tokens, a second", "short", [
+        ["{{model}} {{unit}}", rate("units_total", group, "model, unit")]
       ])
     ]
   },
@@ -274,6 +280,17 @@ const rows = [
         "Budgets that ran out",
         "short",
         [["{{scope}}", "sum by (scope) (increase(switchyard_budgets_exhausted_total[$__rate_interval]))"]],
+        { bars: true }
+      ),
+      series(
+        "Fields left out in translation",
+        "short",
+        [
+          [
+            "{{from}} to {{to}}: {{field}}",
+            "sum by (from, to, field) (increase(switchyard_fields_left_out_total[$__rate_interval]))"
+          ]
+        ],
         { bars: true }
       )
     ]

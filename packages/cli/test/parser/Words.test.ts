@@ -58,11 +58,11 @@ describe("the words of a command line", () => {
   it("name what was probably meant", () => {
     assert.strictEqual(mistake("serv"), 'no command "serv"; did you mean serve?')
     assert.strictEqual(mistake("serve", "--prot", "3"), 'serve: no option "--prot"; did you mean --port?')
-    assert.strictEqual(mistake("frobnicate"), 'no command "frobnicate"; there is serve, check, top, route, key, schema')
+    assert.strictEqual(mistake("frobnicate"), 'no command "frobnicate"; there is serve, check, top, route, providers, models, key, schema')
     assert.strictEqual(mistake("--frob"), 'no option "--frob"; there is --help')
     assert.strictEqual(
       mistake("constructor"),
-      'no command "constructor"; there is serve, check, top, route, key, schema'
+      'no command "constructor"; there is serve, check, top, route, providers, models, key, schema'
     )
     assert.match(mistake("check", "--toString", "a"), /no option "--toString"/)
     assert.match(mistake("check", "-x", "a"), /check: no option "-x"/)
@@ -100,7 +100,8 @@ describe("the help", () => {
   })
   it("of all has each command in a line", () => {
     const text = Help.ofAll(commands, plain)
-    for (const [name, { about }] of commands) assert.include(text, `\n  ${name.padEnd(8)}${about}\n`)
+    const width = Math.max(...[...commands.keys()].map(({ length }) => length)) + 2
+    for (const [name, { about }] of commands) assert.include(text, `\n  ${name.padEnd(width)}${about}\n`)
   })
 })
 

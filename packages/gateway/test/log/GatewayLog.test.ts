@@ -227,7 +227,7 @@ describe("a gateway's log", () => {
             return answer.status
           })
         const cases = [
-          ["POST", "/v1/moderations?key=secret", 404, "unknown_url", "/v1/moderations"],
+          ["POST", "/v1/assistants?key=secret", 404, "unknown_url", "/v1/assistants"],
           ["PUT", "/v1/chat/completions/", 405, "method_not_allowed", "/v1/chat/completions"],
           ["GET", "/v1/models", 401, "invalid_api_key", "/v1/models", "wrong"],
           ["GET", "/admin/config", 403, "master_key_required", "/admin/config", virtualKey]

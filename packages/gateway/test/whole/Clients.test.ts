@@ -198,10 +198,10 @@ describe("a path", () => {
     Effect.gen(function* () {
       const ids = { "x-request-id": "stray" }
       for (const [method, path] of [
-        ["POST", "/v1/moderations"],
-        ["POST", "/v1/images/generations/"],
+        ["POST", "/v1/assistants"],
+        ["POST", "/v1/images/videos/"],
         ["GET", "/v1/nothing"],
-        ["POST", "/openai/deployments/smart/audio/speech"],
+        ["POST", "/openai/deployments/smart/audio/songs"],
         ["DELETE", "/v2"],
         ["POST", "/v1/models/veo-3:predictLongRunning"]
       ] as const) {
