@@ -6,7 +6,14 @@ export default defineConfig({
   resolve: { conditions: [source] },
   ssr: { resolve: { conditions: [source], externalConditions: [source] } },
   test: {
-    include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
+    projects: [
+      {
+        extends: true,
+        test: { name: "tests", include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"] }
+      },
+      // What drives programs that most machines lack, and that take their time: Prometheus, promtool, a browser.
+      { extends: true, test: { name: "programs", include: ["packages/*/test/**/*.programs.ts"] } }
+    ],
     environment: "node",
     pool: "threads",
     // Files share their modules: loading Effect anew for each of them took a third of the time.

@@ -39,7 +39,7 @@ if (process.argv.includes("--list")) {
     const tests = join("packages", folder, "test")
     if (!existsSync(join(root, tests))) continue
     for (const path of readdirSync(join(root, tests), { recursive: true, encoding: "utf8" }).sort()) {
-      if (!path.endsWith(".test.ts")) continue
+      if (!/\.(test|programs)\.ts$/.test(path)) continue
       console.log(`# ${folder}/${path}`)
       for (const name of testsIn(join(tests, path))) console.log(name)
     }

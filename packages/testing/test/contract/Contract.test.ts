@@ -409,7 +409,6 @@ describe("a permit that is never given back", () => {
     ["of 20, its status passed on", Contract.attemptLayer(attempts(20, false))],
     ["of 1,000, its own status", Contract.attemptLayer(attempts(1000, true))],
     ["of 50, its own status", Contract.attemptLayer(attempts(50, true))],
-    ["of 1,000 in the request tier", Contract.requestLayer(requests(1000))],
     ["of 333 in the request tier", Contract.requestLayer(requests(333))],
     ["of 1 in the request tier", Contract.requestLayer(requests(1))],
     ["of 1,000 for whole answers", Contract.requestLayer(requests(1000, ({ _tag }) => _tag === "Complete"))]
