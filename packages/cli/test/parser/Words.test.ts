@@ -58,7 +58,10 @@ describe("the words of a command line", () => {
   it("name what was probably meant", () => {
     assert.strictEqual(mistake("serv"), 'no command "serv"; did you mean serve?')
     assert.strictEqual(mistake("serve", "--prot", "3"), 'serve: no option "--prot"; did you mean --port?')
-    assert.strictEqual(mistake("frobnicate"), 'no command "frobnicate"; there is serve, check, top, route, providers, models, key, schema')
+    assert.strictEqual(
+      mistake("frobnicate"),
+      'no command "frobnicate"; there is serve, check, top, route, providers, models, key, schema'
+    )
     assert.strictEqual(mistake("--frob"), 'no option "--frob"; there is --help')
     assert.strictEqual(
       mistake("constructor"),

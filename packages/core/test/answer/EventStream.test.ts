@@ -5,6 +5,7 @@ import { type EventStreamOptions, toStream } from "@switchyard/core/EventStream"
 import type { JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { Outcome } from "@switchyard/core/Outcome"
+import { cases } from "@switchyard/testing/Effort"
 import { Cause, Chunk, Effect, Either, Exit, Fiber, FastCheck as fc, Logger, Option, Stream, TestClock } from "effect"
 
 const event = (json: JsonObject): StreamEvent => ({ data: JSON.stringify(json), json })
@@ -850,7 +851,7 @@ describe("EventStream", () => {
         await Effect.runPromise(run(steps, "pull"))
         await Effect.runPromise(run(steps, "forward"))
       }),
-      { seed: 20_261, numRuns: 3000 }
+      { seed: 20_261, numRuns: cases(3000) }
     )
   })
 })

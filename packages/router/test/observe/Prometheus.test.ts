@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Prometheus from "@switchyard/router/Prometheus"
+import { cases } from "@switchyard/testing/Effort"
 import { Effect, Metric, MetricBoundaries, type MetricKey, MetricLabel, MetricPair, MetricState } from "effect"
 import * as MetricKeys from "effect/MetricKey"
 import { Counter, Gauge, Histogram, Registry } from "prom-client"
@@ -238,7 +239,7 @@ const canonical = (lines: ReadonlyArray<Line>) =>
 describe("Prometheus.render and prom-client", () => {
   it("say the same of random labels and numbers", async () => {
     const base = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31))
-    for (let round = 0; round < 150; round++) {
+    for (let round = 0; round < cases(600); round++) {
       const seed = (base + round) | 0
       const { next, pick } = randomOf(seed)
       const value = () => Array.from({ length: Math.floor(next() * 6) }, () => pick(pieces)).join("")

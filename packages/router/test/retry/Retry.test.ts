@@ -5,6 +5,7 @@ import * as LlmService from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import { busy, closed } from "@switchyard/core/Status"
 import { nowMs } from "@switchyard/core/Time"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Exit, Fiber, FastCheck as fc, identity, Layer, Random, Stream, TestClock } from "effect"
 import { RouterEvents } from "../../src/events/RouterEvents.js"
@@ -777,7 +778,7 @@ describe("under any sequence of errors", () => {
         }
         assert.strictEqual(Exit.isSuccess(exit), asked.at(-1)?.error === undefined)
       }),
-      { numRuns: 2000, seed: 20261104 }
+      { numRuns: cases(2000), seed: 20261104 }
     )
   })
 })
