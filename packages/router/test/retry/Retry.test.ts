@@ -683,7 +683,7 @@ interface Case {
   readonly jitter: number
 }
 
-const cases: fc.Arbitrary<Case> = fc.record({
+const anyCase: fc.Arbitrary<Case> = fc.record({
   members: fc.integer({ min: 1, max: 4 }),
   errors: fc.array(
     fc.record({
@@ -712,7 +712,7 @@ const cases: fc.Arbitrary<Case> = fc.record({
 describe("under any sequence of errors", () => {
   it("no budget is exceeded, no rule broken, and no time wasted after the last failure", () => {
     fc.assert(
-      fc.property(cases, (given) => {
+      fc.property(anyCase, (given) => {
         const time = new VirtualTime()
         const ids = ["a", "b", "c", "d"].slice(0, given.members)
         const asked: Array<{

@@ -18,7 +18,6 @@ import * as Router from "@switchyard/router/Router"
 import { RoutingStrategy } from "@switchyard/router/RoutingStrategy"
 import { TowerStrategies } from "@switchyard/router/TowerStrategies"
 import { UsageWindows } from "@switchyard/router/UsageWindows"
-import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import {
   Context,
@@ -458,7 +457,6 @@ describe("requests that wait for room over a reload", () => {
 
 describe("many reloads under traffic", () => {
   const seed = 20_260
-  const rounds = 100 + cases(300)
   const dice = new Dice(seed)
   const ids = ["a", "b", "c", "d", "e"]
 
@@ -514,7 +512,7 @@ describe("many reloads under traffic", () => {
     let refusals = 0
     let waited = 0
     let current = install()
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < 400; round++) {
       for (let i = dice.int(0, 4); i > 0; i--) fibers.push(send(current.tower))
       time.advance(time.now + dice.int(0, 400))
       if (dice.chance(0.2)) for (const fiber of fibers.slice(-dice.int(1, 3))) time.interrupt(fiber)
@@ -542,7 +540,7 @@ describe("many reloads under traffic", () => {
     assert.isAbove(waited, 3)
     const ends = fibers.map((fiber) => fiber.unsafePoll())
     assert.isTrue(ends.every((exit) => exit !== null))
-    assert.isAbove(ends.filter((exit) => exit !== null && Exit.isSuccess(exit)).length, rounds / 2)
+    assert.isAbove(ends.filter((exit) => exit !== null && Exit.isSuccess(exit)).length, 200)
     assert.isTrue(nobodyListens(current.tower))
     assert.deepStrictEqual([stub.inFlight(), stub.openStreams()], [0, 0])
     for (const slot of get(current.tower, DeploymentRegistry).slots()) {
