@@ -3,12 +3,14 @@
  * gigabyte takes is measured by `npm run bench:uploads`.
  */
 import { createHash } from "node:crypto"
-import { readdirSync, readlinkSync } from "node:fs"
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs"
 import { createServer, request as send } from "node:http"
 import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as G from "../../support/gateways.js"
 import { connectTo, head } from "../../support/rawHttp.js"
@@ -25,12 +27,23 @@ const held = (): number => {
   return process.memoryUsage().arrayBuffers
 }
 
-/** Files of uploads that this process has open; undefined where the system does not tell. */
+/** A folder of this file's own: other threads of the process have uploads, too. */
+const folder = mkdtempSync(join(tmpdir(), "large-uploads-"))
+const usual = process.env["TMPDIR"]
+process.env["TMPDIR"] = folder
+afterAll(() => {
+  if (usual === undefined) delete process.env["TMPDIR"]
+  else process.env["TMPDIR"] = usual
+  rmSync(folder, { recursive: true })
+})
+
+/** Files of uploads that this file has open; undefined where the system does not tell. */
 const openFiles = (): number | undefined => {
   try {
     return readdirSync("/proc/self/fd").filter((fd) => {
       try {
-        return /switchyard-.*\.upload/.test(readlinkSync(`/proc/self/fd/${fd}`))
+        const path = readlinkSync(`/proc/self/fd/${fd}`)
+        return path.startsWith(folder) && /switchyard-.*\.upload/.test(path)
       } catch {
         return false
       }
