@@ -1,7 +1,6 @@
 /**
  * Counts tokens as OpenAI's models read them, by the optional package `gpt-tokenizer`, in a thread of its own: its tables take a
- * sixth of a second to load and long texts as long to count, which the thread that serves must not spend. It begins at the first count, and
- * ends when nobody has asked for a minute.
+ * sixth of a second to load and long texts as long to count, which the thread that serves must not spend. It begins at the first count.
  */
 import { Worker } from "node:worker_threads"
 import { Effect, Option } from "effect"
@@ -16,9 +15,8 @@ export const encodingOf = (model: string): Encoding | undefined => {
   return /(^|[-_.])(gpt-?(4|3\.?5)|text-embedding-(3|ada))/.test(name) ? "cl100k_base" : undefined
 }
 
-/** Ms that a count may take, and that a thread waits for another one. */
+/** Ms that a count may take. */
 const patience = 5_000
-const idle = 60_000
 
 /** Characters of a text that are cut at once: a single word of a megabyte takes as long as its length squared. */
 const slice = 1_024
@@ -52,7 +50,6 @@ interface Told {
 class Thread {
   private readonly worker: Worker
   private readonly waiting = new Map<number, (tokens: number | undefined) => void>()
-  private timer: NodeJS.Timeout | undefined
   private next = 0
   isOver = false
 
@@ -70,7 +67,6 @@ class Thread {
       if (this.isOver) return resume(nothing)
       const id = this.next++
       this.waiting.set(id, (tokens) => resume(Effect.succeed(tokens)))
-      clearTimeout(this.timer)
       this.worker.postMessage({ id, texts })
       return Effect.sync(() => this.settle(id, undefined))
     })
@@ -80,18 +76,13 @@ class Thread {
   end(): void {
     if (this.isOver) return
     this.isOver = true
-    clearTimeout(this.timer)
     for (const id of [...this.waiting.keys()]) this.settle(id, undefined)
-    clearTimeout(this.timer)
     void this.worker.terminate()
   }
 
   private settle(id: number, tokens: number | undefined): void {
     this.waiting.get(id)?.(tokens)
     this.waiting.delete(id)
-    if (this.waiting.size > 0 || this.isOver) return
-    this.timer = setTimeout(() => this.end(), idle)
-    this.timer.unref()
   }
 }
 
