@@ -4,6 +4,7 @@
  */
 import { APICallError, type JSONValue } from "@ai-sdk/provider"
 import { isLlmError, type LlmError } from "@switchyard/core/LlmError"
+import { errorHeaders } from "@switchyard/dialects/RouteNote"
 
 /** Where it happened. */
 export interface Where {
@@ -30,14 +31,6 @@ const isRetryable = (error: LlmError): boolean => {
   }
 }
 
-const headersOf = ({ deployment, reason, retryAfter }: LlmError): Record<string, string> => ({
-  "x-switchyard-reason": reason,
-  ...(deployment === undefined ? {} : { "x-switchyard-deployment": deployment }),
-  ...(retryAfter === undefined
-    ? {}
-    : { "retry-after": String(Math.ceil(retryAfter / 1000)), "retry-after-ms": String(Math.ceil(retryAfter)) })
-})
-
 /** What a call failed with, as the AI SDK knows it; what is no error of the router's stays as it is. */
 export const apiError = (error: unknown, { body, model }: Where): unknown => {
   if (!isLlmError(error)) return error
@@ -47,7 +40,7 @@ export const apiError = (error: unknown, { body, model }: Where): unknown => {
     url: `switchyard:${encodeURIComponent(model)}`,
     requestBodyValues: body,
     statusCode: status !== undefined && status >= 400 ? status : error.httpStatus,
-    responseHeaders: headersOf(error),
+    responseHeaders: errorHeaders(error),
     ...(providerMessage === undefined ? {} : { responseBody: providerMessage }),
     isRetryable: isRetryable(error),
     cause: error,

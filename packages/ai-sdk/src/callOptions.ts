@@ -8,23 +8,18 @@ import type {
   LanguageModelV3ToolChoice,
   SharedV3Warning
 } from "@ai-sdk/provider"
-import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import type { JsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest, RequestOptions } from "@switchyard/core/LlmRequest"
 import * as Ask from "@switchyard/dialects/Ask"
-import type { CacheMark, Format, Settings, Tool, ToolChoice } from "@switchyard/dialects/Conversation"
+import { cacheOf } from "@switchyard/dialects/Beside"
+import type { Format, Settings, Tool, ToolChoice } from "@switchyard/dialects/Conversation"
 import type { Either } from "effect"
-import { provider, turnsOf } from "./prompt.js"
+import { turnsOf } from "./prompt.js"
 import { saidIn } from "./providerOptions.js"
 
-const cacheOf = ({ providerOptions }: LanguageModelV3FunctionTool): CacheMark | undefined => {
-  const said = providerOptions?.[provider]?.cacheControl ?? providerOptions?.anthropic?.cacheControl
-  if (!isJsonObject(said)) return undefined
-  return typeof said.ttl === "string" ? { ttl: said.ttl } : {}
-}
-
 const toolOf = (tool: LanguageModelV3FunctionTool): Tool => {
-  const cache = cacheOf(tool)
+  const cache = cacheOf(tool.providerOptions)
   return {
     type: "function",
     name: tool.name,

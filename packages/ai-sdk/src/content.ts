@@ -1,6 +1,7 @@
 /**
  * Answers in the AI SDK's words.
  */
+
 import type {
   JSONObject,
   LanguageModelV3Content,
@@ -14,10 +15,10 @@ import type {
 import type { Journal } from "@switchyard/core/Journal"
 import type { JsonObject } from "@switchyard/core/Json"
 import type { Finish } from "@switchyard/dialects/Answer"
+import { provider } from "@switchyard/dialects/Beside"
 import type { Ending, Head, Piece, Step } from "@switchyard/dialects/Pieces"
 import { leftOut, routeNote } from "@switchyard/dialects/RouteNote"
 import * as Tokens from "@switchyard/dialects/Tokens"
-import { provider } from "./prompt.js"
 
 const reasons: { readonly [finish in Finish]: LanguageModelV3FinishReason["unified"] } = {
   stop: "stop",

@@ -1,16 +1,17 @@
 /**
  * A model group as an embedding model of the AI SDK.
  */
+
 import type { EmbeddingModelV3, EmbeddingModelV3CallOptions, EmbeddingModelV3Result } from "@ai-sdk/provider"
 import { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import { complete } from "@switchyard/core/LlmService"
+import { provider } from "@switchyard/dialects/Beside"
 import { vectorsOf } from "@switchyard/dialects/Vectors"
 import { Either } from "effect"
 import { apiError } from "./apiErrors.js"
 import { type Defaults, routed } from "./callOptions.js"
 import { noteOf } from "./content.js"
-import { provider } from "./prompt.js"
 import { saidIn } from "./providerOptions.js"
 import type { Run } from "./running.js"
 

@@ -1,6 +1,7 @@
 /**
  * A model group as a language model of the AI SDK.
  */
+
 import type {
   LanguageModelV3,
   LanguageModelV3CallOptions,
@@ -10,13 +11,13 @@ import type {
 import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { complete, open } from "@switchyard/core/LlmService"
+import { provider } from "@switchyard/dialects/Beside"
 import { ofAnswer } from "@switchyard/dialects/Pieces"
 import { Effect, Either, Exit, Scope } from "effect"
 import { answerStream, forget } from "./answerStream.js"
 import { apiError, isOfSamplingOnly } from "./apiErrors.js"
 import { type Asked, asked, type Defaults } from "./callOptions.js"
 import { contentOf, finishOf, headOf, lossesOf, noteOf, usageOf } from "./content.js"
-import { provider } from "./prompt.js"
 import type { Run } from "./running.js"
 
 /** As JSON that callers may keep. */

@@ -10,36 +10,15 @@ import type {
   LanguageModelV3ToolResultPart,
   SharedV3ProviderOptions
 } from "@ai-sdk/provider"
-import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { cacheOf, own, stateOf } from "@switchyard/dialects/Beside"
 import type { CacheMark, Part, Turn } from "@switchyard/dialects/Conversation"
 import * as Turns from "@switchyard/dialects/Turns"
 
-/** The name under which this provider keeps things beside parts, and is given options. */
-export const provider = "switchyard"
-
 type Options = SharedV3ProviderOptions | undefined
-
-const own = (options: Options): JsonObject => options?.[provider] ?? {}
-
-/** The state that came with a part, as the AI SDK hands it back. */
-const stateOf = (options: Options): JsonObject | undefined => {
-  const { state } = own(options)
-  return isJsonObject(state) ? state : undefined
-}
-
-/** `cacheControl: { type: "ephemeral", ttl? }`, as Anthropic's provider has it. */
-const cacheOf = (options: Options): CacheMark | undefined => {
-  const said = own(options).cacheControl ?? options?.anthropic?.cacheControl
-  if (!isJsonObject(said)) return undefined
-  return typeof said.ttl === "string" ? { ttl: said.ttl } : {}
-}
-
-const text = (said: string, cache?: CacheMark): Part =>
-  cache === undefined ? { type: "text", text: said } : { type: "text", text: said, cache }
 
 const partOf = (part: LanguageModelV3TextPart | LanguageModelV3FilePart, inherited: CacheMark | undefined): Part => {
   const cache = cacheOf(part.providerOptions) ?? inherited
-  if (part.type === "text") return text(part.text, cache)
+  if (part.type === "text") return Turns.text(part.text, cache)
   const detail = own(part.providerOptions).detail ?? part.providerOptions?.openai?.imageDetail
   return Turns.media({
     mime: part.mediaType,
@@ -136,7 +115,7 @@ const said = ({ content, providerOptions }: Assistant, at: number): ReadonlyArra
 const turnsFor = (message: LanguageModelV3Message, at: number): ReadonlyArray<Turn> => {
   switch (message.role) {
     case "system":
-      return [Turns.turn("system", [text(message.content, cacheOf(message.providerOptions))], at)]
+      return [Turns.turn("system", [Turns.text(message.content, cacheOf(message.providerOptions))], at)]
     case "user":
       return [Turns.turn("user", partsOf(message.content, message.providerOptions), at)]
     case "assistant":

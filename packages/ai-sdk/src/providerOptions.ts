@@ -3,10 +3,11 @@
  * OpenAI's and Anthropic's providers that have a word in chat are understood, so that a program need not change when its model
  * becomes a group.
  */
+
 import type { SharedV3ProviderOptions, SharedV3Warning } from "@ai-sdk/provider"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { RequestOptions } from "@switchyard/core/LlmRequest"
-import { provider } from "./prompt.js"
+import { provider } from "@switchyard/dialects/Beside"
 
 /** Words of `providerOptions.switchyard` that go to the router; all others are fields of the payload. */
 const routing: ReadonlySet<string> = new Set(["tags", "demands", "sessionKey", "caller", "overrides", "trace"])

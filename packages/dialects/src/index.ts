@@ -1,4 +1,5 @@
 export * as Ask from "./bridges/Ask.js"
+export * as Beside from "./bridges/Beside.js"
 export * as Pieces from "./bridges/Pieces.js"
 export * as RouteNote from "./bridges/RouteNote.js"
 export * as Turns from "./bridges/Turns.js"

@@ -1,16 +1,17 @@
 /**
  * `EmbeddingModel` of @effect/ai over a router.
  */
+
 import * as EmbeddingModel from "@effect/ai/EmbeddingModel"
 import * as AiModel from "@effect/ai/Model"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import { complete, LlmService } from "@switchyard/core/LlmService"
 import type { RequestService } from "@switchyard/core/Service"
+import { provider } from "@switchyard/dialects/Beside"
 import { vectorsOf } from "@switchyard/dialects/Vectors"
 import { type Duration, Effect, Either, Layer } from "effect"
 import { aiError, malformed, type Where } from "./aiErrors.js"
 import type { Routing } from "./options.js"
-import { provider } from "./prompt.js"
 
 /** Of which group the model is, and what all of its requests bring; `body` is in the words of OpenAI's embeddings (`dimensions`). */
 export interface Options extends Routing {

@@ -1,6 +1,7 @@
 /**
  * `LanguageModel` of @effect/ai over a router: every call becomes a request that names a model group.
  */
+
 import * as LanguageModel from "@effect/ai/LanguageModel"
 import * as AiModel from "@effect/ai/Model"
 import type * as Response from "@effect/ai/Response"
@@ -8,11 +9,11 @@ import { addGenAIAnnotations } from "@effect/ai/Telemetry"
 import { toStream } from "@switchyard/core/EventStream"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
-import { complete, LlmService, open } from "@switchyard/core/LlmService"
+import { complete, LlmService, open, withAttempts } from "@switchyard/core/LlmService"
 import { openAi } from "@switchyard/core/OpenAi"
 import type { RequestService } from "@switchyard/core/Service"
+import { provider } from "@switchyard/dialects/Beside"
 import { type Ending, type Head, ofAnswer, type Piece, PieceReader, type Step } from "@switchyard/dialects/Pieces"
-import { withAttempts } from "@switchyard/dialects/RouteNote"
 import * as Tokens from "@switchyard/dialects/Tokens"
 import { Chunk, Context, Effect, Either, Layer, Option, Stream } from "effect"
 import { aiError, malformed, type Where } from "./aiErrors.js"
@@ -20,7 +21,6 @@ import { foreignTools, requestOf } from "./asking.js"
 import { Memory } from "./memory.js"
 import { above, type Routing } from "./options.js"
 import { reasonOf, stepParts, wholeParts } from "./parts.js"
-import { provider } from "./prompt.js"
 
 export type { Routing }
 

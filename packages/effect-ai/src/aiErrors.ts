@@ -4,6 +4,7 @@
  */
 import * as AiError from "@effect/ai/AiError"
 import type { LlmError } from "@switchyard/core/LlmError"
+import { errorHeaders } from "@switchyard/dialects/RouteNote"
 import { Option } from "effect"
 
 /** Where it happened, as @effect/ai names it. */
@@ -23,15 +24,6 @@ export const originOf = (error: AiError.AiError): LlmError | undefined =>
 
 /** Failures of the way to a provider, where nobody answered with a status. */
 const ofTransport: ReadonlySet<string> = new Set(["Timeout", "Unavailable", "StreamInterrupted"])
-
-/** Headers as a gateway sends them: whole seconds for those who read nothing finer. */
-const headersOf = ({ deployment, reason, retryAfter }: LlmError): Record<string, string> => ({
-  "x-switchyard-reason": reason,
-  ...(deployment === undefined ? {} : { "x-switchyard-deployment": deployment }),
-  ...(retryAfter === undefined
-    ? {}
-    : { "retry-after": String(Math.ceil(retryAfter / 1000)), "retry-after-ms": String(Math.ceil(retryAfter)) })
-})
 
 const requestTo = (model: string): typeof AiError.HttpRequestDetails.Type => ({
   method: "POST",
@@ -61,7 +53,7 @@ const errorOf = (error: LlmError, { model, ...where }: Where): AiError.AiError =
     ...where,
     reason: "StatusCode",
     request: requestTo(model),
-    response: { status: isAnswered ? status : error.httpStatus, headers: headersOf(error) },
+    response: { status: isAnswered ? status : error.httpStatus, headers: errorHeaders(error) },
     description,
     ...(providerMessage === undefined ? {} : { body: providerMessage })
   })

@@ -1,18 +1,19 @@
 /**
  * Answers in @effect/ai's parts.
  */
+
 import * as AiError from "@effect/ai/AiError"
 import type * as Response from "@effect/ai/Response"
 import * as Tool from "@effect/ai/Tool"
 import type { Journal } from "@switchyard/core/Journal"
 import type { JsonObject } from "@switchyard/core/Json"
 import type { Finish } from "@switchyard/dialects/Answer"
+import { provider } from "@switchyard/dialects/Beside"
 import type { Ending, Head, Piece, Step, Whole } from "@switchyard/dialects/Pieces"
 import { routeNote } from "@switchyard/dialects/RouteNote"
 import * as Tokens from "@switchyard/dialects/Tokens"
 import { DateTime, Effect } from "effect"
 import type { Where } from "./aiErrors.js"
-import { provider } from "./prompt.js"
 
 const reasons: { readonly [finish in Finish]: Response.FinishReason } = {
   stop: "stop",

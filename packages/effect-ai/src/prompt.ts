@@ -2,39 +2,15 @@
  * Prompts of @effect/ai as turns.
  */
 import type * as Prompt from "@effect/ai/Prompt"
-import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { cacheOf, own, stateOf } from "@switchyard/dialects/Beside"
 import type { CacheMark, Part, Turn } from "@switchyard/dialects/Conversation"
 import * as Turns from "@switchyard/dialects/Turns"
 import type { Memory } from "./memory.js"
 
-/** The name under which this package keeps things beside parts and messages. */
-export const provider = "switchyard"
-
-const own = (options: Prompt.ProviderOptions): JsonObject | undefined => {
-  const said: unknown = options[provider]
-  return isJsonObject(said) ? said : undefined
-}
-
-/** The state that a part brings along, where an app keeps what came with an answer. */
-const stateOf = (options: Prompt.ProviderOptions): JsonObject | undefined => {
-  const state = own(options)?.state
-  return isJsonObject(state) ? state : undefined
-}
-
-/** `cacheControl: { type: "ephemeral", ttl? }`, as Anthropic's provider has it. */
-const cacheOf = (options: Prompt.ProviderOptions): CacheMark | undefined => {
-  const said = own(options)?.cacheControl ?? options.anthropic?.cacheControl
-  if (!isJsonObject(said)) return undefined
-  return typeof said.ttl === "string" ? { ttl: said.ttl } : {}
-}
-
-const text = (said: string, cache: CacheMark | undefined): Part =>
-  cache === undefined ? { type: "text", text: said } : { type: "text", text: said, cache }
-
 const partOf = (part: Prompt.TextPart | Prompt.FilePart, inherited: CacheMark | undefined): Part => {
   const cache = cacheOf(part.options) ?? inherited
-  if (part.type === "text") return text(part.text, cache)
-  const detail = own(part.options)?.detail
+  if (part.type === "text") return Turns.text(part.text, cache)
+  const detail = own(part.options).detail
   return Turns.media({
     mime: part.mediaType,
     data: part.data,
@@ -87,7 +63,7 @@ const said = ({ content, options }: Prompt.AssistantMessage, at: number, memory:
 const turnsFor = (message: Prompt.Message, at: number, memory: Memory): ReadonlyArray<Turn> => {
   switch (message.role) {
     case "system":
-      return [Turns.turn("system", [text(message.content, cacheOf(message.options))], at)]
+      return [Turns.turn("system", [Turns.text(message.content, cacheOf(message.options))], at)]
     case "user":
       return [Turns.turn("user", partsOf(message.content, message.options), at)]
     case "assistant":

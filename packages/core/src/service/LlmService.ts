@@ -18,7 +18,8 @@ export type Tell = (journal: Journal) => void
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-const withAttempts = (error: LlmError, journal: Journal): LlmError =>
+/** The error with every attempt that was made: what the accessors fail with. */
+export const withAttempts = (error: LlmError, journal: Journal): LlmError =>
   error.attempts === undefined ? error.with({ attempts: journal.attemptReports() }) : error
 
 /**

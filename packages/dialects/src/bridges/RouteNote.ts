@@ -34,6 +34,11 @@ export const leftOut = (journal: Journal): ReadonlyArray<{ readonly path: string
   return Attempt.isAttempt(answered) ? (answered.leftOut?.fields ?? []) : []
 }
 
-/** The error with every attempt that was made, as accessors give it. */
-export const withAttempts = (error: LlmError, journal: Journal): LlmError =>
-  error.attempts === undefined ? error.with({ attempts: journal.attemptReports() }) : error
+/** An error's headers as a gateway sends them: whole seconds for those who read nothing finer. */
+export const errorHeaders = ({ deployment, reason, retryAfter }: LlmError): Record<string, string> => ({
+  "x-switchyard-reason": reason,
+  ...(deployment === undefined ? {} : { "x-switchyard-deployment": deployment }),
+  ...(retryAfter === undefined
+    ? {}
+    : { "retry-after": String(Math.ceil(retryAfter / 1000)), "retry-after-ms": String(Math.ceil(retryAfter)) })
+})

@@ -42,6 +42,10 @@ const byUrl = (kind: "audio" | "video" | "document", url: string, name: string |
   ...(name === undefined || kind !== "document" ? {} : { document_name: name })
 })
 
+/** Words, with the mark where a prompt's cache may end. */
+export const text = (said: string, cache?: CacheMark): Part =>
+  cache === undefined ? { type: "text", text: said } : { type: "text", text: said, cache }
+
 /** A part of a turn that is no words. Text files go as their text. */
 export const media = (given: Media): Part => {
   const { cache, detail, name } = given
