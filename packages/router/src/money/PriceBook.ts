@@ -48,6 +48,10 @@ export const PriceTable = Schema.Record({
     cachedInput: Field.required(Field.price, "USD per million input tokens from the provider's cache."),
     /** USD per million output tokens. */
     output: Field.required(Field.price, "USD per million output tokens."),
+    /** USD per million input tokens that are an image's. Default: as `input`. */
+    imageInput: Field.option(Field.price, "USD per million input tokens that are an image's. Default: as `input`."),
+    /** USD per million input tokens that are sound's. Default: as `input`. */
+    audioInput: Field.option(Field.price, "USD per million input tokens that are sound's. Default: as `input`."),
     /** USD per image. */
     perImage: Field.option(Field.price, "USD per image."),
     /** USD per image by what is asked for: `1024x1536`, `hd`, `hd 1024x1536`; `perImage` for all others. */
@@ -84,7 +88,15 @@ const plainName = (model: string): string => {
 
 const withOwn = (rates: Rates, { cachedInputPrice, inputPrice, outputPrice }: Deployment): Rates => ({
   ...rates,
-  ...(inputPrice === undefined ? {} : { input: inputPrice, cachedInput: inputPrice, cacheWrite: undefined }),
+  ...(inputPrice === undefined
+    ? {}
+    : {
+        input: inputPrice,
+        cachedInput: inputPrice,
+        cacheWrite: undefined,
+        imageInput: undefined,
+        audioInput: undefined
+      }),
   ...(cachedInputPrice === undefined ? {} : { cachedInput: cachedInputPrice }),
   ...(outputPrice === undefined ? {} : { output: outputPrice })
 })

@@ -20,6 +20,17 @@ describe("PriceBook", () => {
   it("cached input has its own price, reasoning is output", () => {
     assert.closeTo(PriceBook.cost(usage, { input: 2, cachedInput: 1, output: 10 }), (600 * 2 + 400 + 5000) / 1e6, 1e-12)
   })
+  it("pictures and sound in the input have their own prices where the table names them, else text's", () => {
+    const table = { input: 2, cachedInput: 1, output: 10 }
+    const mixed = { ...estimate(1000, 0), estimated: false, imageInputTokens: 300, audioInputTokens: 200 }
+    const priced = PriceBook.make({ heard: { ...table, imageInput: 4, audioInput: 20 }, plain: table })
+    const price = (model: string) => {
+      const found = priced.price(StubLlm.deployment(model, { model }))
+      return found === undefined ? assert.fail("no price") : PriceBook.cost(mixed, found)
+    }
+    assert.closeTo(price("heard"), (500 * 2 + 300 * 4 + 200 * 20) / 1e6, 1e-12)
+    assert.closeTo(price("plain"), (1000 * 2) / 1e6, 1e-12)
+  })
   it("a deployment's own prices win, and those of one deployment don't leak to another of the same model", () => {
     const own = StubLlm.deployment("a", { model: "gpt-4o", inputPrice: 1, outputPrice: 2 })
     const other = StubLlm.deployment("b", { model: "gpt-4o" })
