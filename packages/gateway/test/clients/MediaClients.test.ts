@@ -2,9 +2,7 @@
  * OpenAI's own clients and LiteLLM's through the gateway: images, sound, moderations and rankings. The upstream reads what it gets as
  * strictly as the providers do, and what it got is the witness.
  */
-import { execFile } from "node:child_process"
 import { createHash } from "node:crypto"
-import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import type { Gateway } from "@switchyard/gateway/Gateway"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
@@ -12,6 +10,7 @@ import { Effect, Exit, Scope } from "effect"
 import OpenAI, { toFile } from "openai"
 import { afterAll, beforeAll, beforeEach } from "vitest"
 import * as G from "../support/gateways.js"
+import * as Python from "../support/python.js"
 
 let scope: Scope.CloseableScope
 let broken: FakeProvider.FakeProvider
@@ -184,29 +183,6 @@ describe("openai for Node", () => {
   )
 })
 
-const python = process.env["SWITCHYARD_PYTHON"] ?? "python3"
-
-const hasPackage = (name: string): Promise<boolean> =>
-  promisify(execFile)(python, [
-    "-c",
-    `import importlib.util, sys; sys.exit(importlib.util.find_spec(${JSON.stringify(name)}) is None)`
-  ]).then(
-    () => true,
-    () => false
-  )
-
-/** Runs a program that prints JSON; undefined, and a loud word, where its package is not there. */
-const run = (name: string, program: string) =>
-  Effect.promise(async (): Promise<Readonly<Record<string, unknown>> | undefined> => {
-    if (!(await hasPackage(name))) {
-      console.warn(`SKIPPED: ${python} has no package ${name}; set SWITCHYARD_PYTHON`)
-      return undefined
-    }
-    const env = { ...process.env, LITELLM_LOCAL_MODEL_COST_MAP: "True" }
-    const { stdout } = await promisify(execFile)(python, ["-c", program, `${gateway.url}/v1`, G.masterKey], { env })
-    return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Readonly<Record<string, unknown>>
-  })
-
 const bytes = `bytes((at * 31) & 0xff for at in range(40000))`
 
 const openaiProgram = `
@@ -251,7 +227,7 @@ print(json.dumps({"text": heard.text, "ranked": len(ranked.results), "jina": len
 describe("clients in Python", () => {
   it.live("openai: images, sound, moderations", (context) =>
     Effect.gen(function* () {
-      const found = yield* run("openai", openaiProgram)
+      const found = yield* Python.run("openai", openaiProgram, [`${gateway.url}/v1`, G.masterKey])
       if (found === undefined) return context.skip()
       assert.deepStrictEqual(found, {
         text: "Heard by up",
@@ -274,7 +250,7 @@ describe("clients in Python", () => {
 
   it.live("litellm: rerank and transcription", (context) =>
     Effect.gen(function* () {
-      const found = yield* run("litellm", litellmProgram)
+      const found = yield* Python.run("litellm", litellmProgram, [`${gateway.url}/v1`, G.masterKey])
       if (found === undefined) return context.skip()
       assert.deepStrictEqual(found, { text: "Heard by up", ranked: 1, jina: 2 })
     })

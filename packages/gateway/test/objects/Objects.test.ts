@@ -4,6 +4,7 @@ import { Effect, Exit, Scope } from "effect"
 import OpenAI, { toFile } from "openai"
 import { afterAll, beforeAll } from "vitest"
 import { deploymentOf, holdsNothing, masterKey, start } from "../support/gateways.js"
+import * as Python from "../support/python.js"
 import * as FakeObjects from "./fakeObjects.js"
 
 const keys = [
@@ -253,6 +254,57 @@ describe("batches", () => {
     const file = await upload(first, line("1", { model: "other" }), "sk-rich-0123456789")
     const refused = await failure(() => make(first, file, "sk-rich-0123456789"))
     assert.deepStrictEqual([refused.status, refused.code], [400, "unpriced_batch"])
+  })
+})
+
+const pythonProgram = `
+import io, json, sys
+from openai import NotFoundError, OpenAI
+first, second, stranger = [OpenAI(base_url=url, api_key=key, max_retries=0) for url, key in
+    [(sys.argv[1], sys.argv[3]), (sys.argv[2], sys.argv[3]), (sys.argv[1], sys.argv[4])]]
+def unknown(call):
+    try:
+        call()
+    except NotFoundError:
+        return True
+    return False
+words = first.files.create(file=("words.txt", io.BytesIO(b"what it says")), purpose="user_data", extra_body={"model": "smart"})
+content = second.files.content(words.id).read().decode()
+deleted = second.files.delete(words.id).deleted
+lines = first.files.create(file=("lines.jsonl", io.BytesIO(sys.argv[5].encode())), purpose="batch")
+batch = first.batches.create(input_file_id=lines.id, endpoint="/v1/chat/completions", completion_window="24h")
+print(json.dumps({
+    "content": content,
+    "deleted": deleted,
+    "gone": unknown(lambda: first.files.retrieve(words.id)),
+    "own": batch.input_file_id == lines.id,
+    "sealed": [words.id[:8], batch.id[:9]],
+    "polled": second.batches.retrieve(batch.id).id == batch.id,
+    "stranger": unknown(lambda: stranger.batches.retrieve(batch.id)) and unknown(lambda: stranger.files.content(lines.id)),
+    "cancelled": second.batches.cancel(batch.id).status,
+}))
+`
+
+describe("openai for Python", () => {
+  it("uploads, reads and deletes files, and makes, polls and gives up batches, over two replicas", async (context) => {
+    const given = [`${first.url}/v1`, `${second.url}/v1`, a, b, `${line("1")}\n${line("2")}\n`]
+    const found = await Effect.runPromise(Python.run("openai", pythonProgram, given))
+    if (found === undefined) return context.skip()
+    assert.deepStrictEqual(found, {
+      content: "what it says",
+      deleted: true,
+      gone: true,
+      own: true,
+      sealed: ["file-sy1", "batch_sy1"],
+      polled: true,
+      stranger: true,
+      cancelled: "cancelling"
+    })
+    const [lines] = eu
+      .journal()
+      .filter(({ text }) => text.includes("lines.jsonl"))
+      .slice(-1)
+    assert.strictEqual(lines?.text.match(/"model":"eu-model"/g)?.length, 2)
   })
 })
 
