@@ -6,8 +6,9 @@ const arrows = {
   providers: ["core", "router", "dialects"],
   testing: ["core", "router"],
   litellm: ["core", "router", "dialects", "providers"],
-  gateway: ["core", "router", "dialects", "providers", "litellm"],
-  cli: ["core", "router", "dialects", "providers", "litellm", "gateway"],
+  ledger: ["core", "router"],
+  gateway: ["core", "router", "dialects", "providers", "ledger", "litellm"],
+  cli: ["core", "router", "dialects", "providers", "ledger", "litellm", "gateway"],
   "effect-ai": ["core", "dialects"],
   "ai-sdk": ["core", "router", "dialects", "providers"]
 }
@@ -64,6 +65,7 @@ const concerns = {
     "openai",
     "side"
   ],
+  ledger: ["errors", "record", "money", "keys", "store", "journal", "worker", "ledger"],
   gateway: [
     "api",
     "config",
