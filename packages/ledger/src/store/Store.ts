@@ -52,4 +52,6 @@ export interface Store {
   /** Small texts by name: the ledger's secret, what a planned restart hands over. */
   readonly note: (name: string) => Effect.Effect<string | undefined, LedgerError>
   readonly putNote: (name: string, text: string) => Effect.Effect<void, LedgerError>
+  /** Writes a note unless there is one; gives the one that is there then: of all who come at once one writes it. */
+  readonly keepNote: (name: string, text: string) => Effect.Effect<string, LedgerError>
 }
