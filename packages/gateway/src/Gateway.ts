@@ -27,6 +27,7 @@ import * as Completions from "./edge/calls/Completions.js"
 import * as Tokenizer from "./edge/counting/tokenizer.js"
 import { Heartbeat } from "./edge/heartbeat.js"
 import * as OpenAccess from "./edge/OpenAccess.js"
+import * as BatchPolling from "./edge/objects/batchPolling.js"
 import * as Server from "./edge/Server.js"
 import * as TemporaryPlace from "./edge/uploads/temporaryPlace.js"
 import type { Refusal, TurnedAway } from "./errors/ErrorBody.js"
@@ -223,6 +224,7 @@ export const make = (
     place.sweep()
     const completions = Completions.make({
       place,
+      money: yield* BatchPolling.start(generations),
       generations,
       heartbeat,
       clock,

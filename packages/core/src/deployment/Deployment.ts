@@ -74,6 +74,8 @@ export interface Deployment {
   readonly perSecond?: number | undefined
   readonly perCharacter?: number | undefined
   readonly perSearch?: number | undefined
+  /** From 0 to 1. */
+  readonly batchDiscount?: number | undefined
   readonly streamUsage: boolean
   readonly onMalformedEvent: "cut" | "skip" | undefined
   readonly dropParams: boolean
@@ -108,9 +110,9 @@ const keyOf = (key: DeploymentConfig["apiKey"]): Redacted.Redacted<string> | und
   return typeof key === "string" || trimmed !== text ? Redacted.make(trimmed) : key
 }
 
-const unitNames = ["perImage", "imagePrices", "perSecond", "perCharacter", "perSearch"] as const
+const unitNames = ["perImage", "imagePrices", "perSecond", "perCharacter", "perSearch", "batchDiscount"] as const
 
-/** Prices of units: few deployments have any. */
+/** Prices of units and of batches: few deployments have any. */
 const unitPricesIn = (config: DeploymentConfig): Partial<Deployment> =>
   Object.fromEntries(unitNames.flatMap((name) => (config[name] === undefined ? [] : [[name, config[name]]])))
 

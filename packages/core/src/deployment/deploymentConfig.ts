@@ -247,6 +247,11 @@ export const DeploymentConfig = Schema.Struct({
   perCharacter: Field.option(Field.price, "USD per character that is spoken."),
   /** USD per search, which reranking is billed by. */
   perSearch: Field.option(Field.price, "USD per search, which reranking is billed by."),
+  /** The part of its prices that is taken off in a batch: 0.5 is half. Default: what the provider is known to take off. */
+  batchDiscount: Field.option(
+    Field.fraction,
+    "The part of its prices that is taken off in a batch: 0.5 is half. Default: what the provider is known to take off."
+  ),
   /**
    * Whether usage is asked for in every stream (`stream_options`). False: no `stream_options` are sent, not even the
    * caller's, and usage that the provider does not tell is estimated. Default true, until a provider refuses them.

@@ -149,6 +149,8 @@ const fields = {
   blames: Schema.optional(Schema.Literal("deployment", "request")),
   /** To ask the same deployment again is of no use; another one may do. */
   elsewhere: Schema.optional(Schema.Boolean),
+  /** No connection stood, so that the provider has got nothing of the request. */
+  unsent: Schema.optional(Schema.Boolean),
   /** The provider's machine-readable error code or type. */
   code: Schema.optional(Schema.String),
   /** The provider's own type of the error. */
@@ -196,6 +198,12 @@ export class LlmError extends Schema.TaggedError<LlmError>("@switchyard/core/Llm
     const { retry } = table[this.reason]
     const onlyElsewhere = this.isSilence || this.elsewhere === true || this.blames === "request"
     return retry === "same" && onlyElsewhere ? "other" : retry
+  }
+
+  /** Whether the provider surely did nothing: what makes something there may be asked for again. */
+  get isUndone(): boolean {
+    if (this.unsent === true || this.reason === "Rejected") return true
+    return this.status === 429 || this.status === 503
   }
 
   /** What the failure says about the deployment's health. */

@@ -47,6 +47,8 @@ export interface RequestOverrides {
   readonly silenceTimeout?: number
   /** Retries inside a group; 0 means none. */
   readonly maxRetries?: number
+  /** It makes something that must not be made twice: it is tried again only where the provider surely did nothing. */
+  readonly makesOnce?: boolean
   /** Fallback targets in place of the configured chains; an empty list means none. */
   readonly fallbacks?: ReadonlyArray<string | FallbackTarget>
   /** Targets for a prompt that is too long, in place of the configured chain; an empty list means none. */

@@ -94,6 +94,11 @@ const events = {
   FallbackTaken: ["Fallback", "warn", (e) => `${e.from} → ${e.to} (${e.kind}): ${because(e)}`],
   StreamRestarted: ["Restart", "warn", (e) => `A stream of ${e.group} went on elsewhere after ${because(e)}`],
   HedgeWon: ["Hedge won", "idle", (e) => `${e.deployment} answered first for ${e.group}`],
+  BatchSettled: [
+    "Batch",
+    "good",
+    (e) => `A batch of ${e.group} is over${e.cost === undefined ? "" : ` and cost ${e.cost.toFixed(4)} USD`}`
+  ],
   BudgetExhausted: ["Budget", "bad", (e) => `The budget of ${e.scope} ${e.key} is used up`],
   ConfigReloaded: ["Reload", "idle", (e) => [`Configuration ${e.generation} is in force`, ...e.problems].join("; ")],
   ConfigRefused: ["Reload", "bad", (e) => ["A configuration was refused", ...e.problems].join("; ")]

@@ -32,6 +32,17 @@ const opened = ({ at, deployment, reason, until }: Of<"CooldownOpened">): EventL
 const fallback = ({ deployment, from, kind, reason, to }: Of<"FallbackTaken">): EventLine =>
   frequent("fallback_taken", { kind, from, to, deployment, reason })
 
+const settled = ({ caller, cost, deployment, group, isEstimate, usage }: Of<"BatchSettled">): EventLine =>
+  state("info", "batch_settled", {
+    group,
+    deployment,
+    caller,
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    cost_usd: cost,
+    estimated: isEstimate
+  })
+
 const retried = ({ delay, deployment, group, reason }: Of<"Retried">): EventLine =>
   frequent("retried", { group, deployment, reason, delay_ms: Math.round(delay) })
 
@@ -52,6 +63,8 @@ export const lineOf = (event: RouterEvent): EventLine | undefined => {
       return state("warn", "probe_failed", { deployment: event.deployment, reason: event.reason })
     case "ProbeRecovered":
       return state("info", "probe_recovered", { deployment: event.deployment })
+    case "BatchSettled":
+      return settled(event)
     case "BudgetExhausted":
       return state("warn", "budget_exhausted", { scope: event.scope, key: event.key })
     case "ConfigReloaded":

@@ -222,6 +222,10 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_params input_cost_per_query": sample(oneModel({ input_cost_per_query: 0.002 }), {
     [`${first}.perSearch`]: 0.002
   }),
+  "litellm_params input_cost_per_token_batches": sample(
+    oneModel({ input_cost_per_token: 0.000004, input_cost_per_token_batches: 0.000001 }),
+    { [`${first}.batchDiscount`]: 0.75 }
+  ),
   "litellm_params base_model": sample(azure({ base_model: "azure/gpt-4o-mini" }), {
     [`${first}.baseModel`]: "azure/gpt-4o-mini"
   }),
@@ -279,6 +283,10 @@ const honoured: Readonly<Record<string, Sample>> = {
   "model_info output_cost_per_image": sample(info({ output_cost_per_image: 0.04 }), { [`${first}.perImage`]: 0.04 }),
   "model_info input_cost_per_image": sample(info({ input_cost_per_image: 0.02 }), { [`${first}.perImage`]: 0.02 }),
   "model_info input_cost_per_query": sample(info({ input_cost_per_query: 0.002 }), { [`${first}.perSearch`]: 0.002 }),
+  "model_info input_cost_per_token_batches": sample(
+    info({ input_cost_per_token: 0.000004, input_cost_per_token_batches: 0.000002 }),
+    { [`${first}.batchDiscount`]: 0.5 }
+  ),
   "model_info supports_function_calling": sample(info({ supports_function_calling: false }), {
     [capabilities]: ["json_schema", "vision"]
   }),

@@ -85,6 +85,10 @@ export const modelKeys: ReadonlyArray<Key> = [
   params.honoured("input_cost_per_image", "The same, where there is no `output_cost_per_image`."),
   params.honoured("input_cost_per_query", "Price of a search: what reranking is billed by."),
   params.honoured(
+    "input_cost_per_token_batches",
+    "With `input_cost_per_token`: the part that is taken off in a batch, of all prices."
+  ),
+  params.honoured(
     "base_model",
     "The model behind a name of one's own: its parameters, list price and window count, and whether it reasons."
   ),
@@ -145,7 +149,8 @@ export const modelKeys: ReadonlyArray<Key> = [
     "output_cost_per_character",
     "output_cost_per_image",
     "input_cost_per_image",
-    "input_cost_per_query"
+    "input_cost_per_query",
+    "input_cost_per_token_batches"
   ].map((key) => info.honoured(key, `As \`litellm_params.${key}\`, which wins.`)),
   info.warned("tier", "Callers have no tiers; use tags."),
   info.warned("team_id", "Every key may use the deployment, unless its `groups` say otherwise: there are no teams."),

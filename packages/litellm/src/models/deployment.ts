@@ -71,6 +71,11 @@ const prices = (made: DeploymentDraft, { info, params }: Entry): void => {
   made.put("perCharacter", firstOf(of("input_cost_per_character"), of("output_cost_per_character")), toNumber)
   made.put("perImage", firstOf(of("output_cost_per_image"), of("input_cost_per_image")), toNumber)
   made.put("perSearch", of("input_cost_per_query"), toNumber)
+  made.put("batchDiscount", of("input_cost_per_token_batches"), (batch) => {
+    const each = toNumber(of("input_cost_per_token")?.value)
+    const share = typeof each === "number" && each > 0 ? Number(toNumber(batch)) / each : 1
+    return share >= 0 && share <= 1 ? Number((1 - share).toPrecision(6)) : 0
+  })
   // What only reads, writes nothing that would cost.
   const mode = info.get("mode")?.value
   if (mode === "embedding" || mode === "rerank") {

@@ -241,6 +241,9 @@ const tlsDescription = ({ code }: TransportError): string => {
   return reason === undefined ? `${description} (${code})` : `${description}: ${reason} (${code})`
 }
 
+/** Failures of a connection that never stood. */
+const unsent: ReadonlySet<TransportError["kind"]> = new Set(["connect", "connectTimeout", "dns", "tls"])
+
 const isNone = ({ code, kind }: TransportError): boolean =>
   kind === "noConnection" && code !== undefined && code !== "no_connection"
 
@@ -251,6 +254,7 @@ export const fromTransport = (error: TransportError, upstream: Upstream): LlmErr
     ...(error.kind === "tls" ? { description: tlsDescription(error) } : {}),
     ...(isNone(error) ? { description: `this process may open no more connections (${error.code})` } : {}),
     ...upstreamFields(upstream),
+    ...(unsent.has(error.kind) ? { unsent: true } : {}),
     ...(error.kind === "connectTimeout" ? { phase: "connect" as const, bound: "deployment" as const } : {}),
     ...(error.code === undefined ? {} : { code: error.code })
   })

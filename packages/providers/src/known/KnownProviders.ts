@@ -44,7 +44,8 @@ const listed = (name: string): Picked => {
     basePath: undefined,
     modelPrefix: undefined,
     protocol,
-    compatibleUrl: undefined
+    compatibleUrl: undefined,
+    batchDiscount: undefined
   }
 }
 

@@ -13,10 +13,18 @@ const provider = (name: string, baseUrl: string | undefined, details: Details = 
   basePath: details.basePath,
   modelPrefix: details.modelPrefix,
   protocol: details.protocol ?? "openai",
-  compatibleUrl: details.compatibleUrl
+  compatibleUrl: details.compatibleUrl,
+  batchDiscount: details.batchDiscount
 })
 
-const openAi: Details = { keyVariables: ["OPENAI_API_KEY"], baseVariables: ["OPENAI_BASE_URL", "OPENAI_API_BASE"] }
+/** As their price lists say of batches. */
+const half = 0.5
+
+const openAi: Details = {
+  keyVariables: ["OPENAI_API_KEY"],
+  baseVariables: ["OPENAI_BASE_URL", "OPENAI_API_BASE"],
+  batchDiscount: half
+}
 const ollama: Details = {
   keyVariables: ["OLLAMA_API_KEY"],
   baseVariables: ["OLLAMA_API_BASE"],
@@ -86,7 +94,7 @@ const more: ReadonlyArray<Picked> = [
   named("v0", "https://api.v0.dev/v1"),
   named("wandb", "https://api.inference.wandb.ai/v1"),
   named("xiaomi_mimo", "https://api.xiaomimimo.com/v1"),
-  provider("aiohttp_openai", undefined, openAi),
+  provider("aiohttp_openai", undefined, { ...openAi, batchDiscount: undefined }),
   provider("bedrock_mantle", undefined, { keyVariables: ["AWS_BEARER_TOKEN_BEDROCK"] }),
   provider("docker_model_runner", "http://localhost:22088/engines/llama.cpp/v1", { keyVariables: [] }),
   provider("heroku", undefined, { keyVariables: ["HEROKU_API_KEY", "INFERENCE_KEY"], basePath: "/v1" }),
@@ -98,14 +106,15 @@ const more: ReadonlyArray<Picked> = [
 const azure: Details = {
   keyVariables: ["AZURE_API_KEY"],
   baseVariables: ["AZURE_API_BASE"],
-  protocol: "azure"
+  protocol: "azure",
+  batchDiscount: half
 }
 
 /** Those whose fields somebody has checked; they beat what the lists say. */
 export const picked: ReadonlyArray<Picked> = [
   provider("openai", "https://api.openai.com/v1", openAi),
   provider("text-completion-openai", "https://api.openai.com/v1", openAi),
-  provider("custom_openai", undefined, openAi),
+  provider("custom_openai", undefined, { ...openAi, batchDiscount: undefined }),
   provider("bytez", undefined, { keyVariables: ["BYTEZ_API_KEY", "BYTEZ_KEY"] }),
   provider("snowflake", undefined, { keyVariables: ["SNOWFLAKE_JWT", "SNOWFLAKE_API_KEY"] }),
   provider("azure", undefined, azure),
@@ -135,7 +144,7 @@ export const picked: ReadonlyArray<Picked> = [
   provider("bedrock_converse", undefined, bedrock),
   provider("vertex_ai", undefined, vertex),
   provider("vertex_ai_beta", undefined, vertex),
-  provider("groq", "https://api.groq.com/openai/v1"),
+  provider("groq", "https://api.groq.com/openai/v1", { batchDiscount: half }),
   provider("together_ai", "https://api.together.xyz/v1", {
     keyVariables: ["TOGETHER_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_TOKEN"]
   }),

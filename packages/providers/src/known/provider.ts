@@ -22,6 +22,8 @@ export interface KnownProvider {
   readonly protocol: string
   /** Base URL of an API of its own that is compatible with OpenAI's, beside that; undefined without one. */
   readonly compatibleUrl: string | undefined
+  /** The part of its prices that it takes off in a batch: 0.5 is half. Undefined where nothing is known. */
+  readonly batchDiscount: number | undefined
   /** Why it is asked in no dialect of ours, but for what `baseUrl` or `template` says; undefined for all others. */
   readonly unspoken: Unspoken | undefined
   /** Parameters that it takes under other names only. */
@@ -33,5 +35,13 @@ export interface KnownProvider {
 /** What of a provider is known by having been looked at. */
 export type Picked = Pick<
   KnownProvider,
-  "name" | "baseUrl" | "keyVariables" | "baseVariables" | "basePath" | "modelPrefix" | "protocol" | "compatibleUrl"
+  | "name"
+  | "baseUrl"
+  | "keyVariables"
+  | "baseVariables"
+  | "basePath"
+  | "modelPrefix"
+  | "protocol"
+  | "compatibleUrl"
+  | "batchDiscount"
 >

@@ -37,6 +37,8 @@ export interface UnitPrices {
 
 /** USD per million tokens, and apiece for the rest. 0 is free; an absent price is unknown, which is something else. */
 export interface Price extends Rates, UnitPrices {
+  /** The part of it that is taken off in a batch: 0.5 is half. Unset: what the provider is known for. */
+  readonly batchDiscount?: number | undefined
   /** Rates of long prompts, shortest first. Unset: none. */
   readonly tiers?: ReadonlyArray<Tier> | undefined
 }

@@ -84,6 +84,24 @@ export interface RequestEnded {
   readonly caller: string | undefined
 }
 
+/** A batch is over, and so is known what its lines used: no request of its own tells it. */
+export interface BatchSettled {
+  readonly _tag: "BatchSettled"
+  /** Monotonic ms. */
+  readonly at: number
+  readonly group: string
+  readonly deployment: string
+  readonly provider: string
+  readonly caller: string | undefined
+  readonly tags: ReadonlyArray<string>
+  /** Of all lines together; what they may have used at most, where `isEstimate`. */
+  readonly usage: Usage
+  /** USD; undefined when no price is known. */
+  readonly cost: number | undefined
+  /** Nobody could learn what it used. */
+  readonly isEstimate: boolean
+}
+
 /** Something that happened in the router. `at` is monotonic ms, `delay` is ms. */
 export type RouterEvent =
   | AttemptStarted
@@ -137,6 +155,7 @@ export type RouterEvent =
       readonly deployment: string | undefined
       readonly reason: string
     }
+  | BatchSettled
   | { readonly _tag: "BudgetExhausted"; readonly at: number; readonly scope: string; readonly key: string }
   | {
       /** A configuration came into force. */

@@ -64,7 +64,12 @@ export const PriceTable = Schema.Record({
     /** USD per character that is spoken. */
     perCharacter: Field.option(Field.price, "USD per character that is spoken."),
     /** USD per search, which reranking is billed by. */
-    perSearch: Field.option(Field.price, "USD per search, which reranking is billed by.")
+    perSearch: Field.option(Field.price, "USD per search, which reranking is billed by."),
+    /** The part of it that is taken off in a batch: 0.5 is half. Default: what the provider is known to take off. */
+    batchDiscount: Field.option(
+      Field.fraction,
+      "The part of it that is taken off in a batch: 0.5 is half. Default: what the provider is known to take off."
+    )
   })
 }).annotations({ description: "Prices of models by their names; they beat the public list prices." })
 

@@ -1,5 +1,5 @@
 import type { Deployment } from "@switchyard/core/Deployment"
-import type { RouterEvent } from "../events/RouterEvents.js"
+import type { BatchSettled, RouterEvent } from "../events/RouterEvents.js"
 import type { Sink } from "./MetricsSink.js"
 import type { Options } from "./metricOptions.js"
 import { type Definition, metricTable } from "./metricTable.js"
@@ -27,6 +27,17 @@ export const counting = (
   const probeFailures = table(metricTable.probeFailures)
   const probeRecoveries = table(metricTable.probeRecoveries)
   const streamRestarts = table(metricTable.streamRestarts)
+  const costs = table2(maxRows, (model, provider) => series.counter(metricTable.cost, { model, provider }))
+  const inputs = table2(maxRows, (model, provider) => series.counter(metricTable.inputTokens, { model, provider }))
+  const outputs = table2(maxRows, (model, provider) => series.counter(metricTable.outputTokens, { model, provider }))
+  const batches = table(metricTable.batches)
+  const countBatch = ({ cost, deployment, group, isEstimate, provider, usage }: BatchSettled): void => {
+    batches(deployment, isEstimate ? "estimated" : "settled")(1)
+    if (cost !== undefined) costs(group, provider)(cost)
+    if (isEstimate) return
+    inputs(group, provider)(usage.inputTokens)
+    outputs(group, provider)(usage.outputTokens)
+  }
   const budgets = table1(maxRows, (scope) => series.counter(metricTable.budgetsExhausted, { scope }))
   return (event) => {
     switch (event._tag) {
@@ -44,6 +55,8 @@ export const counting = (
         return probeRecoveries(event.deployment, "")(1)
       case "StreamRestarted":
         return streamRestarts(event.deployment ?? "none", event.reason)(1)
+      case "BatchSettled":
+        return countBatch(event)
       case "BudgetExhausted":
         return budgets(event.scope)(1)
       default:

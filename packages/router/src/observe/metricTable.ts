@@ -67,7 +67,12 @@ export const metricTable = {
   active: gauge("request", "active_requests", ["model"], "Requests in progress; a stream counts until its end."),
   inputTokens: counter("request", "input_tokens_total", request, "Input tokens of all attempts."),
   outputTokens: counter("request", "output_tokens_total", request, "Output tokens of all attempts."),
-  cost: counter("request", "cost_usd_total", request, "Cost of all attempts in USD, where a price is known."),
+  cost: counter(
+    "request",
+    "cost_usd_total",
+    request,
+    "Cost of all attempts, and of batches once they are over, in USD, where a price is known."
+  ),
   requestInputTokens: histogram(
     "request",
     "request_input_tokens",
@@ -174,6 +179,12 @@ export const metricTable = {
     "stream_restarts_total",
     [...deployment, "reason"],
     "Streams that were begun again elsewhere, by the deployment whose stream broke."
+  ),
+  batches: counter(
+    "event",
+    "batches_settled_total",
+    [...deployment, "reason"],
+    "Batches that are over, by whether their results told what they used (settled) or the estimate holds (estimated)."
   ),
   budgetsExhausted: counter("event", "budgets_exhausted_total", ["scope"], "Budgets that ran out, by what they bound."),
   state: gauge(

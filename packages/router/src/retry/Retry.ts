@@ -186,7 +186,8 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
     const error = failure.reason === "NoDeployment" ? (tries.upstream ?? failure) : failure
     // A refusal by the router itself names no deployment: there is nothing that another one would do better.
     if (isOvertaken(request.route.journal, error)) return Effect.fail(error)
-    if (error.retry === "never" || (error.reason === "Rejected" && error.deployment === undefined)) {
+    const mustNot = request.overrides.makesOnce === true && !error.isUndone
+    if (mustNot || error.retry === "never" || (error.reason === "Rejected" && error.deployment === undefined)) {
       return Effect.fail(isCallersFault(error) ? error.with({ retryAfter: undefined }) : error)
     }
     if (error.reason !== "Rejected") tries.upstream = error

@@ -13,7 +13,7 @@ import { answerRefusal, type Refusal } from "../../errors/ErrorBody.js"
 import type { Generations } from "../../generations/Generations.js"
 import { keyOf, unknownKey } from "../../keys/KeyRing.js"
 import type { PathTarget } from "../callPaths.js"
-import { BatchMoney } from "../objects/batchMoney.js"
+import type { BatchMoney } from "../objects/batchMoney.js"
 import { ObjectExchange } from "../objects/objectExchange.js"
 import { isNamed, objectAt } from "../objects/objectPaths.js"
 import { requestIdOf } from "../requestId.js"
@@ -34,6 +34,7 @@ export { send }
 export interface CompletionsDeps extends ExchangeDeps {
   readonly generations: Context.Tag.Service<Generations>
   readonly runtime: Runtime.Runtime<never>
+  readonly money: BatchMoney
   /** Where forms lie that are too large for memory. */
   readonly place: TemporaryPlace
   /** Told of every request once it is over, those that were turned away at the door included. */
@@ -122,7 +123,6 @@ export const make = (deps: CompletionsDeps): Completions => {
   const { bounds, clock, generations, guard, heartbeat, onEnd, place, random, runtime } = deps
   const fork = Runtime.runFork(runtime)
   const live = new Set<Exchange | ObjectExchange>()
-  const money = new BatchMoney()
   const forms = new Map<ServerResponse, Receiving>()
   const bytes = new BytesInFlight(bounds.maxBytesInFlight, clock)
   const shares = new FairShares(bounds.maxConcurrent, () => generations.current().keys.isShared)
@@ -166,7 +166,7 @@ export const make = (deps: CompletionsDeps): Completions => {
     const exchange =
       target.object === undefined
         ? new Exchange(deps, target, request, response, lease, caller)
-        : new ObjectExchange({ ...deps, money }, target.object, request, response, lease, caller)
+        : new ObjectExchange(deps, target.object, request, response, lease, caller)
     live.add(exchange)
     const hold = bytes.enter(caller)
     let fiber: Fiber.RuntimeFiber<void> | undefined

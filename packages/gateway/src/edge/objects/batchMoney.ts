@@ -1,19 +1,19 @@
 /**
- * What batches cost: set aside in their caller's budget when they are made, and settled once their results say what was used.
+ * What batches cost: set aside in every window that bounds them when they are made, and settled once their results say what was
+ * used, in metrics and events too, which no call of theirs tells.
  */
 import type { Deployment } from "@switchyard/core/Deployment"
-import { toMs } from "@switchyard/core/Time"
 import * as Usage from "@switchyard/core/Usage"
+import * as KnownProviders from "@switchyard/providers/KnownProviders"
+import * as HeldSpend from "@switchyard/router/HeldSpend"
 import { cost, type Price, PriceBook } from "@switchyard/router/PriceBook"
-import { type Reservation, type SpendLimit, SpendWindows } from "@switchyard/router/SpendWindows"
-import { Context } from "effect"
+import { RouterEvents } from "@switchyard/router/RouterEvents"
+import { SpendWindows } from "@switchyard/router/SpendWindows"
+import { Context, Option } from "effect"
 import type { Refusal } from "../../errors/ErrorBody.js"
 import type { Generation } from "../../generations/Generations.js"
 import type { Caller } from "../../keys/KeyRing.js"
 import type { LineTokens } from "./batchLines.js"
-
-/** What a batch costs of what the same answers cost one by one, where the provider says so. */
-const discounts: Readonly<Record<string, number>> = { openai: 0.5, azure: 0.5 }
 
 /** Files and batches that are remembered, the oldest forgotten first. */
 const capacity = 10_000
@@ -21,21 +21,44 @@ const capacity = 10_000
 /** Ms after which a batch is over, whoever has asked for it. */
 const longest = 25 * 60 * 60 * 1000
 
-interface Held {
-  readonly reservation: Reservation
-  readonly price: Price
+/** A batch that is not over, as far as anybody knows. */
+export interface Open {
+  /** The provider's own id. */
+  readonly id: string
+  readonly deployment: Deployment
+  /** Monotonic ms of the last word of it. */
+  seenAt: number
+}
+
+interface Held extends Open {
+  readonly money: HeldSpend.Held
+  readonly price: Price | undefined
+  /** What it costs of what the same answers cost one by one. */
   readonly share: number
-  readonly estimate: number
+  readonly tokens: LineTokens
+  readonly caller: Caller
   readonly at: number
 }
 
-/** The budget of a key; undefined where it has none. */
-const budgetOf = ({ source }: Pick<Generation, "source">, { name }: Pick<Caller, "name">): SpendLimit | undefined => {
-  if (name === undefined) return undefined
+const shareAt = (deployment: Deployment, price: Price | undefined): number =>
+  1 - (deployment.batchDiscount ?? price?.batchDiscount ?? KnownProviders.find(deployment.provider)?.batchDiscount ?? 0)
+
+/** Everything that bounds what a caller's batch on a deployment may cost. */
+const boundsOf = (
+  { source }: Pick<Generation, "source">,
+  { name, tags }: Pick<Caller, "name" | "tags">,
+  deployment: Deployment
+): ReadonlyArray<HeldSpend.Bound> => {
   const { keys, router } = source.config
-  const own = keys.find((key) => key.name === name)?.budget
   const all = typeof router.callerBudget === "object" ? router.callerBudget : undefined
-  return own ?? all?.callers?.[name] ?? all?.everyCaller
+  const own =
+    name === undefined
+      ? undefined
+      : (keys.find((key) => key.name === name)?.budget ?? all?.callers?.[name] ?? all?.everyCaller)
+  return [
+    ...(own === undefined || name === undefined ? [] : [{ scope: "caller" as const, key: name, limit: own }]),
+    ...(typeof router.spendLimits === "object" ? HeldSpend.boundsOf(router.spendLimits, deployment, tags) : [])
+  ]
 }
 
 const add = (sum: Usage.Usage, told: unknown): Usage.Usage => {
@@ -60,17 +83,25 @@ const unpriced = (model: string): Refusal => ({
   message: `this key has a budget, and no price is known for ${model}: a batch of it cannot be paid from a budget until its price is configured`
 })
 
-const exceeded = (limit: number, retryAfter: number | undefined): Refusal => ({
+const exceeded = ({ exceeded: { key, limit, scope }, retryAfter }: HeldSpend.Exceeded): Refusal => ({
   status: 429,
-  code: "caller_budget",
-  message: `the batch does not fit into what is left of this key's budget of ${limit} USD`,
+  code: scope === "caller" ? "caller_budget" : "spend",
+  message:
+    scope === "caller"
+      ? `the batch does not fit into what is left of this key's budget of ${limit.limit} USD`
+      : `the batch does not fit into what is left of the spending limit of ${limit.limit} USD of ${scope} ${key}`,
   ...(retryAfter === undefined ? {} : { retryAfter })
 })
+
+const worstOf = ({ input, output }: LineTokens): Usage.Usage => Usage.estimate(input, output)
 
 /** The money of batches, and the files whose lines are known. */
 export class BatchMoney {
   private readonly files = new Map<string, LineTokens>()
   private readonly held = new Map<string, Held>()
+
+  /** `current` is the generation in force, to which settled batches are told. */
+  constructor(private readonly current: () => Pick<Generation, "tower">) {}
 
   /** Notes the tokens of a file whose lines were checked, under the provider's id. */
   noteFile(id: string, tokens: LineTokens): void {
@@ -86,7 +117,7 @@ export class BatchMoney {
     return this.files.get(id)
   }
 
-  /** Sets the cost of a batch aside; nothing, where its caller has no budget. `keep` takes the batch once it has an id. */
+  /** Sets the cost of a batch aside where something bounds it. `keep` takes the batch once it has an id. */
   reserve(
     generation: Generation,
     caller: Caller,
@@ -97,46 +128,87 @@ export class BatchMoney {
     | { readonly refusal: Refusal }
     | { readonly keep: (id: string) => void; readonly release: (isSpent: boolean) => void } {
     this.forgetOld(now)
-    const budget = budgetOf(generation, caller)
-    if (budget === undefined || caller.name === undefined) return { keep: () => {}, release: () => {} }
+    const bounds = boundsOf(generation, caller, deployment)
     const { state } = generation.tower
-    const price = Context.get(state, PriceBook).price(deployment)
-    if (price === undefined) return { refusal: unpriced(deployment.group) }
-    const share = discounts[deployment.provider] ?? 1
-    const estimate = cost(Usage.estimate(tokens.input, tokens.output), price) * share
-    const window = Context.get(state, SpendWindows).window("caller", caller.name, toMs(budget.window), now)
-    const resetsAt = window.resetsAt(now)
-    // A batch is long: it never goes on with what is left for the last call in a window.
-    const isFitting = window.used(now) + estimate <= budget.limit
-    const reservation = isFitting ? window.reserve(estimate, budget.limit, now) : undefined
-    if (reservation === undefined) {
-      return { refusal: exceeded(budget.limit, resetsAt === undefined ? undefined : resetsAt - now) }
+    const book = Context.getOption(state, PriceBook)
+    const price = Option.isSome(book) ? book.value.price(deployment) : undefined
+    if (price === undefined && bounds.some(({ scope }) => scope === "caller")) {
+      return { refusal: unpriced(deployment.group) }
     }
+    const share = shareAt(deployment, price)
+    const estimate = price === undefined ? 0 : cost(worstOf(tokens), price) * share
+    const windows = Context.getOption(state, SpendWindows)
+    const money: HeldSpend.Held | HeldSpend.Exceeded =
+      Option.isSome(windows) && price !== undefined
+        ? HeldSpend.reserve(windows.value, bounds, estimate, now)
+        : { settle: () => {} }
+    if ("exceeded" in money) return { refusal: exceeded(money) }
     return {
-      keep: (id) => void this.held.set(id, { reservation, price, share, estimate, at: now }),
-      release: (isSpent) => reservation.settle(isSpent ? estimate : 0, now)
+      keep: (id) => {
+        this.held.set(id, { id, deployment, money, price, share, tokens, caller, at: now, seenAt: now })
+        this.forgetMost(now)
+      },
+      release: (isSpent) => money.settle(isSpent ? estimate : 0, now)
     }
   }
 
-  /** Whether something is set aside for a batch. */
+  /** Whether a batch is not settled yet. */
   holds(id: string): boolean {
     return this.held.has(id)
   }
 
+  /** Notes that somebody has asked how a batch is, and that it goes on. */
+  seen(id: string, now: number): void {
+    const held = this.held.get(id)
+    if (held !== undefined) held.seenAt = now
+  }
+
+  /** Batches of which nobody has heard for so many ms, at most `most`, the least heard of first. */
+  silent(ms: number, most: number, now: number): ReadonlyArray<Open> {
+    this.forgetOld(now)
+    const found = [...this.held.values()].filter(({ seenAt }) => now - seenAt >= ms)
+    return found.sort((a, b) => a.seenAt - b.seenAt).slice(0, most)
+  }
+
   /** Settles a batch that is over. */
   settle(id: string, usage: Usage.Usage, now: number): void {
+    this.end(id, usage, false, now)
+  }
+
+  private end(id: string, usage: Usage.Usage, isEstimate: boolean, now: number): void {
     const held = this.held.get(id)
     if (held === undefined) return
     this.held.delete(id)
-    held.reservation.settle(cost(usage, held.price) * held.share, now)
+    const { caller, deployment, money, price, share } = held
+    const spent = price === undefined ? undefined : cost(usage, price) * share
+    money.settle(spent ?? 0, now)
+    const { group, id: at, provider } = deployment
+    Context.get(this.current().tower.state as Context.Context<never>, RouterEvents).publish({
+      _tag: "BatchSettled",
+      at: now,
+      group,
+      deployment: at,
+      provider,
+      caller: caller.name,
+      tags: caller.tags,
+      usage,
+      cost: spent,
+      isEstimate
+    })
   }
 
-  /** Nobody asked how they ended: they cost what was set aside. */
+  /** Nobody learnt how they ended: they cost what was set aside. */
   private forgetOld(now: number): void {
-    for (const [id, { at, estimate, reservation }] of this.held) {
+    for (const [id, { at, tokens }] of this.held) {
       if (now - at < longest) return
-      this.held.delete(id)
-      reservation.settle(estimate, now)
+      this.end(id, worstOf(tokens), true, now)
+    }
+  }
+
+  private forgetMost(now: number): void {
+    for (const [id, { tokens }] of this.held) {
+      if (this.held.size <= capacity) return
+      this.end(id, worstOf(tokens), true, now)
     }
   }
 }

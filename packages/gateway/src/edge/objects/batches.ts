@@ -9,7 +9,6 @@ import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import type { Passage } from "@switchyard/core/Passage"
 import { nowMs } from "@switchyard/core/Time"
 import { isFile, type Upload, type UploadFile } from "@switchyard/core/Upload"
-import * as Usage from "@switchyard/core/Usage"
 import * as Wildcard from "@switchyard/core/Wildcard"
 import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import { type Clock, Context, Effect } from "effect"
@@ -17,8 +16,9 @@ import type { Refusal } from "../../errors/ErrorBody.js"
 import type { Generation } from "../../generations/Generations.js"
 import type { Caller } from "../../keys/KeyRing.js"
 import type { ObjectPath } from "../callPaths.js"
-import { BadLine, checked, type LineTokens, linesOf, type Renamed, usageOfResults } from "./batchLines.js"
-import { type BatchMoney, summed } from "./batchMoney.js"
+import { BadLine, checked, type LineTokens, linesOf, type Renamed } from "./batchLines.js"
+import type { BatchMoney } from "./batchMoney.js"
+import { contentPath, got, settled } from "./batchSettling.js"
 import { iterated } from "./bytes.js"
 import { choose, type Place } from "./choosing.js"
 import { type Asking, fileIn } from "./objectRequest.js"
@@ -39,6 +39,8 @@ export interface BatchDeps {
 /** A request that may go on. */
 export interface Prepared {
   readonly asking: Asking
+  /** The same for another place than the first; undefined where that one cannot take it. Left out: it is the same everywhere. */
+  readonly at?: (place: Place) => Effect.Effect<Asking | undefined, LlmError>
   /** Told of the object that came of it. */
   readonly made: (object: JsonObject) => void
   /** It is over; `isCut`: its caller has left, and nobody knows what came of it. */
@@ -61,8 +63,6 @@ const emptyFile: Refusal = {
   message: "the batch's file has no lines"
 }
 
-const over: ReadonlySet<unknown> = new Set(["completed", "failed", "expired", "cancelled"])
-
 const isUnreadable = (value: unknown): value is BadLine => value instanceof BadLine
 
 /** Reads something line by line; gives the line that refuses it. */
@@ -78,6 +78,30 @@ const reading = <A>(read: () => Promise<A>): Effect.Effect<A | BadLine, LlmError
         : Effect.fail(new LlmError({ reason: "Unavailable", description: "the file could not be read" }))
     }
   )
+
+/** How long a batch's file is with other names of its models; the line that refuses it, where one does. */
+const measured = (file: UploadFile, renamed: Renamed, tokens: LineTokens) =>
+  reading(async () => {
+    let size = 0
+    let count = 0
+    for await (const [line, text] of linesOf(file.open())) {
+      size += Buffer.byteLength(checked(line, text, renamed, tokens)) + 1
+      count++
+    }
+    return { size, count }
+  })
+
+/** A batch's file with other names of its models, written while it is sent. */
+const renamedFile = (file: UploadFile, size: number, renamed: Renamed): UploadFile => ({
+  ...file,
+  size,
+  open: async function* () {
+    const ignored: LineTokens = { input: 0, output: 0 }
+    for await (const [line, text] of linesOf(file.open())) {
+      yield Buffer.from(`${checked(line, text, renamed, ignored)}\n`)
+    }
+  }
+})
 
 const parsed = (text: string): JsonObject => {
   try {
@@ -112,65 +136,46 @@ export class Batches {
     if (status >= 300) return Effect.void
     const object = parsed(text)
     made(object)
-    const { id, output_file_id: output, status: state, usage } = object
-    const { clock, money } = this.deps
-    if (typeof id !== "string" || object.object !== "batch" || !money.holds(id) || !over.has(state)) return Effect.void
-    const settle = (used: Usage.Usage): void => money.settle(id, used, nowMs(clock))
-    const told = Usage.fromOpenAi(usage)
-    if (told !== undefined && Usage.total(told) > 0) return Effect.sync(() => settle(told))
-    if (typeof output !== "string") return Effect.sync(() => settle(Usage.zero))
-    const results = summed()
-    return Effect.map(
-      this.read(place, output, (source) => usageOfResults(source, results.add)),
-      () => settle(results.sum())
-    )
+    const { ask, clock, money } = this.deps
+    return settled(object, { ask: (passage, use) => ask(place, passage, use), clock, money })
   }
 
   /** A file's lines as they go on; the first one's model says where. */
   private upload(asking: Asking, upload: Upload, file: UploadFile): Effect.Effect<Prepared | Refusal, LlmError> {
-    const tokens: LineTokens = { input: 0, output: 0 }
-    let place: Place | undefined = undefined as Place | undefined
+    let places: ReadonlyArray<Place> = []
     let refusal: Refusal | undefined
-    const renamed: Renamed = (model) => {
-      if (place === undefined) {
+    const choosing: Renamed = (model) => {
+      if (places.length === 0) {
         const found = choose(this.deps.generation, this.deps.caller, { model, provider: undefined }, "batches")
         if (found._tag === "Left") {
           refusal = found.left
           return { refused: found.left.message }
         }
-        const given = found.right.find(({ deployment }) =>
+        const given = found.right.filter(({ deployment }) =>
           asking.places.some((one) => one.deployment.id === deployment.id)
         )
-        place = given ?? found.right[0]
+        places = given.length === 0 ? found.right : given
       }
-      return this.nameAt(place as Place, model)
+      return this.nameAt(places[0] as Place, model)
     }
-    const measured = reading(async () => {
-      let size = 0
-      let count = 0
-      for await (const [line, text] of linesOf(file.open())) {
-        size += Buffer.byteLength(checked(line, text, renamed, tokens)) + 1
-        count++
-      }
-      return { size, count }
-    })
-    return Effect.map(measured, (found): Prepared | Refusal => {
+    const tokens: LineTokens = { input: 0, output: 0 }
+    return Effect.map(measured(file, choosing, tokens), (found): Prepared | Refusal => {
       if (isUnreadable(found)) return refusal !== undefined && found.line > 1 ? refusal : lineRefusal(found)
-      if (found.count === 0 || place === undefined) return emptyFile
-      const written: UploadFile = {
-        ...file,
-        size: found.size,
-        open: async function* () {
-          const ignored: LineTokens = { input: 0, output: 0 }
-          for await (const [line, text] of linesOf(file.open())) {
-            yield Buffer.from(`${checked(line, text, renamed, ignored)}\n`)
-          }
-        }
+      const [first, ...others] = places
+      if (found.count === 0 || first === undefined) return emptyFile
+      const at = (place: Place, size: number): Asking => {
+        const written = renamedFile(file, size, (model) => this.nameAt(place, model))
+        const parts = upload.parts.map((part) => (part === file ? written : part))
+        return { ...asking, upload: { parts }, places: [first, ...others] }
       }
-      const parts = upload.parts.map((part) => (part === file ? written : part))
       return {
-        // Its lines have the names of this one's model.
-        asking: { ...asking, upload: { parts }, places: [place] },
+        asking: at(first, found.size),
+        // Each place has names of its own for the models of the lines.
+        at: (place) =>
+          Effect.map(
+            measured(file, (model) => this.nameAt(place, model), { input: 0, output: 0 }),
+            (there) => (isUnreadable(there) ? undefined : at(place, there.size))
+          ),
         made: ({ id }) => {
           if (typeof id === "string") this.deps.money.noteFile(id, tokens)
         },
@@ -256,13 +261,6 @@ export class Batches {
     take: (source: AsyncIterable<Uint8Array>) => Promise<void>
   ): Effect.Effect<Refusal | undefined, LlmError> {
     let refusal: Refusal | undefined
-    const passage: Passage = {
-      method: "GET",
-      path: `/files/${encodeURIComponent(id)}/content`,
-      query: "",
-      headers: {},
-      body: undefined
-    }
     const use = (answer: LlmResponse): Effect.Effect<void, LlmError> => {
       if (answer._tag === "Complete") return Effect.void
       if (answer.status >= 300) {
@@ -281,6 +279,6 @@ export class Batches {
         }
       )
     }
-    return Effect.map(this.deps.ask(place, passage, use), () => refusal)
+    return Effect.map(this.deps.ask(place, got(contentPath(id)), use), () => refusal)
   }
 }

@@ -36,6 +36,9 @@ const internal: Refusal = { status: 500, code: "internal_error", message: "the g
 const isJson = (type: string | undefined): boolean =>
   type !== undefined && /^\s*application\/(?:[\w.]+\+)?json/i.test(type)
 
+/** A fault of the request is one everywhere; one that is bound to a deployment that rests is not. */
+const mayGoElsewhere = ({ reason, retry }: LlmError): boolean => retry !== "never" || reason === "NoDeployment"
+
 /** What such an exchange works with. */
 export interface ObjectDeps extends ExchangeDeps {
   readonly money: BatchMoney
@@ -128,11 +131,16 @@ export class ObjectExchange implements Ended {
   private ask(prepared: Prepared, batches: Batches): Effect.Effect<void> {
     const { asking } = prepared
     const [first, ...others] = asking.repeats ? asking.places : [asking.places[0]]
-    const at = (place: Place): Effect.Effect<void, LlmError> =>
-      this.call(place, asking, (answer) => this.told(answer, place, prepared, batches))
+    const at = (place: Place, asked: Asking): Effect.Effect<void, LlmError> =>
+      this.call(place, asked, (answer) => this.told(answer, place, prepared, batches))
+    const instead = (error: LlmError, place: Place): Effect.Effect<void, LlmError> => {
+      if (this.response.headersSent || !mayGoElsewhere(error)) return Effect.fail(error)
+      const there = prepared.at?.(place) ?? Effect.succeed(asking)
+      return Effect.flatMap(there, (asked) => (asked === undefined ? Effect.fail(error) : at(place, asked)))
+    }
     const all = others.reduce(
-      (call, place) => Effect.catchAll(call, (error) => (this.response.headersSent ? Effect.fail(error) : at(place))),
-      at(first)
+      (call, place) => Effect.catchAll(call, (error) => instead(error, place)),
+      at(first, asking)
     )
     const ended = Effect.onExit(all, (exit) => Effect.sync(() => prepared.ended(Exit.isInterrupted(exit))))
     return Effect.catchAll(ended, (error) => this.fail(error))
@@ -153,7 +161,7 @@ export class ObjectExchange implements Ended {
       ...(trace === undefined ? {} : { trace }),
       tags: caller.tags,
       // Made twice, it would be there twice.
-      ...(repeats ? {} : { overrides: { maxRetries: 0 } })
+      ...(repeats ? {} : { overrides: { makesOnce: true } })
     })
     return LlmService.using(lease.generation.tower.service, asked, use, (journal) => {
       this.journal = journal
