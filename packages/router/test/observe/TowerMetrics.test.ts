@@ -32,6 +32,20 @@ const leaving = (next: Service.AttemptService): Service.AttemptService =>
     return next.call(attempt)
   }, next.status)
 
+/** Of no call that the tower has seen. */
+const batch: RouterEvents.RouterEvent = {
+  _tag: "BatchSettled",
+  at: 0,
+  group: "m",
+  deployment: "a",
+  provider: "pa",
+  caller: undefined,
+  tags: [],
+  usage,
+  cost: 0.5,
+  isEstimate: false
+}
+
 /** A tower over a stub, and what a scrape of it shows: `name{labels}` to its number. */
 const setup = (prefix: string, options: Partial<Router.Options> = {}) =>
   Effect.gen(function* () {
@@ -115,6 +129,7 @@ const everything = (prefix: string) =>
     yield* call(service, chat({ seed: 7, model: "m" }, { caller: "poor" }))
     stub.reply({ chunks: ["a"], usage })
     yield* Effect.ignore(Stream.runDrain(LlmService.stream(service, chat({ seed: 8, model: "spare" }))))
+    Context.get(made.state as Context.Context<never>, RouterEvents.RouterEvents).publish(batch)
     return made
   })
 
