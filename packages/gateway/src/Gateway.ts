@@ -6,6 +6,9 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import { uniform } from "@switchyard/core/Dice"
 import * as Time from "@switchyard/core/Time"
+import type { KeyBook } from "@switchyard/ledger/KeyBook"
+import type { Ledger } from "@switchyard/ledger/Ledger"
+import type { LedgerError } from "@switchyard/ledger/LedgerError"
 import * as Providers from "@switchyard/providers/Providers"
 import * as SideCalls from "@switchyard/providers/SideCalls"
 import type * as Transport from "@switchyard/providers/Transport"
@@ -14,7 +17,7 @@ import * as Metrics from "@switchyard/router/Metrics"
 import { MetricsSink, type Sink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
 import type { AnyStack } from "@switchyard/router/Stack"
-import { type Clock, Context, Effect, Layer, Redacted, type Scope } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import type { GatewayConfig, Server as Settings } from "./config/GatewayConfig.js"
 import * as Problem from "./config/Problem.js"
 import { serverDefaults } from "./config/serverSettings.js"
@@ -33,9 +36,11 @@ import * as TemporaryPlace from "./edge/uploads/temporaryPlace.js"
 import type { Refusal, TurnedAway } from "./errors/ErrorBody.js"
 import * as Generations from "./generations/Generations.js"
 import * as KeyRing from "./keys/KeyRing.js"
+import { bookOf } from "./keys/ledgerKeys.js"
 import * as EventLog from "./log/EventLog.js"
+import { onceEach, onceEvery } from "./log/once.js"
 import * as RequestLog from "./log/RequestLog.js"
-import * as SealedIds from "./objects/SealedIds.js"
+import { sealing } from "./objects/sealing.js"
 import { connectionGauge } from "./telemetry/connectionGauge.js"
 import { lostLines, ownCounter, refusals } from "./telemetry/ownCounters.js"
 import * as Telemetry from "./telemetry/Telemetry.js"
@@ -71,6 +76,8 @@ export interface Overrides {
   readonly stack?: AnyStack
   /** What sends requests to providers. Default: connections of the gateway's own, as `transport` of the configuration says. */
   readonly transport?: Context.Tag.Service<Transport.Transport>
+  /** Keys, budgets and records that outlive the process. Default: none; keys are those of the configuration alone. */
+  readonly ledger?: Context.Tag.Service<Ledger> | undefined
 }
 
 const draining: Refusal = {
@@ -81,25 +88,18 @@ const draining: Refusal = {
 }
 
 /** Without a key anybody who reaches the port may spend money, so nobody but this machine may reach it. */
-const checkExposure = (config: GatewayConfig, host: string): Effect.Effect<void, ConfigError> =>
-  KeyRing.isLocked(config) || OpenAccess.isLoopback(host)
+const checkExposure = (
+  config: GatewayConfig,
+  host: string,
+  book: Context.Tag.Service<KeyBook> | undefined
+): Effect.Effect<void, ConfigError> =>
+  KeyRing.isLocked(config) || book?.isUsed() === true || OpenAccess.isLoopback(host)
     ? Effect.void
     : Effect.fail(
         new ConfigError({
           issues: [issue("server.host", host, "a loopback address, because no key is configured (masterKey or keys)")]
         })
       )
-
-/** Tells of a field once, wherever in a request it stands. */
-const onceEach = (tell: (fields: ReadonlyArray<string>) => void): ((paths: ReadonlyArray<string>) => void) => {
-  const known = new Set<string>()
-  return (paths) => {
-    const fields = paths.map((path) => path.slice(path.lastIndexOf(".") + 1)).filter((field) => !known.has(field))
-    if (fields.length === 0) return
-    for (const field of fields) known.add(field)
-    tell([...new Set(fields)])
-  }
-}
 
 /** Undefined where metrics are off. */
 const metricOptions = ({ source }: Generations.Generation): Metrics.Options | undefined => {
@@ -116,51 +116,27 @@ const promClientSink: Effect.Effect<Sink, ConfigError> = Effect.tryPromise({
     })
 })
 
-/** Calls `f` at most once in `ms`; what comes between is left out. */
-const onceEvery = <A>(ms: number, clock: Clock.Clock, f: (value: A) => void): ((value: A) => void) => {
-  let last = Number.NEGATIVE_INFINITY
-  return (value) => {
-    const now = Time.nowMs(clock)
-    if (now - last < ms) return
-    last = now
-    f(value)
-  }
-}
-
 const sentence = ({ expected, path, value }: ConfigIssue): string => `${path}: expected ${expected}, found ${value}`
-
-/** The sealer of ids; `onRandom` hears of the first one that is sealed with a secret of this process alone. */
-const sealing = (secret: Settings["idSecret"], onRandom: () => void): SealedIds.Sealer => {
-  if (secret !== undefined) return SealedIds.make((typeof secret === "string" ? secret : Redacted.value(secret)).trim())
-  const sealer = SealedIds.make(undefined)
-  let isTold = false
-  return {
-    open: sealer.open,
-    seal: (kept, owner) => {
-      if (!isTold) onRandom()
-      isTold = true
-      return sealer.seal(kept, owner)
-    }
-  }
-}
 
 const urlOf = (host: string, port: number): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`
 
 /**
  * Starts a gateway. When the scope closes it serves on for `drainDelay` while it says that it is not ready, stops accepting,
- * lets calls in flight finish for at most `drainTimeout`, and then ends. Fails with everything that is wrong with the configuration, or with a `ListenError`. Without a `log` nothing
+ * lets calls in flight finish for at most `drainTimeout`, and then ends. Fails with everything that is wrong with the configuration, with a `ListenError`, or with a
+ * `LedgerError` when the ledger does not say which keys there are. Without a `log` nothing
  * is logged but what goes to Effect's own loggers.
  */
 export const make = (
   source: Generations.Source,
   overrides: Overrides = {},
   log: RequestLog.RequestLog = RequestLog.silent
-): Effect.Effect<Gateway, ConfigError | Server.ListenError, Scope.Scope> =>
+): Effect.Effect<Gateway, ConfigError | LedgerError | Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { environment = {}, stack, telemetry, transport: given, ...listening } = overrides
+    const { environment = {}, ledger, stack, telemetry, transport: given, ...listening } = overrides
     const settings: Settings = { ...source.config.server, ...listening }
     const host = settings.host ?? serverDefaults.host
-    yield* checkExposure(source.config, host)
+    const book = ledger === undefined ? undefined : yield* bookOf(ledger)
+    yield* checkExposure(source.config, host, book)
     const published = Context.get(yield* Layer.build(RouterEvents.layer), RouterEvents.RouterEvents)
     const eventLog = yield* EventLog.make(log.tap(published))
     const { events } = eventLog
@@ -205,7 +181,7 @@ export const make = (
           "ids of responses, files and batches are known until this process ends, and to no other replica: set server.idSecret"
       })
     )
-    const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined, stack))
+    const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined, stack, book))
     const clock = yield* Effect.clock
     const heartbeat = new Heartbeat()
     yield* heartbeat.run
@@ -295,7 +271,7 @@ export const make = (
         })
       )
     const reload = (next: Generations.Source): Effect.Effect<void, ConfigError> =>
-      Effect.zipRight(checkExposure(next.config, host), generations.install(next)).pipe(
+      Effect.zipRight(checkExposure(next.config, host, book), generations.install(next)).pipe(
         Effect.tapError(({ issues }) => refuse(issues.map(sentence))),
         Effect.flatMap(({ number }) =>
           Time.withNow((at) => {

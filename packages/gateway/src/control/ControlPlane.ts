@@ -79,7 +79,7 @@ const refusalOf = (access: Access, call: Call): Refusal | undefined => {
   // What the master may do is not put into a link.
   const key = access === "master" ? KeyRing.keyOf(call.headers) : keyOf(call)
   const caller = keys.identify(key)
-  if (caller === undefined) return KeyRing.unknownKey(key)
+  if (caller === undefined) return keys.refusal(key)
   return access === "master" && !caller.isMaster ? answers.notMaster(source.config.masterKey !== undefined) : undefined
 }
 
@@ -96,7 +96,7 @@ const telling = (answer: (caller: KeyRing.Caller, call: Call) => Answer): Endpoi
   onlyGet("caller", (call) =>
     Effect.sync(() => {
       const caller = callerOf(call)
-      return caller === undefined ? refuse(call, KeyRing.unknownKey(undefined)) : answer(caller, call)
+      return caller === undefined ? refuse(call, call.generation.keys.refusal(keyOf(call))) : answer(caller, call)
     })
   )
 
@@ -158,7 +158,7 @@ const healthEndpoints = ({ isLocal = true, phase }: ControlPlaneDeps): ReadonlyM
       Effect.sync(() => {
         const { generation, query } = call
         const caller = callerOf(call)
-        if (caller === undefined) return answers.refuse(KeyRing.unknownKey(undefined))
+        if (caller === undefined) return answers.refuse(generation.keys.refusal(keyOf(call)))
         const only = query.get("model") ?? query.get("model_id")
         const health = ModelInfo.health(caller, generation, nowMs(clock), only)
         return answers.json(health, only !== null && health.healthy_count === 0 ? 503 : 200)
@@ -205,8 +205,8 @@ const keptEndpoints = ({ sealer = SealedIds.make(undefined), side = SideCalls.no
     (call) =>
       Effect.suspend(() => {
         const caller = callerOf(call)
-        if (caller === undefined) return Effect.succeed(refuse(call, KeyRing.unknownKey(undefined)))
         const { generation, name, query } = call
+        if (caller === undefined) return Effect.succeed(refuse(call, generation.keys.refusal(keyOf(call))))
         return Effect.map(
           KeptAnswers.ask(caller, generation, { method, id: name, part, query }, side, sealer),
           (answer) =>

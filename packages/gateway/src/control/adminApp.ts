@@ -58,7 +58,7 @@ const authorization = ({ generations, onRefusal }: AdminAppDeps) =>
           const caller = keys.identify(key)
           if (keys.isOpen || caller?.isMaster === true) return Effect.void
           const isUnknown = caller === undefined
-          const refusal = isUnknown ? KeyRing.unknownKey(key) : answers.notMaster(source.config.masterKey !== undefined)
+          const refusal = isUnknown ? keys.refusal(key) : answers.notMaster(source.config.masterKey !== undefined)
           onRefusal?.({ id: requestIdOf(headers), method, path: pathOf(originalUrl), refusal })
           return isUnknown ? refuse(AdminApi.Unauthorized, refusal) : refuse(AdminApi.Forbidden, refusal)
         }

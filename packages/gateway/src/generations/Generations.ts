@@ -4,6 +4,7 @@
  */
 import { ConfigError, issue } from "@switchyard/core/ConfigError"
 import type * as Service from "@switchyard/core/Service"
+import type { KeyBook } from "@switchyard/ledger/KeyBook"
 import * as Router from "@switchyard/router/Router"
 import { type AnyStack, told } from "@switchyard/router/Stack"
 import { Context, Effect, Exit, Runtime, Scope } from "effect"
@@ -103,9 +104,15 @@ export const routerOptions = (
   }
 }
 
+type Book = Context.Tag.Service<KeyBook>
+
 /** Whoever reads the file while it is being written, or without its secret, must not take the lock off a running gateway. */
-const staysLocked = (config: GatewayConfig, previous: Generation | undefined): Effect.Effect<void, ConfigError> =>
-  previous === undefined || previous.keys.isOpen || KeyRing.isLocked(config)
+const staysLocked = (
+  config: GatewayConfig,
+  previous: Generation | undefined,
+  book: Book | undefined
+): Effect.Effect<void, ConfigError> =>
+  previous === undefined || previous.keys.isOpen || KeyRing.isLocked(config) || book?.isUsed() === true
     ? Effect.void
     : Effect.fail(
         new ConfigError({
@@ -136,13 +143,14 @@ interface Held {
 /**
  * The service over a base service that all generations share, and with it the connections to the providers. `isExported`:
  * there is somebody to keep spans. `stack` is that of configurations which have none of their own. What own concerns need of
- * the app is read from the context.
+ * the app is read from the context. `book`: the ledger's keys, beside those of the configurations.
  */
 export const make = (
   first: Source,
   base: Service.AttemptService,
   isExported = false,
-  stack?: AnyStack
+  stack?: AnyStack,
+  book?: Book
 ): Effect.Effect<Context.Tag.Service<Generations>, ConfigError, Scope.Scope> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime<never>()
@@ -157,7 +165,7 @@ export const make = (
     const build = (source: Source, previous: Held | undefined): Effect.Effect<Held, ConfigError> =>
       Effect.uninterruptible(
         Effect.gen(function* () {
-          yield* staysLocked(source.config, previous?.generation)
+          yield* staysLocked(source.config, previous?.generation, book)
           yield* haveTheirOwn(source.config)
           const scope = yield* Scope.make()
           const options = routerOptions(source.config, isExported, stack)
@@ -167,7 +175,7 @@ export const make = (
           )
           const installedAt = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
           const number = (previous?.generation.number ?? 0) + 1
-          const generation = { number, source, keys: KeyRing.make(source.config), tower, installedAt }
+          const generation = { number, source, keys: KeyRing.make(source.config, book), tower, installedAt }
           const held: Held = { generation, scope, requests: 0, isReplaced: false }
           alive.add(held)
           return held

@@ -1,7 +1,11 @@
-import * as crypto from "node:crypto"
-import * as Wildcard from "@switchyard/core/Wildcard" /**
- * Who may do what: the master key and the virtual keys, held as hashes and compared in constant time.
+/**
+ * Who may do what: the master key and the virtual keys, held as hashes and compared in constant time; then the ledger's.
  */
+import * as crypto from "node:crypto"
+import * as Wildcard from "@switchyard/core/Wildcard"
+import type { Bearer } from "@switchyard/ledger/Bearer"
+import type { Barred, KeyBook } from "@switchyard/ledger/KeyBook"
+import type { Context } from "effect"
 import { hashOfKey, hashOfSecret, sha256 } from "../config/callerSecrets.js"
 import type { GatewayConfig, VirtualKey } from "../config/GatewayConfig.js"
 import type { Refusal } from "../errors/ErrorBody.js"
@@ -22,6 +26,11 @@ export interface Caller {
   readonly priority?: { readonly min?: number | undefined; readonly max?: number | undefined } | undefined
   /** Bytes of a request's body, where that is less than anybody's. */
   readonly maxBodyBytes?: number | undefined
+  /** What a model's name means where this caller says it; undefined where it means itself. */
+  readonly meant?: ((model: string) => string) | undefined
+  /** The team and the user whose key it is. */
+  readonly team?: string | undefined
+  readonly user?: string | undefined
 }
 
 /** The keys of one configuration. */
@@ -32,6 +41,8 @@ export interface KeyRing {
   readonly isShared: boolean
   /** Who bears this key; undefined when nobody does. With an open ring everybody is the same caller, without a key too. */
   readonly identify: (key: string | undefined) => Caller | undefined
+  /** Why whoever bears a key that `identify` has nobody for is turned away. */
+  readonly refusal: (key: string | undefined) => Refusal
 }
 
 const everything = () => true
@@ -56,11 +67,37 @@ export const isLocked = ({ keys, masterKey }: Pick<GatewayConfig, "keys" | "mast
 
 const areEqual = (a: string, b: string): boolean => crypto.timingSafeEqual(Buffer.from(a, "hex"), Buffer.from(b, "hex"))
 
+const callers = new WeakMap<Bearer, Caller>()
+
+/** The caller behind a key of the ledger: the same one until the key changes. */
+const callerOfBearer = (bearer: Bearer): Caller => {
+  const known = callers.get(bearer)
+  if (known !== undefined) return known
+  const { aliases, name, tags, team, user } = bearer.key
+  const renamed = new Map(Object.entries(aliases))
+  const made: Caller = {
+    name,
+    isMaster: false,
+    mayUse: bearer.mayUse,
+    mayPassThrough: false,
+    tags,
+    priority: {},
+    ...(renamed.size === 0 ? {} : { meant: (model) => renamed.get(model) ?? model }),
+    team,
+    user
+  }
+  callers.set(bearer, made)
+  return made
+}
+
 /**
- * The ring of a configuration. A key is found under a hash that a secret of this process goes into, so that how long a
+ * The ring of a configuration, and of a ledger's keys where there is one: those of the configuration come first. A key is found under a hash that a secret of this process goes into, so that how long a
  * lookup takes tells nobody anything about a key; then the keys' own hashes are compared in constant time.
  */
-export const make = (config: Pick<GatewayConfig, "keys" | "masterKey">): KeyRing => {
+export const make = (
+  config: Pick<GatewayConfig, "keys" | "masterKey">,
+  book?: Context.Tag.Service<KeyBook>
+): KeyRing => {
   const { keys, masterKey } = config
   const salt = crypto.randomBytes(32).toString("hex")
   const known = new Map<string, { readonly hash: string; readonly caller: Caller }>()
@@ -71,17 +108,29 @@ export const make = (config: Pick<GatewayConfig, "keys" | "masterKey">): KeyRing
     if (hash !== undefined) add(hash, callerOf(key))
   }
   if (masterKey !== undefined) add(hashOfSecret(masterKey), master)
-  const isOpen = !isLocked(config)
+  const isUnlocked = !isLocked(config)
+  const isOpen = (): boolean => isUnlocked && book?.isUsed() !== true
+  const inConfig = (key: string): Caller | undefined => {
+    const hash = sha256(key)
+    const found = known.get(place(hash))
+    return found !== undefined && areEqual(found.hash, hash) ? found.caller : undefined
+  }
+  const inLedger = (key: string): Caller | undefined => {
+    const found = book?.identify(key)
+    return found?._tag === "Known" ? callerOfBearer(found.bearer) : undefined
+  }
   return {
-    isOpen,
-    isShared: known.size > 1,
+    get isOpen() {
+      return isOpen()
+    },
+    get isShared() {
+      return known.size + (book?.size() ?? 0) > 1
+    },
     identify: (key) => {
-      if (isOpen) return anybody
-      if (key === undefined) return undefined
-      const hash = sha256(key)
-      const found = known.get(place(hash))
-      return found !== undefined && areEqual(found.hash, hash) ? found.caller : undefined
-    }
+      if (isOpen()) return anybody
+      return key === undefined ? undefined : (inConfig(key) ?? inLedger(key))
+    },
+    refusal: (key) => (key === undefined || book === undefined ? unknownKey(key) : refusalOf(key, book))
   }
 }
 
@@ -134,3 +183,26 @@ export const unknownKey = (key: string | undefined): Refusal => ({
       ? "You didn't provide an API key. Send it as `Authorization: Bearer KEY`."
       : "Incorrect API key provided: it is not known here."
 })
+
+const barred: Readonly<Record<Barred, Omit<Refusal, "message"> & { readonly what: string }>> = {
+  expired: { status: 401, code: "expired_key", what: "has expired" },
+  blocked: { status: 403, code: "key_blocked", what: "is blocked" },
+  teamBlocked: { status: 403, code: "team_blocked", what: "belongs to a team that is blocked" },
+  userBlocked: { status: 403, code: "user_blocked", what: "belongs to a user who is blocked" }
+}
+
+/** Why a key lets nobody in, as the ledger knows it. */
+const refusalOf = (key: string, book: Context.Tag.Service<KeyBook>): Refusal => {
+  const found = book.identify(key)
+  if (found._tag === "Away") {
+    return {
+      status: 503,
+      code: "keys_unavailable",
+      message: "Keys can't be looked up for the moment, and this one is not known here. Try again.",
+      retryAfter: found.retryAfter
+    }
+  }
+  if (found._tag !== "Barred") return unknownKey(key)
+  const { what, ...refusal } = barred[found.why]
+  return { ...refusal, message: `This API key (${found.key.hint}) ${what}.` }
+}

@@ -14,7 +14,7 @@ export interface Allowance {
 
 /** What its bearers may do, of a key, a team or a user. */
 export interface Terms {
-  /** Model groups that may be asked for; `*` stands for any text. Undefined: all. */
+  /** Model groups that may be asked for; `*` stands for any text. Undefined, and an empty list: all. */
   readonly models: ReadonlyArray<string> | undefined
   readonly allowance: Allowance | undefined
   /** Requests per 60 s. */

@@ -11,7 +11,7 @@ import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import { Context, Either, type Fiber, FiberId, Runtime } from "effect"
 import { answerRefusal, type Refusal } from "../../errors/ErrorBody.js"
 import type { Generations } from "../../generations/Generations.js"
-import { keyOf, unknownKey } from "../../keys/KeyRing.js"
+import { keyOf } from "../../keys/KeyRing.js"
 import type { PathTarget } from "../callPaths.js"
 import type { BatchMoney } from "../objects/batchMoney.js"
 import { ObjectExchange } from "../objects/objectExchange.js"
@@ -146,7 +146,7 @@ export const make = (deps: CompletionsDeps): Completions => {
     const caller = lease.generation.keys.identify(key)
     if (caller === undefined) {
       lease.leave()
-      return refuse(unknownKey(key))
+      return refuse(lease.generation.keys.refusal(key))
     }
     const mostBytes = bodyBound(target, request)
     const maxBytes = Math.min(mostBytes, caller.maxBodyBytes ?? mostBytes)

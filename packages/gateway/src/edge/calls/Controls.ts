@@ -298,7 +298,9 @@ export const read = (
   const beyond = caller.isMaster ? undefined : reader.masterOnly
   if (beyond !== undefined) return refuse(needsMaster(beyond))
   if (reader.problems.length > 0) return refuse(invalid(reader.problems))
-  const model = isInBody ? dialect.request.model(payload) : (rules.model ?? named)
+  const said = isInBody ? dialect.request.model(payload) : (rules.model ?? named)
+  const model = typeof said === "string" ? (caller.meant?.(said) ?? said) : said
+  if (isInBody && model !== said) payload = { ...payload, model }
   const stream = streamed ?? dialect.request.streams(payload, operation)
   if (typeof model === "string" && !caller.mayUse(model)) return refuse(forbidden(model))
   const { contentPolicyFallbacks, contextWindowFallbacks, fallbacks } = reader.fallbacksFor(model)

@@ -185,8 +185,9 @@ export class Batches {
   }
 
   /** The provider's name of a model that a line asks for, where all of a batch goes. */
-  private nameAt({ deployment, model: first }: Place, model: string): ReturnType<Renamed> {
+  private nameAt({ deployment, model: first }: Place, asked: string): ReturnType<Renamed> {
     const { caller, generation } = this.deps
+    const model = caller.meant?.(asked) ?? asked
     if (!caller.mayUse(model))
       return { refused: `this key may not use the model ${JSON.stringify(model.slice(0, 100))}` }
     const registry = Context.get(generation.tower.state, DeploymentRegistry)

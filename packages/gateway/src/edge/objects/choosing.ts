@@ -50,12 +50,13 @@ const forbidden = (model: string): Refusal => ({
 /** The places that fit a wish, all of one account unless a model names their group. */
 export const choose = (
   { tower }: Pick<Generation, "tower">,
-  caller: Pick<Caller, "mayUse">,
-  { isOpen = false, model, provider }: Wish,
+  caller: Pick<Caller, "mayUse" | "meant">,
+  { isOpen = false, model: asked, provider }: Wish,
   what: string,
   qualifies: (deployment: Deployment) => boolean = ({ protocol }) => keepsObjects(protocol)
 ): Either.Either<ReadonlyArray<Place>, Refusal> => {
   const registry = Context.get(tower.state, DeploymentRegistry)
+  const model = asked === undefined ? undefined : (caller.meant?.(asked) ?? asked)
   const fits = (deployment: Deployment): boolean =>
     qualifies(deployment) && (provider === undefined || deployment.provider === provider)
   if (model !== undefined) {
