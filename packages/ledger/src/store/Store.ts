@@ -13,7 +13,7 @@ import type { RecordAsk, Report, ReportAsk } from "./Report.js"
 export interface Batch {
   /** Which journal: one for each gateway. */
   readonly journal: string
-  /** Where this piece begins and ends; one that begins before what is stored already is cut to what is new. */
+  /** Where this piece begins and ends; one that begins before what is stored already is not stored. */
   readonly from: number
   readonly to: number
   readonly records: ReadonlyArray<UsageRecord>
@@ -22,8 +22,11 @@ export interface Batch {
 
 /** An engine. Every write is one transaction; nothing is lost that was answered. */
 export interface Store {
-  /** Stores records, their share of the rollup by day, key, team, model and deployment, and what windows spent. */
-  readonly write: (batch: Batch) => Effect.Effect<void, LedgerError>
+  /**
+   * Stores records, their share of the rollup by day, key, team, model and deployment, and what windows spent. Gives where the
+   * journal is stored up to: beyond this batch when it was stored before, then the next one begins there.
+   */
+  readonly write: (batch: Batch) => Effect.Effect<number, LedgerError>
   /** Where a journal is stored up to; 0 for one that is not known. */
   readonly storedUpTo: (journal: string) => Effect.Effect<number, LedgerError>
   /** Leases of `holder`, in place of those that it had on the same windows. */
