@@ -16,7 +16,7 @@ const byProtocol: Readonly<Record<string, ReadonlySet<MediaOperation>>> = {
   anthropic: none,
   gemini: none,
   vertex: none,
-  bedrock: none,
+  bedrock: new Set(["rerank"]),
   ollama: none
 }
 

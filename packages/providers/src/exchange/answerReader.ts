@@ -23,7 +23,7 @@ import { EventFeed, streamSink } from "./eventFeed.js"
 import { firstData, startOf, startOfText } from "./eventText.js"
 import type { EventFeedOptions, EventSink, Feed } from "./feed.js"
 import { FoldedAnswer } from "./foldedAnswer.js"
-import type { Hearing } from "./hearing.js"
+import { type Hearing, parsedAs } from "./hearing.js"
 import { largeAnswer, readLarge } from "./largeAnswer.js"
 import { LineFeed } from "./lineFeed.js"
 import { isTooDeep, tooDeep } from "./nesting.js"
@@ -317,7 +317,7 @@ export class AnswerReader {
 
   private parse(raw: string): JsonObject | undefined {
     try {
-      const body: unknown = JSON.parse(raw)
+      const body: unknown = parsedAs(raw, this.hearing)
       if (isJsonObject(body)) {
         if (!isTooDeep(raw, body)) return body
         this.fail(this.malformed(`the answer ${tooDeep} (${raw.length} characters)`))

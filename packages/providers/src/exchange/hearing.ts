@@ -25,6 +25,8 @@ export interface Hearing {
   readonly decodeAws?: AwsDecoder | undefined
   /** Answers and events are handed on as they come. */
   readonly isSame: boolean
+  /** A whole answer that is a list and no object, as an object. Left out: a list is no answer. */
+  readonly ofList?: (list: ReadonlyArray<unknown>) => JsonObject
   /** A whole answer in the caller's dialect; a text says why it is none, after "the answer". */
   readonly answer: (body: JsonObject) => JsonObject | string
   /** Whether a body or an event says that the provider failed. */
@@ -32,4 +34,10 @@ export interface Hearing {
   /** A whole answer, in the caller's dialect, as the events that say the same. */
   readonly events: (answer: JsonObject) => ReadonlyArray<StreamEvent>
   readonly stream: () => StreamHearing
+}
+
+/** A whole answer as JSON. Throws where it is none. */
+export const parsedAs = (raw: string, hearing: Hearing | undefined): unknown => {
+  const value: unknown = JSON.parse(raw)
+  return Array.isArray(value) && hearing?.ofList !== undefined ? hearing.ofList(value) : value
 }

@@ -99,6 +99,7 @@ const more: ReadonlyArray<Picked> = [
   provider("docker_model_runner", "http://localhost:22088/engines/llama.cpp/v1", { keyVariables: [] }),
   provider("heroku", undefined, { keyVariables: ["HEROKU_API_KEY", "INFERENCE_KEY"], basePath: "/v1" }),
   provider("infinity", undefined, { keyVariables: [] }),
+  provider("tei", undefined, { keyVariables: [] }),
   provider("lemonade", "http://localhost:8000/api/v1", { keyVariables: [] }),
   provider("oobabooga", undefined, { keyVariables: [], basePath: "/v1" })
 ]

@@ -1,51 +1,18 @@
 /**
  * Reranking: asked in Cohere's words, said in those of the provider, and answered in Cohere's again.
  */
+import type { Deployment } from "@switchyard/core/Deployment"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { media } from "@switchyard/core/Media"
 import type { Hearing } from "../exchange/hearing.js"
+import { textOf, wordingOf } from "./rankers.js"
 
 type Body = Record<string, unknown>
 
-/** How a provider says it otherwise. */
-interface Wording {
-  /** Fields that it calls otherwise. */
-  readonly renames: Readonly<Record<string, string>>
-  /** Fields that it refuses. */
-  readonly without: ReadonlyArray<string>
-  /** Whether documents are texts alone. */
-  readonly textsOnly: boolean
-}
-
-const plain: Wording = { renames: {}, without: [], textsOnly: false }
-
-/** By the provider's label, else by its protocol. */
-const wordings: Readonly<Record<string, Wording>> = {
-  cohere: {
-    renames: {},
-    without: ["return_documents", "rank_fields", "max_chunks_per_doc"],
-    textsOnly: true
-  },
-  voyage: {
-    renames: { top_n: "top_k" },
-    without: ["rank_fields", "max_chunks_per_doc", "max_tokens_per_doc"],
-    textsOnly: true
-  },
-  jina_ai: { renames: {}, without: ["rank_fields", "max_chunks_per_doc", "max_tokens_per_doc"], textsOnly: false }
-}
-
-/** Whoever is asked by another label, as a server of one's own is. */
-const wordingOf = (provider: string, protocol: string): Wording => wordings[provider] ?? wordings[protocol] ?? plain
-
-/** What a document says: a text, or its own field of that name, else all of it. */
-const textOf = (document: unknown): string => {
-  if (typeof document === "string") return document
-  return isJsonObject(document) && typeof document.text === "string" ? document.text : JSON.stringify(document)
-}
-
 /** The payload as a provider wants it. */
-export const worded = (body: Body, provider: string, protocol: string): Body => {
-  const { renames, textsOnly, without } = wordingOf(provider, protocol)
+export const worded = (body: Body, target: Deployment, protocol: string): Readonly<Body> => {
+  const { renames, shaped, textsOnly, without } = wordingOf(target.provider, protocol)
+  if (shaped !== undefined) return shaped(body, target)
   const said: Body = {}
   for (const [name, value] of Object.entries(body)) {
     if (without.includes(name) || value === null) continue
@@ -65,17 +32,25 @@ const numberOf = (value: unknown): number | undefined => {
   return typeof number === "number" && Number.isFinite(number) ? number : undefined
 }
 
-/** A provider's answer in Cohere's shape; a text says why it is none. */
+/** How relevant a document is, from 0 to 1 where a provider tells odds (`logit`). */
+const relevanceOf = ({ logit, relevance_score, relevanceScore, score }: JsonObject): number | undefined => {
+  const told = numberOf(relevance_score ?? relevanceScore ?? score)
+  const odds = told === undefined ? numberOf(logit) : undefined
+  return odds === undefined ? told : 1 / (1 + Math.exp(-odds))
+}
+
+/** A provider's answer in Cohere's shape, no longer than asked for; a text says why it is none. */
 const ranking = (said: JsonObject, asked: JsonObject): JsonObject | string => {
-  const { data, results: given, ...rest } = said
-  const found = Array.isArray(given) ? given : Array.isArray(data) ? data : undefined
+  const { data, rankings, results: given, nextToken: _more, ...rest } = said
+  const found = [given, data, rankings].find((one) => Array.isArray(one))
   // What is no ranking may be an error: whoever reads answers knows.
   if (found === undefined) return said
   const documents = arrayOf(asked.documents)
   const results: Array<JsonObject> = []
   for (const one of found) {
-    const { document, index, relevance_score, score }: JsonObject = isJsonObject(one) ? one : {}
-    const relevance = numberOf(relevance_score ?? score)
+    const ranked: JsonObject = isJsonObject(one) ? one : {}
+    const { document, index } = ranked
+    const relevance = relevanceOf(ranked)
     if (typeof index !== "number" || relevance === undefined || !(index in documents)) {
       return "ranks something that is no document of the request"
     }
@@ -86,7 +61,12 @@ const ranking = (said: JsonObject, asked: JsonObject): JsonObject | string => {
     })
   }
   const { object: _, ...more } = rest
-  return { ...more, results }
+  const { top_n: most } = asked
+  // Whoever gives all of them gives the best first, but nobody promises it.
+  const isCut = typeof most === "number" && most < results.length
+  if (!isCut) return { ...more, results }
+  const best = results.sort((a, b) => Number(b.relevance_score) - Number(a.relevance_score))
+  return { ...more, results: best.slice(0, most) }
 }
 
 /** Hears the ranking of the documents of a request. */
@@ -95,6 +75,7 @@ export const hearRanking = (asked: JsonObject): Hearing => {
   return {
     framing: "sse",
     isSame: false,
+    ofList: (results) => ({ results }),
     answer: (body) => ranking(body, asked),
     isError: (json) => answer.error({ data: "", json }) !== undefined,
     events: answer.events,

@@ -19,7 +19,7 @@ import { Exchange, type ExchangeSettings } from "../exchange/exchange.js"
 import { guarded } from "../media/form.js"
 import { protocolOf } from "../protocols/all.js"
 import { openai } from "../protocols/openai.js"
-import type { Env } from "../protocols/protocol.js"
+import { environment } from "../protocols/protocol.js"
 import { headersOf, type OutgoingHeaders, type Target, type TargetProblem, targetOf } from "../protocols/target.js"
 import { projectMark } from "../protocols/vertex.js"
 import { dialects } from "../translation/dialects.js"
@@ -29,9 +29,6 @@ import { type Fetched, type FetchLimits, fetchMedia } from "../transport/mediaFe
 import type { BodySource, Transport, TransportHandle, TransportHandlers } from "../transport/Transport.js"
 import { LateHandle } from "./lateHandle.js"
 import { pass } from "./passing.js"
-
-/** Where clouds' own tools look for a region or a project; empty where there is no process. */
-const environment: Env = (globalThis as { readonly process?: { readonly env?: Env } }).process?.env ?? {}
 
 /** The deployment itself is wrong: nothing was sent, and another one may do. */
 const unusable = (attempt: Attempt, { problem }: TargetProblem, code = "invalid_deployment"): LlmError =>

@@ -3,6 +3,7 @@
  */
 import type { Deployment } from "@switchyard/core/Deployment"
 import type { DialectName } from "@switchyard/dialects/Conversation"
+import { isRanker } from "./mediaPaths.js"
 import {
   type Address,
   type Ask,
@@ -10,6 +11,7 @@ import {
   baseOf,
   bearer,
   type Env,
+  environment,
   isClaude,
   type Protocol,
   type TargetProblem
@@ -37,6 +39,17 @@ export const regionOf = (deployment: Deployment, env: Env): string | undefined =
   env.AWS_REGION ??
   env.AWS_DEFAULT_REGION
 
+/** Rankings are asked of another service than conversations, in the same region. */
+const agents = (url: string): string => url.replace(/^(https?:\/\/)bedrock-runtime/, "$1bedrock-agent-runtime")
+
+/** What names a model that ranks. */
+export const modelArn = (deployment: Deployment, model: string): string => {
+  if (model.startsWith("arn:")) return model
+  const region = regionOf(deployment, environment) ?? "us-east-1"
+  const partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws"
+  return `arn:${partition}:bedrock:${region}::foundation-model/${model}`
+}
+
 const verb = ({ dialect, operation, stream }: Ask): string => {
   if (operation === "embeddings") return "invoke"
   if (operation === "count") return "count-tokens"
@@ -50,13 +63,17 @@ const address = (deployment: Deployment, baseUrl: string | undefined, env: Env):
     return { problem: "no AWS region is known: set `location`, or AWS_REGION in the environment" }
   }
   const domain = region?.startsWith("cn-") === true ? "amazonaws.com.cn" : "amazonaws.com"
-  const base = baseOf(baseUrl ?? `https://bedrock-runtime.${region}.${domain}`)
+  const usual = baseUrl ?? `https://bedrock-runtime.${region}.${domain}`
+  const base = baseOf(isRanker(deployment.model) ? agents(usual) : usual)
   if (base === undefined) return badBase
   const root = base.path.replace(/\/model(?:\/.*)?$/, "")
   return {
     origin: base.origin,
     // Ids hold colons, and ARNs slashes: both are escaped, and once more where they are signed.
-    path: (ask) => `${root}/model/${encodeURIComponent(ask.model)}/${verb(ask)}${base.search}`
+    path: (ask) => {
+      if (ask.operation !== "rerank") return `${root}/model/${encodeURIComponent(ask.model)}/${verb(ask)}${base.search}`
+      return isRanker(deployment.model) ? `${root}/rerank${base.search}` : undefined
+    }
   }
 }
 

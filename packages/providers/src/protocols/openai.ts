@@ -4,7 +4,7 @@
 import type { Deployment } from "@switchyard/core/Deployment"
 import { isMedia } from "@switchyard/core/Operation"
 import type { DialectName } from "@switchyard/dialects/Conversation"
-import { mediaPaths } from "./mediaPaths.js"
+import { mediaPaths, rankerOrigin, rankingPath } from "./mediaPaths.js"
 import {
   type Address,
   type Ask,
@@ -47,11 +47,15 @@ const address = (deployment: Deployment, baseUrl: string | undefined): Address |
   if (base === undefined) return badBase
   const full = (path: string): string => `${base.path}${path}${base.search}`
   const chat = full("/chat/completions")
+  const origin = rankerOrigin(deployment, base.host) ?? base.origin
   return {
-    origin: base.origin,
+    origin,
     at: (below, query) => withQueries(`${base.path}${below}`, base.search, query),
     path: (ask) => {
       if (ask.dialect === "chat" && ask.operation === "chat") return chat
+      if (ask.operation === "rerank") {
+        return `${rankingPath(deployment.provider, base.path, origin, ask.model)}${base.search}`
+      }
       const path = operationPath(ask)
       return path === undefined ? undefined : full(path)
     }

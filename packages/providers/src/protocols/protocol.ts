@@ -23,6 +23,9 @@ export interface Ask {
 /** The environment, where clouds' own tools look for a region or a project. */
 export type Env = Readonly<Record<string, string | undefined>>
 
+/** The environment of this process; empty where there is none. */
+export const environment: Env = (globalThis as { readonly process?: { readonly env?: Env } }).process?.env ?? {}
+
 /** Why a deployment cannot be asked, in words. */
 export interface TargetProblem {
   readonly problem: string

@@ -35,7 +35,7 @@ export const speakMedia = (protocol: Protocol, attempt: Attempt, parameters: Par
   }
   const body: Record<string, unknown> = { ...Payload.ofAttempt(attempt, parameters), model }
   if (upload === undefined) {
-    const said = JSON.stringify(worded(body, target.provider, protocol.name))
+    const said = JSON.stringify(worded(body, target, protocol.name))
     return { ...usual, body: said, hearing: hearRanking(body) }
   }
   const form = formOf(upload, body, boundary())

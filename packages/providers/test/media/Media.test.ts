@@ -106,6 +106,72 @@ const wholes: ReadonlyArray<Whole> = [
     units: { searches: 1 }
   },
   {
+    name: "a ranking of Fireworks', of texts alone",
+    request: ranking({ documents: ["coffee", { text: "green tea" }], top_n: 1, max_tokens_per_doc: 9 }),
+    config: { provider: "fireworks_ai" },
+    base: "/inference/v1",
+    path: "/inference/v1/rerank",
+    sent: { model: "up-model", query: "green tea", documents: ["coffee", "green tea"], top_n: 1 },
+    answer: (body) => body.results,
+    expected: [{ index: 1, relevance_score: 1 }],
+    units: { searches: 1 }
+  },
+  {
+    name: "a ranking of Text Embeddings Inference, which answers a list of all of them",
+    request: ranking({ top_n: 2, return_documents: true }),
+    config: { provider: "tei" },
+    path: "/rerank",
+    sent: { truncate: true, query: "green tea", texts: documents },
+    answer: (body) => body.results,
+    expected: [
+      { index: 1, relevance_score: 1, document: { text: "green tea from Japan" } },
+      { index: 2, relevance_score: 0.5, document: { text: "tea" } }
+    ],
+    units: { searches: 1 }
+  },
+  {
+    name: "a ranking of a NIM, whose odds become shares",
+    request: ranking({ top_n: 1 }),
+    config: { provider: "nvidia_nim" },
+    path: "/v1/ranking",
+    sent: {
+      truncate: "END",
+      model: "up-model",
+      query: { text: "green tea" },
+      passages: documents.map((text) => ({ text }))
+    },
+    answer: (body) => (body.results as ReadonlyArray<JsonObject>).map(({ index }) => index),
+    expected: [1],
+    units: { searches: 1 }
+  },
+  {
+    name: "a ranking of Bedrock's",
+    request: ranking({ documents: ["coffee", { text: "green tea" }, { title: "tea" }], top_n: 9 }),
+    config: { provider: "bedrock", protocol: "bedrock", location: "eu-central-1", model: "cohere.rerank-v3-5:0" },
+    base: "/bedrock",
+    path: "/bedrock/rerank",
+    sent: {
+      queries: [{ type: "TEXT", textQuery: { text: "green tea" } }],
+      sources: [
+        { type: "INLINE", inlineDocumentSource: { type: "TEXT", textDocument: { text: "coffee" } } },
+        { type: "INLINE", inlineDocumentSource: { type: "TEXT", textDocument: { text: "green tea" } } },
+        { type: "INLINE", inlineDocumentSource: { type: "JSON", jsonDocument: { title: "tea" } } }
+      ],
+      rerankingConfiguration: {
+        type: "BEDROCK_RERANKING_MODEL",
+        bedrockRerankingConfiguration: {
+          numberOfResults: 3,
+          modelConfiguration: {
+            modelArn: "arn:aws:bedrock:eu-central-1::foundation-model/cohere.rerank-v3-5:0"
+          }
+        }
+      }
+    },
+    answer: (body) => (body.results as ReadonlyArray<JsonObject>)[0]?.index,
+    expected: 1,
+    units: { searches: 1 }
+  },
+  {
     name: "a moderation",
     request: asked("moderation", { input: ["I love you", "I kill you"] }),
     path: "/v1/moderations",

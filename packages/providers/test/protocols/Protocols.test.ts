@@ -32,6 +32,34 @@ const url = (
   return path === undefined ? undefined : made.origin + path
 }
 
+describe("rankings", () => {
+  const nim = { provider: "nvidia_nim", model: "nvidia/llama-nemotron-rerank-1b-v2" }
+  const nvidia = "https://integrate.api.nvidia.com/v1"
+  const bedrock = { protocol: "bedrock", model: "amazon.rerank-v1:0" }
+  const places: ReadonlyArray<readonly [Partial<DeploymentConfig>, string]> = [
+    [{ baseUrl: "https://h/v1" }, "https://h/v1/rerank"],
+    [{ provider: "tei", baseUrl: "http://h:8080" }, "http://h:8080/rerank"],
+    [{ provider: "huggingface", baseUrl: "http://h:8080/v1" }, "http://h:8080/rerank"],
+    [{ ...nim, baseUrl: "http://h:8000/v1" }, "http://h:8000/v1/ranking"],
+    [{ ...nim, baseUrl: nvidia }, `https://ai.api.nvidia.com/v1/retrieval/${nim.model}/reranking`],
+    [bedrock, "https://bedrock-agent-runtime.eu-west-1.amazonaws.com/rerank"],
+    [
+      { ...bedrock, baseUrl: "https://bedrock-runtime.us-east-1.amazonaws.com" },
+      "https://bedrock-agent-runtime.us-east-1.amazonaws.com/rerank"
+    ],
+    [{ ...bedrock, baseUrl: "https://proxy/bedrock" }, "https://proxy/bedrock/rerank"]
+  ]
+  it.each(places)("are asked of %o at %s", (config, expected) => {
+    assert.strictEqual(url(config, { operation: "rerank" }), expected)
+  })
+  it("are asked elsewhere than NVIDIA's other models alone", () => {
+    assert.strictEqual(
+      url({ provider: "nvidia_nim", model: "nvidia/nv-embedqa", baseUrl: nvidia }, { operation: "embeddings" }),
+      `${nvidia}/embeddings`
+    )
+  })
+})
+
 describe("the protocols of providers", () => {
   const bases: ReadonlyArray<
     readonly [Partial<DeploymentConfig>, string] | readonly [Partial<DeploymentConfig>, string, string]

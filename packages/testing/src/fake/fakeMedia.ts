@@ -12,6 +12,10 @@ const paths: Readonly<Record<string, FakeOperation>> = {
   "/v1/rerank": "rerank",
   "/v2/rerank": "cohereRerank",
   "/voyage/v1/rerank": "voyageRerank",
+  "/inference/v1/rerank": "fireworksRerank",
+  "/rerank": "teiRerank",
+  "/v1/ranking": "nvidiaRerank",
+  "/bedrock/rerank": "bedrockRerank",
   "/v1/moderations": "moderation",
   "/v1/images/generations": "image",
   "/v1/images/edits": "imageEdit",
@@ -22,6 +26,9 @@ const paths: Readonly<Record<string, FakeOperation>> = {
 }
 
 const forms: ReadonlySet<FakeOperation> = new Set(["imageEdit", "imageVariation", "transcription", "translation"])
+
+/** Those that are told no model, or not by that name. */
+const nameless: ReadonlySet<FakeOperation> = new Set(["teiRerank", "bedrockRerank"])
 
 /** Azure asks its deployments by path, and says a version. */
 const plainPath = (path: string): string => path.replace(/^\/openai\/(?:deployments\/[^/]+|v1)\//, "/v1/")
@@ -81,6 +88,40 @@ const rerankProblem = (body: Body, without: ReadonlyArray<string>, bound: string
   return undefined
 }
 
+const hasOnly = (body: unknown, known: Readonly<Record<string, (value: unknown) => boolean>>): Answer | undefined => {
+  const fields = (typeof body === "object" && body !== null ? body : {}) as Body
+  const odd = Object.keys(fields).find((name) => !Object.hasOwn(known, name))
+  if (odd !== undefined) return unknownParameter(odd)
+  const wrong = Object.keys(known).find((name) => known[name]?.(fields[name]) !== true)
+  return wrong === undefined ? undefined : missing(wrong)
+}
+
+const isText = (value: unknown): boolean => typeof value === "string"
+const isPassage = (value: unknown): boolean => hasOnly(value, { text: isText }) === undefined
+const eachIs = (fits: (value: unknown) => boolean) => (value: unknown) =>
+  Array.isArray(value) && value.length > 0 && value.every(fits)
+
+const isInline = (value: unknown): boolean =>
+  hasOnly(value, {
+    type: (type) => type === "INLINE",
+    inlineDocumentSource: (source) =>
+      hasOnly(source, { type: (type) => type === "TEXT", textDocument: isPassage }) === undefined ||
+      hasOnly(source, { type: (type) => type === "JSON", jsonDocument: (json) => typeof json === "object" }) ===
+        undefined
+  }) === undefined
+
+const isBedrockRanking = (value: unknown): boolean =>
+  hasOnly(value, {
+    type: (type) => type === "BEDROCK_RERANKING_MODEL",
+    bedrockRerankingConfiguration: (one) =>
+      hasOnly(one, {
+        numberOfResults: Number.isInteger,
+        modelConfiguration: (model) =>
+          hasOnly(model, { modelArn: (arn) => /^arn:aws:bedrock:[\w-]+::foundation-model\/.+/.test(String(arn)) }) ===
+          undefined
+      }) === undefined
+  }) === undefined
+
 const textsAlone = (body: Body): Answer | undefined =>
   (body.documents as ReadonlyArray<unknown>).every((document) => typeof document === "string")
     ? undefined
@@ -115,6 +156,23 @@ const problemOf = (operation: FakeOperation, body: Body, model: string, files: R
       return rerankProblem(body, ["return_documents", "truncation"], "top_n") ?? textsAlone(body)
     case "voyageRerank":
       return rerankProblem(body, ["max_tokens_per_doc"], "top_k") ?? textsAlone(body)
+    case "fireworksRerank":
+      return rerankProblem(body, ["max_tokens_per_doc", "truncation"], "top_n") ?? textsAlone(body)
+    case "teiRerank":
+      return hasOnly(body, { query: isText, texts: eachIs(isText), truncate: (value) => typeof value === "boolean" })
+    case "nvidiaRerank":
+      return hasOnly(body, {
+        model: isText,
+        query: isPassage,
+        passages: eachIs(isPassage),
+        truncate: (value) => value === "END" || value === "NONE"
+      })
+    case "bedrockRerank":
+      return hasOnly(body, {
+        queries: eachIs((one) => hasOnly(one, { type: (type) => type === "TEXT", textQuery: isPassage }) === undefined),
+        sources: eachIs(isInline),
+        rerankingConfiguration: isBedrockRanking
+      })
     case "moderation":
       return body.input === undefined ? missing("input") : undefined
     case "image":
@@ -160,11 +218,15 @@ export const readMedia = (
       : Object.fromEntries(Object.entries(form.fields).map(([name, values]) => [name, values[0]]))
   const files = form?.files ?? []
   const { model } = body
-  if (typeof model !== "string") return { body: kept, parsed: invalid("you must provide a model parameter") }
-  const problem = problemOf(operation, body, model, files)
+  if (typeof model !== "string" && !nameless.has(operation))
+    return { body: kept, parsed: invalid("you must provide a model parameter") }
+  const problem = problemOf(operation, body, String(model ?? ""), files)
   if (problem !== undefined) return { body: kept, parsed: problem }
   const stream = body.stream === true || body.stream === "true" || body.stream_format === "sse"
-  return { body: kept, parsed: { endpoint: "media", body, model, stream, media: { operation, files } } }
+  return {
+    body: kept,
+    parsed: { endpoint: "media", body, model: String(model ?? ""), stream, media: { operation, files } }
+  }
 }
 
 const jsonOf = (raw: Buffer): unknown => {

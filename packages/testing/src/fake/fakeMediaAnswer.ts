@@ -26,19 +26,55 @@ const relevance = (query: unknown, document: unknown): number => {
   return asked.length === 0 ? 0 : asked.filter((word) => said.has(word)).length / asked.length
 }
 
+interface Ranked {
+  readonly index: number
+  readonly score: number
+}
+
 const ranked = (
   { body }: Parsed,
-  bound: unknown
-): ReadonlyArray<{ readonly index: number; readonly score: number }> => {
-  const documents = body.documents as ReadonlyArray<unknown>
-  const scores = documents.map((document, index) => ({ index, score: relevance(body.query, document) }))
+  bound: unknown,
+  documents = body.documents as ReadonlyArray<unknown>,
+  query = body.query
+): ReadonlyArray<Ranked> => {
+  const scores = documents.map((document, index) => ({ index, score: relevance(query, document) }))
   const sorted = scores.sort((a, b) => b.score - a.score || a.index - b.index)
   return typeof bound === "number" ? sorted.slice(0, bound) : sorted
 }
 
 const tokensOf = (value: unknown): number => Math.ceil(JSON.stringify(value).length / 4)
 
+/** As those do whose shape is all their own. */
+const rankedOtherwise = (operation: MediaAsked["operation"], parsed: Parsed): unknown => {
+  const { body } = parsed
+  const each = (list: unknown, query: unknown, named: (one: Ranked) => object, bound?: unknown) =>
+    ranked(parsed, bound, list as ReadonlyArray<unknown>, query).map(named)
+  switch (operation) {
+    case "teiRerank":
+      return each(body.texts, body.query, (one) => one)
+    case "nvidiaRerank":
+      return {
+        rankings: each(body.passages, JSON.stringify(body.query), ({ index, score }) => ({
+          index,
+          logit: score * 4 - 2
+        })),
+        usage: { prompt_tokens: 9, total_tokens: 9 }
+      }
+    case "bedrockRerank": {
+      const { bedrockRerankingConfiguration: asked } = body.rerankingConfiguration as {
+        readonly bedrockRerankingConfiguration: { readonly numberOfResults: number }
+      }
+      const relevant = ({ index, score }: Ranked) => ({ index, relevanceScore: score })
+      return { results: each(body.sources, JSON.stringify(body.queries), relevant, asked.numberOfResults) }
+    }
+    default:
+      return undefined
+  }
+}
+
 const rankedBy = (operation: MediaAsked["operation"], parsed: Parsed, id: string): unknown => {
+  const own = rankedOtherwise(operation, parsed)
+  if (own !== undefined) return own
   const { body, model } = parsed
   const documents = body.documents as ReadonlyArray<unknown>
   const usage = { total_tokens: tokensOf([body.query, documents]) }
@@ -47,8 +83,8 @@ const rankedBy = (operation: MediaAsked["operation"], parsed: Parsed, id: string
     const results = ranked(parsed, body.top_n).map(({ index, score }) => ({ index, relevance_score: score }))
     return { id, results, meta: { api_version: { version: "2" }, billed_units: { search_units: 1 } } }
   }
-  if (operation === "voyageRerank") {
-    const data = ranked(parsed, body.top_k).map(({ index, score }) => ({
+  if (operation === "voyageRerank" || operation === "fireworksRerank") {
+    const data = ranked(parsed, body.top_k ?? body.top_n).map(({ index, score }) => ({
       index,
       relevance_score: score,
       ...(body.return_documents === true ? { document: text(index) } : {})
@@ -255,6 +291,10 @@ export const mediaAnswer = (
     case "rerank":
     case "cohereRerank":
     case "voyageRerank":
+    case "fireworksRerank":
+    case "teiRerank":
+    case "nvidiaRerank":
+    case "bedrockRerank":
       return jsonBody(behaviour, rankedBy(media.operation, parsed, id))
     case "moderation":
       return jsonBody(behaviour, judged(parsed, `modr-${id}`))
