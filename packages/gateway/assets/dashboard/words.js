@@ -100,6 +100,7 @@ const events = {
     (e) => `A batch of ${e.group} is over${e.cost === undefined ? "" : ` and cost ${e.cost.toFixed(4)} USD`}`
   ],
   BudgetExhausted: ["Budget", "bad", (e) => `The budget of ${e.scope} ${e.key} is used up`],
+  BudgetNearlySpent: ["Budget", "warn", (e) => `The budget of ${e.scope} ${e.key} has reached ${e.soft} USD`],
   ConfigReloaded: ["Reload", "idle", (e) => [`Configuration ${e.generation} is in force`, ...e.problems].join("; ")],
   ConfigRefused: ["Reload", "bad", (e) => ["A configuration was refused", ...e.problems].join("; ")]
 }

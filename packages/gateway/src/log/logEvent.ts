@@ -67,6 +67,8 @@ export const lineOf = (event: RouterEvent): EventLine | undefined => {
       return settled(event)
     case "BudgetExhausted":
       return state("warn", "budget_exhausted", { scope: event.scope, key: event.key })
+    case "BudgetNearlySpent":
+      return state("warn", "budget_nearly_spent", { scope: event.scope, key: event.key, soft_usd: event.soft })
     case "ConfigReloaded":
       return state("info", "config_reloaded", { generation: event.generation, problems: event.problems })
     case "ConfigRefused":

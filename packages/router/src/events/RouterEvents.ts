@@ -158,6 +158,15 @@ export type RouterEvent =
   | BatchSettled
   | { readonly _tag: "BudgetExhausted"; readonly at: number; readonly scope: string; readonly key: string }
   | {
+      /** So much is spent that a warning is due; nothing is refused for it. */
+      readonly _tag: "BudgetNearlySpent"
+      readonly at: number
+      readonly scope: string
+      readonly key: string
+      /** USD at which the warning was due. */
+      readonly soft: number
+    }
+  | {
       /** A configuration came into force. */
       readonly _tag: "ConfigReloaded"
       readonly at: number

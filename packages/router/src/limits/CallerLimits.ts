@@ -12,9 +12,10 @@ import * as Service from "@switchyard/core/Service"
 import type { Busy } from "@switchyard/core/Status"
 import { total } from "@switchyard/core/Usage"
 import { type Context, Effect, Layer, Schema } from "effect"
+import { CallerTerms, type Limit, limitsOf, type Service as Terms } from "../money/CallerTerms.js"
 import { hasWorked } from "../money/estimateCost.js"
 import * as Concern from "../stack/Concern.js"
-import { CallerLimit, CallerUsage, CallerWindows } from "./CallerWindows.js"
+import { CallerLimit, CallerUsage, CallerWindows, type Reservation } from "./CallerWindows.js"
 import { estimateTokens } from "./estimateTokens.js"
 
 /** Options of the layer. */
@@ -33,6 +34,8 @@ export type Options = typeof Options.Type
 /** What the layer works with. */
 export interface CallerLimitsDeps {
   readonly windows: Context.Tag.Service<CallerWindows>
+  /** What callers are held to beside the options. Default: nothing. */
+  readonly terms?: Terms | undefined
 }
 
 const words: Readonly<Record<string, string>> = {
@@ -41,11 +44,13 @@ const words: Readonly<Record<string, string>> = {
   maxParallel: "calls at once"
 }
 
-const refused = (limit: CallerLimit, { reason, until }: Busy, now: number): LlmError =>
+const none: ReadonlyArray<never> = []
+
+const refused = ({ limit, scope }: Limit, { reason, until }: Busy, now: number): LlmError =>
   new LlmError({
     reason: "Rejected",
-    description: `the caller's limit of ${limit[reason as keyof CallerLimit]} ${words[reason]} is used up`,
-    code: "caller_limit",
+    description: `the ${scope}'s limit of ${limit[reason as keyof CallerLimit]} ${words[reason]} is used up`,
+    code: `${scope}_limit`,
     ...(until === undefined ? {} : { retryAfter: Math.max(0, until - now) })
   })
 
@@ -63,20 +68,44 @@ const tokensOf = (request: LlmRequest): number => {
 /**
  * The layer. Requests without a caller have no limits. A call that does not fit fails with `Rejected`, code
  * `caller_limit`, with the time until it fits as `retryAfter`, or without one when a call in flight has to end first. An
- * admitted request counts for its 60 s however it ends.
+ * admitted request counts for its 60 s however it ends. Where terms say so, it is held to limits of its team and its user as
+ * well, all or none: their codes are `team_limit` and `user_limit`.
  */
-export const make = ({ windows }: CallerLimitsDeps, options: Options = {}): Service.RequestLayer => {
-  const limits = new Map(Object.entries(options.callers ?? {}))
-  const { everyCaller } = options
-  return Service.bracketRequest({
+export const make = ({ terms, windows }: CallerLimitsDeps, options: Options = {}): Service.RequestLayer => {
+  const own = new Map(
+    Object.entries(options.callers ?? {}).map(([key, limit]): [string, Limit] => [key, { scope: "caller", key, limit }])
+  )
+
+  const limitsFor = (caller: string): ReadonlyArray<Limit> => {
+    const { everyCaller } = options
+    return limitsOf(
+      own.get(caller),
+      everyCaller && (() => ({ scope: "caller", key: caller, limit: everyCaller })),
+      terms?.of(caller)
+    )
+  }
+
+  return Service.bracketRequest<ReadonlyArray<Reservation> | undefined>({
     begin: (request, at) => {
-      const { caller } = request
-      const limit = caller === undefined ? undefined : (limits.get(caller) ?? everyCaller)
-      if (caller === undefined || limit === undefined) return undefined
-      const room = windows.window(caller, at).reserve(limit, estimateTokens(request), at)
-      return room._tag === "Busy" ? refused(limit, room, at) : room
+      const limits = request.caller === undefined ? none : limitsFor(request.caller)
+      if (limits.length === 0) return undefined
+      const tokens = estimateTokens(request)
+      const taken: Array<Reservation> = []
+      for (const limited of limits) {
+        const room = windows.window(limited.key, at, limited.scope).reserve(limited.limit, tokens, at)
+        if (room._tag === "Busy") {
+          for (const reservation of taken) reservation.release(at)
+          return refused(limited, room, at)
+        }
+        taken.push(room)
+      }
+      return taken
     },
-    end: (reservation, _, at, request) => reservation?.settle(tokensOf(request), at)
+    end: (taken, _, at, request) => {
+      if (taken === undefined) return
+      const tokens = tokensOf(request)
+      for (const reservation of taken) reservation.settle(tokens, at)
+    }
   })
 }
 
@@ -86,7 +115,7 @@ export const layerWith = (options: Options): Layer.Layer<LlmService, ConfigError
     LlmService,
     Effect.gen(function* () {
       const valid = yield* Field.decode(Options, options, "callerLimits")
-      return make({ windows: yield* CallerWindows }, valid)
+      return make({ windows: yield* CallerWindows, terms: yield* CallerTerms }, valid)
     })
   )
 
@@ -106,5 +135,5 @@ export class CallerLimits extends Concern.request({
   },
   inside: { cache: "a hit uses nothing" },
   state: [CallerUsage],
-  make: (options) => Effect.map(CallerWindows, (windows) => make({ windows }, options))
+  make: (options) => Effect.zipWith(CallerWindows, CallerTerms, (windows, terms) => make({ windows, terms }, options))
 }) {}

@@ -6,6 +6,7 @@
 import * as Field from "@switchyard/core/Field"
 import type { Busy } from "@switchyard/core/Status"
 import { Context, Layer, Schema } from "effect"
+import type { Scope } from "../money/CallerTerms.js"
 import * as State from "../stack/State.js"
 import { SlotUsage } from "./slotUsage.js"
 
@@ -26,6 +27,8 @@ export interface Reservation {
   readonly _tag: "Reservation"
   /** The call is over and used so many tokens: its permit comes back, the estimate gives way. Later calls do nothing. */
   readonly settle: (tokens: number, now: number) => void
+  /** Nothing was asked for after all: request, tokens and permit come back. */
+  readonly release: (now: number) => void
 }
 
 /** The window of one caller. Times are monotonic ms. */
@@ -64,6 +67,11 @@ class MemoryCallerWindow {
         if (isOver) return
         isOver = true
         usage.settle(taken, used, at)
+      },
+      release: (at) => {
+        if (isOver) return
+        isOver = true
+        usage.release(taken, at)
       }
     }
   }
@@ -78,8 +86,11 @@ export interface CallerWindow extends Pick<MemoryCallerWindow, keyof MemoryCalle
 export class CallerWindows extends Context.Tag("@switchyard/router/CallerWindows")<
   CallerWindows,
   {
-    /** The window of a caller, made at first use: the same one for all who ask. `now` is monotonic ms. */
-    readonly window: (caller: string, now: number) => CallerWindow
+    /**
+     * The window of a caller, made at first use: the same one for all who ask. `now` is monotonic ms. With another scope than
+     * `caller`, the default, that of all who belong to a team or a user.
+     */
+    readonly window: (caller: string, now: number, scope?: Scope) => CallerWindow
   }
 >() {}
 
@@ -100,12 +111,13 @@ const prune = (windows: Map<string, CallerWindow>, capacity: number, now: number
 export const make = (capacity = 100_000): Context.Tag.Service<CallerWindows> => {
   const windows = new Map<string, CallerWindow>()
   return {
-    window: (caller, now) => {
-      const known = windows.get(caller)
+    window: (caller, now, scope = "caller") => {
+      const name = scope === "caller" ? caller : `${scope}\u0000${caller}`
+      const known = windows.get(name)
       if (known !== undefined) return known
       if (windows.size >= capacity) prune(windows, capacity, now)
       const made = new MemoryCallerWindow()
-      windows.set(caller, made)
+      windows.set(name, made)
       return made
     }
   }

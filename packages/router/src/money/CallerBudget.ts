@@ -11,15 +11,16 @@ import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
-import { toMs } from "@switchyard/core/Time"
+import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
 import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
 import * as Concern from "../stack/Concern.js"
+import { type Budget, budgetsOf, CallerTerms, type Service as Terms } from "./CallerTerms.js"
 import { chargeOf, estimateAt, estimator } from "./estimateCost.js"
 import { type Price, PriceBook, Prices, UnknownPricePolicy, UnknownPrices } from "./PriceBook.js"
-import { type Reservation, Spending, SpendLimit, type SpendWindow, SpendWindows } from "./SpendWindows.js"
+import { prepared, type Reservation, Spending, SpendLimit, type SpendWindow, SpendWindows } from "./SpendWindows.js"
 import { refused, type Settings } from "./UnpricedBudgets.js"
 
 /** Options of the layer. */
@@ -47,38 +48,34 @@ export interface CallerBudgetDeps {
   readonly registry: Pick<Context.Tag.Service<DeploymentRegistry>, "resolve" | "slot">
   readonly prices: Context.Tag.Service<PriceBook>
   readonly events: Events
+  /** What callers are held to beside the options. Default: nothing. */
+  readonly terms?: Terms | undefined
 }
 
-/** A limit with its window's length in ms. */
-interface Budget {
-  readonly limit: number
-  readonly length: number
-}
+const none: ReadonlyArray<never> = []
 
-const toBudget = ({ limit, window }: SpendLimit): Budget => ({ limit, length: toMs(window) })
-
-const exceeded = (limit: number, retryAfter: number | undefined): LlmError =>
+const exceeded = ({ limit, scope }: Budget, retryAfter: number | undefined): LlmError =>
   new LlmError({
     reason: "BudgetExceeded",
-    description: `the caller's budget of ${limit} USD is used up`,
-    code: "caller_budget",
+    description: `the ${scope}'s budget of ${limit} USD is used up`,
+    code: `${scope}_budget`,
     ...(retryAfter === undefined ? {} : { retryAfter })
   })
 
 /** Nothing is used up yet: the end of a call in flight frees what it does not use. */
-const held = (limit: number, retryAfter: number): LlmError =>
+const held = ({ limit, scope }: Budget, retryAfter: number): LlmError =>
   new LlmError({
     reason: "Rejected",
-    description: `calls in flight hold what is left of the caller's budget of ${limit} USD until they end`,
-    code: "caller_budget",
+    description: `calls in flight hold what is left of the ${scope}'s budget of ${limit} USD until they end`,
+    code: `${scope}_budget`,
     retryAfter
   })
 
-const turnedAway = ({ deployment, provider }: JournalEntry): LlmError =>
+const turnedAway = ({ deployment, provider }: JournalEntry, { scope }: Budget): LlmError =>
   new LlmError({
     reason: "Rejected",
-    description: "a further attempt does not fit into the caller's budget",
-    code: "caller_budget",
+    description: `a further attempt does not fit into the ${scope}'s budget`,
+    code: `${scope}_budget`,
     deployment,
     provider
   })
@@ -90,26 +87,61 @@ const unpriced = (model: string): LlmError =>
     code: "unknown_price"
   })
 
+/** One budget that a request is under. */
+interface Asked {
+  readonly budget: Budget
+  readonly limit: number
+  readonly window: SpendWindow
+}
+
+/** One budget that a request has money of. */
+interface Share extends Asked {
+  readonly reservation: Reservation
+}
+
 /**
  * The layer. Requests without a caller have no budget. A call fails with `BudgetExceeded` once nothing is left, with the
  * time to the end of the window as `retryAfter`; it fails with `Rejected`, code `caller_budget`, when calls in flight hold
- * what is left, with about the time that they take. Further attempts of a call that do not fit are not made.
+ * what is left, with about the time that they take. Further attempts of a call that do not fit are not made. Where terms say
+ * so, it is held to budgets of its team and its user as well, all or none: their codes are `team_budget` and `user_budget`.
  */
 export const make = (
   deps: CallerBudgetDeps,
   options: Options = {},
   { refuseUnknownPrice = false }: Strictness = {}
 ): Service.RequestLayer => {
-  const { events, prices, registry, windows } = deps
+  const { events, prices, registry, terms, windows } = deps
   const { estimate, isComplete } = estimator(prices)
-  const budgets = new Map(Object.entries(options.callers ?? {}).map(([caller, limit]) => [caller, toBudget(limit)]))
-  const everyCaller = options.everyCaller === undefined ? undefined : toBudget(options.everyCaller)
+  const own = new Map(
+    Object.entries(options.callers ?? {}).map(([caller, { limit, window }]): [string, Budget] => [
+      caller,
+      { scope: "caller", key: caller, limit, window: toMs(window) }
+    ])
+  )
+  const everyLength = options.everyCaller === undefined ? 0 : toMs(options.everyCaller.window)
 
-  const refuse = (window: SpendWindow, caller: string, limit: number, now: number): LlmError => {
-    if (!window.isSpent(limit, now)) return held(limit, window.freesIn)
-    if (window.tellOnce(now)) events.publish({ _tag: "BudgetExhausted", at: now, scope: "caller", key: caller })
+  const budgetsFor = (caller: string): ReadonlyArray<Budget> => {
+    const { everyCaller } = options
+    return budgetsOf(
+      own.get(caller),
+      everyCaller && (() => ({ scope: "caller", key: caller, limit: everyCaller.limit, window: everyLength })),
+      terms?.of(caller)
+    )
+  }
+
+  const refuse = ({ budget, limit, window }: Asked, now: number): LlmError => {
+    if (!window.isSpent(limit, now)) return held(budget, window.freesIn)
+    if (window.tellOnce(now)) {
+      events.publish({ _tag: "BudgetExhausted", at: now, scope: budget.scope, key: budget.key })
+    }
     const resetsAt = window.resetsAt(now)
-    return exceeded(limit, resetsAt === undefined ? undefined : resetsAt - now)
+    return exceeded(budget, resetsAt === undefined ? undefined : resetsAt - now)
+  }
+
+  const warn = ({ budget: { key, scope, soft }, window }: Asked, now: number): void => {
+    if (soft !== undefined && window.isSpent(soft, now) && window.tellOnce(now, "soft")) {
+      events.publish({ _tag: "BudgetNearlySpent", at: now, scope, key, soft })
+    }
   }
 
   const priceOf = ({ deployment, model }: JournalEntry): Price | undefined => {
@@ -132,7 +164,7 @@ export const make = (
 
   /** Covers what all attempts of a request may cost together, before each of them. */
   const guard =
-    (reservation: Reservation, request: LlmRequest, limit: number): Guard =>
+    (shares: ReadonlyArray<Share>, request: LlmRequest): Guard =>
     (attempt) => {
       const now = attempt.startedAt
       let soFar = 0
@@ -145,25 +177,61 @@ export const make = (
       // What was set aside for the request's own group; that its answers have grown meanwhile takes nobody's place away.
       if (soFar === 0 && pending === 0 && request.route.journal.fallbacks.length === 0) return undefined
       const total = soFar + pending + mayCost(attempt, now)
-      const isOnly = pending === 0
-      return reservation.cover(total, isOnly ? soFar : undefined, limit, now) ? undefined : turnedAway(attempt)
+      const known = pending === 0 ? soFar : undefined
+      const full = shares.find(({ limit, reservation }) => !reservation.covers(total, known, limit, now))
+      if (full !== undefined) return turnedAway(attempt, full.budget)
+      for (const { limit, reservation } of shares) reservation.cover(total, known, limit, now)
+      return undefined
     }
 
-  return Service.bracketRequest({
-    begin: (request, at) => {
+  /** All or nothing: what was set aside is given back when a later budget has no room. */
+  const take = (
+    request: LlmRequest,
+    all: ReadonlyArray<Asked>,
+    amount: number,
+    now: number
+  ): ReadonlyArray<Share> | LlmError => {
+    const shares: Array<Share> = []
+    for (const asked of all) {
+      const reservation = asked.window.reserve(amount, asked.limit, now)
+      if (reservation === undefined) {
+        for (const share of shares) share.reservation.settle(0, now)
+        return refuse(asked, now)
+      }
+      shares.push({ ...asked, reservation })
+    }
+    request.route.journal.guard(guard(shares, request))
+    return shares
+  }
+
+  return Service.bracketRequest<ReadonlyArray<Share> | undefined>({
+    begin: (request, at, clock) => {
       const { caller } = request
-      const budget = caller === undefined ? undefined : (budgets.get(caller) ?? everyCaller)
-      if (caller === undefined || budget === undefined) return undefined
+      const budgets = caller === undefined ? none : budgetsFor(caller)
+      if (budgets.length === 0) return undefined
       const resolved = registry.resolve(request.model)
       if (refuseUnknownPrice && !isComplete(resolved)) return unpriced(request.model)
       const amount = estimate(request, resolved, at)
-      const window = windows.window("caller", caller, budget.length, at)
-      const reservation = window.reserve(amount, budget.limit, at)
-      if (reservation === undefined) return refuse(window, caller, budget.limit, at)
-      request.route.journal.guard(guard(reservation, request, budget.limit))
-      return reservation
+      const asked = budgets.map((budget) => ({
+        budget,
+        limit: budget.limit,
+        window: windows.window(budget.scope, budget.key, budget.window, at)
+      }))
+      const wait = prepared(asked, amount, at)
+      if (wait === undefined) return take(request, asked, amount, at)
+      return Effect.flatMap(wait, () => {
+        const taken = take(request, asked, amount, nowMs(clock))
+        return taken instanceof LlmError ? taken : Effect.succeed(taken)
+      })
     },
-    end: (reservation, _, at, request) => reservation?.settle(charge(request), at)
+    end: (shares, _, at, request) => {
+      if (shares === undefined) return
+      const cost = charge(request)
+      for (const share of shares) {
+        share.reservation.settle(cost, at)
+        warn(share, at)
+      }
+    }
   })
 }
 
@@ -179,7 +247,7 @@ export const layerWith = (
       const registry = yield* DeploymentRegistry
       const prices = yield* PriceBook
       const events = yield* RouterEvents
-      return make({ windows, registry, prices, events }, valid)
+      return make({ windows, registry, prices, events, terms: yield* CallerTerms }, valid)
     })
   )
 
@@ -203,7 +271,8 @@ export class CallerBudget extends Concern.request({
     Effect.gen(function* () {
       const { policy } = yield* UnknownPrices
       const deps = { windows: yield* SpendWindows, registry: yield* DeploymentRegistry, prices: yield* PriceBook }
-      return make({ ...deps, events: yield* RouterEvents }, options, { refuseUnknownPrice: policy === "refuse" })
+      const told = { events: yield* RouterEvents, terms: yield* CallerTerms }
+      return make({ ...deps, ...told }, options, { refuseUnknownPrice: policy === "refuse" })
     }),
   check: (given) => refused(given as unknown as Settings)
 }) {}

@@ -12,7 +12,7 @@ import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
 import type { Slot } from "@switchyard/core/Slot"
 import { type Busy, busy, closed, open, type Status, worst } from "@switchyard/core/Status"
-import { toMs } from "@switchyard/core/Time"
+import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
@@ -20,7 +20,7 @@ import * as Concern from "../stack/Concern.js"
 import type { Strictness } from "./CallerBudget.js"
 import { chargeOf, estimateAt } from "./estimateCost.js"
 import { type Price, PriceBook, Prices, UnknownPricePolicy, UnknownPrices } from "./PriceBook.js"
-import { type Reservation, Spending, SpendLimit, type SpendWindow, SpendWindows } from "./SpendWindows.js"
+import { prepared, type Reservation, Spending, SpendLimit, type SpendWindow, SpendWindows } from "./SpendWindows.js"
 import { refused, type Settings } from "./UnpricedBudgets.js"
 
 const limits = Schema.Record({ key: Schema.String, value: SpendLimit })
@@ -66,13 +66,13 @@ class Limit {
     readonly scope: Scope,
     readonly key: string,
     /** USD */
-    readonly amount: number,
+    readonly limit: number,
     readonly window: SpendWindow
   ) {}
 
   /** Busy until the window ends, or until a call in flight does. Made once per window: a status is read often. */
   busy(now: number): Busy {
-    if (!this.window.isSpent(this.amount, now)) return waitingForCalls
+    if (!this.window.isSpent(this.limit, now)) return waitingForCalls
     const until = this.window.resetsAt(now)
     if (this.known.until !== until) this.known = busy("spend", until)
     return this.known
@@ -185,7 +185,7 @@ export const make = (
   const status = (limits: ReadonlyArray<Limit>, estimate: number, now: number): Status => {
     let found: Status = open
     for (const limit of limits) {
-      if (!limit.window.fits(estimate, limit.amount, now)) found = worst(found, refuse(limit, now))
+      if (!limit.window.fits(estimate, limit.limit, now)) found = worst(found, refuse(limit, now))
     }
     return found
   }
@@ -200,7 +200,7 @@ export const make = (
   ): Held | LlmError => {
     const reservations: Array<Reservation> = []
     for (const limit of limits) {
-      const reservation = limit.window.reserve(estimate, limit.amount, now)
+      const reservation = limit.window.reserve(estimate, limit.limit, now)
       if (reservation === undefined) {
         for (const made of reservations) made.settle(0, now)
         return rejected(attempt, refuse(limit, now).until, now)
@@ -211,7 +211,7 @@ export const make = (
   }
 
   return Service.bracketAttempt<Held | undefined>({
-    begin: (attempt, at) => {
+    begin: (attempt, at, clock) => {
       const plan = planOf(attempt.target, at)
       const ofRequest = requestLimits(attempt.request, at)
       if (plan.limits.length === 0 && ofRequest.length === 0) return undefined
@@ -219,7 +219,12 @@ export const make = (
       const price = priceOf(plan, attempt)
       if (refuseUnknownPrice && price === undefined) return unpriced(attempt)
       const estimate = estimateOf(price, attempt.request, attempt.slot, attempt.model, at)
-      return reserveAll(attempt, all, price, estimate, at)
+      const wait = prepared(all, estimate, at)
+      if (wait === undefined) return reserveAll(attempt, all, price, estimate, at)
+      return Effect.flatMap(wait, () => {
+        const held = reserveAll(attempt, all, price, estimate, nowMs(clock))
+        return held instanceof LlmError ? held : Effect.succeed(held)
+      })
     },
     end: (held, outcome, at, attempt) => {
       if (held === undefined) return

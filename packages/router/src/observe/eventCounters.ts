@@ -39,6 +39,7 @@ export const counting = (
     outputs(group, provider)(usage.outputTokens)
   }
   const budgets = table1(maxRows, (scope) => series.counter(metricTable.budgetsExhausted, { scope }))
+  const nearly = table1(maxRows, (scope) => series.counter(metricTable.budgetsNearlySpent, { scope }))
   return (event) => {
     switch (event._tag) {
       case "Retried":
@@ -59,6 +60,8 @@ export const counting = (
         return countBatch(event)
       case "BudgetExhausted":
         return budgets(event.scope)(1)
+      case "BudgetNearlySpent":
+        return nearly(event.scope)(1)
       default:
     }
   }

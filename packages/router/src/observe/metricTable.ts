@@ -187,6 +187,12 @@ export const metricTable = {
     "Batches that are over, by whether their results told what they used (settled) or the estimate holds (estimated)."
   ),
   budgetsExhausted: counter("event", "budgets_exhausted_total", ["scope"], "Budgets that ran out, by what they bound."),
+  budgetsNearlySpent: counter(
+    "event",
+    "budgets_nearly_spent_total",
+    ["scope"],
+    "Budgets of which so much was spent that a warning was due, by what they bound."
+  ),
   state: gauge(
     "state",
     "deployment_state",

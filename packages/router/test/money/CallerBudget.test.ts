@@ -228,7 +228,7 @@ describe("a caller's budget", () => {
         reserve: () => {
           if (left.calls === 0) return undefined
           left.calls--
-          return { cover: () => true, settle: (cost) => settled.push(cost) }
+          return { covers: () => true, cover: () => true, settle: (cost) => settled.push(cost) }
         }
       })
       const { service } = setup(alice(5), { windows: { window } })
