@@ -77,6 +77,7 @@ const concerns = {
     "objects",
     "edge",
     "log",
+    "ledger",
     "control"
   ]
 }

@@ -14,7 +14,7 @@ import * as SideCalls from "@switchyard/providers/SideCalls"
 import type * as Transport from "@switchyard/providers/Transport"
 import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
 import * as Metrics from "@switchyard/router/Metrics"
-import { MetricsSink, type Sink } from "@switchyard/router/MetricsSink"
+import { MetricsSink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
 import type { AnyStack } from "@switchyard/router/Stack"
 import { Context, Effect, Layer, type Scope } from "effect"
@@ -37,12 +37,14 @@ import type { Refusal, TurnedAway } from "./errors/ErrorBody.js"
 import * as Generations from "./generations/Generations.js"
 import * as KeyRing from "./keys/KeyRing.js"
 import { bookOf } from "./keys/ledgerKeys.js"
+import { Recorder } from "./ledger/recorder.js"
 import * as EventLog from "./log/EventLog.js"
 import { onceEach, onceEvery } from "./log/once.js"
 import * as RequestLog from "./log/RequestLog.js"
 import { sealing } from "./objects/sealing.js"
 import { connectionGauge } from "./telemetry/connectionGauge.js"
 import { lostLines, ownCounter, refusals } from "./telemetry/ownCounters.js"
+import { promClientSink } from "./telemetry/promClient.js"
 import * as Telemetry from "./telemetry/Telemetry.js"
 
 /** A gateway that listens. */
@@ -107,14 +109,6 @@ const metricOptions = ({ source }: Generations.Generation): Metrics.Options | un
   return metrics === false ? undefined : (metrics ?? {})
 }
 
-/** The library is optional, and is not even read unless it is asked for. */
-const promClientSink: Effect.Effect<Sink, ConfigError> = Effect.tryPromise({
-  try: async () => (await import("@switchyard/router/PromClientSink")).make(),
-  catch: () =>
-    new ConfigError({
-      issues: [issue("server.openMetrics", true, "the package prom-client to be installed (npm install prom-client)")]
-    })
-})
 
 const sentence = ({ expected, path, value }: ConfigIssue): string => `${path}: expected ${expected}, found ${value}`
 
@@ -183,6 +177,7 @@ export const make = (
     )
     const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined, stack, book))
     const clock = yield* Effect.clock
+    const recorder = ledger === undefined ? undefined : new Recorder(ledger, clock, source.config)
     const heartbeat = new Heartbeat()
     yield* heartbeat.run
     let phase: Server.Phase = "starting"
@@ -222,6 +217,7 @@ export const make = (
       onEnd: (ended) => {
         if (ended.refusal !== undefined) countRefusal(ended.refusal.code)
         if (ended.journal !== undefined) eventLog.noteFailures(ended.journal)
+        recorder?.ended(ended)
         log.ended(ended)
       }
     })
@@ -278,6 +274,7 @@ export const make = (
             const problems = (next.problems ?? []).map(Problem.renderOne)
             return Effect.sync(() => {
               log.configure(next.config)
+              recorder?.configure(next.config)
               events.publish({ _tag: "ConfigReloaded", at, generation: number, problems })
             })
           })

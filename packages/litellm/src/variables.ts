@@ -42,9 +42,23 @@ const readSalt = (draft: Draft, tree: Tree, { LITELLM_SALT_KEY: salt, SWITCHYARD
   draft.note(path, "Not in the file, so it is that of LITELLM_SALT_KEY.")
 }
 
+/** LiteLLM's own containers are given their database so. */
+const readDatabase = (draft: Draft, general: Reader, tree: Tree, env: Env): void => {
+  const { DATABASE_URL: url, SWITCHYARD_LEDGER_URL: own } = env
+  const path = below(general.path, "database_url")
+  if (!isText(url) || own !== undefined || general.get("database_url") !== undefined) return
+  if (draft.unset.has(path) || "ledger" in tree) return
+  if (!/^postgres(ql)?:\/\//i.test(url.trim())) {
+    return draft.note(path, "DATABASE_URL is none of Postgres: it is not read.")
+  }
+  draft.set(["ledger", "url"], url, path)
+  draft.note(path, "Not in the file, so it is that of DATABASE_URL.")
+}
+
 /** Takes from the environment what the file, `tree` as a whole, does not say. */
 export const readVariables = (draft: Draft, general: Reader, tree: Tree, env: Env): void => {
   readMasterKey(draft, general, tree, env)
   readOrigins(draft, tree, env)
   readSalt(draft, tree, env)
+  readDatabase(draft, general, tree, env)
 }

@@ -1,6 +1,7 @@
 /**
  * Keys from the environment: `SWITCHYARD_MASTER_KEY`, `SWITCHYARD_ID_SECRET` (`server.idSecret`), and `SWITCHYARD_KEYS` as a JSON list of virtual keys or as
- * `name=key,name2=key2`. They beat the file's, so that a file need not hold any, and work without a file.
+ * `name=key,name2=key2`; and `SWITCHYARD_LEDGER_URL` and `SWITCHYARD_LEDGER_SECRET` (`ledger.url`, `ledger.secret`). They beat
+ * the file's, so that a file need not hold any, and work without a file.
  */
 import { type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
@@ -16,6 +17,12 @@ export const keysVariable = "SWITCHYARD_KEYS"
 
 /** The variable that holds `server.idSecret`. */
 export const idSecretVariable = "SWITCHYARD_ID_SECRET"
+
+/** The variable that holds `ledger.url`. */
+export const ledgerUrlVariable = "SWITCHYARD_LEDGER_URL"
+
+/** The variable that holds `ledger.secret`. */
+export const ledgerSecretVariable = "SWITCHYARD_LEDGER_SECRET"
 
 /** Settings with the environment's keys laid over them. */
 export interface WithKeys {
@@ -64,6 +71,17 @@ const withIdSecret = (server: unknown, secret: string | undefined): object =>
     ? {}
     : { server: { ...server, idSecret: secret.trim() } }
 
+/** A ledger that the file switches off stays off. */
+const withLedger = (ledger: unknown, url: string | undefined, secret: string | undefined): object => {
+  const given = {
+    ...(url === undefined ? {} : { url: url.trim() }),
+    ...(secret === undefined ? {} : { secret: secret.trim() })
+  }
+  return Object.keys(given).length === 0 || (ledger !== undefined && (typeof ledger !== "object" || ledger === null))
+    ? {}
+    : { ledger: { ...ledger, ...given } }
+}
+
 /** Lays the environment's keys over settings: a key replaces the one of its name, else it comes after the file's. */
 export const overlay = (settings: Readonly<Record<string, unknown>>, variables: Variables): WithKeys => {
   const { issues, keys } = parseKeys(variables[keysVariable])
@@ -75,6 +93,7 @@ export const overlay = (settings: Readonly<Record<string, unknown>>, variables: 
     settings: {
       ...settings,
       ...withIdSecret(settings["server"], variables[idSecretVariable]),
+      ...withLedger(settings["ledger"], variables[ledgerUrlVariable], variables[ledgerSecretVariable]),
       ...(keys.length === 0 ? {} : { keys: [...kept, ...added] }),
       ...(masterKey === undefined || masterKey === "" ? {} : { masterKey })
     },

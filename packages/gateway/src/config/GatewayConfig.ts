@@ -13,10 +13,11 @@ import { Either, Layer, Redacted, Schema } from "effect"
 import { secretIssues } from "./callerSecrets.js"
 import { secret, VirtualKey } from "./callerSettings.js"
 import { Answers, Log, Requests } from "./callSettings.js"
+import { Ledger, ledgerField, sealedLedger } from "./ledger/ledgerSettings.js"
 import { refusedKeys } from "./priceFindings.js"
 import { Connections, Server } from "./serverSettings.js"
 
-export { Answers, Connections, Log, Requests, Server, VirtualKey }
+export { Answers, Connections, Ledger, Log, Requests, Server, VirtualKey }
 
 /** What holds for all deployments of a provider that do not set it themselves. */
 export const ProviderSettings = DeploymentConfig.pick(
@@ -52,6 +53,11 @@ export const OwnSettings = Schema.Struct({
   masterKey: Field.option(secret, "May do everything."),
   /** Keys that callers bear. */
   keys: Field.option(Schema.Array(VirtualKey), "Keys that callers bear."),
+  /**
+   * What is kept beyond the end of the process: keys, budgets and a record of each request; `false`: nothing. Like `server`, it
+   * is read at the start and not at a reload.
+   */
+  ledger: ledgerField,
   /** Names that `/v1/models` leaves out. */
   hiddenModels: Field.option(Schema.Array(Field.text), "Names that `/v1/models` leaves out.")
 })
@@ -116,6 +122,8 @@ export interface GatewayConfig {
   /** May do everything. Unset: nobody may use the admin endpoints, and without virtual keys only loopback is served. */
   readonly masterKey: Redacted.Redacted<string> | undefined
   readonly keys: ReadonlyArray<VirtualKey>
+  /** What is kept beyond the end of the process. Unset: what there is, in a file, as soon as there is a key or a budget. */
+  readonly ledger?: false | Ledger | undefined
   /** Names that `/v1/models` leaves out. */
   readonly hiddenModels: ReadonlyArray<string>
 }
@@ -171,8 +179,8 @@ const droppingParams = (router: Router.Options, dropParams: boolean | undefined)
       }
 
 /**
- * Decodes settings: the router's options, `providers`, `server`, `requests`, `answers`, `log`, `masterKey`, `keys` and
- * `hiddenModels`, all in one object. Fails with every problem at once. Keys come out redacted.
+ * Decodes settings: the router's options, `providers`, `server`, `requests`, `answers`, `log`, `masterKey`, `keys`, `ledger`
+ * and `hiddenModels`, all in one object. Fails with every problem at once. Keys come out redacted.
  */
 export const decode = (settings: object): Either.Either<GatewayConfig, ConfigError> => {
   const all = settings as Readonly<Record<string, unknown>>
@@ -210,6 +218,7 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
     log: right.log ?? {},
     masterKey: right.masterKey === undefined ? undefined : redact(right.masterKey),
     keys: (right.keys ?? []).map((entry) => (entry.key === undefined ? entry : { ...entry, key: redact(entry.key) })),
+    ...(right.ledger === undefined ? {} : { ledger: sealedLedger(right.ledger) }),
     hiddenModels: right.hiddenModels ?? []
   })
 }

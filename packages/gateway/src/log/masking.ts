@@ -13,9 +13,12 @@ export const secretsOf = (config: GatewayConfig): ReadonlyArray<string> => {
   }
   const { deployments } = config.router
   const { http, https } = config.transport?.proxy ?? {}
-  const urls = [...deployments.map(({ baseUrl }) => baseUrl), http, https]
+  const ledger = typeof config.ledger === "object" ? config.ledger : {}
+  const [place] = clear(ledger.url)
+  const urls = [...deployments.map(({ baseUrl }) => baseUrl), http, https, place]
   return [
     ...clear(config.masterKey),
+    ...clear(ledger.secret),
     ...config.keys.flatMap(({ hash, key }) => [...clear(key), ...clear(hash)]),
     ...deployments.flatMap(({ apiKey, headers = {} }) => [
       ...clear(apiKey),

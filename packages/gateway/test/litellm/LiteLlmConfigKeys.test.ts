@@ -449,6 +449,13 @@ const honoured: Readonly<Record<string, Sample>> = {
   "cache_params mode": sample(cacheParams({ mode: "default_off" }), { "requests.cacheOptIn": true }),
 
   "general_settings master_key": sample(general({ master_key: "sk-m" }), { masterKey: "sk-m" }),
+  "general_settings database_url": sample(general({ database_url: "postgresql://u:p@db/x" }), {
+    "ledger.url": "postgresql://u:p@db/x"
+  }),
+  "general_settings maximum_spend_logs_retention_period": sample(
+    general({ maximum_spend_logs_retention_period: "30d" }),
+    { "ledger.keep": 2_592_000_000 }
+  ),
   "general_settings completion_model": sample(general({ completion_model: "claude" }), { "requests.model": "claude" }),
   "general_settings max_parallel_requests": sample(general({ max_parallel_requests: 3 }), {
     [`${first}.maxParallel`]: 3

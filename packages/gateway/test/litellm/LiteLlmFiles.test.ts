@@ -75,7 +75,7 @@ router_settings:
       const read = yield* readText(file(`api_base: ${upstream.origin}/v1`), env)
       assert.deepStrictEqual(read.errors, [])
       assert.include(at(read.warnings, 10), "left out: the environment variable QUICK_KEY is not set")
-      assert.include(at(read.warnings, 13), "there is no database")
+      assert.include(at(read.warnings, 13), "GATE_DB is not set: this counts as unset")
       assert.include(at(read.warnings, 15), "state is kept in this process")
       const gateway = yield* serve(read)
       const answer = yield* post(gateway, "/v1/chat/completions", chatOf("writer"), master)
@@ -93,8 +93,7 @@ router_settings:
         const { config, errors, warnings } = yield* readText(file(), {}, "note")
         assert.deepStrictEqual(errors, [])
         assert.lengthOf(config?.router.deployments ?? [], 2)
-        assert.lengthOf(warnings, 2)
-        assert.include(warnings.join("\n"), "database")
+        assert.lengthOf(warnings, 1)
         assert.include(warnings.join("\n"), "shared with no other")
       })
   )
@@ -164,6 +163,30 @@ router_settings:
         const redis = "router_settings: { redis_host: redis.internal }\n"
         assert.include((yield* of(redis, {})).said.join(), "several replicas need one")
       })
+  )
+
+  it.effect("the database is that of LiteLLM's own variable, where the file names none, and only one of Postgres", () =>
+    Effect.gen(function* () {
+      const of = (more: string, environment: Readonly<Record<string, string>>) =>
+        Effect.map(readText(writer + more, environment), ({ config, errors, said }) => {
+          assert.deepStrictEqual(errors, [])
+          const ledger = config?.ledger
+          const url = typeof ledger === "object" ? ledger.url : undefined
+          return [
+            ledger === false ? false : Redacted.isRedacted(url) ? Redacted.value(url) : url,
+            said.filter((one) => one.includes("DATABASE_URL")).length
+          ]
+        })
+      const variable = { DATABASE_URL: "postgresql://llm:pass-word@db:5432/litellm" }
+      assert.deepStrictEqual(yield* of("", variable), [variable.DATABASE_URL, 1])
+      assert.deepStrictEqual(yield* of("", { DATABASE_URL: "mysql://u:p@db/x" }), [undefined, 1])
+      assert.deepStrictEqual(yield* of("ledger: false\n", variable), [false, 0])
+      const own = { ...variable, SWITCHYARD_LEDGER_URL: "sqlite:own.db" }
+      assert.deepStrictEqual(yield* of("", own), ["sqlite:own.db", 0])
+      const named = "general_settings: { database_url: 'postgres://u:p@other/x' }\n"
+      assert.deepStrictEqual(yield* of(named, variable), ["postgres://u:p@other/x", 0])
+      assert.deepStrictEqual(yield* of(`${named}ledger: false\n`, {}), [false, 0])
+    })
   )
 
   it.effect("none left is one error that names them", () =>

@@ -7,7 +7,6 @@ const general = section("general_settings")
 const inProcess = "Answers are kept in this process's memory."
 const noLogs = "Nothing is sent; look at `/metrics`, traces and the answers' headers."
 const noAlerts = "Nothing is sent; alert on `/metrics`."
-const noDatabase = "There is no database: keys, budgets and models stand in the file."
 
 /** Keys of `litellm_settings` and `general_settings`. */
 export const proxyKeys: ReadonlyArray<Key> = [
@@ -100,16 +99,23 @@ export const proxyKeys: ReadonlyArray<Key> = [
   general.honoured("always_include_stream_usage", "Streams always end with usage."),
   general.warned("infer_model_from_keys", "Models stand in `model_list`; use a wildcard."),
   general.honoured("forward_client_headers_to_llm_api", "The caller's own `x-` headers go on to the provider."),
-  general.warned("database_url", noDatabase),
-  general.warned("database_connection_pool_limit", noDatabase),
-  general.warned("store_model_in_db", noDatabase),
+  general.honoured(
+    "database_url",
+    "Keys, budgets and usage are kept there, in a schema `switchyard` of their own: LiteLLM's tables are never written, nor read but by `switchyard key import`. Also `sqlite:PATH`; where it is missing, that of the variable `DATABASE_URL`."
+  ),
+  general.accepted("database_connection_pool_limit", "A gateway needs a handful of connections."),
+  general.warned("store_model_in_db", "Models stand in the file."),
+  general.honoured(
+    "maximum_spend_logs_retention_period",
+    "How long the record of a request is kept, 90 days where nobody says otherwise."
+  ),
   general.warned("store_prompts_in_spend_logs", noLogs),
-  general.warned("user_api_key_cache_ttl", noDatabase),
+  general.accepted("user_api_key_cache_ttl", "Keys are held in memory; a change binds within 2 seconds."),
   general.warned("enable_jwt_auth", "Callers come with keys alone."),
   general.warned("custom_auth", "Callers come with keys alone."),
   general.warned(
     "pass_through_endpoints",
     "Set `passThrough` of a deployment: its own provider is asked, with its key, and callers need a permission."
   ),
-  general.accepted("disable_spend_logs", "There are none.")
+  general.warned("disable_spend_logs", "Set `ledger: false`, which keeps no budgets either.")
 ]

@@ -2,7 +2,7 @@ import { showValue } from "@switchyard/core/ConfigError"
 import { type Draft, firstOf, Reader } from "../draft.js"
 import type { Globals } from "../globals.js"
 import type { Made } from "../models/modelList.js"
-import { below, isOn, isUnset, seconds, toList, toNumber } from "../values.js"
+import { below, isOn, isUnset, period, seconds, toList, toNumber } from "../values.js"
 
 const callbackKeys = ["callbacks", "success_callback", "failure_callback", "service_callbacks", "service_callback"]
 
@@ -80,6 +80,8 @@ const plain: ReadonlyArray<
   readonly [key: string, ours: readonly [string, ...ReadonlyArray<string>], convert: (value: unknown) => unknown]
 > = [
   ["master_key", ["masterKey"], (value) => value],
+  ["database_url", ["ledger", "url"], (value) => value],
+  ["maximum_spend_logs_retention_period", ["ledger", "keep"], period],
   ["completion_model", ["requests", "model"], (value) => value],
   ["global_max_parallel_requests", ["server", "maxConcurrent"], toNumber],
   ["always_include_stream_usage", ["requests", "streamUsage"], isOn],

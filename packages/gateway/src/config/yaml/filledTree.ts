@@ -44,9 +44,12 @@ export type Unset =
   /** Nothing: the setting counts as unset, also where a variable is set, but empty. */
   | "nothing"
 
+/** What stands for the address of a database in a variable that is unset. */
+export const unsetDatabase = "postgresql://unset.invalid/unset"
+
 const candidatesOf = (parts: Environment.Parts, name: string, { text, unset }: Environment.Resolved, how: Unset) => {
   if (how === "nothing" && unset.length > 0) return [null]
-  if (text === undefined) return [standInOf(parts, name), 1, true, "http://unset.invalid", nothing]
+  if (text === undefined) return [standInOf(parts, name), 1, true, "http://unset.invalid", unsetDatabase, nothing]
   const plain = Environment.isWhole(parts) ? Environment.plain(text) : undefined
   // A key of digits is a text, whatever else is said of it.
   return plain === undefined || (typeof plain === "number" && isSecretName(name)) ? [text] : [text, plain]

@@ -4,7 +4,7 @@
 import type { ServerResponse } from "node:http"
 import type { Journal } from "@switchyard/core/Journal"
 import type { LlmError } from "@switchyard/core/LlmError"
-import type { Operation } from "@switchyard/core/LlmRequest"
+import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
 import type { SideCalls } from "@switchyard/core/SideCalls"
 import type { Clock } from "effect"
 import type { ErrorAnswer, Refusal } from "../../errors/ErrorBody.js"
@@ -44,6 +44,8 @@ export interface Ended {
   readonly model: string | undefined
   /** Undefined for a request that was turned away at the door. */
   readonly caller: Caller | undefined
+  /** The request as it was routed: its tags and its session are read of it, and never its words. Undefined before that. */
+  readonly asked?: LlmRequest | undefined
   readonly receivedAt: number
   /** When the answer was ready, a stream's with its first content; undefined when there was none. */
   readonly answeredAt: number | undefined

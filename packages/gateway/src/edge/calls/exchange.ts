@@ -53,6 +53,7 @@ export class Exchange implements Ended {
   answeredAt: number | undefined
   firstContentAt: number | undefined
   journal: Journal | undefined
+  asked: LlmRequest | undefined
   error: LlmError | undefined
   refusal: Refusal | undefined
   private leftOut: ReadonlyArray<string> | undefined
@@ -149,6 +150,7 @@ export class Exchange implements Ended {
     if (Either.isLeft(opened)) return this.refuse(opened.left)
     const { ids, request } = opened.right
     this.ids = ids
+    this.asked = request
     if (leftOut.length > 0) {
       this.leftOut = leftOut
       this.deps.onLeftOut?.(leftOut)
