@@ -109,7 +109,6 @@ const metricOptions = ({ source }: Generations.Generation): Metrics.Options | un
   return metrics === false ? undefined : (metrics ?? {})
 }
 
-
 const sentence = ({ expected, path, value }: ConfigIssue): string => `${path}: expected ${expected}, found ${value}`
 
 const urlOf = (host: string, port: number): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`
