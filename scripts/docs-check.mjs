@@ -194,7 +194,13 @@ if (extracted.size > 0) {
   writeFileSync(join(root, scratch, "tsconfig.json"), JSON.stringify(tsconfig))
   const tsc = spawnSync(
     process.execPath,
-    [join(root, "node_modules/typescript/bin/tsc"), "--project", join(scratch, "tsconfig.json"), "--pretty", "false"],
+    [
+      join(root, "node_modules/@typescript/native/bin/tsc"),
+      "--project",
+      join(scratch, "tsconfig.json"),
+      "--pretty",
+      "false"
+    ],
     { cwd: root, encoding: "utf8" }
   )
   if (tsc.status !== 0) {

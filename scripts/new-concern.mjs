@@ -138,7 +138,7 @@ ${inOrder}`)
     include: ["packages"]
   }
   write(join(root, scratch, "tsconfig.json"), JSON.stringify(tsconfig))
-  run("typescript/bin/tsc", ["--project", `${scratch}/tsconfig.json`])
+  run("@typescript/native/bin/tsc", ["--project", `${scratch}/tsconfig.json`])
   run("vitest/vitest.mjs", ["run", "--config", join(root, "vitest.config.ts"), "--root", scratch])
   rmSync(join(root, scratch), { recursive: true })
   console.log("new:concern: what it lays compiles, is in order, and passes its test")

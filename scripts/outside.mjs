@@ -27,12 +27,17 @@ const peers = [
   "zod"
 ]
 
-/** Ways to resolve and to be strict. */
+const nodenext = { module: "NodeNext", moduleResolution: "NodeNext" }
+const bundler = { module: "ESNext", moduleResolution: "Bundler" }
+/** TypeScript as users have it: compiled to JavaScript, and native. */
+const [classic, native] = ["typescript", "@typescript/native"]
+
+/** Ways to resolve and to be strict, each of them before either compiler. */
 const ways = [
-  { name: "nodenext", module: "NodeNext", moduleResolution: "NodeNext", exactOptionalPropertyTypes: true },
-  { name: "nodenext-loose", module: "NodeNext", moduleResolution: "NodeNext", exactOptionalPropertyTypes: false },
-  { name: "bundler", module: "ESNext", moduleResolution: "Bundler", exactOptionalPropertyTypes: true },
-  { name: "bundler-loose", module: "ESNext", moduleResolution: "Bundler", exactOptionalPropertyTypes: false }
+  { name: "nodenext", compiler: classic, ...nodenext, exactOptionalPropertyTypes: true },
+  { name: "nodenext-loose", compiler: native, ...nodenext, exactOptionalPropertyTypes: false },
+  { name: "bundler", compiler: native, ...bundler, exactOptionalPropertyTypes: true },
+  { name: "bundler-loose", compiler: classic, ...bundler, exactOptionalPropertyTypes: false }
 ]
 
 /** @param {string} path */
@@ -101,7 +106,7 @@ const install = (folder, tarballs) => {
  */
 const node = (folder, what, args) =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"], timeout: 120_000 })
+    const child = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"], timeout: 300_000 })
     let said = ""
     const hear = (/** @type {Buffer} */ bytes) => {
       said += bytes.toString()
@@ -127,7 +132,7 @@ const withoutForeign = (text) => {
 }
 
 /** @param {string} folder @param {(typeof ways)[number]} way */
-const compile = async (folder, { name, ...options }) => {
+const compile = async (folder, { name, compiler, ...options }) => {
   const compilerOptions = {
     ...options,
     target: "ES2022",
@@ -141,7 +146,7 @@ const compile = async (folder, { name, ...options }) => {
     outDir: name
   }
   writeFileSync(join(folder, `tsconfig.${name}.json`), JSON.stringify({ compilerOptions, include: ["src"] }))
-  const tsc = join(root, "node_modules/typescript/bin/tsc")
+  const tsc = join(root, "node_modules", compiler, "bin/tsc")
   const said = await node(folder, `compiled for ${name}`, [
     tsc,
     "--project",
