@@ -13,6 +13,10 @@ const url: Argument<"url"> = {
 
 const json = flag("Print JSON and nothing else")
 
+const data = optional("DIR", "The data folder. Default: SWITCHYARD_DATA, else ~/.local/state/switchyard")
+
+const config = optional("FILE", "The configuration that says where the ledger is. Without it: the data folder's")
+
 /** Every subcommand, by its name. */
 export const commands: ReadonlyMap<string, Command> = new Map([
   [
@@ -110,6 +114,39 @@ export const commands: ReadonlyMap<string, Command> = new Map([
       "Makes a random key for a caller, and the entry for the configuration that holds its hash",
       { options: { name: withDefault("N", "Who the key is for; default caller", "caller") } },
       () => import("./Key.js")
+    )
+  ],
+  [
+    "spend",
+    command(
+      "Says what was used and what it cost: by day, key, team, user, model or deployment",
+      {
+        options: {
+          by: optional("LIST", "What sums are told by: day, key, team, user, model, deployment; default day"),
+          from: optional("DAY", "The first day (of UTC), like 2026-11-29, or 30d for so many days ago"),
+          to: optional("DAY", "The last day"),
+          key: optional("NAME", "Only what this key used"),
+          team: optional("ID", "Only what this team used"),
+          model: optional("M", "Only this model"),
+          deployment: optional("ID", "Only this deployment"),
+          export: optional("FORMAT", "csv or jsonl: single records, or with --by the sums, for other programs"),
+          json,
+          config,
+          data
+        },
+        examples: [
+          [
+            "switchyard spend --config config.yaml --by key,model --from 30d",
+            "What each key spent on each model in 30 days"
+          ],
+          [
+            "switchyard spend --export jsonl --from 2026-11-01 --to 2026-11-30 > november.jsonl",
+            "Every request of a month"
+          ],
+          ["switchyard spend --by team --export csv", "What each team spent, for a spreadsheet"]
+        ]
+      },
+      () => import("./Spend.js")
     )
   ],
   [

@@ -14,6 +14,12 @@ export const fail = (message: string): Effect.Effect<never, CommandError> => Eff
 /** A line, or several, on stdout. */
 export const print = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stdout.write(`${text}\n`))
 
+/** Text on stdout, as it is; done when it has gone out, so that much of it does not pile up. */
+export const write = (text: string): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    process.stdout.write(text, () => resume(Effect.void))
+  })
+
 /** A line, or several, on stderr. */
 export const printError = (text: string): Effect.Effect<void> =>
   Effect.sync(() => void process.stderr.write(`${text}\n`))

@@ -29,17 +29,24 @@ const sections = (parts: ReadonlyArray<readonly [title: string, lines: string] |
   parts.flatMap((part) => (part === undefined ? [] : [`${paint("bold", part[0])}\n\n${part[1]}`])).join("\n\n")
 
 /** What can be typed after a subcommand's name, and what it does. */
-export const ofCommand = (name: string, { about, argument, options }: Command, paint: Paint): string => {
+export const ofCommand = (
+  name: string,
+  { about, argument, examples, options, second }: Command,
+  paint: Paint
+): string => {
   const shown = Object.entries(options)
-  const word =
-    argument === undefined ? [] : [argument.byDefault === undefined ? `<${argument.name}>` : `[<${argument.name}>]`]
-  const usage = ["$ switchyard", name, ...shown.map(([key, option]) => usageOf(key, option)), ...word].join(" ")
+  const taken = [argument, second].flatMap((one) => (one === undefined ? [] : [one]))
+  const words = taken.map((one) => (one.byDefault === undefined ? `<${one.name}>` : `[<${one.name}>]`))
+  const usage = ["$ switchyard", name, ...shown.map(([key, option]) => usageOf(key, option)), ...words].join(" ")
   return sections(
     [
       ["USAGE", usage],
       ["DESCRIPTION", about],
-      argument === undefined ? undefined : ["ARGUMENTS", `<${argument.name}>\n  ${argument.about}`],
-      ["OPTIONS", shown.map(([key, option]) => `${nameOf(key, option)}\n  ${option.about}`).join("\n\n")]
+      taken.length === 0 ? undefined : ["ARGUMENTS", taken.map((one) => `<${one.name}>\n  ${one.about}`).join("\n\n")],
+      ["OPTIONS", shown.map(([key, option]) => `${nameOf(key, option)}\n  ${option.about}`).join("\n\n")],
+      examples.length === 0
+        ? undefined
+        : ["EXAMPLES", examples.map(([line, about]) => `$ ${line}\n  ${about}`).join("\n\n")]
     ],
     paint
   )

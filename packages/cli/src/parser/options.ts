@@ -26,7 +26,10 @@ export interface Argument<out Name extends string = string> {
   readonly byDefault?: string
 }
 
-/** What a subcommand is given: its options by name, and its argument. */
+/** A command line, and what it is for. */
+export type Example = readonly [line: string, about: string]
+
+/** What a subcommand is given: its options by name, and its arguments. */
 export type Given<O extends Options, Name extends string> = {
   readonly [K in keyof O]: ReturnType<O[K]["read"]>
 } & { readonly [K in Name]: string }
@@ -41,6 +44,9 @@ export interface Command {
   readonly about: string
   readonly options: Options
   readonly argument: Argument | undefined
+  /** A word behind that one. */
+  readonly second: Argument | undefined
+  readonly examples: ReadonlyArray<Example>
   /** Loads what it needs, for what it was given. */
   readonly start: (given: Readonly<Record<string, unknown>>) => Promise<Effect.Effect<void, CommandError>>
 }
@@ -71,13 +77,24 @@ export const repeated = (shape: string, about: string): Option<ReadonlyArray<str
 })
 
 /** A subcommand, from what it takes and the module that runs it. */
-export const command = <const O extends Options, const Name extends string = never>(
+export const command = <
+  const O extends Options,
+  const Name extends string = never,
+  const Second extends string = never
+>(
   about: string,
-  takes: { readonly options: O; readonly argument?: Argument<Name> },
-  load: () => Promise<Runner<Given<O, Name>>>
+  takes: {
+    readonly options: O
+    readonly argument?: Argument<Name>
+    readonly second?: Argument<Second>
+    readonly examples?: ReadonlyArray<Example>
+  },
+  load: () => Promise<Runner<Given<O, Name | Second>>>
 ): Command => ({
   about,
   options: takes.options,
   argument: takes.argument,
-  start: async (given) => (await load()).run(given as Given<O, Name>)
+  second: takes.second,
+  examples: takes.examples ?? [],
+  start: async (given) => (await load()).run(given as Given<O, Name | Second>)
 })

@@ -89,16 +89,16 @@ const common = ({ options }: Sorted, command: string | undefined): Asked | undef
 
 /** What a subcommand is given; or what it lacks, or has too much of. */
 const given = (command: Command, { options, rest }: Sorted): Readonly<Record<string, unknown>> | string => {
-  const { argument } = command
-  const [first = argument?.byDefault, second] = rest
-  if (argument !== undefined && first === undefined) return `Missing argument <${argument.name}>`
-  const extra = argument === undefined ? first : second
+  const taken = [command.argument, command.second].flatMap((argument) => (argument === undefined ? [] : [argument]))
+  const missing = taken.find(({ byDefault }, index) => (rest[index] ?? byDefault) === undefined)
+  if (missing !== undefined) return `Missing argument <${missing.name}>`
+  const extra = rest[taken.length]
   if (extra !== undefined) return `Received unknown argument: '${extra}'`
   return {
     ...Object.fromEntries(
       Object.entries(command.options).map(([name, { read }]) => [name, read(options.get(name) ?? [])])
     ),
-    ...(argument === undefined ? {} : { [argument.name]: first })
+    ...Object.fromEntries(taken.map(({ byDefault, name }, index) => [name, rest[index] ?? byDefault]))
   }
 }
 

@@ -1,0 +1,55 @@
+/**
+ * Records and sums as rows of names and values: what is exported.
+ */
+import * as Money from "@switchyard/ledger/Money"
+import type { ReportRow } from "@switchyard/ledger/Report"
+import type { UsageRecord } from "@switchyard/ledger/UsageRecord"
+
+/** A row, in the order of its columns. */
+export type Row = Readonly<Record<string, string | number | boolean | undefined | ReadonlyArray<string>>>
+
+/** USD, exact to the nano: nine digits are less than a double holds. */
+const dollars = (nano: number): number => Number(Money.toDollars(nano).toFixed(9))
+
+/** A record, named as the log names the same things. */
+export const ofRecord = (record: UsageRecord): Row => ({
+  time: new Date(record.time).toISOString(),
+  id: record.id,
+  caller: record.caller,
+  team: record.team,
+  user: record.user,
+  tags: record.tags,
+  operation: record.operation,
+  model: record.model,
+  group: record.group,
+  deployment: record.deployment,
+  provider: record.provider,
+  attempts: record.attempts,
+  stream: record.stream,
+  cache_hit: record.isHit,
+  input_tokens: record.input,
+  cache_read_tokens: record.cacheRead,
+  cache_write_tokens: record.cacheWrite,
+  output_tokens: record.output,
+  reasoning_tokens: record.reasoning,
+  cost_usd: dollars(record.cost),
+  outcome: record.ending,
+  status: record.status,
+  reason: record.reason,
+  latency_ms: record.latency,
+  ttft_ms: record.firstContent,
+  session: record.session
+})
+
+/** A sum, with what it is told by before it. */
+export const ofSum = (row: ReportRow): Row => ({
+  ...row.by,
+  requests: row.requests,
+  failures: row.failures,
+  input_tokens: row.input,
+  cache_read_tokens: row.cacheRead,
+  cache_write_tokens: row.cacheWrite,
+  output_tokens: row.output,
+  reasoning_tokens: row.reasoning,
+  cost_usd: dollars(row.cost)
+})
