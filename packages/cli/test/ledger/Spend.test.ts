@@ -9,6 +9,7 @@ import * as SqliteStore from "@switchyard/ledger/SqliteStore"
 import type { UsageRecord } from "@switchyard/ledger/UsageRecord"
 import { Effect } from "effect"
 import { cell, line } from "../../src/ledger/csv.js"
+import * as Spend from "../../src/Spend.js"
 import { run } from "../support/process.js"
 
 const folder = Effect.acquireRelease(
@@ -117,30 +118,26 @@ describe.concurrent("switchyard spend", { timeout: 60_000 }, () => {
       const file = join(data, "none.yaml")
       writeFileSync(file, "deployments: [{ id: a, group: g, model: m, apiKey: sk-a-1234567 }]\n")
       const place = join(data, "not", "there")
-      const of = (...words: ReadonlyArray<string>) => run(["spend", "--data", place, ...words])
-      const said = yield* Effect.all(
-        [
-          of(),
-          of("--by", "dey"),
-          of("--from", "2026-02-30"),
-          of("--from", "2026-11-02", "--to", "2026-11-01"),
-          of("--export", "xml"),
-          of("--config", file)
-        ],
-        { concurrency: 3 }
-      )
-      const expected = [
-        /^switchyard: spend: There is no ledger at .*ledger\.db\n$/,
-        /^switchyard: spend: --by: expected some of .*found "dey" \(did you mean day\?\)\n$/,
-        /^switchyard: spend: --from: expected a day like .*found "2026-02-30"\n$/,
-        /^switchyard: spend: --from 2026-11-02 is after --to 2026-11-01\n$/,
-        /^switchyard: spend: --export: expected csv or jsonl, found "xml"\n$/,
-        /^switchyard: spend: this configuration keeps nothing: .*\n$/
-      ]
-      said.forEach(({ code, stderr, stdout }, index) => {
-        assert.match(stderr, expected[index] ?? /nothing/)
-        assert.deepStrictEqual([code, stdout], [1, ""])
-      })
+      const of = (more: Partial<Spend.Flags>) =>
+        Effect.map(
+          Effect.flip(
+            Spend.run({
+              ...{ config: undefined, data: place, by: undefined, from: undefined, to: undefined, key: undefined },
+              ...{ team: undefined, model: undefined, deployment: undefined, export: undefined, json: false, ...more }
+            })
+          ),
+          ({ message }) => message
+        )
+      for (const [asked, expected] of [
+        [{}, /^spend: There is no ledger at .*ledger\.db$/],
+        [{ by: "dey" }, /^spend: --by: expected some of .*found "dey" \(did you mean day\?\)$/],
+        [{ from: "2026-02-30" }, /^spend: --from: expected a day like .*found "2026-02-30"$/],
+        [{ from: "2026-11-02", to: "2026-11-01" }, /^spend: --from 2026-11-02 is after --to 2026-11-01$/],
+        [{ export: "xml" }, /^spend: --export: expected csv or jsonl, found "xml"$/],
+        [{ config: file }, /^spend: this configuration keeps nothing: .*$/]
+      ] as const) {
+        assert.match(yield* of(asked), expected)
+      }
       assert.isFalse(existsSync(place))
     })
   )

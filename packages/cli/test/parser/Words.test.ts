@@ -60,12 +60,12 @@ describe("the words of a command line", () => {
     assert.strictEqual(mistake("serve", "--prot", "3"), 'serve: no option "--prot"; did you mean --port?')
     assert.strictEqual(
       mistake("frobnicate"),
-      'no command "frobnicate"; there is serve, check, top, route, providers, models, key, schema'
+      'no command "frobnicate"; there is serve, check, top, route, providers, models, key, spend, schema'
     )
     assert.strictEqual(mistake("--frob"), 'no option "--frob"; there is --help')
     assert.strictEqual(
       mistake("constructor"),
-      'no command "constructor"; there is serve, check, top, route, providers, models, key, schema'
+      'no command "constructor"; there is serve, check, top, route, providers, models, key, spend, schema'
     )
     assert.match(mistake("check", "--toString", "a"), /no option "--toString"/)
     assert.match(mistake("check", "-x", "a"), /check: no option "-x"/)
