@@ -1,10 +1,12 @@
 /** Keys, budgets and usage records that outlive a process. */
 export * as LedgerError from "./errors/LedgerError.js"
+export * as Journal from "./journal/Journal.js"
 export * as Bearer from "./keys/Bearer.js"
 export * as KeyBook from "./keys/KeyBook.js"
 export * as KeyHash from "./keys/KeyHash.js"
 export * as LedgerKey from "./keys/LedgerKey.js"
 export * as LedgerSecret from "./keys/LedgerSecret.js"
+export * as Health from "./ledger/Health.js"
 export * as Ledger from "./ledger/Ledger.js"
 export * as Lease from "./money/Lease.js"
 export * as Money from "./record/Money.js"

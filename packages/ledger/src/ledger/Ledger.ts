@@ -2,28 +2,16 @@
  * The ledger as a gateway uses it. What is asked goes to the thread that works for it; `append` only writes to the journal.
  * Nothing here blocks the thread that serves.
  */
-import { Context, type Effect, type Stream } from "effect"
+import { Context, type Effect, Layer, type Stream } from "effect"
 import type { LedgerError } from "../errors/LedgerError.js"
 import type { Spent } from "../money/Lease.js"
 import type { UsageRecord } from "../record/UsageRecord.js"
 import type { Store } from "../store/Store.js"
+import type { Health } from "./Health.js"
+import * as MakeLedger from "./makeLedger.js"
 
-/** How the ledger is doing. */
-export interface Health {
-  readonly engine: "sqlite" | "postgres"
-  /** Where it is: a path, or an address without its password. */
-  readonly place: string
-  /** `away`: what happens is written to the journal only, until the store is back. */
-  readonly state: "up" | "away"
-  /** Why it is away. */
-  readonly error: LedgerError | undefined
-  /** Bytes of the journal that are not in the store yet. */
-  readonly waitingBytes: number
-  /** Records that found no room in the journal, since the start. */
-  readonly lost: number
-  /** Wall-clock ms since when the store has not answered; undefined while it does. */
-  readonly awaySince: number | undefined
-}
+export type { Health } from "./Health.js"
+export type { Options } from "./makeLedger.js"
 
 /** Keeps keys, budgets and usage records. */
 export class Ledger extends Context.Tag("@switchyard/ledger/Ledger")<
@@ -41,3 +29,10 @@ export class Ledger extends Context.Tag("@switchyard/ledger/Ledger")<
     readonly settled: Effect.Effect<void, LedgerError>
   }
 >() {}
+
+/**
+ * A ledger with its journal and its thread. A store that can't be opened at the start fails the layer; one that goes away later
+ * fails nothing: the journal keeps what happens until it is back. When the layer ends all is stored, or kept for the next start.
+ */
+export const layer = (options: MakeLedger.Options): Layer.Layer<Ledger, LedgerError> =>
+  Layer.scoped(Ledger, MakeLedger.make(options))

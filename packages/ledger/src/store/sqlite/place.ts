@@ -50,7 +50,7 @@ const diskOf = (folder: string): Disk | undefined => {
 }
 
 /** What a disk is called, when it is one over a network. */
-export const networkOf = (disk: Disk): string | undefined => {
+const networkOf = (disk: Disk): string | undefined => {
   const known = networks.get(disk.type)
   if (known !== undefined) return known
   return disk.type === fuse && disk.name !== undefined && overNetwork.test(disk.name) ? disk.name : undefined

@@ -16,7 +16,7 @@ const columns: ReadonlyArray<Column> = [
 ]
 
 /** A day of UTC, as `2026-11-29`. */
-export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
+const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
 
 const dayLength = 86_400_000
 

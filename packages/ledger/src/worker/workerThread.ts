@@ -1,0 +1,74 @@
+/** The ledger's thread, as the thread that serves sees it: begun anew when it dies, and every answer bounded in time. */
+import { Worker } from "node:worker_threads"
+import { Effect } from "effect"
+import { LedgerError } from "../errors/LedgerError.js"
+import { type News, received, type ThreadOptions, type Word } from "./protocol.js"
+import { threadModule } from "./threadModule.js"
+
+/** How long an answer is waited for. */
+const patience = "5 seconds"
+
+const away = (description: string): LedgerError => new LedgerError({ reason: "away", description })
+
+type Waiting = (answer: Effect.Effect<unknown, LedgerError>) => void
+
+/** One thread. */
+export class WorkerThread {
+  private readonly worker: Worker
+  private readonly waiting = new Map<number, Waiting>()
+  private next = 0
+  private isOver = false
+
+  constructor(
+    options: ThreadOptions,
+    /** What comes unasked. */
+    told: (news: News) => void,
+    /** It is no more. */
+    ended: (why: string) => void
+  ) {
+    this.worker = new Worker(threadModule(), { workerData: options, execArgv: [] })
+    let why = "it ended"
+    this.worker.on("message", (news: News) => {
+      if (news.tag === "answer") this.settle(news.id, Effect.succeed(news.value))
+      else if (news.tag === "refusal") this.settle(news.id, received(news.error))
+      else told(news)
+    })
+    this.worker.on("error", (error) => {
+      why = String(error)
+    })
+    this.worker.on("exit", () => {
+      this.isOver = true
+      const gone = away(`The ledger's thread is gone: ${why}`)
+      for (const id of [...this.waiting.keys()]) this.settle(id, gone)
+      ended(why)
+    })
+  }
+
+  /** Asks; `silent` is told when no answer comes in time. */
+  ask(word: Word, values: ReadonlyArray<unknown>, silent: () => void): Effect.Effect<unknown, LedgerError> {
+    return Effect.async<unknown, LedgerError>((resume) => {
+      if (this.isOver) return resume(away("The ledger's thread is gone"))
+      const id = this.next++
+      this.waiting.set(id, resume)
+      this.worker.postMessage({ id, word, values })
+      return Effect.sync(() => this.waiting.delete(id))
+    }).pipe(
+      Effect.timeoutFail({
+        duration: patience,
+        onTimeout: () => {
+          silent()
+          return away(`The ledger's store did not answer within ${patience}`)
+        }
+      })
+    )
+  }
+
+  /** Ends it, whatever it does. */
+  readonly terminate: Effect.Effect<void> = Effect.promise(() => this.worker.terminate().then(() => undefined))
+
+  private settle(id: number, answer: Effect.Effect<unknown, LedgerError>): void {
+    const waiting = this.waiting.get(id)
+    this.waiting.delete(id)
+    waiting?.(answer)
+  }
+}
