@@ -3,6 +3,7 @@
  * sent, so that a request with one can be tried again, and never held whole.
  */
 import type { FileFacts } from "../dialect/Dialect.js"
+import { secondsIn } from "../media/SoundLength.js"
 
 /** A field of a form. */
 export interface UploadField {
@@ -42,16 +43,19 @@ export const fileOf = (
   name: string,
   bytes: Uint8Array,
   options: { readonly filename?: string; readonly contentType?: string; readonly seconds?: number } = {}
-): UploadFile => ({
-  name,
-  filename: options.filename ?? "file",
-  contentType: options.contentType ?? "application/octet-stream",
-  size: bytes.length,
-  ...(options.seconds === undefined ? {} : { seconds: options.seconds }),
-  open: async function* () {
-    yield bytes
+): UploadFile => {
+  const seconds = options.seconds ?? secondsIn(bytes, bytes.length)
+  return {
+    name,
+    filename: options.filename ?? "file",
+    contentType: options.contentType ?? "application/octet-stream",
+    size: bytes.length,
+    ...(seconds === undefined ? {} : { seconds }),
+    open: async function* () {
+      yield bytes
+    }
   }
-})
+}
 
 /**
  * The fields of a form as a payload: a name that is there more than once, or that ends in `[]`, as a list under its bare

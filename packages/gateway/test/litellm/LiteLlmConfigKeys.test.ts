@@ -460,6 +460,11 @@ const honoured: Readonly<Record<string, Sample>> = {
   "general_settings max_parallel_requests": sample(general({ max_parallel_requests: 3 }), {
     [`${first}.maxParallel`]: 3
   }),
+  "general_settings max_request_size_mb": sample(general({ max_request_size_mb: 2, max_file_size_mb: 5 }), {
+    "server.maxBodyBytes": 2_097_152,
+    "server.maxUpload": 2_097_152
+  }),
+  "general_settings max_file_size_mb": sample(general({ max_file_size_mb: 0.5 }), { "server.maxUpload": 524_288 }),
   "general_settings global_max_parallel_requests": sample(general({ global_max_parallel_requests: "50" }), {
     "server.maxConcurrent": 50
   }),

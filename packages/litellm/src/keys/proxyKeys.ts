@@ -72,6 +72,11 @@ export const proxyKeys: ReadonlyArray<Key> = [
   general.honoured("master_key", "May do everything; with it set, nobody comes in without a key."),
   general.honoured("completion_model", "The model that every request is for, whatever it names."),
   general.honoured("max_parallel_requests", "As `router_settings.default_max_parallel_requests`, which wins."),
+  general.honoured(
+    "max_request_size_mb",
+    "MiB of a request's body, forms with files too: `server.maxBodyBytes`, `server.maxUpload`."
+  ),
+  general.honoured("max_file_size_mb", "MiB of a form with files; the smaller of the two holds."),
   general.honoured("global_max_parallel_requests", "Requests in progress at once; more are turned away with 503."),
   general.honoured(
     "disable_retry_on_max_parallel_request_limit_error",

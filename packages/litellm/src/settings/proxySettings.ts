@@ -76,6 +76,22 @@ const probes = (draft: Draft, { router }: Globals, general: Reader, deployments:
   }
 }
 
+const megabytes = (value: unknown): unknown => {
+  const number = toNumber(value)
+  return typeof number === "number" && number > 0 ? Math.round(number * 1024 * 1024) : number
+}
+
+/** One bound for all requests, and one for files: of a form the smaller one holds. */
+const sizes = (draft: Draft, general: Reader): void => {
+  const all = general.get("max_request_size_mb")
+  const file = general.get("max_file_size_mb")
+  if (all !== undefined) draft.set(["server", "maxBodyBytes"], megabytes(all.value), all.path)
+  const [smallest] = [all, file]
+    .flatMap((given) => (given === undefined ? [] : [given]))
+    .sort((a, b) => Number(toNumber(a.value)) - Number(toNumber(b.value)))
+  if (smallest !== undefined) draft.set(["server", "maxUpload"], megabytes(smallest.value), smallest.path)
+}
+
 const plain: ReadonlyArray<
   readonly [key: string, ours: readonly [string, ...ReadonlyArray<string>], convert: (value: unknown) => unknown]
 > = [
@@ -102,6 +118,7 @@ export const readProxySettings = (
   if (isOn(headers?.value)) draft.set(["answers", "providerHeaders"], true, headers?.path ?? "")
   cache(draft, globals)
   probes(draft, globals, general, deployments)
+  sizes(draft, general)
   for (const [key, ours, convert] of plain) {
     const given = general.get(key)
     if (key === "master_key" && given !== undefined && typeof given.value !== "string") {

@@ -18,7 +18,7 @@ import { comesInEvents, isEventStream, queueOf } from "./answerQueue.js"
 import type { AttemptErrors } from "./attemptErrors.js"
 import { AwsFeed } from "./awsFeed.js"
 import { BodyBuffer } from "./bodyBuffer.js"
-import { BytesFeed, comesInBytes, emptyAnswer } from "./bytesFeed.js"
+import { BytesFeed, comesInBytes, emptyAnswer, pictured } from "./bytesFeed.js"
 import { EventFeed, streamSink } from "./eventFeed.js"
 import { firstData, startOf, startOfText } from "./eventText.js"
 import type { EventFeedOptions, EventSink, Feed } from "./feed.js"
@@ -51,6 +51,8 @@ export class AnswerReader {
   /** The request was sent again, without what the provider refused. */
   private isPlainer = false
   private readonly words: AnswerWords
+  private readonly framing: Hearing["framing"]
+  private readonly onMissingFinish: "cut" | "accept"
 
   constructor(
     private readonly settings: AnswerSettings,
@@ -64,6 +66,8 @@ export class AnswerReader {
     private readonly hearing?: Hearing
   ) {
     this.words = (attempt.request.dialect ?? openAi).answer
+    this.framing = hearing?.framing ?? "sse"
+    this.onMissingFinish = attempt.target.onMissingFinish ?? settings.onMissingFinish
   }
 
   /** Its head has come. */
@@ -155,14 +159,6 @@ export class AnswerReader {
     return true
   }
 
-  private get framing(): Hearing["framing"] {
-    return this.hearing?.framing ?? "sse"
-  }
-
-  private get onMissingFinish(): "cut" | "accept" {
-    return this.attempt.target.onMissingFinish ?? this.settings.onMissingFinish
-  }
-
   private openStream(): void {
     const events = this.opened()
     this.feedTo(streamSink(events))
@@ -250,6 +246,8 @@ export class AnswerReader {
         failed: (why) => this.fail(this.malformed(`the answer ${why} (${whole.size} bytes)`))
       })
     }
+    const picture = whole === undefined ? undefined : pictured(this.attempt.request, this.headers, whole)
+    if (picture !== undefined && isGood(this.status)) return this.answered(JSON.stringify(picture), picture)
     const raw = this.body?.text() ?? ""
     if (!isGood(this.status)) return this.refused(startOfText(raw) === "events" ? firstData(raw) : raw)
     const body = this.parse(raw)

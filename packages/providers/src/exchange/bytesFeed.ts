@@ -2,11 +2,13 @@
  * Answers that are no JSON: speech, and transcripts as they are.
  */
 
+import type { JsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest, Operation } from "@switchyard/core/LlmRequest"
 import type { Headers } from "@switchyard/core/LlmResponse"
 import { isMedia } from "@switchyard/core/Operation"
 import { ofBytes } from "@switchyard/core/StreamEvent"
+import { Encoding } from "effect"
 import type { EventSink, Feed } from "./feed.js"
 
 /** What a type is without its parameters, in small letters. */
@@ -36,6 +38,18 @@ export const comesInBytes = ({ operation, stream }: LlmRequest, headers: Headers
     default:
       return false
   }
+}
+
+/** An image that came as the bytes that it is, in place of a list of images; undefined for every other answer. */
+export const pictured = (
+  { operation }: LlmRequest,
+  headers: Headers,
+  body: { readonly size: number; readonly bytes: () => Uint8Array }
+): JsonObject | undefined => {
+  const [, format] = /^image\/([\w.+-]+)$/.exec(typeOf(headers)) ?? []
+  const isAsked = operation === "image" || operation === "imageEdit" || operation === "imageVariation"
+  if (!isAsked || format === undefined || body.size === 0) return undefined
+  return { output_format: format, data: [{ b64_json: Encoding.encodeBase64(body.bytes()) }] }
 }
 
 /** Hands bytes on. Speech without a byte is none; a transcript without one is that of silence. */

@@ -3,6 +3,7 @@
  */
 import type { IncomingMessage } from "node:http"
 import { LlmError } from "@switchyard/core/LlmError"
+import { secondsIn } from "@switchyard/core/SoundLength"
 import type { Upload, UploadPart } from "@switchyard/core/Upload"
 import { Either } from "effect"
 import type { Refusal } from "../../errors/ErrorBody.js"
@@ -10,6 +11,7 @@ import type { Hold } from "../calls/bytesInFlight.js"
 import { declaredLength, tooLarge } from "../calls/requestBody.js"
 import { type Unpacked, unpackerOf, unpackStream } from "../calls/unpacking.js"
 import type { Heartbeat, Pulse } from "../heartbeat.js"
+import { FileHeads } from "./fileHeads.js"
 import { boundaryIn, type FormPart, FormReader } from "./formReader.js"
 import { Spool, type SpoolFailure } from "./spool.js"
 import type { TemporaryPlace } from "./temporaryPlace.js"
@@ -106,6 +108,7 @@ class UploadReader implements Pulse {
   private hasModel = false
   private seen = 0
   private readonly form: FormReader
+  private readonly heads = new FileHeads()
   private readonly spool: Spool
   private unpacked: Unpacked | undefined
   private isPaused = false
@@ -193,6 +196,7 @@ class UploadReader implements Pulse {
     if (this.size > bounds.maxBytes) return this.refuse(tooLarge(bounds.maxBytes))
     const problem = (this.size <= bounds.memory ? this.holdMore(chunk.length) : undefined) ?? form.take(chunk)
     if (problem !== undefined) return this.refuse(problem)
+    this.heads.take(chunk, this.size - chunk.length, form)
     if (this.passing !== undefined && !this.isAsSaid(this.passing)) return this.refuse(notLast)
     for (; this.seen < form.parts.length; this.seen++) {
       if (form.parts[this.seen]?.name !== "model") continue
@@ -225,11 +229,13 @@ class UploadReader implements Pulse {
 
   private partOf({ contentType, end, filename, name, start, value }: FormPart): UploadPart {
     if (value !== undefined) return { name, value }
+    const seconds = secondsIn(this.heads.of(start), end - start)
     return {
       name,
       filename: filename ?? "file",
       contentType: contentType ?? "application/octet-stream",
       size: end - start,
+      ...(seconds === undefined ? {} : { seconds }),
       open: () => (this.passing === undefined ? this.spool.open(start, end) : onceOnly(this.spool, start, end))
     }
   }
