@@ -36,7 +36,7 @@ import * as TemporaryPlace from "./edge/uploads/temporaryPlace.js"
 import type { Refusal, TurnedAway } from "./errors/ErrorBody.js"
 import * as Generations from "./generations/Generations.js"
 import * as KeyRing from "./keys/KeyRing.js"
-import { bookOf } from "./keys/ledgerKeys.js"
+import { bookOf, deskOf } from "./keys/ledgerKeys.js"
 import { Recorder } from "./ledger/recorder.js"
 import * as EventLog from "./log/EventLog.js"
 import { onceEach, onceEvery } from "./log/once.js"
@@ -128,7 +128,7 @@ export const make = (
     const { environment = {}, ledger, stack, telemetry, transport: given, ...listening } = overrides
     const settings: Settings = { ...source.config.server, ...listening }
     const host = settings.host ?? serverDefaults.host
-    const book = ledger === undefined ? undefined : yield* bookOf(ledger)
+    const book = ledger === undefined ? undefined : yield* bookOf(ledger, source.config.ledger)
     yield* checkExposure(source.config, host, book)
     const published = Context.get(yield* Layer.build(RouterEvents.layer), RouterEvents.RouterEvents)
     const eventLog = yield* EventLog.make(log.tap(published))
@@ -236,6 +236,7 @@ export const make = (
         waiting,
         side,
         sealer,
+        desk: ledger === undefined || book === undefined ? undefined : deskOf(ledger, book, generations.current),
         metrics: (accept) =>
           Effect.suspend(() => {
             countLostLines()

@@ -11,16 +11,7 @@ import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Context, Schema } from "effect"
 import { ConfigView, Deployments, DeploymentView, Recording } from "./AdminViews.js"
-
-/** What is wrong with a request, in OpenAI's shape. */
-const failure = <const Type extends string>(type: Type) => ({
-  error: Schema.Struct({
-    message: Schema.String,
-    type: Schema.Literal(type),
-    param: Schema.NullOr(Schema.String),
-    code: Schema.String
-  })
-})
+import { failure } from "./failures.js"
 
 /** No key, or one that nobody knows. */
 export class Unauthorized extends Schema.Class<Unauthorized>("Unauthorized")(

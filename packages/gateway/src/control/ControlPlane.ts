@@ -2,7 +2,6 @@
  * Everything that the gateway serves beside the models themselves: the list of models, health, metrics, the admin endpoints
  * and the dashboard. One table says which path takes which methods and who may call it.
  */
-import * as Headers from "@effect/platform/Headers"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -19,13 +18,16 @@ import { decodePart, pathOf, queryOf } from "../edge/requestPath.js"
 import type { Refusal, Speech } from "../errors/ErrorBody.js"
 import type { Generation } from "../generations/Generations.js"
 import * as KeyRing from "../keys/KeyRing.js"
+import type { Desk } from "../keys/management/KeyDesk.js"
 import * as SealedIds from "../objects/SealedIds.js"
 import type { AdminAppDeps } from "./adminApp.js"
 import * as answers from "./controlAnswers.js"
 import * as Health from "./Health.js"
 import * as KeptAnswers from "./keptAnswers.js"
+import { type Asked, administration, management, type TurningAway, wrongMethod } from "./lazyApps.js"
 import * as ModelInfo from "./ModelInfo.js"
 import * as ModelList from "./ModelList.js"
+import { managedAt } from "./management/paths.js"
 import * as SpokenModels from "./spokenModels.js"
 
 /** What the control plane works with. */
@@ -36,6 +38,8 @@ export interface ControlPlaneDeps extends AdminAppDeps {
   readonly side?: SideCalls.SideCalls
   /** Opens the ids of what providers keep. Default: one of its own, which opens none that was given out elsewhere. */
   readonly sealer?: SealedIds.Sealer
+  /** What keys are managed with. Default: nothing, and there is no key management. */
+  readonly desk?: Desk | undefined
   /** What `/metrics` answers to a scrape with this `Accept` header; undefined where metrics are off. */
   readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition | undefined>
   /** Why a request must not be served at all: keeps other sites' pages, and what proxies pass on, out of an open gateway. */
@@ -221,12 +225,6 @@ const keptEndpoints = ({ sealer = SealedIds.make(undefined), side = SideCalls.no
   } as const
 }
 
-/** Why a request is turned away, and what else its answer says. */
-interface TurningAway {
-  readonly refusal: Refusal
-  readonly headers?: Readonly<Record<string, string>>
-}
-
 type Found = { readonly endpoint: Endpoint; readonly name: string }
 
 /** Finds endpoints by exact path, and those whose path holds a name, which may have slashes, by what stands around it. */
@@ -250,50 +248,9 @@ const finder = (deps: ControlPlaneDeps): ((path: string) => Found | undefined) =
   }
 }
 
-/** The methods of an endpoint as `Allow` names them. */
-const allowing = (methods: ReadonlyArray<string>): string =>
-  methods.flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name])).join(", ")
-
-/** A request, with what is said of it where it is turned away. */
-interface Asked {
-  readonly request: HttpServerRequest.HttpServerRequest
-  readonly id: string
-  readonly path: string
-  /** As endpoints know it. */
-  readonly method: string
-}
-
-/** Serves `/admin`; what that takes is loaded with the first request that asks for it. */
-const administration = (
-  deps: ControlPlaneDeps,
-  turnAway: (asked: Asked, why: TurningAway) => Effect.Effect<Answer>
-) => {
-  const load = Effect.runSync(
-    Effect.cached(
-      Effect.promise(() => import("./adminApp.js")).pipe(
-        Effect.flatMap(({ find, make }) => Effect.map(make(deps), (app) => ({ app, find })))
-      )
-    )
-  )
-  return (asked: Asked): Effect.Effect<Answer> =>
-    Effect.flatMap(load, ({ app, find }) => {
-      const { id, method, path, request } = asked
-      const found = find(path)
-      if (found === undefined) return turnAway(asked, { refusal: answers.unknownPath(request.method, path) })
-      if (!found.methods.includes(method)) return turnAway(asked, wrongMethod(asked, found.methods))
-      const headers = Headers.set(request.headers, "x-request-id", id)
-      return Effect.provideService(
-        app,
-        HttpServerRequest.HttpServerRequest,
-        request.modify({ url: found.url, headers })
-      )
-    })
-}
-
-const wrongMethod = ({ path, request }: Asked, methods: ReadonlyArray<string>): TurningAway => {
-  const allow = allowing(methods)
-  return { refusal: answers.wrongMethod(request.method, path, allow), headers: { allow } }
-}
+/** Without a master key nobody could manage keys. */
+const hasMaster = ({ generations }: ControlPlaneDeps): boolean =>
+  generations.current().source.config.masterKey !== undefined
 
 /**
  * The app for an `@effect/platform` server. Reads the dashboard's files, and throws when they are missing. It answers every
@@ -313,6 +270,7 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
       return answers.refuse(refusal, { "x-request-id": id, ...headers }, speechOf(url, sent))
     })
   const administer = administration(deps, turnAway)
+  const manage = deps.desk === undefined ? undefined : management(deps, deps.desk, turnAway)
 
   const answer = (asked: Asked): Effect.Effect<Answer> => {
     const { method, path, request } = asked
@@ -320,6 +278,8 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
     const barred = deps.guard(headers, request.method, path)
     if (barred !== undefined) return turnAway(asked, { refusal: barred })
     if (path.startsWith("/admin/")) return administer(asked)
+    const managed = manage === undefined ? undefined : managedAt(path)
+    if (manage !== undefined && managed !== undefined && hasMaster(deps)) return manage(asked, managed)
     const found = find(path)
     // Google's clients post to a model's name with a verb behind it.
     if (found === undefined || (method === "POST" && found.endpoint === oneModel && /:[a-z]+$/i.test(path))) {

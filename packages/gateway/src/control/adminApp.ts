@@ -2,15 +2,10 @@
  * Serves the admin API. A module of its own that is loaded with the first request to `/admin`: a gateway starts sooner
  * without it.
  */
-import * as Etag from "@effect/platform/Etag"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApp from "@effect/platform/HttpApp"
-import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import * as Path from "@effect/platform/Path"
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodeHttpPlatform from "@effect/platform-node/NodeHttpPlatform"
 import { Effect, Layer, Schema, Stream } from "effect"
 import * as AdminApi from "../api/AdminApi.js"
 import type { Deployments, Recording } from "../api/AdminViews.js"
@@ -19,6 +14,7 @@ import { decodePart, pathOf } from "../edge/requestPath.js"
 import { answerRefusal, ofRefusal, type Refusal, type TurnedAway } from "../errors/ErrorBody.js"
 import * as KeyRing from "../keys/KeyRing.js"
 import * as Admin from "./Admin.js"
+import { appOf } from "./apiApp.js"
 import * as answers from "./controlAnswers.js"
 import { type LiveDeps, liveEvents } from "./liveEvents.js"
 
@@ -158,22 +154,6 @@ export const find = (path: string): Found | undefined => {
   return undefined
 }
 
-/** No cache keeps an answer: all of it is about this moment. */
-const unkept = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
-  "cache-control" in response.headers ? response : HttpServerResponse.setHeader(response, "cache-control", "no-store")
-
 /** The app that answers under the URLs of `find`. */
-export const make = (deps: AdminAppDeps): Effect.Effect<HttpApp.Default> => {
-  const api = HttpApiBuilder.api(AdminApi.Api).pipe(Layer.provide(Layer.provide(handlers(deps), authorization(deps))))
-  const services = Layer.mergeAll(NodeHttpPlatform.layer, NodeFileSystem.layer, Path.layer, Etag.layerWeak)
-  return Effect.gen(function* () {
-    const context = yield* Layer.build(services)
-    const app = yield* HttpApiBuilder.httpApp
-    return Effect.map(Effect.provide(app, context), unkept)
-  }).pipe(
-    // Ids may be long, and are told apart by their case.
-    HttpRouter.withRouterConfig({ caseSensitive: true, maxParamLength: Number.MAX_SAFE_INTEGER }),
-    Effect.provide([api, HttpApiBuilder.Router.Live, HttpApiBuilder.Middleware.layer]),
-    Effect.scoped
-  )
-}
+export const make = (deps: AdminAppDeps): Effect.Effect<HttpApp.Default> =>
+  appOf(HttpApiBuilder.api(AdminApi.Api).pipe(Layer.provide(Layer.provide(handlers(deps), authorization(deps)))))

@@ -48,6 +48,7 @@ const types: Readonly<Record<number, string>> = {
   404: "invalid_request_error",
   405: "invalid_request_error",
   408: "timeout_error",
+  409: "invalid_request_error",
   413: "invalid_request_error",
   415: "invalid_request_error",
   417: "invalid_request_error",

@@ -5,6 +5,8 @@
 import { ConfigError, issue } from "@switchyard/core/ConfigError"
 import type * as Service from "@switchyard/core/Service"
 import type { KeyBook } from "@switchyard/ledger/KeyBook"
+import * as KeyTerms from "@switchyard/ledger/KeyTerms"
+import { CallerTerms } from "@switchyard/router/CallerTerms"
 import * as Router from "@switchyard/router/Router"
 import { type AnyStack, told } from "@switchyard/router/Stack"
 import { Context, Effect, Exit, Runtime, Scope } from "effect"
@@ -65,13 +67,16 @@ const limitsOf = ({ maxParallel, rpm, tpm }: VirtualKey) => ({
 
 /**
  * The router's options, with the limits and budgets of the keys in them. Requests are traced where the settings say so, and,
- * unless they say no, where spans are exported. `stack` is that of a configuration which has none of its own.
+ * unless they say no, where spans are exported. `stack` is that of a configuration which has none of its own. `hasTerms`: there
+ * are keys beside those of the configuration, with limits and budgets that `CallerTerms` tells.
  */
 export const routerOptions = (
   { keys, router }: GatewayConfig,
   isExported = false,
-  stack: AnyStack = Router.standard as AnyStack
+  stack: AnyStack = Router.standard as AnyStack,
+  hasTerms = false
 ): Router.Options => {
+  const has = (name: string): boolean => ((router.stack ?? stack) as AnyStack).concerns.some(({ key }) => key === name)
   const limited = keys.filter((key) => Object.keys(limitsOf(key)).length > 0)
   const budgeted = keys.flatMap(({ budget, name }) => (budget === undefined ? [] : [[name, budget] as const]))
   return {
@@ -82,7 +87,7 @@ export const routerOptions = (
     ...(router.tracing === false || (router.tracing === undefined && !isExported)
       ? {}
       : { tracing: { requestKind: "server", ...router.tracing } }),
-    ...(limited.length === 0
+    ...(limited.length === 0 && !(hasTerms && has("callerLimits"))
       ? {}
       : {
           callerLimits: {
@@ -93,7 +98,7 @@ export const routerOptions = (
             }
           }
         }),
-    ...(budgeted.length === 0
+    ...(budgeted.length === 0 && !(hasTerms && has("callerBudget"))
       ? {}
       : {
           callerBudget: {
@@ -157,6 +162,7 @@ export const make = (
     const runFork = Runtime.runFork(runtime)
     const oneAtATime = yield* Effect.makeSemaphore(1)
     const alive = new Set<Held>()
+    const terms = book === undefined ? undefined : KeyTerms.of(book)
     let refusal: string | undefined
 
     const end = (held: Held): Effect.Effect<void> =>
@@ -168,8 +174,9 @@ export const make = (
           yield* staysLocked(source.config, previous?.generation, book)
           yield* haveTheirOwn(source.config)
           const scope = yield* Scope.make()
-          const options = routerOptions(source.config, isExported, stack)
+          const options = routerOptions(source.config, isExported, stack, book !== undefined)
           const tower = yield* Router.make(options, base, previous?.generation.tower).pipe(
+            (making) => (terms === undefined ? making : Effect.provideService(making, CallerTerms, terms)),
             Scope.extend(scope),
             Effect.onError(() => Scope.close(scope, Exit.void))
           )

@@ -2,22 +2,33 @@ import * as KeyBook from "@switchyard/ledger/KeyBook"
 import type { Ledger } from "@switchyard/ledger/Ledger"
 import type { LedgerError } from "@switchyard/ledger/LedgerError"
 import * as LedgerSecret from "@switchyard/ledger/LedgerSecret"
-import { type Context, Effect, type Redacted, type Scope } from "effect"
-
-/** How a ledger's keys are held. */
-export interface LedgerKeysOptions extends KeyBook.Options {
-  /** What keys are hashed under. Default: one that is made with the first use and kept. */
-  readonly secret?: Redacted.Redacted | undefined
-}
+import { type Context, Effect, Redacted, type Scope } from "effect"
+import type { GatewayConfig } from "../config/GatewayConfig.js"
+import type { KeyRing } from "./KeyRing.js"
+import type { Desk } from "./management/KeyDesk.js"
 
 /** The book of a ledger's keys, which follows it until the scope closes. */
 export const bookOf = (
   ledger: Context.Tag.Service<Ledger>,
-  { secret, ...options }: LedgerKeysOptions = {}
+  settings: GatewayConfig["ledger"]
 ): Effect.Effect<Context.Tag.Service<KeyBook.KeyBook>, LedgerError, Scope.Scope> => {
   const { engine, place } = ledger.health()
+  const { secret, staleFor } = settings === undefined || settings === false ? {} : settings
+  const given = secret === undefined ? undefined : typeof secret === "string" ? Redacted.make(secret) : secret
   return Effect.flatMap(
-    LedgerSecret.find({ given: secret, database: engine === "sqlite" ? place : undefined, notes: ledger.store }),
-    (found) => KeyBook.make(ledger.store, found, options)
+    LedgerSecret.find({ given, database: engine === "sqlite" ? place : undefined, notes: ledger.store }),
+    (found) => KeyBook.make(ledger.store, found, staleFor === undefined ? {} : { staleFor })
   )
 }
+
+/** What keys of a ledger are managed with, beside those of the configuration in force. */
+export const deskOf = (
+  ledger: Context.Tag.Service<Ledger>,
+  book: Context.Tag.Service<KeyBook.KeyBook>,
+  current: () => { readonly keys: KeyRing; readonly source: { readonly config: Pick<GatewayConfig, "keys"> } }
+): Desk => ({
+  ledger,
+  book,
+  isNamed: (name) => current().source.config.keys.some((key) => key.name === name),
+  isKnown: (key) => current().keys.identify(key) !== undefined
+})

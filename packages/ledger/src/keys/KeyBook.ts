@@ -7,6 +7,7 @@ import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Clock, Context, Duration, Effect, type Redacted, type Scope } from "effect"
 import type { LedgerError } from "../errors/LedgerError.js"
 import type { Bearer } from "./Bearer.js"
+import * as KeyHash from "./KeyHash.js"
 import { KeyIndex } from "./keyIndex.js"
 import type { KeyChanges, KeySnapshot, LedgerGroup, LedgerKey } from "./LedgerKey.js"
 
@@ -38,7 +39,11 @@ export type Identified =
 /** Options of a book. */
 export const Options = Field.options("How keys follow their store.", {
   /** How long known keys are let in while the store does not answer. */
-  staleFor: Field.option(Field.duration, "How long known keys are let in while the store does not answer.", "1 hour"),
+  staleFor: Field.option(
+    Field.durationOrZero,
+    "How long known keys are let in while the store does not answer.",
+    "1 hour"
+  ),
   /** How often the store is asked what has changed, notices apart; with its answer a change binds within 2 s. */
   poll: Field.option(
     Field.duration,
@@ -68,6 +73,8 @@ export class KeyBook extends Context.Tag("@switchyard/ledger/KeyBook")<
     readonly isAway: () => boolean
     /** A key by what its bearer sends, whether it lets anybody in or not. */
     readonly find: (sent: string) => LedgerKey | undefined
+    /** How a key is kept that is made here. */
+    readonly hashOf: (key: string) => string
     /** A key by its hash. */
     readonly byHash: (hash: string) => LedgerKey | undefined
     /** A key by its name. */
@@ -199,6 +206,7 @@ export const make = (
       size: () => index.size,
       isAway: () => fresh.isAway(),
       find: (sent) => index.find(sent)?.key,
+      hashOf: (key) => KeyHash.ofKey(secret, key),
       byHash: (hash) => index.byHash(hash),
       named: (name) => index.named(name),
       group: (kind, id) => index.group(kind, id),

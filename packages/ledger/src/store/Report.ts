@@ -10,6 +10,7 @@ export interface ReportAsk {
   readonly to: string | undefined
   readonly key?: string | undefined
   readonly team?: string | undefined
+  readonly user?: string | undefined
   readonly model?: string | undefined
   readonly deployment?: string | undefined
 }
@@ -36,6 +37,7 @@ export interface RecordAsk {
   readonly to?: number | undefined
   readonly caller?: string | undefined
   readonly team?: string | undefined
+  readonly user?: string | undefined
   readonly model?: string | undefined
   readonly ending?: Ending | undefined
   /** The request's id. */

@@ -76,11 +76,11 @@ export const Ledger = Field.options(
     ),
     /**
      * With what the keys of the ledger are hashed: at least 16 characters, the same for all who share a store. Default: a random
-     * one, which is kept in the store.
+     * one, which is kept beside an SQLite file, and in Postgres.
      */
     secret: Field.option(
       own,
-      "With what the keys of the ledger are hashed: at least 16 characters, the same for all who share a store. Default: a random one, which is kept in the store."
+      "With what the keys of the ledger are hashed: at least 16 characters, the same for all who share a store. Default: a random one, which is kept beside an SQLite file, and in Postgres."
     )
   }
 )

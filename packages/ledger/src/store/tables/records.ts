@@ -135,6 +135,7 @@ export const select = (engine: Engine, ask: RecordAsk): Effect.Effect<ReadonlyAr
   add("time < ?", ask.to)
   add("caller = ?", ask.caller)
   add("team = ?", ask.team)
+  add("bearer = ?", ask.user)
   add("model = ?", ask.model)
   add("ending = ?", ask.ending)
   add("id = ?", ask.id)

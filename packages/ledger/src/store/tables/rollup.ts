@@ -83,6 +83,7 @@ export const report = (engine: Engine, ask: ReportAsk): Effect.Effect<Report, Le
     ["day <= ?", ask.to],
     ["caller = ?", ask.key],
     ["team = ?", ask.team],
+    ["bearer = ?", ask.user],
     ["model = ?", ask.model],
     ["deployment = ?", ask.deployment]
   ]
