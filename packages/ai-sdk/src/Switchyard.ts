@@ -2,7 +2,15 @@
  * A provider for Vercel's AI SDK (its specification 3, as `ai` 6 has it) whose models are the groups of a router: in this process,
  * without a server between.
  */
-import { type EmbeddingModelV3, type LanguageModelV3, NoSuchModelError, type ProviderV3 } from "@ai-sdk/provider"
+import type {
+  EmbeddingModelV3,
+  ImageModelV3,
+  LanguageModelV3,
+  ProviderV3,
+  RerankingModelV3,
+  SpeechModelV3,
+  TranscriptionModelV3
+} from "@ai-sdk/provider"
 import { ConfigError } from "@switchyard/core/ConfigError"
 import type { LlmService } from "@switchyard/core/LlmService"
 import type { RequestService } from "@switchyard/core/Service"
@@ -12,8 +20,12 @@ import * as Router from "@switchyard/router/Router"
 import { Layer, Logger, LogLevel, ManagedRuntime } from "effect"
 import type { Defaults } from "./callOptions.js"
 import { embeddingModel } from "./embeddingModel.js"
+import { imageModel } from "./imageModel.js"
 import { languageModel } from "./languageModel.js"
+import { rerankingModel } from "./rerankingModel.js"
 import { inRuntime, type Run, withService } from "./running.js"
+import { speechModel } from "./speechModel.js"
+import { transcriptionModel } from "./transcriptionModel.js"
 
 /** What all requests of a model bring: tags, demands, a session, a caller, overrides. `providerOptions.switchyard` of a call beats it. */
 export type ModelOptions = Defaults
@@ -24,18 +36,24 @@ export interface EmbeddingOptions extends Defaults {
   readonly maxEmbeddingsPerCall?: number | undefined
 }
 
+/** The same for images. */
+export interface ImageOptions extends Defaults {
+  /** Images of one request at most; the AI SDK asks for more in several. Default 10, which OpenAI's models make. */
+  readonly maxImagesPerCall?: number | undefined
+}
+
 /** A provider of the AI SDK; called with the name of a group it gives the group's language model. */
 export interface SwitchyardProvider extends ProviderV3 {
   (group: string, options?: ModelOptions): LanguageModelV3
   readonly languageModel: (group: string, options?: ModelOptions) => LanguageModelV3
   readonly embeddingModel: (group: string, options?: EmbeddingOptions) => EmbeddingModelV3
   readonly textEmbeddingModel: (group: string, options?: EmbeddingOptions) => EmbeddingModelV3
+  readonly imageModel: (group: string, options?: ImageOptions) => ImageModelV3
+  readonly speechModel: (group: string, options?: ModelOptions) => SpeechModelV3
+  readonly transcriptionModel: (group: string, options?: ModelOptions) => TranscriptionModelV3
+  readonly rerankingModel: (group: string, options?: ModelOptions) => RerankingModelV3
   /** Ends the router that the provider made, with its connections; of one that it was given nothing. */
   readonly close: () => Promise<void>
-}
-
-const none = (modelType: "imageModel") => (modelId: string) => {
-  throw new NoSuchModelError({ modelId, modelType })
 }
 
 const providerOver = (run: Run, close: () => Promise<void>): SwitchyardProvider => {
@@ -47,7 +65,11 @@ const providerOver = (run: Run, close: () => Promise<void>): SwitchyardProvider 
     languageModel: language,
     embeddingModel: embedding,
     textEmbeddingModel: embedding,
-    imageModel: none("imageModel"),
+    imageModel: (group: string, { maxImagesPerCall = 10, ...options }: ImageOptions = {}) =>
+      imageModel(group, run, maxImagesPerCall, options),
+    speechModel: (group: string, options: ModelOptions = {}) => speechModel(group, run, options),
+    transcriptionModel: (group: string, options: ModelOptions = {}) => transcriptionModel(group, run, options),
+    rerankingModel: (group: string, options: ModelOptions = {}) => rerankingModel(group, run, options),
     close
   })
 }

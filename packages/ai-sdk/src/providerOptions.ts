@@ -12,8 +12,13 @@ import { provider } from "@switchyard/dialects/Beside"
 /** Words of `providerOptions.switchyard` that go to the router; all others are fields of the payload. */
 const routing: ReadonlySet<string> = new Set(["tags", "demands", "sessionKey", "caller", "overrides", "trace"])
 
+/** Fields by the AI SDK's spelling of them. */
+export interface Spellings {
+  readonly [name: string]: string
+}
+
 /** The AI SDK's spellings of fields that chat has. */
-const spellings: { readonly [name: string]: string } = {
+const ofChat: Spellings = {
   dimensions: "dimensions",
   logitBias: "logit_bias",
   logprobs: "logprobs",
@@ -35,7 +40,7 @@ const spellings: { readonly [name: string]: string } = {
 /** What stands beside parts and messages, and is read there. */
 const ofParts: ReadonlySet<string> = new Set(["cacheControl", "state", "detail", "imageDetail"])
 
-const fieldsOf = (options: JsonObject): Record<string, unknown> => {
+const fieldsOf = (options: JsonObject, spellings: Spellings): Record<string, unknown> => {
   const fields: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {
     if (routing.has(name) || ofParts.has(name)) continue
@@ -56,13 +61,14 @@ const anthropicFields = ({ thinking }: JsonObject): Record<string, unknown> => {
 }
 
 /** What is read of other providers' options; their other words mean something to their own provider alone. */
-const readers: { readonly [name: string]: (options: JsonObject) => Record<string, unknown> } = {
-  openai: (options) => fieldsOf(Object.fromEntries(Object.entries(options).filter(([name]) => name in spellings))),
+const readers: { readonly [name: string]: (options: JsonObject, spellings: Spellings) => Record<string, unknown> } = {
+  openai: (options, spellings) =>
+    fieldsOf(Object.fromEntries(Object.entries(options).filter(([name]) => name in spellings)), spellings),
   anthropic: anthropicFields
 }
 
-const known: { readonly [name: string]: (option: string) => boolean } = {
-  openai: (option) => option in spellings || ofParts.has(option),
+const known: { readonly [name: string]: (option: string, spellings: Spellings) => boolean } = {
+  openai: (option, spellings) => option in spellings || ofParts.has(option),
   anthropic: (option) => option === "thinking" || ofParts.has(option)
 }
 
@@ -73,12 +79,12 @@ export interface Said {
   readonly warnings: ReadonlyArray<SharedV3Warning>
 }
 
-const ignored = (providers: SharedV3ProviderOptions): ReadonlyArray<SharedV3Warning> =>
+const ignored = (providers: SharedV3ProviderOptions, spellings: Spellings): ReadonlyArray<SharedV3Warning> =>
   Object.entries(providers).flatMap(([name, options]) =>
     name === provider
       ? []
       : Object.keys(options ?? {})
-          .filter((option) => known[name]?.(option) !== true)
+          .filter((option) => known[name]?.(option, spellings) !== true)
           .map((option) => ({
             type: "unsupported" as const,
             feature: `providerOptions.${name}.${option}`,
@@ -89,13 +95,14 @@ const ignored = (providers: SharedV3ProviderOptions): ReadonlyArray<SharedV3Warn
 /** Reads the options of one call; `headers` go to whichever provider answers. */
 export const saidIn = (
   given: SharedV3ProviderOptions | undefined,
-  headers: Readonly<Record<string, string | undefined>> | undefined
+  headers: Readonly<Record<string, string | undefined>> | undefined,
+  spellings: Spellings = ofChat
 ): Said => {
   const providers = given ?? {}
   const own: JsonObject = providers[provider] ?? {}
   const { caller, demands, overrides, sessionKey, tags, trace } = own as RequestOptions
   const sent = Object.entries(headers ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  const foreign = Object.entries(readers).map(([name, read]) => read(providers[name] ?? {}))
+  const foreign = Object.entries(readers).map(([name, read]) => read(providers[name] ?? {}, spellings))
   return {
     options: {
       caller,
@@ -108,7 +115,7 @@ export const saidIn = (
           ? overrides
           : { ...overrides, headers: { ...overrides?.headers, ...Object.fromEntries(sent) } }
     },
-    extra: Object.assign({}, ...foreign, fieldsOf(own)),
-    warnings: ignored(providers)
+    extra: Object.assign({}, ...foreign, fieldsOf(own, spellings)),
+    warnings: ignored(providers, spellings)
   }
 }
