@@ -65,7 +65,7 @@ const concerns = {
     "openai",
     "side"
   ],
-  ledger: ["errors", "record", "money", "keys", "store", "journal", "worker", "ledger"],
+  ledger: ["errors", "record", "money", "keys", "store", "journal", "worker", "ledger", "spending"],
   gateway: [
     "api",
     "config",
