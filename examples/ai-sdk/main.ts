@@ -11,12 +11,11 @@ import { createSwitchyard } from "@switchyard/ai-sdk/Switchyard"
 import { generateText } from "ai"
 
 const main = async (eu: string, us: string) => {
-  const switchyard = createSwitchyard({
-    deployments: [
-      { id: "eu", group: "smart", model: "gpt-4o", baseUrl: eu, apiKey: "sk-eu" },
-      { id: "us", group: "smart", model: "gpt-4o", baseUrl: us, apiKey: "sk-us" }
-    ]
-  })
+  const deployments = [
+    { id: "eu", group: "smart", model: "gpt-4o", baseUrl: eu, apiKey: "sk-eu" },
+    { id: "us", group: "smart", model: "gpt-4o", baseUrl: us, apiKey: "sk-us" }
+  ]
+  const switchyard = createSwitchyard({ deployments })
   const { text } = await generateText({ model: switchyard("smart"), prompt: "Where to?" })
   console.log(text)
   await switchyard.close()

@@ -9,8 +9,7 @@ import { Exit, Scope } from "effect"
 
 import * as LanguageModel from "@effect/ai/LanguageModel"
 import * as SwitchyardLanguageModel from "@switchyard/effect-ai/SwitchyardLanguageModel"
-import * as Providers from "@switchyard/providers/Providers"
-import * as UndiciTransport from "@switchyard/providers/UndiciTransport"
+import * as NodeProviders from "@switchyard/providers/NodeProviders"
 import * as Router from "@switchyard/router/Router"
 import { Effect, Layer } from "effect"
 
@@ -19,10 +18,8 @@ const main = (eu: string, us: string) => {
     { id: "eu", group: "smart", model: "gpt-4o", baseUrl: eu, apiKey: "sk-eu" },
     { id: "us", group: "smart", model: "gpt-4o", baseUrl: us, apiKey: "sk-us" }
   ]
-  const Live = SwitchyardLanguageModel.layer({ model: "smart" }).pipe(
-    Layer.provide(Router.layer({ deployments })),
-    Layer.provide(Layer.provide(Providers.layer, UndiciTransport.layer))
-  )
+  const Routed = Layer.provide(Router.layer({ deployments }), NodeProviders.layer)
+  const Live = Layer.provide(SwitchyardLanguageModel.layer({ model: "smart" }), Routed)
   const program = Effect.map(LanguageModel.generateText({ prompt: "Where to?" }), ({ text }) => console.log(text))
   return Effect.runPromise(Effect.provide(program, Live))
 }

@@ -13,7 +13,7 @@ import { neededBy } from "./auth/needed.js"
 import { installLine, isInstalled, type OptionalPackage } from "./auth/packages.js"
 import * as OpenAiCompatible from "./openai/OpenAiCompatible.js"
 import { names } from "./protocols/all.js"
-import type { Env } from "./protocols/protocol.js"
+import { environment } from "./protocols/protocol.js"
 import { Transport } from "./transport/Transport.js"
 
 /** Base services by the protocol that they speak, as `deployment.protocol` names it. */
@@ -81,8 +81,6 @@ export interface MissingPackages {
   /** What installs them. */
   readonly install: string
 }
-
-const environment: Env = (globalThis as { readonly process?: { readonly env?: Env } }).process?.env ?? {}
 
 /** Says which deployments need optional packages that are not installed: cloud accounts, and streams of Bedrock. */
 export const missingPackages = (

@@ -3,6 +3,7 @@
  */
 export * as ErrorClassifier from "./errors/ErrorClassifier.js"
 export * as KnownProviders from "./known/KnownProviders.js"
+export * as NodeProviders from "./NodeProviders.js"
 export * as OpenAiCompatible from "./openai/OpenAiCompatible.js"
 export * as Providers from "./Providers.js"
 export * as SideCalls from "./side/SideCalls.js"
