@@ -2,6 +2,7 @@
  * Reports what is wrong with a configuration file, each problem with its line.
  */
 import type { LoadedConfig } from "@switchyard/gateway/ConfigFile"
+import type { GatewayConfig } from "@switchyard/gateway/GatewayConfig"
 import type { Problem } from "@switchyard/gateway/Problem"
 import * as Problems from "@switchyard/gateway/Problem"
 import { Effect, Either } from "effect"
@@ -13,6 +14,7 @@ export interface Flags {
   readonly file: string
   readonly strict: boolean
   readonly env: boolean
+  readonly data: string | undefined
   readonly json: boolean
 }
 
@@ -22,6 +24,14 @@ export interface Report {
   readonly ok: boolean
   readonly deployments: number
   readonly groups: number
+  /** Where keys, budgets and usage would be kept; null where there are none, or the file cannot be used. */
+  readonly ledger: string | null
+  readonly problems: ReadonlyArray<Problem>
+}
+
+/** Where the ledger would be, and what is wrong with that. */
+export interface Kept {
+  readonly ledger: string | null
   readonly problems: ReadonlyArray<Problem>
 }
 
@@ -32,9 +42,10 @@ const isWarning = ({ severity }: Problem): boolean => severity === "warning"
 export const judge = (
   file: string,
   read: Either.Either<Pick<LoadedConfig, "config" | "problems">, { readonly problems: ReadonlyArray<Problem> }>,
-  strict: boolean
+  strict: boolean,
+  kept: Kept = { ledger: null, problems: [] }
 ): Report => {
-  const { problems } = Either.merge(read)
+  const problems = [...Either.merge(read).problems, ...kept.problems]
   const deployments = Either.isRight(read) ? read.right.config.router.deployments : []
   const isBad = Either.isLeft(read) || problems.some(isError) || (strict && problems.some(isWarning))
   return {
@@ -42,6 +53,7 @@ export const judge = (
     ok: !isBad,
     deployments: deployments.length,
     groups: new Set(deployments.map(({ group }) => group)).size,
+    ledger: kept.ledger,
     problems
   }
 }
@@ -50,7 +62,7 @@ const styles: Readonly<Record<Problem["severity"], Style>> = { error: "red", war
 
 /** The report as text: the problems, then one line that sums up. */
 export const render = (report: Report, sizeText: string, strict: boolean, paint: Paint): string => {
-  const { file, ok, problems } = report
+  const { file, ledger, ok, problems } = report
   const lines = problems.map((problem) =>
     plain(Problems.renderOne(problem)).replace(
       ` ${problem.severity} `,
@@ -62,14 +74,30 @@ export const render = (report: Report, sizeText: string, strict: boolean, paint:
   const verdict = ok
     ? `${paint("green", "ok")}, ${sizeText}${counts}`
     : `${paint("red", "not ok")}, ${Problems.summary(problems)}${isStrictOnly ? ", and --strict takes no warnings" : ""}`
-  return [...lines, `${file}: ${verdict}`].join("\n")
+  const kept = ledger === null ? [] : [`keys, budgets and usage are kept in ${plain(ledger)}`]
+  return [...lines, ...kept, `${file}: ${verdict}`].join("\n")
 }
 
+/** Where the ledger of a configuration would be: looked up, and neither made nor asked. */
+const keptOf = (config: GatewayConfig, data: string | undefined): Effect.Effect<Kept> =>
+  Effect.map(
+    Effect.promise(() => import("@switchyard/gateway/LedgerPlace")),
+    (LedgerPlace) => {
+      const place = LedgerPlace.placeOf(config, { data, env: process.env })
+      const isKept = place._tag === "Postgres" || (place._tag === "Sqlite" && place.unwritable === undefined)
+      return {
+        ledger: isKept ? LedgerPlace.shownPlace(place) : null,
+        problems: LedgerPlace.problemsOf(place, config)
+      }
+    }
+  )
+
 /** Checks a file; exit code 1 when it is not ok. */
-export const run = ({ env, file, json, strict }: Flags) =>
+export const run = ({ data, env, file, json, strict }: Flags) =>
   Effect.gen(function* () {
     const read = yield* Effect.either(load(file, { unsetVariables: env ? "error" : "note" }))
-    const report = judge(file, read, strict)
+    const kept = Either.isRight(read) ? yield* keptOf(read.right.config, data) : undefined
+    const report = judge(file, read, strict, kept)
     const sizeText = Either.isRight(read) ? size(read.right.config) : ""
     yield* print(
       json ? JSON.stringify(report, null, 2) : render(report, sizeText, strict, painter(hasColours(process.stdout)))

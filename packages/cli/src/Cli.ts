@@ -27,7 +27,8 @@ export const commands: ReadonlyMap<string, Command> = new Map([
         options: {
           config: optional("FILE", "The configuration. Without it, demo upstreams are served: no key needed"),
           port: optional("N", "Port, 0 takes a free one. Beats the file's; default 4000"),
-          host: optional("H", "Address to listen on. Beats the file's; default 127.0.0.1")
+          host: optional("H", "Address to listen on. Beats the file's; default 127.0.0.1"),
+          data
         }
       },
       () => import("./Serve.js")
@@ -41,6 +42,7 @@ export const commands: ReadonlyMap<string, Command> = new Map([
         options: {
           strict: flag("Warnings fail too"),
           env: flag("Take the environment as it is, as serve does (else variables that are not set are only noted)"),
+          data,
           json
         },
         argument: file

@@ -2,6 +2,7 @@
  * Runs the gateway until the process is told to stop: from a file, which it reads again when it changes or on SIGHUP, or
  * over the demo's own upstreams.
  */
+import type { LoadedConfig } from "@switchyard/gateway/ConfigFile"
 import type { Change } from "@switchyard/gateway/ConfigWatch"
 import type { Gateway, Overrides } from "@switchyard/gateway/Gateway"
 import type { Source } from "@switchyard/gateway/Generations"
@@ -17,6 +18,7 @@ export interface Flags {
   readonly config: string | undefined
   readonly port: string | undefined
   readonly host: string | undefined
+  readonly data: string | undefined
 }
 
 /** The line that says that the gateway listens. */
@@ -35,11 +37,12 @@ export const firstSteps = (url: string): string =>
     `Dashboard: ${url}/    Stop: Ctrl-C    Your own providers: switchyard serve --config FILE`
   ].join("\n")
 
-const overridesOf = ({ host, port }: Flags): Effect.Effect<Overrides, CommandError> => {
+const overridesOf = ({ data, host, port }: Flags): Effect.Effect<Overrides, CommandError> => {
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) {
     return fail(`serve: --port: expected a whole number from 0 to 65535, found ${JSON.stringify(port)}`)
   }
   if (host !== undefined && host.trim() === "") return fail("serve: --host: expected an address that is not empty")
+  if (data !== undefined && data.trim() === "") return fail("serve: --data: expected a folder")
   return Effect.succeed({
     ...(host === undefined ? {} : { host: host.trim() }),
     ...(port === undefined ? {} : { port: Number(port) })
@@ -75,7 +78,12 @@ const tellFault =
  * log it is one line here, and what is wrong below.
  */
 const onChange =
-  (gateway: Pick<Gateway, "refuse" | "reload">, file: string, log: Pick<RequestLog, "isOff">) =>
+  (
+    gateway: Pick<Gateway, "refuse" | "reload">,
+    file: string,
+    log: Pick<RequestLog, "isOff">,
+    told: (source: LoadedConfig) => LoadedConfig
+  ) =>
   (change: Change): Effect.Effect<void> => {
     const say = (text: string) => Effect.suspend(() => (log.isOff() ? printError(`switchyard: ${text}`) : Effect.void))
     const refused = (why: string) => say(`${file} not reloaded, all stays as it was\n${plain(why)}`)
@@ -84,9 +92,10 @@ const onChange =
       const errors = problems.filter(({ severity }) => severity === "error").map(Problems.renderOne)
       return Effect.zipRight(gateway.refuse(errors), refused(Problems.render(problems)))
     }
-    const { config, problems } = change.right
+    const next = told(change.right)
+    const { config, problems } = next
     const found = problems.length === 0 ? "" : `; ${Problems.summary(problems)}, see switchyard check`
-    return Effect.matchEffect(gateway.reload(change.right), {
+    return Effect.matchEffect(gateway.reload(next), {
       onFailure: ({ message }) => refused(message),
       onSuccess: () => say(`${file} reloaded (${size(config)}${found})`)
     })
@@ -120,6 +129,31 @@ const tellWarnings = (
   })
 }
 
+/** The ledger of a configuration. The demo keeps nothing. */
+const openLedger = (source: Source, { config: file, data }: Flags, log: Pick<RequestLog, "note">) =>
+  Effect.gen(function* () {
+    if (file === undefined) return { ledger: undefined, told: (next: LoadedConfig) => next, problems: [] }
+    const [GatewayLedger, LedgerPlace] = yield* Effect.promise(() =>
+      Promise.all([import("@switchyard/gateway/GatewayLedger"), import("@switchyard/gateway/LedgerPlace")])
+    )
+    const surroundings = { data, env: process.env }
+    const { ledger, place, problems } = yield* GatewayLedger.make(source.config, surroundings).pipe(
+      Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` }))
+    )
+    if (ledger !== undefined) {
+      const { engine, place: where } = ledger.health()
+      log.note("info", "ledger", { engine, place: where })
+    }
+    return {
+      ledger,
+      problems,
+      told: (next: LoadedConfig): LoadedConfig => ({
+        ...next,
+        problems: [...next.problems, ...problems, ...LedgerPlace.changed(place, next.config, surroundings)]
+      })
+    }
+  })
+
 /** Serves until it is interrupted; calls in flight are finished then. */
 export const run = (flags: Flags) =>
   Effect.gen(function* () {
@@ -138,11 +172,12 @@ export const run = (flags: Flags) =>
     )
     const log = yield* Log.make(source.config, stderr())
     const { happened } = yield* catchFaults(tellFault(log))
-    if (loaded !== undefined) yield* tellProblems(loaded.problems, log)
     const { settings: telemetry, warnings } = Telemetry.fromEnvironment(process.env)
     yield* tellWarnings(warnings, log)
     const serving = Log.withLogger(log)(
       Effect.gen(function* () {
+        const kept = yield* openLedger(source, flags, log)
+        if (loaded !== undefined) yield* tellProblems([...loaded.problems, ...kept.problems], log)
         // Looked at once the gateway has ended.
         let cutCalls = (): number => 0
         yield* Effect.addFinalizer(() =>
@@ -150,13 +185,15 @@ export const run = (flags: Flags) =>
             if (cutCalls() > 0) process.exitCode ??= exitCodes.cut
           })
         )
-        const gateway = yield* make(source, { ...overrides, telemetry, environment: process.env }, log).pipe(
-          Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` }))
-        )
+        const gateway = yield* make(
+          { ...source, problems: [...(source.problems ?? []), ...kept.problems] },
+          { ...overrides, telemetry, environment: process.env, ledger: kept.ledger },
+          log
+        ).pipe(Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` })))
         cutCalls = gateway.cutCalls
         if (file !== undefined && loaded !== undefined) {
           const { watch } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigWatch"))
-          yield* watch(file, loaded, onChange(gateway, file, log))
+          yield* watch(file, loaded, onChange(gateway, file, log, kept.told))
         }
         yield* print(listening(gateway, size(source.config)))
         if (loaded === undefined) yield* print(firstSteps(gateway.url))

@@ -22,13 +22,17 @@ export interface Finished {
 /** A process that runs. */
 export interface Running {
   readonly child: ChildProcess
+  /** Its data folder, unless the environment that was given names one. */
+  readonly data: string
   readonly stdout: () => string
   /** What it prints, on stdout or stderr, once it matches. Dies when the process ends without it. */
   readonly until: (pattern: RegExp) => Effect.Effect<RegExpExecArray>
   readonly finished: Effect.Effect<Finished>
 }
 
-/** Starts the command; the end of the scope kills what still runs. */
+let started = 0
+
+/** Starts the command, with a data folder of its own; the end of the scope kills what still runs. */
 export const start = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {}
@@ -38,7 +42,11 @@ export const start = (
       Effect.promise(() => bundled("packages/cli/src/main.ts")),
       (program) => {
         const { SWITCHYARD_MASTER_KEY: _, ...inherited } = process.env
-        const child = spawn(process.execPath, [program, ...args], { cwd: root, env: { ...inherited, ...env } })
+        const data = join(tmpdir(), `switchyard-data-${process.pid}-${++started}`)
+        const child = spawn(process.execPath, [program, ...args], {
+          cwd: root,
+          env: { ...inherited, SWITCHYARD_DATA: data, ...env }
+        })
         let stdout = ""
         let stderr = ""
         const listeners = new Set<() => void>()
@@ -72,6 +80,7 @@ export const start = (
           })
         return {
           child,
+          data,
           stdout: () => stdout,
           until: (pattern: RegExp) =>
             when(() => {
@@ -85,7 +94,11 @@ export const start = (
         }
       }
     ),
-    ({ child }) => Effect.sync(() => void child.kill("SIGKILL"))
+    ({ child, data }) =>
+      Effect.promise(async () => {
+        child.kill("SIGKILL")
+        await rm(data, { recursive: true, force: true })
+      })
   )
 
 /** Runs the command to its end. */

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 /** The store behind a ledger did not do what it was asked for. */
 export class LedgerError extends Schema.TaggedError<LedgerError>("@switchyard/ledger/LedgerError")("LedgerError", {
   /**
-   * `away`: it can't be reached, or did not answer in time; `refused`: a wrong password, or rights that are missing; `full`: no
+   * `away`: it can't be reached, or did not answer in time; `refused`: a wrong password; `rights`: the user may make no tables there; `full`: no
    * space left; `readOnly`; `locked`: another program holds it; `newer`: its tables are of a later version of this program;
    * `corrupt`: it is no database, or a damaged one; `conflict`: such a key, name or group is there already; `place`: the folder
    * can't be used; `missing`: a package has to be installed.
@@ -11,6 +11,7 @@ export class LedgerError extends Schema.TaggedError<LedgerError>("@switchyard/le
   reason: Schema.Literal(
     "away",
     "refused",
+    "rights",
     "full",
     "readOnly",
     "locked",

@@ -202,3 +202,20 @@ export const problemsOf = (place: LedgerPlace, config: Asking): ReadonlyArray<Pr
       ]
     : [problem(place.isImplied ? "note" : "warning", "ledger", `no keys and no usage are kept: ${where}; ${mend}`)]
 }
+
+const keyOf = (place: LedgerPlace): string =>
+  place._tag === "Postgres" ? Redacted.value(place.url) : place._tag === "Sqlite" ? place.path : place._tag
+
+/** What a reload says that asks for another ledger than the one in force. */
+export const changed = (inForce: LedgerPlace, config: Asking, surroundings: Surroundings): ReadonlyArray<Problem> => {
+  const next = placeOf(config, surroundings)
+  return keyOf(next) === keyOf(inForce) || next._tag === "Homeless"
+    ? []
+    : [
+        problem(
+          "warning",
+          "ledger",
+          `read at the start: until the next one the ledger stays as it is (${shownPlace(inForce)})`
+        )
+      ]
+}
