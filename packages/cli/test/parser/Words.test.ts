@@ -35,6 +35,7 @@ describe("the words of a command line", () => {
       file: "--odd.yaml",
       strict: true,
       env: false,
+      data: undefined,
       json: false
     })
     assert.include(given("check", "-") as object, { file: "-" })
@@ -45,7 +46,12 @@ describe("the words of a command line", () => {
   it("leave defaults where they are silent", () => {
     assert.deepStrictEqual(given("top"), { url: "http://127.0.0.1:4000", key: undefined, interval: "2s", once: false })
     assert.deepStrictEqual(given("key"), { name: "caller" })
-    assert.deepStrictEqual(given("serve"), { config: undefined, port: undefined, host: undefined })
+    assert.deepStrictEqual(given("serve"), {
+      config: undefined,
+      port: undefined,
+      host: undefined,
+      data: undefined
+    })
   })
   it("ask for help where there are none, for a command's, and for the version anywhere", () => {
     assert.deepStrictEqual(read([], commands), { _tag: "Help", command: undefined })
