@@ -7,7 +7,7 @@ import ts from "typescript"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const allowed = [
-  /^packages\/testing\/src\/fake\//,
+  /^packages\/testing\/src\/(fake|programs)\//,
   /^packages\/core\/src\/shared\/Turns\.ts$/,
   /^packages\/ledger\/src\/journal\/Journal\.ts$/
 ]

@@ -1,5 +1,7 @@
 import type { Effect, Scope } from "effect"
-import { LedgerError } from "../errors/LedgerError.js"
+import type { LedgerError } from "../errors/LedgerError.js"
+import * as PostgresStore from "../store/PostgresStore.js"
+import * as PgPlace from "../store/postgres/pgPlace.js"
 import * as SqliteStore from "../store/SqliteStore.js"
 import type { Store } from "../store/Store.js"
 import type { EngineOptions } from "./protocol.js"
@@ -8,15 +10,8 @@ import type { EngineOptions } from "./protocol.js"
 export const openStore = (options: EngineOptions): Effect.Effect<Store, LedgerError, Scope.Scope> =>
   options.engine === "sqlite"
     ? SqliteStore.make({ path: options.path, driver: options.driver })
-    : new LedgerError({ reason: "missing", description: "Postgres is not there" })
+    : PostgresStore.make({ url: options.url })
 
 /** Where a store is, as it may be shown: without a password. */
-export const placeOf = (options: EngineOptions): string => {
-  if (options.engine === "sqlite") return options.path
-  try {
-    const { host, pathname } = new URL(options.url)
-    return `postgresql://${host}${pathname}`
-  } catch {
-    return "postgresql://(an address that can't be read)"
-  }
-}
+export const placeOf = (options: EngineOptions): string =>
+  options.engine === "sqlite" ? options.path : PgPlace.placeOf(options.url)

@@ -1,0 +1,110 @@
+/** Postgres as an engine: every transaction on a connection of its own, and bounded in time on both sides. */
+import { Context, Duration, Effect, Option, Schedule, type Scope, Stream } from "effect"
+import type { LedgerError } from "../../errors/LedgerError.js"
+import type { Engine, Row } from "../tables/engine.js"
+import * as PgErrors from "./pgErrors.js"
+import { placeOf } from "./pgPlace.js"
+import * as PgPool from "./pgPool.js"
+
+/** All that is ours is in this schema. LiteLLM's tables in the same database are in another, and never written. */
+export const schema = "switchyard"
+
+const channel = "switchyard_keys"
+
+/** The client of the transaction that a statement belongs to. */
+class Held extends Context.Tag("@switchyard/ledger/Held")<Held, PgPool.Client>() {}
+
+/** Parameters are numbered here, and asked by marks everywhere else. */
+const numbered = new Map<string, string>()
+const numberMarks = (sql: string): string => {
+  const known = numbered.get(sql)
+  if (known !== undefined) return known
+  let at = 0
+  const text = sql.replaceAll("?", () => `$${++at}`)
+  if (numbered.size >= 500) numbered.clear()
+  numbered.set(sql, text)
+  return text
+}
+
+/** How often the notices' connection is made anew: the client does not tell when it has died. */
+const listenAgain = "30 seconds"
+
+export const make = (url: string): Effect.Effect<Engine, LedgerError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const place = placeOf(url)
+    const waiting = new Set<() => void>()
+    const listening = (client: PgPool.Client) =>
+      client.listen(channel).pipe(
+        Stream.runForEach(() =>
+          Effect.sync(() => {
+            for (const wake of [...waiting]) wake()
+          })
+        ),
+        Effect.timeoutOption(listenAgain),
+        Effect.catchAllCause(() => Effect.sleep("1 second")),
+        Effect.repeat(Schedule.forever)
+      )
+    const pool = yield* PgPool.make(url, listening)
+
+    const run = (sql: string, values: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Row>, LedgerError> =>
+      Effect.flatMap(Effect.serviceOption(Held), (held) =>
+        Option.isNone(held)
+          ? Effect.die(new Error("a statement outside of a transaction"))
+          : Effect.mapError(
+              held.value.unsafe(numberMarks(sql), values) as Effect.Effect<ReadonlyArray<Row>, unknown>,
+              (thrown) => PgErrors.of(thrown, place)
+            )
+      )
+    /** Rows as columns: one statement, however many rows. */
+    const unnest = (columns: ReadonlyArray<readonly [string, string]>): string =>
+      `unnest(${columns.map(([, type]) => `?::${type}[]`).join(", ")})`
+    const asColumns = (columns: ReadonlyArray<unknown>, rows: ReadonlyArray<ReadonlyArray<unknown>>) =>
+      columns.map((_, at) => rows.map((row) => row[at]))
+
+    const engine: Engine = {
+      table: (name) => `${schema}.${name}`,
+      oneOf: (rest) => `ctid = ANY (ARRAY(SELECT ctid ${rest}))`,
+      inOrder: (column) => `${column} COLLATE "C"`,
+      rows: run,
+      insert: (table, columns, rows, conflict) =>
+        rows.length === 0
+          ? Effect.void
+          : Effect.asVoid(
+              run(
+                `INSERT INTO ${schema}.${table} (${columns.map(([name]) => name).join(", ")}) SELECT * FROM ${unnest(columns)} ${conflict}`,
+                asColumns(columns, rows)
+              )
+            ),
+      hold: (table, keys, of) =>
+        of.length === 0
+          ? Effect.succeed([])
+          : run(
+              `SELECT t.* FROM ${schema}.${table} t JOIN ${unnest(keys)} AS k (${keys.map(([name]) => name).join(", ")})
+               USING (${keys.map(([name]) => name).join(", ")}) ORDER BY ${keys.map(([name]) => `t.${name}`).join(", ")} FOR UPDATE OF t`,
+              asColumns(keys, of)
+            ),
+      atomic: (kind, effect) =>
+        pool.use((client) =>
+          client.withTransaction(
+            Effect.zipRight(
+              client.unsafe(
+                // A snapshot and its version are read as of one moment.
+                `${kind === "read" ? "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; " : ""}SET LOCAL statement_timeout = ${Duration.toMillis(PgPool.patience) - 200}`,
+                []
+              ),
+              Effect.provideService(effect, Held, client)
+            )
+          )
+        ),
+      tellChanged: (version) => Effect.asVoid(run(`SELECT pg_notify('${channel}', ?::bigint::text)`, [version])),
+      changed: Effect.async<void>((resume) => {
+        const wake = () => {
+          waiting.delete(wake)
+          resume(Effect.void)
+        }
+        waiting.add(wake)
+        return Effect.sync(() => waiting.delete(wake))
+      })
+    }
+    return engine
+  })

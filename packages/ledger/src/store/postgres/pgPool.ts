@@ -1,0 +1,88 @@
+/**
+ * A pool of connections that is thrown away as a whole when the server is silent or gone, and made anew by whoever asks next: a
+ * connection that hangs would otherwise be handed out again.
+ */
+import { Context, Duration, Effect, ExecutionStrategy, Exit, Layer, Redacted, Scope } from "effect"
+import { LedgerError } from "../../errors/LedgerError.js"
+import * as PgErrors from "./pgErrors.js"
+import { placeOf } from "./pgPlace.js"
+
+/** What is used of a client of `@effect/sql-pg`. */
+export interface Client {
+  readonly unsafe: (sql: string, values: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<object>, unknown>
+  readonly withTransaction: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, unknown>
+  readonly listen: (channel: string) => import("effect").Stream.Stream<string, unknown>
+}
+
+/** Connections at most: a gateway's thread asks little at once. */
+const connections = 4
+
+/** A try of a statement, a connection or a transaction may take so long: less than whoever asks the ledger waits. */
+export const patience = Duration.millis(4_000)
+
+const missing = new LedgerError({
+  reason: "missing",
+  description: "A database on Postgres needs two packages: npm install @effect/sql-pg@0.53.0 @effect/sql@0.52.1"
+})
+
+const load = Effect.tryPromise({ try: () => import("@effect/sql-pg/PgClient"), catch: () => missing })
+
+export interface Pool {
+  /** Uses a client; one that fails by the server's silence ends the pool. */
+  readonly use: <A>(ask: (client: Client) => Effect.Effect<A, unknown>) => Effect.Effect<A, LedgerError>
+}
+
+/** A pool for a server; each time that it is made anew `began` runs in its scope. */
+export const make = (
+  url: string,
+  began: (client: Client) => Effect.Effect<unknown>
+): Effect.Effect<Pool, LedgerError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const PgClient = yield* load
+    const place = placeOf(url)
+    const outer = yield* Effect.scope
+    const turn = Effect.unsafeMakeSemaphore(1)
+    let current: { readonly client: Client; readonly scope: Scope.CloseableScope } | undefined
+
+    const silent = new LedgerError({
+      reason: "away",
+      description: `${place} did not answer within ${Duration.toSeconds(patience)} s: the journal goes on, and it is tried again`
+    })
+    /** Nobody waits for the end of what hangs. */
+    const bounded = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A, LedgerError> =>
+      Effect.timeoutFail(Effect.disconnect(Effect.mapError(effect, (thrown) => PgErrors.of(thrown, place))), {
+        duration: patience,
+        onTimeout: () => silent
+      })
+
+    const discard = (scope: Scope.CloseableScope): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        if (current?.scope === scope) current = undefined
+        return Effect.asVoid(Effect.forkDaemon(Effect.exit(Scope.close(scope, Exit.void))))
+      })
+
+    const begin = Effect.gen(function* () {
+      const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
+      const layer = PgClient.layer({
+        url: Redacted.make(url),
+        maxConnections: connections,
+        connectTimeout: patience,
+        idleTimeout: "1 minute",
+        applicationName: "switchyard"
+      })
+      const context = yield* bounded(Layer.buildWithScope(layer, scope)).pipe(Effect.onError(() => discard(scope)))
+      const client = Context.get(context, PgClient.PgClient) as unknown as Client
+      const made = { client, scope }
+      current = made
+      yield* Effect.forkIn(began(client), scope)
+      return made
+    })
+    const ready = turn.withPermits(1)(Effect.suspend(() => (current === undefined ? begin : Effect.succeed(current))))
+
+    return {
+      use: (ask) =>
+        Effect.flatMap(ready, ({ client, scope }) =>
+          Effect.tapError(bounded(ask(client)), ({ reason }) => (reason === "away" ? discard(scope) : Effect.void))
+        )
+    }
+  })

@@ -1,0 +1,134 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as PostgresServer from "@switchyard/testing/PostgresServer"
+import { Duration, Effect } from "effect"
+import { afterAll, beforeAll } from "vitest"
+import type { LedgerError } from "../../src/errors/LedgerError.js"
+import * as PostgresStore from "../../src/store/PostgresStore.js"
+import { suite } from "./contract.js"
+import { key, morning, record } from "./samples.js"
+
+const missing = PostgresServer.missing()
+if (missing !== undefined) console.warn(missing)
+
+const batch = { journal: "j", from: 0, to: 1, records: [record()], spent: [] }
+
+describe.skipIf(missing !== undefined)("with a real server", () => {
+  let server: PostgresServer.PostgresServer
+  beforeAll(async () => {
+    server = await PostgresServer.start()
+  }, 60_000)
+  afterAll(() => server.stop())
+
+  const fresh = Effect.sync(() => server.sql("DROP SCHEMA IF EXISTS switchyard CASCADE"))
+  const make = Effect.suspend(() => PostgresStore.make({ url: server.url() }))
+
+  suite("Postgres", Effect.zipRight(fresh, Effect.all([make, make], { concurrency: "unbounded" })))
+
+  describe("a store on Postgres", () => {
+    const refused = (url: string): Effect.Effect<LedgerError> =>
+      Effect.orDie(Effect.flip(Effect.scoped(PostgresStore.make({ url }))))
+
+    it.scopedLive("makes tables in its own schema alone, and touches none of LiteLLM's", () =>
+      Effect.gen(function* () {
+        yield* fresh
+        server.sql(
+          'CREATE TABLE IF NOT EXISTS "LiteLLM_VerificationToken" (token text); TRUNCATE "LiteLLM_VerificationToken"'
+        )
+        const store = yield* make
+        yield* store.write(batch)
+        yield* store.putKey(key(), undefined)
+        const names = server.sql(
+          "SELECT DISTINCT schemaname FROM pg_stat_user_tables WHERE n_tup_ins > 0 OR schemaname <> 'public'"
+        )
+        expect(names).toBe("switchyard")
+        expect(server.sql('SELECT count(*) FROM "LiteLLM_VerificationToken"')).toBe("0")
+      })
+    )
+
+    it.scopedLive("tells others of a change of keys", () =>
+      Effect.gen(function* () {
+        yield* fresh
+        const store = yield* make
+        const other = yield* make
+        yield* store.snapshot
+        // The notice goes to who listens already: the poll is for who does not yet.
+        while (server.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'") !== "2") {
+          yield* Effect.sleep("20 millis")
+        }
+        const told = yield* Effect.fork(other.changed)
+        yield* Effect.sleep("10 millis")
+        yield* store.putKey(key(), undefined)
+        yield* told
+      })
+    )
+
+    it.scopedLive("of a later version is refused and not touched", () =>
+      Effect.gen(function* () {
+        yield* fresh
+        yield* Effect.scoped(make)
+        server.sql("UPDATE switchyard.schema_version SET version = 99")
+        expect((yield* Effect.flip(make)).reason).toBe("newer")
+        yield* fresh
+      })
+    )
+
+    it.scopedLive(
+      "says what is wrong: a password, a role without rights, a database or a server that is not there",
+      () =>
+        Effect.gen(function* () {
+          yield* fresh
+          server.sql(
+            "DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN PASSWORD 'g'; REVOKE CREATE ON DATABASE postgres FROM PUBLIC"
+          )
+          const errors = [
+            yield* refused(server.url("postgres", "postgres", "wrong-secret")),
+            yield* refused(server.url("postgres", "guest", "g")),
+            yield* refused(server.url("nowhere")),
+            yield* refused("postgresql://u:top-secret@127.0.0.1:1/x"),
+            yield* refused("mysql://u:top-secret@h/x")
+          ]
+          expect(errors.map(({ reason }) => reason)).toEqual(["refused", "refused", "refused", "away", "place"])
+          expect(errors[1]?.message).toContain("CREATE")
+          for (const { message } of errors) expect(message).not.toMatch(/secret/)
+          expect(server.sql("SELECT to_regnamespace('switchyard') IS NULL")).toBe("t")
+        })
+    )
+
+    it.scopedLive("works for a role without CREATE on tables that were made for it", () =>
+      Effect.gen(function* () {
+        yield* fresh
+        yield* Effect.scoped(make)
+        server.sql(
+          "GRANT USAGE ON SCHEMA switchyard TO guest; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA switchyard TO guest"
+        )
+        const store = yield* PostgresStore.make({ url: server.url("postgres", "guest", "g") })
+        yield* store.write(batch)
+        expect(yield* store.records({ limit: 1 })).toHaveLength(1)
+      })
+    )
+
+    it.scopedLive("that freezes is told within 5 s, and goes on when it is back; so does one that was killed", () =>
+      Effect.gen(function* () {
+        yield* fresh
+        const store = yield* make
+        yield* store.putKey(key(), undefined)
+        server.freeze()
+        const [took, error] = yield* Effect.timed(Effect.flip(store.snapshot))
+        expect(error.reason).toBe("away")
+        expect(Duration.toMillis(took)).toBeLessThan(5_000)
+        server.thaw()
+        const back = Effect.retry(store.snapshot, {
+          times: 50,
+          while: () => Effect.as(Effect.sleep("100 millis"), true)
+        })
+        expect((yield* back).keys).toHaveLength(1)
+        yield* Effect.promise(server.kill)
+        expect((yield* Effect.flip(store.write(batch))).reason).toBe("away")
+        yield* Effect.promise(server.restart)
+        expect((yield* back).keys).toHaveLength(1)
+        expect(yield* store.write(batch)).toBe(1)
+        expect((yield* store.records({ limit: 5, to: morning + 1 })).length).toBe(1)
+      })
+    )
+  })
+})
