@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as PostgresServer from "@switchyard/testing/PostgresServer"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Exit, Scope } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import type { LedgerError } from "../../src/errors/LedgerError.js"
 import * as PostgresStore from "../../src/store/PostgresStore.js"
+import type { Store } from "../../src/store/Store.js"
 import { suite } from "./contract.js"
 import { key, morning, record } from "./samples.js"
 
@@ -22,7 +23,26 @@ describe.skipIf(missing !== undefined)("with a real server", () => {
   const fresh = Effect.sync(() => server.sql("DROP SCHEMA IF EXISTS switchyard CASCADE"))
   const make = Effect.suspend(() => PostgresStore.make({ url: server.url() }))
 
-  suite("Postgres", Effect.zipRight(fresh, Effect.all([make, make], { concurrency: "unbounded" })))
+  const lasting = Effect.runSync(Scope.make())
+  let pair: readonly [Store, Store] | undefined
+  afterAll(() => Effect.runPromise(Scope.close(lasting, Exit.void)))
+
+  /** Opened once: what a test leaves behind is emptied. */
+  const emptied = Effect.suspend(() => {
+    if (pair === undefined) {
+      const both = Effect.zipRight(fresh, Effect.all([make, make]))
+      return Effect.tap(Scope.extend(both, lasting), (made) =>
+        Effect.sync(() => {
+          pair = made
+        })
+      )
+    }
+    server.sql(
+      "TRUNCATE switchyard.records, switchyard.rollup, switchyard.journals, switchyard.windows, switchyard.leases, switchyard.keys, switchyard.member_groups, switchyard.gone, switchyard.notes"
+    )
+    return Effect.succeed(pair)
+  })
+  suite("Postgres", emptied)
 
   describe("a store on Postgres", () => {
     const refused = (url: string): Effect.Effect<LedgerError> =>
@@ -45,16 +65,24 @@ describe.skipIf(missing !== undefined)("with a real server", () => {
       })
     )
 
+    it.scopedLive("is made once when several gateways begin at once", () =>
+      Effect.gen(function* () {
+        yield* fresh
+        const stores = yield* Effect.all([make, make, make], { concurrency: "unbounded" })
+        for (const store of stores) yield* store.snapshot
+        expect(server.sql("SELECT count(*) FROM switchyard.schema_version")).toBe("1")
+      })
+    )
+
     it.scopedLive("tells others of a change of keys", () =>
       Effect.gen(function* () {
         yield* fresh
+        const listeners = () => Number(server.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"))
+        const before = listeners()
         const store = yield* make
         const other = yield* make
-        yield* store.snapshot
         // The notice goes to who listens already: the poll is for who does not yet.
-        while (server.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'") !== "2") {
-          yield* Effect.sleep("20 millis")
-        }
+        while (listeners() < before + 2) yield* Effect.sleep("20 millis")
         const told = yield* Effect.fork(other.changed)
         yield* Effect.sleep("10 millis")
         yield* store.putKey(key(), undefined)

@@ -81,14 +81,8 @@ const freePort = (): Promise<number> =>
 
 const password = "test-password"
 
-/** Nothing here has to outlive the machine. */
-const settings = [
-  "fsync=off",
-  "full_page_writes=off",
-  "synchronous_commit=off",
-  "max_connections=60",
-  "shared_buffers=16MB"
-]
+/** Nothing here has to outlive the machine, but what is committed outlives the server. */
+const settings = ["fsync=off", "full_page_writes=off", "max_connections=60", "shared_buffers=16MB"]
 
 /** Ends the server when the process is gone that it was begun for. */
 const warden = 'while kill -0 "$1" 2>/dev/null; do sleep 1; done; kill -9 -"$2" 2>/dev/null; sleep 1; rm -rf "$3" "$4"'
