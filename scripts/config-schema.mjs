@@ -3,18 +3,13 @@
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
+import { fileURLToPath } from "node:url"
+import { source } from "./sources.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const target = join(root, "packages/gateway/schema/switchyard.schema.json")
-const flag = "--conditions=@switchyard/source"
 
-if (!process.execArgv.includes(flag)) {
-  const args = [flag, "--import", "tsx", fileURLToPath(import.meta.url), ...process.argv.slice(2)]
-  process.exit(spawnSync(process.execPath, args, { stdio: "inherit", cwd: root }).status ?? 1)
-}
-
-const { make } = await import(pathToFileURL(join(root, "packages/gateway/src/config/ConfigSchema.ts")).href)
+const { make } = await source("packages/gateway/src/config/ConfigSchema.ts")
 const schema = make()
 const biome = join(root, "node_modules/@biomejs/biome/bin/biome")
 const formatted = spawnSync(process.execPath, [biome, "format", `--stdin-file-path=${target}`], {
