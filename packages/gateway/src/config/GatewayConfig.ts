@@ -13,6 +13,7 @@ import { Either, Layer, Redacted, Schema } from "effect"
 import { secretIssues } from "./callerSecrets.js"
 import { secret, VirtualKey } from "./callerSettings.js"
 import { Answers, Log, Requests } from "./callSettings.js"
+import { Catalogue } from "./catalogueSettings.js"
 import { Ledger, ledgerField, sealedLedger } from "./ledger/ledgerSettings.js"
 import { refusedKeys } from "./priceFindings.js"
 import { Connections, Server } from "./serverSettings.js"
@@ -35,6 +36,11 @@ export const OwnSettings = Schema.Struct({
   providers: Field.option(
     Schema.Record({ key: Schema.String, value: ProviderSettings }),
     "Settings of all deployments of a provider, by its label; a deployment's own win."
+  ),
+  /** Providers and models beside those that are publicly known, or otherwise; deployments of `model: provider/model` go by it. */
+  catalogue: Field.option(
+    Catalogue,
+    "Providers and models beside those that are publicly known, or otherwise; deployments of `model: provider/model` go by it."
   ),
   /** How the server listens, and what it puts up with. */
   server: Field.option(Server, "How the server listens, and what it puts up with."),

@@ -4,6 +4,7 @@
  * means that somebody else is asked, and nothing is touched.
  */
 import * as ProviderModel from "@switchyard/litellm/ProviderModel"
+import { CatalogueSection } from "./catalogueSettings.js"
 import type { Variables } from "./Environment.js"
 import type { Finding } from "./Problem.js"
 
@@ -18,14 +19,24 @@ export interface Resolved {
 const isTree = (value: unknown): value is Tree => typeof value === "object" && value !== null && !Array.isArray(value)
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 
+/** What resolving works with, and what it notes. */
+interface Work {
+  readonly variables: Variables
+  readonly catalogue: CatalogueSection
+  readonly findings: Array<Finding>
+  /** Why names are nobody's that a star could mean. */
+  readonly refused: Record<string, string>
+}
+
 /** One deployment, or several where it stands for everything. */
-const resolve = (entry: Tree, path: string, variables: Variables, findings: Array<Finding>): ReadonlyArray<Tree> => {
+const resolve = (entry: Tree, path: string, work: Work): ReadonlyArray<Tree> => {
+  const { catalogue, findings, variables } = work
   const model = text(entry["model"])
   if (model === undefined || entry["baseUrl"] !== undefined || entry["protocol"] !== undefined) return [entry]
   const group = text(entry["group"])
   const isBare = ["provider", "apiKey", "auth", "headers"].every((key) => entry[key] === undefined)
-  if (model === "*" && isBare && group?.split("*").length === 2)
-    return everything(entry, group, path, variables, findings)
+  if (model === "*" && isBare && group?.split("*").length === 2) return everything(entry, group, path, work)
+  const said = catalogue.providerOf(entry)
   const found = ProviderModel.meant(
     {
       model,
@@ -36,6 +47,9 @@ const resolve = (entry: Tree, path: string, variables: Variables, findings: Arra
     },
     variables
   )
+  // What the file says of a provider beats what is known; of one that nobody knows it is all.
+  if (said !== undefined && (said["baseUrl"] !== undefined || found === undefined || "refused" in found))
+    return [{ ...said, ...entry, provider: said["provider"], model: said["model"] }]
   if (found === undefined) return [entry]
   if ("refused" in found) {
     findings.push({ severity: "error", path: `${path}.model`, message: found.refused })
@@ -49,18 +63,16 @@ const resolve = (entry: Tree, path: string, variables: Variables, findings: Arra
   const headers = isTree(entry["headers"])
     ? { headers: { ...(found.fields["headers"] ?? {}), ...entry["headers"] } }
     : {}
-  return [{ ...entry, ...found.fields, ...headers }]
+  const { model: _, provider: __, ...otherwise } = said ?? {}
+  const own = Object.fromEntries(Object.entries(otherwise).filter(([key]) => entry[key] === undefined))
+  return [{ ...entry, ...found.fields, ...own, ...headers }]
 }
 
 /** `*` for every model: the providers whose keys are in the environment, each by the names that mean it. */
-const everything = (
-  entry: Tree,
-  group: string,
-  path: string,
-  variables: Variables,
-  findings: Array<Finding>
-): ReadonlyArray<Tree> => {
-  const { targets } = ProviderModel.everything(group, variables)
+const everything = (entry: Tree, group: string, path: string, work: Work): ReadonlyArray<Tree> => {
+  const { findings, refused, variables } = work
+  const { refused: others, targets } = ProviderModel.everything(group, variables)
+  Object.assign(refused, others)
   if (targets.length === 0) return [entry]
   const names = [...new Set(targets.map(({ provider }) => provider))].join(", ")
   findings.push({
@@ -70,7 +82,7 @@ const everything = (
   })
   return targets.flatMap((target, index) => {
     const id = index === 0 ? entry["id"] : `${String(entry["id"])}#${index + 1}`
-    return resolve({ ...entry, id, ...target }, path, variables, [])
+    return resolve({ ...entry, id, ...target }, path, { ...work, findings: [] })
   })
 }
 
@@ -79,12 +91,25 @@ export const resolveModels = (own: Tree, variables: Variables): Resolved => {
   const deployments = own["deployments"]
   if (!Array.isArray(deployments)) return { own, findings: [] }
   const findings: Array<Finding> = []
+  const refused: Record<string, string> = {}
+  const catalogue = new CatalogueSection(own["catalogue"], variables)
   const more: Array<Tree> = []
   const first = deployments.map((entry: unknown, index) => {
     if (!isTree(entry)) return entry
-    const [resolved, ...others] = resolve(entry, `deployments[${index}]`, variables, findings)
+    const written = text(entry["model"])
+    const found = resolve(entry, `deployments[${index}]`, { variables, catalogue, findings, refused })
+    const [resolved, ...others] = found.map((one) => catalogue.withModel(one, written))
     more.push(...others)
     return resolved
   })
-  return { own: { ...own, deployments: [...first, ...more] }, findings }
+  const { unserved } = own
+  const isNew = Object.keys(refused).length > 0 && (unserved === undefined || isTree(unserved))
+  return {
+    own: {
+      ...own,
+      deployments: [...first, ...more],
+      ...(isNew ? { unserved: { ...refused, ...(isTree(unserved) ? unserved : {}) } } : {})
+    },
+    findings
+  }
 }
