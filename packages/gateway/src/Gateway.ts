@@ -6,6 +6,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import { uniform } from "@switchyard/core/Dice"
 import * as Time from "@switchyard/core/Time"
+import * as DurableSpendWindows from "@switchyard/ledger/DurableSpendWindows"
 import type { KeyBook } from "@switchyard/ledger/KeyBook"
 import type { Ledger } from "@switchyard/ledger/Ledger"
 import type { LedgerError } from "@switchyard/ledger/LedgerError"
@@ -129,6 +130,10 @@ export const make = (
     const settings: Settings = { ...source.config.server, ...listening }
     const host = settings.host ?? serverDefaults.host
     const book = ledger === undefined ? undefined : yield* bookOf(ledger, source.config.ledger)
+    const kept =
+      ledger === undefined || book === undefined
+        ? undefined
+        : { book, spending: yield* DurableSpendWindows.make({ ...ledger.store, ...ledger }) }
     yield* checkExposure(source.config, host, book)
     const published = Context.get(yield* Layer.build(RouterEvents.layer), RouterEvents.RouterEvents)
     const eventLog = yield* EventLog.make(log.tap(published))
@@ -174,7 +179,7 @@ export const make = (
           "ids of responses, files and batches are known until this process ends, and to no other replica: set server.idSecret"
       })
     )
-    const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined, stack, book))
+    const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined, stack, kept))
     const clock = yield* Effect.clock
     const recorder = ledger === undefined ? undefined : new Recorder(ledger, clock, source.config)
     const heartbeat = new Heartbeat()

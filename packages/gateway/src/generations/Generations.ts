@@ -8,6 +8,7 @@ import type { KeyBook } from "@switchyard/ledger/KeyBook"
 import * as KeyTerms from "@switchyard/ledger/KeyTerms"
 import { CallerTerms } from "@switchyard/router/CallerTerms"
 import * as Router from "@switchyard/router/Router"
+import { SpendWindows } from "@switchyard/router/SpendWindows"
 import { type AnyStack, told } from "@switchyard/router/Stack"
 import { Context, Effect, Exit, Runtime, Scope } from "effect"
 import type { LoadedConfig } from "../config/ConfigFile.js"
@@ -111,6 +112,14 @@ export const routerOptions = (
 
 type Book = Context.Tag.Service<KeyBook>
 
+/** What outlives a process. */
+export interface Kept {
+  /** The ledger's keys, beside those of the configurations. */
+  readonly book: Book
+  /** What was spent. */
+  readonly spending: Context.Tag.Service<SpendWindows>
+}
+
 /** Whoever reads the file while it is being written, or without its secret, must not take the lock off a running gateway. */
 const staysLocked = (
   config: GatewayConfig,
@@ -148,21 +157,27 @@ interface Held {
 /**
  * The service over a base service that all generations share, and with it the connections to the providers. `isExported`:
  * there is somebody to keep spans. `stack` is that of configurations which have none of their own. What own concerns need of
- * the app is read from the context. `book`: the ledger's keys, beside those of the configurations.
+ * the app is read from the context. `kept`: what outlives the process, where there is a ledger.
  */
 export const make = (
   first: Source,
   base: Service.AttemptService,
   isExported = false,
   stack?: AnyStack,
-  book?: Book
+  kept?: Kept
 ): Effect.Effect<Context.Tag.Service<Generations>, ConfigError, Scope.Scope> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime<never>()
     const runFork = Runtime.runFork(runtime)
     const oneAtATime = yield* Effect.makeSemaphore(1)
     const alive = new Set<Held>()
-    const terms = book === undefined ? undefined : KeyTerms.of(book)
+    const book = kept?.book
+    const remembering =
+      kept === undefined
+        ? <A, E, R>(making: Effect.Effect<A, E, R>) => making
+        : Effect.provide(
+            Context.make(CallerTerms, KeyTerms.of(kept.book)).pipe(Context.add(SpendWindows, kept.spending))
+          )
     let refusal: string | undefined
 
     const end = (held: Held): Effect.Effect<void> =>
@@ -176,7 +191,7 @@ export const make = (
           const scope = yield* Scope.make()
           const options = routerOptions(source.config, isExported, stack, book !== undefined)
           const tower = yield* Router.make(options, base, previous?.generation.tower).pipe(
-            (making) => (terms === undefined ? making : Effect.provideService(making, CallerTerms, terms)),
+            remembering,
             Scope.extend(scope),
             Effect.onError(() => Scope.close(scope, Exit.void))
           )
