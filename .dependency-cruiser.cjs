@@ -7,8 +7,9 @@ const arrows = {
   testing: ["core", "router"],
   litellm: ["core", "router", "dialects", "providers"],
   ledger: ["core", "router"],
-  gateway: ["core", "router", "dialects", "providers", "ledger", "litellm"],
-  cli: ["core", "router", "dialects", "providers", "ledger", "litellm", "gateway"],
+  redis: ["core", "router"],
+  gateway: ["core", "router", "dialects", "providers", "ledger", "redis", "litellm"],
+  cli: ["core", "router", "dialects", "providers", "ledger", "redis", "litellm", "gateway"],
   "effect-ai": ["core", "dialects"],
   "ai-sdk": ["core", "router", "dialects", "providers"]
 }
@@ -36,6 +37,7 @@ const concerns = {
     "retry",
     "fallback",
     "hedge",
+    "fleet",
     "router"
   ],
   dialects: [
@@ -66,6 +68,7 @@ const concerns = {
     "side"
   ],
   ledger: ["errors", "record", "money", "keys", "store", "journal", "worker", "ledger", "spending"],
+  redis: ["scripts", "connection"],
   gateway: [
     "api",
     "config",

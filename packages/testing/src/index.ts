@@ -3,6 +3,7 @@
  * keep, and a clock for property tests.
  */
 export * as Contract from "./contract/Contract.js"
+export * as EngineContract from "./contract/EngineContract.js"
 export * as Dice from "./Dice.js"
 export * as Effort from "./Effort.js"
 export * as FakeProvider from "./fake/FakeProvider.js"

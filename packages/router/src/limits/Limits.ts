@@ -72,6 +72,15 @@ const rejected = (attempt: Attempt, { reason, until }: Busy, now: number): LlmEr
     ...(until === undefined ? {} : { retryAfter: Math.max(0, until - now) })
   })
 
+const lost = (attempt: Attempt): LlmError =>
+  new LlmError({
+    reason: "Unavailable",
+    description: "the process did not run for so long that the call's room went to others",
+    deployment: attempt.deployment,
+    provider: attempt.provider,
+    code: "lease_lost"
+  })
+
 /** What an attempt on a deployment with limits holds. */
 interface Held {
   readonly reservation: Reservation
@@ -97,10 +106,11 @@ export const make = ({ windows }: LimitsDeps, options: Options = {}): Service.At
   const admit = (attempt: Attempt, at: number, clock: Clock.Clock): Effect.Effect<Held, LlmError> =>
     Effect.flatMap(
       windows.reserve(attempt.slot, estimate(attempt.request), at, attempt.request.route.journal),
-      (admission) =>
-        admission._tag === "Busy"
-          ? Effect.fail(rejected(attempt, admission, at))
-          : Effect.succeed({ reservation: admission, clock })
+      (admission) => {
+        if (admission._tag === "Busy") return Effect.fail(rejected(attempt, admission, at))
+        admission.whenLost?.(() => attempt.expire?.(lost(attempt)))
+        return Effect.succeed({ reservation: admission, clock })
+      }
     )
 
   return Service.bracketAttempt<Held>({

@@ -29,6 +29,8 @@ export interface Reservation {
   readonly settle: (tokens: number, now: number) => void
   /** Nothing was sent: permit, request and tokens come back. */
   readonly release: (now: number) => void
+  /** Says what ends the call where its room may be taken away: a process that was frozen finds it gone to others. */
+  readonly whenLost?: (end: () => void) => void
 }
 
 /** Told about a slot, synchronously; must not throw. `journal` is the one that `reserve` was given. */

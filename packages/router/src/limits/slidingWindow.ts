@@ -1,11 +1,8 @@
 /** The length of the window of every limit, in ms. */
 export const windowMs = 60_000
 
-/** Up to this many entries in one window are kept apart, each with its own time. */
+/** Up to this many entries in one window are kept apart, each with its own time; beyond, those of a 2,000th of it share one. */
 const exactEntries = 2000
-
-/** Beyond that, entries closer than this (ms) share one. */
-const grain = windowMs / exactEntries
 
 /** Sums of larger amounts would lose the small ones: more than this is nobody's amount, and counts as this. */
 const most = 1e12
@@ -14,8 +11,8 @@ const bounded = (amount: number): number =>
   amount <= most && amount >= -most ? amount : amount > 0 ? most : amount < 0 ? -most : 0
 
 /**
- * Amounts of the last 60 seconds, exact to the fraction of a millisecond: an amount of time t counts until t + 60 s and
- * no longer. A ring buffer with at most about 4,000 entries: a busier window merges neighbours of 30 ms under the time of
+ * Amounts of the last 60 seconds, or of another length, exact to the fraction of a millisecond: an amount of time t counts
+ * until t + 60 s and no longer. A ring buffer with at most about 4,000 entries: a busier window merges neighbours of 30 ms under the time of
  * the latest, so that amounts may leave late but never early, and a limit that is checked against `total` holds in any
  * window. Entries are named by a sequence number, so that each can be changed later in constant time.
  */
@@ -29,12 +26,17 @@ export class SlidingWindow {
   /** When the oldest entry leaves: until then `total` has nothing to look up, which is what a scan of many windows needs. */
   private oldestUntil = Number.POSITIVE_INFINITY
 
-  /** The sum of the 60 seconds up to `now`. */
+  constructor(
+    /** How long an amount counts, ms. */
+    private readonly length: number = windowMs
+  ) {}
+
+  /** The sum of the window up to `now`. */
   total(now: number): number {
     return now < this.oldestUntil ? this.sum : this.expire(now)
   }
 
-  /** Nothing of the 60 seconds up to `now` is kept. */
+  /** Nothing of the window up to `now` is kept. */
   isEmpty(now: number): boolean {
     this.total(now)
     return this.head === this.tail
@@ -48,11 +50,11 @@ export class SlidingWindow {
     const last = this.tail - 1
     const lastAt = this.times[last & (this.times.length - 1)] ?? 0
     const isCrowded = this.tail - this.head >= exactEntries
-    if (this.head < this.tail && (now <= lastAt || (isCrowded && now - this.lastBegan < grain))) {
+    if (this.head < this.tail && (now <= lastAt || (isCrowded && now - this.lastBegan < this.length / exactEntries))) {
       const index = last & (this.times.length - 1)
       this.times[index] = Math.max(now, lastAt)
       this.amounts[index] = (this.amounts[index] ?? 0) + amount
-      if (last === this.head) this.oldestUntil = Math.max(now, lastAt) + windowMs
+      if (last === this.head) this.oldestUntil = Math.max(now, lastAt) + this.length
       return last
     }
     if (this.tail - this.head === this.times.length) this.grow()
@@ -60,7 +62,7 @@ export class SlidingWindow {
     this.times[index] = now
     this.amounts[index] = amount
     this.lastBegan = now
-    if (this.head === this.tail) this.oldestUntil = now + windowMs
+    if (this.head === this.tail) this.oldestUntil = now + this.length
     return this.tail++
   }
 
@@ -81,7 +83,7 @@ export class SlidingWindow {
     let left = 0
     for (let entry = this.head; entry < this.tail; entry++) {
       left += this.amounts[entry & mask] ?? 0
-      if (left >= amount) return (this.times[entry & mask] ?? 0) + windowMs
+      if (left >= amount) return (this.times[entry & mask] ?? 0) + this.length
     }
     return undefined
   }
@@ -93,13 +95,14 @@ export class SlidingWindow {
 
   private expire(now: number): number {
     const mask = this.times.length - 1
-    while (this.head < this.tail && (this.times[this.head & mask] ?? 0) + windowMs <= now) {
+    while (this.head < this.tail && (this.times[this.head & mask] ?? 0) + this.length <= now) {
       this.sum -= this.amounts[this.head & mask] ?? 0
       this.head++
     }
     // Sums of fractions, and of very large amounts, drift: what is empty holds nothing.
     if (this.head === this.tail) this.sum = 0
-    this.oldestUntil = this.head < this.tail ? (this.times[this.head & mask] ?? 0) + windowMs : Number.POSITIVE_INFINITY
+    this.oldestUntil =
+      this.head < this.tail ? (this.times[this.head & mask] ?? 0) + this.length : Number.POSITIVE_INFINITY
     return this.sum
   }
 
