@@ -3,12 +3,12 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join, posix } from "node:path"
 import { fileURLToPath } from "node:url"
+import { tsImport } from "tsx/esm/api"
 import { writeOrCheck } from "./generated.mjs"
-import { source } from "./sources.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const document = "docs/operations.md"
-const { endpoints } = await source("packages/gateway/src/api/AdminApi.ts")
+const { endpoints } = await tsImport("../packages/gateway/src/api/AdminApi.ts", import.meta.url)
 
 const shown = (path) => path.replace(":id", "<id>")
 const rows = endpoints.map(({ method, path, summary }) => `| \`${method} ${shown(path)}\` | ${summary} |`)

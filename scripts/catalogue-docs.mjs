@@ -2,11 +2,11 @@
 // the data says.
 import { mkdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { tsImport } from "tsx/esm/api"
 import { sources } from "./catalogue/sources.mjs"
 import { writeOrCheck } from "./generated.mjs"
-import { source } from "./sources.mjs"
 
-const load = (/** @type {string} */ path) => source(`packages/${path}`)
+const load = (/** @type {string} */ path) => tsImport(`../packages/${path}`, import.meta.url)
 const KnownProviders = await load("providers/src/known/KnownProviders.ts")
 const ModelCatalogue = await load("router/src/catalogue/ModelCatalogue.ts")
 const { describe } = await load("cli/src/Providers.ts")

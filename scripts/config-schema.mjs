@@ -3,13 +3,18 @@
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { source } from "./sources.mjs"
+import { fileURLToPath, pathToFileURL } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const target = join(root, "packages/gateway/schema/switchyard.schema.json")
+const flag = "--conditions=@switchyard/source"
 
-const { make } = await source("packages/gateway/src/config/ConfigSchema.ts")
+if (!process.execArgv.includes(flag)) {
+  const args = [flag, "--import", "tsx", fileURLToPath(import.meta.url), ...process.argv.slice(2)]
+  process.exit(spawnSync(process.execPath, args, { stdio: "inherit", cwd: root }).status ?? 1)
+}
+
+const { make } = await import(pathToFileURL(join(root, "packages/gateway/src/config/ConfigSchema.ts")).href)
 const schema = make()
 const biome = join(root, "node_modules/@biomejs/biome/bin/biome")
 const formatted = spawnSync(process.execPath, [biome, "format", `--stdin-file-path=${target}`], {

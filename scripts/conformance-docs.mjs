@@ -2,12 +2,15 @@
 // Writes docs/conformance.md: which caller's dialect is served by which provider's, feature by feature. Every cell is carried out
 // here as its test does it; those of callers who leave over a gateway. `--check` writes nothing, and fails where the document says something else.
 import { Effect } from "effect"
+import { tsImport } from "tsx/esm/api"
 import { writeOrCheck } from "./generated.mjs"
-import { source } from "./sources.mjs"
 
-const { callers, carryOut, features, providers } = await source("packages/dialects/test/conformance/cells.ts")
+const { callers, carryOut, features, providers } = await tsImport(
+  "../packages/dialects/test/conformance/cells.ts",
+  import.meta.url
+)
 
-const abort = await source("packages/gateway/test/conformance/abort.ts")
+const abort = await tsImport("../packages/gateway/test/conformance/abort.ts", import.meta.url)
 
 /** What became of each caller who left, over one gateway: what comes of sources has no types here. */
 const leaves = Effect.gen(function* () {

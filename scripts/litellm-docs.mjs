@@ -1,12 +1,12 @@
 // Writes docs/litellm-config.md from the table of keys that the gateway translates and warns by; `--check` fails when the
 // document is not what the table says.
+import { tsImport } from "tsx/esm/api"
 import { writeOrCheck } from "./generated.mjs"
-import { source } from "./sources.mjs"
 
 const document = "docs/litellm-config.md"
-const { keys } = await source("packages/litellm/src/keys/keys.ts")
-const foreign = await source("packages/gateway/src/edge/calls/foreignFields.ts")
-const { names } = await source("packages/litellm/src/keys/theirKeys.ts")
+const { keys } = await tsImport("../packages/litellm/src/keys/keys.ts", import.meta.url)
+const foreign = await tsImport("../packages/gateway/src/edge/calls/foreignFields.ts", import.meta.url)
+const { names } = await tsImport("../packages/litellm/src/keys/theirKeys.ts", import.meta.url)
 
 /** Id, title, and what is said below it. @type {Array<[string, string, string]>} */
 const sections = [

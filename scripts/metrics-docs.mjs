@@ -1,11 +1,11 @@
 // Writes docs/metrics.md from the table of metrics; `--check` fails when the document is not what the table says.
+import { tsImport } from "tsx/esm/api"
 import { writeOrCheck } from "./generated.mjs"
-import { source } from "./sources.mjs"
 
 const document = "docs/metrics.md"
-const { defaults, definitions } = await source("packages/router/src/observe/Metrics.ts")
-const { waitingConnections } = await source("packages/gateway/src/telemetry/connectionGauge.ts")
-const { lostLines, refusals } = await source("packages/gateway/src/telemetry/ownCounters.ts")
+const { defaults, definitions } = await tsImport("../packages/router/src/observe/Metrics.ts", import.meta.url)
+const { waitingConnections } = await tsImport("../packages/gateway/src/telemetry/connectionGauge.ts", import.meta.url)
+const { lostLines, refusals } = await tsImport("../packages/gateway/src/telemetry/ownCounters.ts", import.meta.url)
 
 /** Id, title, and what is said below it. @type {Array<[string, string, string]>} */
 const sections = [

@@ -1,14 +1,20 @@
 // Writes the doc comments of options, which editors show on hover, from what their schemas say: description and default.
 // --check fails where one of them says something else.
+import { spawnSync } from "node:child_process"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import ts from "typescript"
-import { source } from "./sources.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
+const flag = "--conditions=@switchyard/source"
 
-const { told } = await source("packages/core/src/errors/Field.ts")
+if (!process.execArgv.includes(flag)) {
+  const args = [flag, "--import", "tsx", fileURLToPath(import.meta.url), ...process.argv.slice(2)]
+  process.exit(spawnSync(process.execPath, args, { stdio: "inherit", cwd: root }).status ?? 1)
+}
+
+const { told } = await import(pathToFileURL(join(root, "packages/core/src/errors/Field.ts")).href)
 const isCheck = process.argv.includes("--check")
 /** Columns that a comment may take, as the longest of those that people wrote. */
 const width = 126

@@ -3,12 +3,12 @@
 // the standard stack. `--check` writes nothing, and fails where a document says something else.
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { tsImport } from "tsx/esm/api"
 import { writeOrCheck } from "./generated.mjs"
-import { source } from "./sources.mjs"
 
-const { standard } = await source("packages/router/src/router/StandardStack.ts")
-const { statesOf } = await source("packages/router/src/stack/Stack.ts")
-const { none } = await source("packages/router/src/stack/State.ts")
+const { standard } = await tsImport("../packages/router/src/router/StandardStack.ts", import.meta.url)
+const { statesOf } = await tsImport("../packages/router/src/stack/Stack.ts", import.meta.url)
+const { none } = await tsImport("../packages/router/src/stack/State.ts", import.meta.url)
 
 /** @typedef {{ id: string, key: string, tier: string, about: string, on: boolean, state: ReadonlyArray<{ id: string }>, outside: Record<string, string>, inside: Record<string, string> }} Shown */
 /** @type {ReadonlyArray<Shown>} */

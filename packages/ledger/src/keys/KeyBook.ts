@@ -38,16 +38,13 @@ export type Identified =
 
 /** Options of a book. */
 export const Options = Field.options("How keys follow their store.", {
-  /** How long known keys are let in while the store does not answer. Default `1 hour`. */
+  /** How long known keys are let in while the store does not answer. */
   staleFor: Field.option(
     Field.durationOrZero,
     "How long known keys are let in while the store does not answer.",
     "1 hour"
   ),
-  /**
-   * How often the store is asked what has changed, notices apart; with its answer a change binds within 2 s. Default `1500
-   * millis`.
-   */
+  /** How often the store is asked what has changed, notices apart; with its answer a change binds within 2 s. */
   poll: Field.option(
     Field.duration,
     "How often the store is asked what has changed, notices apart; with its answer a change binds within 2 s.",

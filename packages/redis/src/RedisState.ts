@@ -1,0 +1,45 @@
+/**
+ * The state services of a tower, shared by all processes that use the same server and prefix: give them to a router, and its
+ * limits hold over all of them.
+ *
+ * @example
+ * ```ts
+ * import * as RedisState from "@switchyard/redis/RedisState"
+ * import * as Router from "@switchyard/router/Router"
+ * import { Layer } from "effect"
+ *
+ * const Live = Router.layer({ deployments: [{ id: "eu", group: "smart", model: "gpt-4o", rpm: 500 }] }).pipe(
+ *   Layer.provide(RedisState.layer({ url: "redis://127.0.0.1:6379" }))
+ * )
+ * ```
+ */
+import { randomUUID } from "node:crypto"
+import * as EngineGuard from "@switchyard/router/EngineGuard"
+import * as SharedUsageWindows from "@switchyard/router/SharedUsageWindows"
+import { UsageWindows } from "@switchyard/router/UsageWindows"
+import { Effect, Layer } from "effect"
+import type * as RedisConnection from "./connection/RedisConnection.js"
+import * as RedisEngine from "./RedisEngine.js"
+
+/** How the server is reached, and what is shared by it. */
+export interface Options extends RedisConnection.Options, SharedUsageWindows.Options {
+  /** Told when decisions move from the server to this process, and back. */
+  readonly onChange?: EngineGuard.Options["onChange"]
+}
+
+/**
+ * The use of deployments' limits. A server that can't be reached is no failure: until it is there each process admits its
+ * share of every limit.
+ */
+export const layer = (options: Options = {}): Layer.Layer<UsageWindows> =>
+  Layer.scoped(
+    UsageWindows,
+    Effect.gen(function* () {
+      const engine = yield* RedisEngine.make(options)
+      // Callers know no id of a process, and so none of a call.
+      const id = randomUUID()
+      const { onChange } = options
+      const guard = yield* EngineGuard.make(engine, { id, ...(onChange === undefined ? {} : { onChange }) })
+      return yield* SharedUsageWindows.make(guard, options)
+    })
+  )

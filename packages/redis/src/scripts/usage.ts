@@ -1,0 +1,141 @@
+/**
+ * The use of limits, as scripts that run in the engine: each is one atomic step over the three keys of one deployment or
+ * caller, by the engine's own clock in whole ms. They keep the same sums as `router/fleet/sharedUsage`.
+ *
+ * KEYS: a hash with sums (`r` requests, `t` tokens settled, `h` tokens held, `n` admissions), the amounts of single moments
+ * (`rMOMENT`, `tMOMENT`) and calls in flight (`aATTEMPT` = moment and tokens); the moments by their time; the calls by the
+ * end of their lease. Moments closer than a 2,000th of the window are one, under the time of the latest: so that amounts may
+ * leave late but never early.
+ */
+
+const prelude = `
+local U, M, F = KEYS[1], KEYS[2], KEYS[3]
+local window, lease = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000.0 + math.floor(time[2] / 1000)
+local grain = math.max(1, math.ceil(window / 2000))
+local function whole(n) return string.format('%.0f', n) end
+local function add(field, n) if n ~= 0 then redis.call('HINCRBY', U, field, whole(n)) end end
+local function read(field) return tonumber(redis.call('HGET', U, field) or '0') end
+local function moment()
+  local m = whole(math.floor(now / grain))
+  redis.call('ZADD', M, whole(now), m)
+  return m
+end
+local function count(kind, m, n) add(kind, n) add(kind .. m, n) end
+local function finish(attempt, used, isRefunded)
+  local known = redis.call('HGET', U, 'a' .. attempt)
+  if not known then return end
+  local m, tokens = string.match(known, '^(%d+):(%d+)$')
+  tokens = tonumber(tokens)
+  redis.call('HDEL', U, 'a' .. attempt)
+  redis.call('ZREM', F, attempt)
+  add('h', -tokens)
+  if redis.call('ZSCORE', M, m) then
+    count('t', m, math.min(used, tokens))
+    if isRefunded then count('r', m, -1) end
+  end
+  if used > tokens then count('t', moment(), used - tokens) end
+end
+local function expire()
+  local old = redis.call('ZRANGEBYSCORE', M, '-inf', whole(now - window))
+  for i = 1, #old do
+    add('r', -read('r' .. old[i]))
+    add('t', -read('t' .. old[i]))
+    redis.call('HDEL', U, 'r' .. old[i], 't' .. old[i])
+  end
+  if #old > 0 then redis.call('ZREMRANGEBYSCORE', M, '-inf', whole(now - window)) end
+  local dead = redis.call('ZRANGEBYSCORE', F, '-inf', whole(now))
+  for i = 1, #dead do
+    local known = redis.call('HGET', U, 'a' .. dead[i])
+    if known then finish(dead[i], tonumber(string.match(known, ':(%d+)$')), false)
+    else redis.call('ZREM', F, dead[i]) end
+  end
+end
+local function leaves(kind, amount)
+  local moments = redis.call('ZRANGE', M, 0, -1)
+  local sum = 0
+  for i = 1, #moments do
+    sum = sum + read(kind .. moments[i])
+    if sum >= amount then return math.max(0, tonumber(redis.call('ZSCORE', M, moments[i])) + window - now) end
+  end
+  return -1
+end
+local function use()
+  local requests, settled = read('r'), read('t')
+  local calls = redis.call('ZCARD', F)
+  return requests, settled + read('h'), calls, requests > 0 and leaves('r', 1) or -1, settled > 0 and leaves('t', 1) or -1
+end
+local function keep()
+  local ms = whole(window + lease + 60000)
+  redis.call('PEXPIRE', U, ms)
+  redis.call('PEXPIRE', M, ms)
+  redis.call('PEXPIRE', F, ms)
+end
+expire()
+`
+
+/** ARGV: window, lease, attempt, rpm, tpm, maxParallel (-1: none), tokens. Gives 0 or a reason's number, then what goes with it. */
+export const admit = `${prelude}
+local attempt, rpm, tpm, most = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local tokens = tonumber(ARGV[7])
+if tpm >= 0 then tokens = math.min(tokens, tpm) end
+tokens = math.max(1, tokens)
+if not redis.call('HGET', U, 'a' .. attempt) then
+  local reason, freesIn = 0, -1
+  if most >= 0 and redis.call('ZCARD', F) >= most then reason = 3
+  elseif rpm >= 0 and read('r') >= rpm then
+    reason = 1
+    if rpm > 0 then freesIn = leaves('r', read('r') - rpm + 1) end
+  elseif tpm >= 0 then
+    local excess = read('h') + read('t') + tokens - tpm
+    if tpm == 0 or excess > 0 then
+      reason = 2
+      if tpm > 0 then freesIn = leaves('t', excess) end
+    end
+  end
+  if reason > 0 then return {reason, freesIn, use()} end
+  local m = moment()
+  count('r', m, 1)
+  add('h', tokens)
+  add('n', 1)
+  redis.call('HSET', U, 'a' .. attempt, m .. ':' .. whole(tokens))
+  redis.call('ZADD', F, whole(now + lease), attempt)
+end
+keep()
+return {0, read('n'), use()}
+`
+
+/** ARGV: window, lease, attempt, tokens (-1: nothing was sent). */
+export const settle = `${prelude}
+local used = tonumber(ARGV[4])
+finish(ARGV[3], math.max(0, used), used < 0)
+keep()
+return 1
+`
+
+/** ARGV: window, lease, attempts. Gives those that are held no more. */
+export const renew = `${prelude}
+local lost = {}
+for i = 3, #ARGV do
+  if redis.call('ZSCORE', F, ARGV[i]) then redis.call('ZADD', F, whole(now + lease), ARGV[i])
+  else lost[#lost + 1] = ARGV[i] end
+end
+keep()
+return lost
+`
+
+/** ARGV: window, lease, requests, tokens. */
+export const record = `${prelude}
+local m = moment()
+count('r', m, tonumber(ARGV[3]))
+count('t', m, tonumber(ARGV[4]))
+add('n', tonumber(ARGV[3]))
+keep()
+return 1
+`
+
+/** ARGV: window, lease. */
+export const look = `${prelude}
+return {use()}
+`

@@ -1,0 +1,53 @@
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import type * as RedisConnection from "@switchyard/redis/RedisConnection"
+import * as RedisEngine from "@switchyard/redis/RedisEngine"
+import { Effect } from "effect"
+import { contract } from "./contract.js"
+import { isInstalled, type Server, start, startCluster } from "./servers.js"
+
+describe.runIf(isInstalled).concurrent("an engine in a real server", () => {
+  let server: Server | undefined
+  beforeAll(async () => {
+    server = await start()
+  })
+  afterAll(() => server?.stop())
+
+  contract(() => ({ url: `redis://127.0.0.1:${server?.port}` }), 1000)
+})
+
+describe.runIf(isInstalled).concurrent("an engine in a cluster", () => {
+  let servers: ReadonlyArray<Server> = []
+  beforeAll(async () => {
+    servers = await startCluster()
+  }, 30_000)
+  afterAll(() => Promise.all(servers.map(({ stop }) => stop())))
+
+  contract(() => ({ cluster: servers.map(({ port }) => ({ host: "127.0.0.1", port })) }), 1000)
+})
+
+describe.runIf(isInstalled)("a connection", () => {
+  const failure = (options: RedisConnection.Options) =>
+    Effect.scoped(Effect.flatMap(RedisEngine.make(options), (engine) => Effect.flip(engine.announce("a", 1000))))
+
+  it.live("says that nobody is there", () =>
+    Effect.map(failure({ url: "redis://:secret@127.0.0.1:1" }), ({ description, reason }) => {
+      assert.strictEqual(reason, "away")
+      assert.notInclude(description, "secret")
+    })
+  )
+
+  it.live("says in words what a server refuses", () =>
+    Effect.gen(function* () {
+      const server = yield* Effect.promise(() => start(["--requirepass", "right"]))
+      const refusals = yield* Effect.all([
+        failure({ url: `redis://127.0.0.1:${server.port}` }),
+        failure({ url: `redis://:wrong@127.0.0.1:${server.port}` })
+      ]).pipe(Effect.ensuring(Effect.promise(() => server.stop())))
+      for (const { description, reason } of refusals) {
+        assert.strictEqual(reason, "refused")
+        assert.match(description, /password/)
+        assert.notInclude(description, "wrong@")
+      }
+    })
+  )
+})
