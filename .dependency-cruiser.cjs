@@ -67,7 +67,7 @@ const concerns = {
     "openai",
     "side"
   ],
-  ledger: ["errors", "record", "money", "keys", "store", "journal", "worker", "ledger", "spending"],
+  ledger: ["errors", "record", "money", "keys", "store", "imports", "journal", "worker", "ledger", "spending"],
   redis: ["scripts", "connection"],
   gateway: [
     "api",

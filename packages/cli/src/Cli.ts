@@ -113,8 +113,46 @@ export const commands: ReadonlyMap<string, Command> = new Map([
   [
     "key",
     command(
-      "Makes a random key for a caller, and the entry for the configuration that holds its hash",
-      { options: { name: withDefault("N", "Who the key is for; default caller", "caller") } },
+      "Makes a random key and the entry for the configuration that holds its hash; or manages the keys of the ledger",
+      {
+        options: {
+          name: optional("N", "Who the key is for, unique; of an entry default caller"),
+          team: optional("ID", "create: the team that it belongs to"),
+          user: optional("ID", "create: the user that it belongs to"),
+          models: optional("LIST", "create: model groups that it may ask for, with commas between them; default all"),
+          tags: optional("LIST", "create: tags that its requests bear"),
+          budget: optional("USD", "create: what it may spend"),
+          per: optional("TIME", "create: in how long it may spend that, like 1d or 30d; default ever"),
+          rpm: optional("N", "create: requests per 60 s"),
+          tpm: optional("N", "create: tokens per 60 s"),
+          parallel: optional("N", "create: requests in progress at once"),
+          expires: optional("TIME", "create: how long it is good for, like 90d; default forever"),
+          "from-litellm": flag("import: from LiteLLM's database, which is only read"),
+          url: optional("URL", "import: that database, postgresql://USER:PASSWORD@HOST/DATABASE"),
+          json,
+          config,
+          data
+        },
+        argument: {
+          name: "action",
+          about: "create, list, revoke or import, in the ledger; without it: an entry for the configuration",
+          byDefault: ""
+        },
+        second: { name: "named", about: "revoke: the name of the key", byDefault: "" },
+        examples: [
+          ["switchyard key --name blog", "A key, and what the configuration says of it"],
+          [
+            "switchyard key create --config config.yaml --name blog --budget 50 --per 30d --models smart,quick",
+            "A key in the ledger, in force within 2 seconds"
+          ],
+          ["switchyard key list --config config.yaml", "The ledger's keys"],
+          ["switchyard key revoke blog --config config.yaml", "Nobody comes in by it any more"],
+          [
+            "switchyard key import --from-litellm --url postgresql://reader:PASSWORD@db/litellm --config config.yaml",
+            "LiteLLM's keys, teams and users, with what they have spent"
+          ]
+        ]
+      },
       () => import("./Key.js")
     )
   ],

@@ -1,29 +1,44 @@
 /**
- * Makes keys for callers. The key itself is shown once; the configuration holds its hash, so that nobody reads it there.
+ * Keys for callers: one for a configuration, which holds its hash, or those of the ledger.
  */
-import { createHash, randomBytes } from "node:crypto"
+import { nearest } from "@switchyard/core/Closest"
 import { Effect } from "effect"
-import { fail, print } from "./output.js"
+import { printEntry } from "./ledger/entry.js"
+import type { KeyFlags } from "./ledger/keyDesk.js"
+import { fail } from "./output.js"
 
-/** A new key: 256 random bits. */
-export const makeKey: Effect.Effect<string> = Effect.sync(() => `sk-${randomBytes(32).toString("base64url")}`)
+/** What `key` is asked. */
+export interface Flags extends KeyFlags {
+  readonly action: string
+  readonly named: string
+  readonly "from-litellm": boolean
+}
 
-/** The key with the entry that lets it in. */
-export const render = (name: string, key: string): string =>
-  [
-    "The key. It is shown this once and stored nowhere; hand it to the caller:",
-    "",
-    `  ${key}`,
-    "",
-    "The entry for the configuration file. It holds the hash only:",
-    "",
-    "keys:",
-    `  - name: ${JSON.stringify(name)}`,
-    `    hash: "sha256:${createHash("sha256").update(key).digest("hex")}"`
-  ].join("\n")
+const actions = ["create", "list", "revoke", "import"] as const
 
-/** Prints a new key. */
-export const run = ({ name }: { readonly name: string }) =>
-  name.trim() === ""
-    ? fail("key: --name: expected a name that is not empty")
-    : Effect.flatMap(makeKey, (key) => print(render(name, key)))
+/** Does what is asked for; without a word for it, makes an entry for the configuration. */
+export const run = (flags: Flags) =>
+  Effect.gen(function* () {
+    const { action, named } = flags
+    if (action === "") return yield* printEntry(flags.name ?? "caller")
+    const known = actions.find((one) => one === action)
+    if (known === undefined) {
+      const [meant] = nearest(action, actions, 1)
+      const hint = meant === undefined ? `there is ${actions.join(", ")}` : `did you mean ${meant}?`
+      return yield* fail(`key: no action ${JSON.stringify(action)}; ${hint}`)
+    }
+    if (named !== "" && known !== "revoke") return yield* fail(`key: ${known}: Received unknown argument: '${named}'`)
+    const desk = yield* Effect.promise(() => import("./ledger/keyDesk.js"))
+    switch (known) {
+      case "create":
+        return yield* desk.create(flags)
+      case "list":
+        return yield* desk.show(flags)
+      case "revoke":
+        return yield* desk.revoke(flags, named === "" ? (flags.name ?? "") : named)
+      case "import":
+        if (!flags["from-litellm"])
+          return yield* fail("key: import: expected --from-litellm: no other program's keys are known")
+        return yield* desk.importLiteLlm(flags)
+    }
+  }).pipe(Effect.scoped)

@@ -1,5 +1,7 @@
 /** Keys, budgets and usage records that outlive a process. */
 export * as LedgerError from "./errors/LedgerError.js"
+export * as LiteLlmDatabase from "./imports/LiteLlmDatabase.js"
+export * as LiteLlmKeys from "./imports/LiteLlmKeys.js"
 export * as Journal from "./journal/Journal.js"
 export * as Bearer from "./keys/Bearer.js"
 export * as KeyBook from "./keys/KeyBook.js"
