@@ -45,7 +45,10 @@ const open = (place: Opened["place"], isReading: boolean): Effect.Effect<Store, 
         Effect.promise(() => import("@switchyard/ledger/SqliteStore")),
         (SqliteStore) => SqliteStore.make({ path: place.path, isReading })
       )
-    : Effect.die("not yet")
+    : Effect.flatMap(
+        Effect.promise(() => import("@switchyard/ledger/PostgresStore")),
+        (PostgresStore) => PostgresStore.make({ url: Redacted.value(place.url) })
+      )
 
 /** Opens the ledger. `isReading` makes nothing that is not there. */
 export const openLedger = (

@@ -26,7 +26,7 @@ const exact: Readonly<Record<string, readonly [Reason, string]>> = {
   "28000": ["refused", "it refuses the user or the address that we come from (pg_hba.conf)"],
   "3D000": ["refused", "it has no database of that name: create it, or correct database_url"],
   "42501": [
-    "refused",
+    "rights",
     "the role of database_url may not: give it CREATE on the database, or let its owner run CREATE SCHEMA switchyard AUTHORIZATION role"
   ],
   "25006": ["readOnly", "it can only be read: is it a replica?"],
