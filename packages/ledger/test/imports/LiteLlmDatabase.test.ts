@@ -5,28 +5,29 @@ import { assert, describe, it } from "@effect/vitest"
 import * as LiteLlmDatabase from "@switchyard/ledger/LiteLlmDatabase"
 import * as PostgresServer from "@switchyard/testing/PostgresServer"
 import { Effect } from "effect"
-import { afterAll, beforeAll } from "vitest"
+import { beforeAll } from "vitest"
 
 const missing = PostgresServer.missing()
 if (missing !== undefined) console.warn(missing)
 
 describe.skipIf(missing !== undefined)("LiteLLM's tables", () => {
-  let server: PostgresServer.PostgresServer
+  let server: PostgresServer.SharedServer
   beforeAll(async () => {
-    server = await PostgresServer.start()
+    server = await PostgresServer.shared()
   }, 60_000)
-  afterAll(() => server.stop())
 
   it.scopedLive("are read in the schema that the address names, whatever columns they have, and never written", () =>
     Effect.gen(function* () {
-      server.sql(`CREATE SCHEMA theirs;
+      const database = server.database()
+      const sql = (text: string) => server.sql(text, database)
+      sql(`CREATE SCHEMA theirs;
         CREATE TABLE theirs."LiteLLM_VerificationToken" (token text, key_alias text, models text[], spend float8, metadata jsonb);
         INSERT INTO theirs."LiteLLM_VerificationToken" VALUES ('${"a".repeat(64)}', 'blog', '{smart}', 1.5, '{"tags": ["web"]}');
         CREATE TABLE theirs."LiteLLM_TeamTable" (team_id text, max_budget float8);
         INSERT INTO theirs."LiteLLM_TeamTable" VALUES ('t1', 10);
         CREATE ROLE reader LOGIN PASSWORD 'reads-alone';
         GRANT USAGE ON SCHEMA theirs TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA theirs TO reader;`)
-      const url = new URL(server.url())
+      const url = new URL(server.url(database))
       url.username = "reader"
       url.password = "reads-alone"
       url.searchParams.set("schema", "theirs")
@@ -40,7 +41,7 @@ describe.skipIf(missing !== undefined)("LiteLLM's tables", () => {
         users: [],
         budgets: []
       })
-      const other = yield* Effect.flip(LiteLlmDatabase.read(server.url()))
+      const other = yield* Effect.flip(LiteLlmDatabase.read(server.url(database)))
       assert.match(other.message, /has no table LiteLLM_VerificationToken in its schema public/)
       url.password = "another-one"
       const refused = yield* Effect.flip(LiteLlmDatabase.read(url.href))
