@@ -18,17 +18,18 @@ describe.skipIf(missing !== undefined)("LiteLLM's tables", () => {
 
   it.scopedLive("are read in the schema that the address names, whatever columns they have, and never written", () =>
     Effect.gen(function* () {
-      const database = server.database()
+      const address = server.database()
+      const database = new URL(address).pathname.slice(1)
       const sql = (text: string) => server.sql(text, database)
       sql(`CREATE SCHEMA theirs;
         CREATE TABLE theirs."LiteLLM_VerificationToken" (token text, key_alias text, models text[], spend float8, metadata jsonb);
         INSERT INTO theirs."LiteLLM_VerificationToken" VALUES ('${"a".repeat(64)}', 'blog', '{smart}', 1.5, '{"tags": ["web"]}');
         CREATE TABLE theirs."LiteLLM_TeamTable" (team_id text, max_budget float8);
         INSERT INTO theirs."LiteLLM_TeamTable" VALUES ('t1', 10);
-        CREATE ROLE reader LOGIN PASSWORD 'reads-alone';
-        GRANT USAGE ON SCHEMA theirs TO reader; GRANT SELECT ON ALL TABLES IN SCHEMA theirs TO reader;`)
-      const url = new URL(server.url(database))
-      url.username = "reader"
+        CREATE ROLE reads_litellm LOGIN PASSWORD 'reads-alone';
+        GRANT USAGE ON SCHEMA theirs TO reads_litellm; GRANT SELECT ON ALL TABLES IN SCHEMA theirs TO reads_litellm;`)
+      const url = new URL(address)
+      url.username = "reads_litellm"
       url.password = "reads-alone"
       url.searchParams.set("schema", "theirs")
       url.searchParams.set("connection_limit", "5")
@@ -41,7 +42,7 @@ describe.skipIf(missing !== undefined)("LiteLLM's tables", () => {
         users: [],
         budgets: []
       })
-      const other = yield* Effect.flip(LiteLlmDatabase.read(server.url(database)))
+      const other = yield* Effect.flip(LiteLlmDatabase.read(address))
       assert.match(other.message, /has no table LiteLLM_VerificationToken in its schema public/)
       url.password = "another-one"
       const refused = yield* Effect.flip(LiteLlmDatabase.read(url.href))
