@@ -141,6 +141,19 @@ const pieces = (said) => {
   return mode === "ocr" ? { page: piece(said.ocr_cost_per_page) } : {}
 }
 
+/** Tokens of sound and of images, where they cost something else than those of texts. */
+const media = (said) => {
+  const [input, output] = theirPrice(said) ?? []
+  if (input === undefined) return {}
+  const unless = (/** @type {number} */ usual, /** @type {number | undefined} */ value) =>
+    value === usual ? undefined : value
+  return {
+    audioIn: unless(input, million(said.input_cost_per_audio_token)),
+    audioOut: unless(output, million(said.output_cost_per_audio_token)),
+    imageIn: unless(input, million(said.input_cost_per_image_token))
+  }
+}
+
 const attribute = /^(?:hd|standard|low|medium|high|auto)$|^\d+-x-\d+$|^max-x-max$|steps$/
 
 /** `hd/1024-x-1792/dall-e-3` is `dall-e-3`, asked as `hd 1024x1792`. */
@@ -206,7 +219,7 @@ export const addLiteLlm = ({ at }, map) => {
     first(model, "window", count(said.max_input_tokens))
     first(model, "output", said.mode === "embedding" ? undefined : count(said.max_output_tokens))
     first(model, "price", theirPrice(said))
-    for (const [unit, price] of Object.entries(pieces(said))) first(model, unit, price)
+    for (const [unit, price] of Object.entries({ ...pieces(said), ...media(said) })) first(model, unit, price)
     for (const [word, letter] of Object.entries(theirs)) can(model, letter, said[word])
     const output = said.supported_output_modalities
     if (Array.isArray(output)) {
@@ -308,7 +321,10 @@ const row = (model) => {
     second: isByTokens ? undefined : model.second,
     character: isByTokens ? undefined : model.character,
     search: model.search,
-    page: model.page
+    page: model.page,
+    audioIn: model.audioIn,
+    audioOut: model.audioOut,
+    imageIn: model.imageIn
   }
   const isEmpty = Object.values(rest).every((value) => value === undefined)
   return trimmed([model.id, modes[0], letters || 0, model.window, model.output, model.price, isEmpty ? 0 : rest])

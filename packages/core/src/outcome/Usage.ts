@@ -35,6 +35,8 @@ export interface Usage {
   readonly imageInputTokens?: number
   /** Input tokens that are sound's, where the provider tells them apart; part of `inputTokens`. */
   readonly audioInputTokens?: number
+  /** Output tokens that are sound's, where the provider tells them apart; part of `outputTokens`. */
+  readonly audioOutputTokens?: number
   /** What is billed beside tokens, or in place of them: of operations that are no conversations alone. */
   readonly units?: Units
 }
@@ -68,12 +70,17 @@ const addUnits = (a: Units, b: Units): Units =>
   } as { readonly [K in keyof Units]: Units[K] | undefined })
 
 /** What is told beside tokens, of two usages. */
-const addMore = (a: Usage, b: Usage): Pick<Usage, "imageInputTokens" | "audioInputTokens" | "units"> => {
+const addMore = (
+  a: Usage,
+  b: Usage
+): Pick<Usage, "imageInputTokens" | "audioInputTokens" | "audioOutputTokens" | "units"> => {
   const image = sum(a.imageInputTokens, b.imageInputTokens)
   const audio = sum(a.audioInputTokens, b.audioInputTokens)
+  const spoken = sum(a.audioOutputTokens, b.audioOutputTokens)
   return {
     ...(image === undefined ? {} : { imageInputTokens: image }),
     ...(audio === undefined ? {} : { audioInputTokens: audio }),
+    ...(spoken === undefined ? {} : { audioOutputTokens: spoken }),
     ...(a.units === undefined && b.units === undefined ? {} : { units: addUnits(a.units ?? {}, b.units ?? {}) })
   }
 }
@@ -151,11 +158,21 @@ const writtenIn = (usage: JsonObject, details: JsonObject): number =>
     details.cache_write_tokens
   )
 
-const reasoningIn = (usage: JsonObject): number =>
-  largest(
-    objectIn(usage.completion_tokens_details ?? usage.output_tokens_details).reasoning_tokens,
-    usage.reasoning_tokens
-  )
+const reasoningIn = (usage: JsonObject, details: JsonObject): number =>
+  largest(details.reasoning_tokens, usage.reasoning_tokens)
+
+/** Tokens of pictures and sound; of most calls there are none. */
+const mediaIn = (input: JsonObject, output: JsonObject): Partial<Usage> | undefined => {
+  const audio = largest(input.audio_tokens)
+  const image = largest(input.image_tokens)
+  const spoken = largest(output.audio_tokens)
+  if (audio + image + spoken === 0) return undefined
+  return {
+    ...(image > 0 ? { imageInputTokens: image } : {}),
+    ...(audio > 0 ? { audioInputTokens: audio } : {}),
+    ...(spoken > 0 ? { audioOutputTokens: spoken } : {})
+  }
+}
 
 /**
  * Reads the `usage` object of an OpenAI-compatible response, in every spelling that its providers have. `undefined` when
@@ -177,7 +194,8 @@ export const fromOpenAi = (usage: unknown): Usage | undefined => {
   // `input_tokens` beside figures of a cache is Anthropic's way: the cache's tokens come on top.
   const isOnTop = usage.prompt_tokens === undefined && usage.input_tokens_details === undefined
   if (isOnTop || cachedInputTokens + written > inputTokens) inputTokens += cachedInputTokens + written
-  const reasoningTokens = reasoningIn(usage)
+  const outputDetails = objectIn(usage.completion_tokens_details ?? usage.output_tokens_details)
+  const reasoningTokens = reasoningIn(usage, outputDetails)
   // So is reasoning where the total says so, or where it is more than the output that it should be a part of.
   if (
     reasoningTokens > outputTokens ||
@@ -191,7 +209,8 @@ export const fromOpenAi = (usage: unknown): Usage | undefined => {
     cachedInputTokens,
     ...(written > 0 ? { cacheWriteTokens: written } : {}),
     reasoningTokens,
-    estimated: false
+    estimated: false,
+    ...mediaIn(details, outputDetails)
   }
 }
 

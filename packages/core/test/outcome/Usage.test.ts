@@ -15,6 +15,24 @@ describe("Usage.fromOpenAi", () => {
     )
   })
 
+  it("tells tokens of pictures and sound apart, where there are any", () => {
+    const usage = {
+      prompt_tokens: 100,
+      completion_tokens: 50,
+      prompt_tokens_details: { audio_tokens: 30, image_tokens: 20, cached_tokens: 0 },
+      completion_tokens_details: { audio_tokens: 40, reasoning_tokens: 0 }
+    }
+    const counts = { imageInputTokens: 20, audioInputTokens: 30, audioOutputTokens: 40 }
+    const found = Usage.fromOpenAi(usage)
+    assert.deepInclude(found, counts)
+    assert.deepInclude(found === undefined ? undefined : Usage.add(found, found), { audioOutputTokens: 80 })
+    const none = Usage.fromOpenAi({
+      ...usage,
+      prompt_tokens_details: { audio_tokens: 0 },
+      completion_tokens_details: {}
+    })
+    for (const name of Object.keys(counts)) assert.notProperty(none, name)
+  })
   it("takes what is there: embeddings have no output, some providers only a total", () => {
     assert.deepInclude(Usage.fromOpenAi({ prompt_tokens: 3 }), { inputTokens: 3, outputTokens: 0 })
     assert.deepInclude(Usage.fromOpenAi({ completion_tokens: 3 }), { inputTokens: 0, outputTokens: 3 })

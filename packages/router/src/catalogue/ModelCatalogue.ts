@@ -95,7 +95,8 @@ const priceOfBoth = (
   listed: PriceList.Listed | undefined,
   described: ModelList.Described | undefined
 ): Price | undefined => {
-  const rates = listed?.price ?? described?.price
+  const known = listed?.price ?? described?.price
+  const rates = known === undefined || described?.media === undefined ? known : { ...known, ...described.media }
   const units = described?.units
   // What is billed by tokens is not billed again by the piece.
   if (units === undefined || (rates !== undefined && rates.input + rates.output > 0)) return rates

@@ -1,7 +1,7 @@
 import { rows as first } from "./data/models1.js"
 import { rows as second } from "./data/models2.js"
 import { places } from "./data/places.js"
-import type { Price, UnitPrices } from "./price.js"
+import type { Price, Rates, UnitPrices } from "./price.js"
 import { spellings } from "./priceList.js"
 import { type PriceRow, toPrice } from "./rates.js"
 
@@ -18,6 +18,10 @@ interface Rest {
   readonly character?: number
   readonly search?: number
   readonly page?: number
+  /** Tokens of sound and of images. */
+  readonly audioIn?: number
+  readonly audioOut?: number
+  readonly imageIn?: number
 }
 
 /** Zeros stand for what is unknown. */
@@ -43,6 +47,8 @@ export interface Described {
   readonly capabilities: Readonly<Record<string, boolean>>
   readonly family: string | undefined
   readonly units: UnitPrices | undefined
+  /** Rates of tokens that are no text's; undefined where they cost the same, or nobody knows. */
+  readonly media: Pick<Rates, "audioInput" | "audioOutput" | "imageInput"> | undefined
 }
 
 /** A capital where a model has the capability, a small letter where it is known not to. */
@@ -104,6 +110,15 @@ const unitsOf = ({ character, image, images, page, search, second }: Rest): Unit
   return Object.keys(units).length === 0 ? undefined : units
 }
 
+const mediaOf = ({ audioIn, audioOut, imageIn }: Rest): Described["media"] =>
+  audioIn === undefined && audioOut === undefined && imageIn === undefined
+    ? undefined
+    : {
+        ...(audioIn === undefined ? {} : { audioInput: audioIn }),
+        ...(audioOut === undefined ? {} : { audioOutput: audioOut }),
+        ...(imageIn === undefined ? {} : { imageInput: imageIn })
+      }
+
 const described = (provider: string, [id, mode, capabilities, window, output, price, rest]: Row): Described => {
   const more = rest === 0 || rest === undefined ? {} : rest
   return {
@@ -116,7 +131,8 @@ const described = (provider: string, [id, mode, capabilities, window, output, pr
     operations: operations(mode === 0 ? undefined : mode, more),
     capabilities: capabilities === 0 || capabilities === undefined ? {} : capabilitiesOf(capabilities),
     family: more.family,
-    units: unitsOf(more)
+    units: unitsOf(more),
+    media: mediaOf(more)
   }
 }
 

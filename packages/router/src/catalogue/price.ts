@@ -12,6 +12,8 @@ export interface Rates {
   readonly imageInput?: number | undefined
   /** Input tokens that are sound's. Unset: as `input`. */
   readonly audioInput?: number | undefined
+  /** Output tokens that are sound's. Unset: as `output`. */
+  readonly audioOutput?: number | undefined
 }
 
 /** Rates of calls whose prompt is longer than `above` tokens: they hold for the whole call. */
@@ -83,7 +85,8 @@ const tokenCost = (usage: Usage, price: Price): number => {
       cached * rates.cachedInput +
       written * (rates.cacheWrite ?? rates.input) +
       usage.outputTokens * rates.output +
-      dearerInput(usage, rates, plain)) /
+      dearerInput(usage, rates, plain) +
+      dearerOutput(usage, rates)) /
     1e6
   )
 }
@@ -95,6 +98,12 @@ const dearerInput = ({ audioInputTokens, imageInputTokens }: Usage, rates: Rates
   const sound = Math.min(audioInputTokens ?? 0, plain - images)
   return images * ((imageInput ?? input) - input) + sound * ((audioInput ?? input) - input)
 }
+
+/** The same of sound in the output. */
+const dearerOutput = ({ audioOutputTokens, outputTokens }: Usage, { audioOutput, output }: Rates): number =>
+  audioOutputTokens === undefined || audioOutput === undefined
+    ? 0
+    : Math.min(audioOutputTokens, outputTokens) * (audioOutput - output)
 
 const hasTokenPrice = ({ input, output }: Rates): boolean => input > 0 || output > 0
 

@@ -52,6 +52,8 @@ export const PriceTable = Schema.Record({
     imageInput: Field.option(Field.price, "USD per million input tokens that are an image's. Default: as `input`."),
     /** USD per million input tokens that are sound's. Default: as `input`. */
     audioInput: Field.option(Field.price, "USD per million input tokens that are sound's. Default: as `input`."),
+    /** USD per million output tokens that are sound's. Default: as `output`. */
+    audioOutput: Field.option(Field.price, "USD per million output tokens that are sound's. Default: as `output`."),
     /** USD per image. */
     perImage: Field.option(Field.price, "USD per image."),
     /** USD per image by what is asked for: `1024x1536`, `hd`, `hd 1024x1536`; `perImage` for all others. */
@@ -103,7 +105,7 @@ const withOwn = (rates: Rates, { cachedInputPrice, inputPrice, outputPrice }: De
         audioInput: undefined
       }),
   ...(cachedInputPrice === undefined ? {} : { cachedInput: cachedInputPrice }),
-  ...(outputPrice === undefined ? {} : { output: outputPrice })
+  ...(outputPrice === undefined ? {} : { output: outputPrice, audioOutput: undefined })
 })
 
 /** Prices of a deployment's own that are no tokens'; undefined without any. They alone hold where it names none of those. */

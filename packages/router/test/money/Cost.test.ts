@@ -31,6 +31,16 @@ describe("PriceBook", () => {
     assert.closeTo(price("heard"), (500 * 2 + 300 * 4 + 200 * 20) / 1e6, 1e-12)
     assert.closeTo(price("plain"), (1000 * 2) / 1e6, 1e-12)
   })
+  it("sound in the output has its own price, and the public list knows what pictures and sound cost", () => {
+    const spoken = { ...estimate(1000, 500), estimated: false, audioInputTokens: 200, audioOutputTokens: 400 }
+    const price = book.price(StubLlm.deployment("a", { model: "gpt-audio" }))
+    assert.deepInclude(price, { input: 2.5, output: 10, audioInput: 32, audioOutput: 64 })
+    const cost = price === undefined ? Number.NaN : PriceBook.cost(spoken, price)
+    assert.closeTo(cost, (800 * 2.5 + 200 * 32 + 100 * 10 + 400 * 64) / 1e6, 1e-12)
+    assert.strictEqual(book.price(StubLlm.deployment("b", { model: "gpt-image-1" }))?.imageInput, 10)
+    const own = book.price(StubLlm.deployment("c", { model: "gpt-audio", inputPrice: 1, outputPrice: 2 }))
+    assert.strictEqual(own === undefined ? Number.NaN : PriceBook.cost(spoken, own), (1000 + 500 * 2) / 1e6)
+  })
   it("a deployment's own prices win, and those of one deployment don't leak to another of the same model", () => {
     const own = StubLlm.deployment("a", { model: "gpt-4o", inputPrice: 1, outputPrice: 2 })
     const other = StubLlm.deployment("b", { model: "gpt-4o" })
