@@ -6,6 +6,7 @@ import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import * as Service from "@switchyard/core/Service"
 import { busy, open } from "@switchyard/core/Status"
 import * as Contract from "@switchyard/testing/Contract"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Either, Exit, Fiber } from "effect"
 
@@ -18,6 +19,8 @@ const brokenRules = (checks: ReadonlyArray<Contract.Check>): Effect.Effect<Reado
 
 /** More than the limits of layers that are no leaks' examples. */
 const calls = 51
+/** For what is shown by the rest of the contract. */
+const brief = { calls, schedules: cases(200) }
 
 const counting: Service.AttemptLayer = Service.mapAttempt((call) => Service.onSettled(call, () => {}))
 
@@ -81,18 +84,18 @@ const pumped = (options: { readonly closes: boolean; readonly hidesErrors: boole
 
 describe("the contract of the attempt tier", () => {
   describe("is kept by a layer that watches the call", () => {
-    for (const { name, check } of Contract.attemptLayer(Effect.succeed(counting), { calls }))
-      it.effect(name, () => check)
+    for (const { name, check } of Contract.attemptLayer(Effect.succeed(counting), brief)) it.effect(name, () => check)
   })
 
   describe("is kept by a limiter that gives every permit back", () => {
-    for (const { name, check } of Contract.attemptLayer(limiter(20))) it.effect(name, () => check)
+    for (const { name, check } of Contract.attemptLayer(limiter(20), brief)) it.effect(name, () => check)
   })
 
   describe("is kept by a layer that replaces the stream and passes on its end and its closing", () => {
-    for (const { name, check } of Contract.attemptLayer(Effect.succeed(pumped({ closes: true, hidesErrors: false })), {
-      calls
-    })) {
+    for (const { name, check } of Contract.attemptLayer(
+      Effect.succeed(pumped({ closes: true, hidesErrors: false })),
+      brief
+    )) {
       it.effect(name, () => check)
     }
   })
@@ -282,7 +285,7 @@ describe("the contract of the attempt tier", () => {
         }),
         () => Effect.sync(() => closed++)
       )
-      const checks = Contract.attemptLayer(make)
+      const checks = Contract.attemptLayer(make, brief)
       assert.strictEqual(made, 0)
       yield* brokenRules(checks)
       assert.strictEqual(made, checks.length)
@@ -312,7 +315,7 @@ describe("the contract of the request tier", () => {
       )
     )
   describe("is kept by a layer that retries after a wait", () => {
-    for (const { name, check } of Contract.requestLayer(Effect.succeed(retryOnce))) it.effect(name, () => check)
+    for (const { name, check } of Contract.requestLayer(Effect.succeed(retryOnce), brief)) it.effect(name, () => check)
   })
 
   it.effect("a layer that may answer itself is not asked to call every time", () =>
@@ -330,8 +333,10 @@ describe("the contract of the request tier", () => {
             )
           )
       })
-      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(cache)), ["runs a call value anew each time"])
-      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(cache, { mayAnswerItself: true })), [])
+      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(cache, brief)), [
+        "runs a call value anew each time"
+      ])
+      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(cache, { ...brief, mayAnswerItself: true })), [])
     })
   )
 
@@ -411,7 +416,13 @@ describe("a permit that is never given back", () => {
     ["of 50, its own status", Contract.attemptLayer(attempts(50, true))],
     ["of 333 in the request tier", Contract.requestLayer(requests(333))],
     ["of 1 in the request tier", Contract.requestLayer(requests(1))],
-    ["of 1,000 for whole answers", Contract.requestLayer(requests(1000, ({ _tag }) => _tag === "Complete"))]
+    [
+      "of 50 for whole answers",
+      Contract.requestLayer(
+        requests(50, ({ _tag }) => _tag === "Complete"),
+        brief
+      )
+    ]
   ] as const) {
     it.effect(`is found: a stream's, ${what}`, () =>
       Effect.gen(function* () {
@@ -430,7 +441,7 @@ describe("a permit that is never given back", () => {
           let taken = 0
           return Service.mapRequest((call) =>
             Effect.suspend(() => {
-              if (taken >= 100) return Effect.fail(rejected)
+              if (taken >= 50) return Effect.fail(rejected)
               taken++
               return Service.onSettled(
                 Effect.onExit(call, (exit) =>
@@ -445,7 +456,7 @@ describe("a permit that is never given back", () => {
             })
           )
         })
-        const checks = Contract.requestLayer(layer).filter(({ name }) => name === rule)
+        const checks = Contract.requestLayer(layer, brief).filter(({ name }) => name === rule)
         assert.deepStrictEqual(yield* brokenRules(checks), [rule])
       })
     )
@@ -459,7 +470,7 @@ describe("a permit that is never given back", () => {
         held = taken
         return Service.mapRequest(leaking(1_000_000, ofStreams))
       })
-      const broken = yield* brokenRules(Contract.requestLayer(layer, { held: () => held() }))
+      const broken = yield* brokenRules(Contract.requestLayer(layer, { ...brief, held: () => held() }))
       assert.includeMembers([...broken], [rule, "never lets a broken stream end cleanly"])
       assert.notInclude(broken, "passes a whole answer unchanged")
     })
@@ -475,13 +486,13 @@ describe("a permit that is never given back", () => {
             const now = clock.unsafeCurrentTimeMillis()
             if (now >= until) {
               until = now + 60_000
-              left = 500
+              left = 25
             }
             return left-- > 0 ? call : Effect.fail(rejected)
           })
         )
       })
-      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(perMinute)), [])
+      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(perMinute, brief)), [])
     })
   )
 })
@@ -500,13 +511,15 @@ describe("a layer that changes answers", () => {
 
   it.effect("passes where it says so, and breaks one rule where it does not", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(good, { mayChangeAnswers: true })), [])
-      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(good)), ["passes a whole answer unchanged"])
+      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(good, { ...brief, mayChangeAnswers: true })), [])
+      assert.deepStrictEqual(yield* brokenRules(Contract.requestLayer(good, brief)), [
+        "passes a whole answer unchanged"
+      ])
     })
   )
   it.effect("must say the same in the raw text and in the body", () =>
     Effect.gen(function* () {
-      const checks = Contract.requestLayer(Effect.succeed(adding(() => "{}")), { mayChangeAnswers: true })
+      const checks = Contract.requestLayer(Effect.succeed(adding(() => "{}")), { ...brief, mayChangeAnswers: true })
       assert.deepStrictEqual(yield* brokenRules(checks), ["passes a whole answer unchanged"])
     })
   )
@@ -514,7 +527,9 @@ describe("a layer that changes answers", () => {
     Effect.gen(function* () {
       const swallowing: Service.AttemptLayer = (next) =>
         Service.attempt((attempt) => Effect.uninterruptible(next.call(attempt)), next.status)
-      const broken = yield* brokenRules(Contract.attemptLayer(Effect.succeed(swallowing), { mayChangeAnswers: true }))
+      const broken = yield* brokenRules(
+        Contract.attemptLayer(Effect.succeed(swallowing), { ...brief, mayChangeAnswers: true })
+      )
       assert.include(broken, "lets an interruption reach the inner call and settles it once, as abandoned")
     })
   )
