@@ -4,7 +4,7 @@
  */
 
 /** What an ordinary run tries: one case of so many. */
-const shareOf = 10
+const shareOf = 20
 
 /** Whether everything is tried. Read once: it does not change within a run. */
 const isThorough = process.env["SWITCHYARD_THOROUGH"] === "1"

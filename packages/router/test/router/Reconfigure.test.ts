@@ -18,6 +18,7 @@ import * as Router from "@switchyard/router/Router"
 import { RoutingStrategy } from "@switchyard/router/RoutingStrategy"
 import { TowerStrategies } from "@switchyard/router/TowerStrategies"
 import { UsageWindows } from "@switchyard/router/UsageWindows"
+import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import {
   Context,
@@ -512,7 +513,7 @@ describe("many reloads under traffic", () => {
     let refusals = 0
     let waited = 0
     let current = install()
-    for (let round = 0; round < 400; round++) {
+    for (let round = 0; round < cases(2_000); round++) {
       for (let i = dice.int(0, 4); i > 0; i--) fibers.push(send(current.tower))
       time.advance(time.now + dice.int(0, 400))
       if (dice.chance(0.2)) for (const fiber of fibers.slice(-dice.int(1, 3))) time.interrupt(fiber)
@@ -536,11 +537,11 @@ describe("many reloads under traffic", () => {
     for (const close of draining) close()
     current.close()
     time.advance(time.now + 60_000)
-    assert.isAbove(refusals, 20)
+    assert.isAbove(refusals, cases(100))
     assert.isAbove(waited, 3)
     const ends = fibers.map((fiber) => fiber.unsafePoll())
     assert.isTrue(ends.every((exit) => exit !== null))
-    assert.isAbove(ends.filter((exit) => exit !== null && Exit.isSuccess(exit)).length, 200)
+    assert.isAbove(ends.filter((exit) => exit !== null && Exit.isSuccess(exit)).length, cases(1_000))
     assert.isTrue(nobodyListens(current.tower))
     assert.deepStrictEqual([stub.inFlight(), stub.openStreams()], [0, 0])
     for (const slot of get(current.tower, DeploymentRegistry).slots()) {
