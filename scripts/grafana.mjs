@@ -283,6 +283,18 @@ const rows = [
         { bars: true }
       ),
       series(
+        "Budgets that are nearly spent",
+        "short",
+        [["{{scope}}", "sum by (scope) (increase(switchyard_budgets_nearly_spent_total[$__rate_interval]))"]],
+        { bars: true }
+      ),
+      series(
+        "Batches that settled",
+        "short",
+        [["{{reason}}", "sum by (reason) (increase(switchyard_batches_settled_total[$__rate_interval]))"]],
+        { bars: true }
+      ),
+      series(
         "Fields left out in translation",
         "short",
         [
@@ -291,6 +303,22 @@ const rows = [
             "sum by (from, to, field) (increase(switchyard_fields_left_out_total[$__rate_interval]))"
           ]
         ],
+        { bars: true }
+      )
+    ]
+  },
+  {
+    title: "Ledger",
+    panels: [
+      series("The store answers", "short", [["{{instance}}", "min by (instance) (switchyard_ledger_up)"]], { max: 1 }),
+      series("Silent for", "s", [["{{instance}}", "max by (instance) (switchyard_ledger_write_age_seconds)"]]),
+      series("Waiting in the journal", "bytes", [
+        ["{{instance}}", "max by (instance) (switchyard_ledger_waiting_bytes)"]
+      ]),
+      series(
+        "Records lost",
+        "short",
+        [["{{instance}}", "sum by (instance) (increase(switchyard_ledger_records_lost_total[$__rate_interval]))"]],
         { bars: true }
       )
     ]

@@ -6,6 +6,7 @@ const document = "docs/metrics.md"
 const { defaults, definitions } = await tsImport("../packages/router/src/observe/Metrics.ts", import.meta.url)
 const { waitingConnections } = await tsImport("../packages/gateway/src/telemetry/connectionGauge.ts", import.meta.url)
 const { lostLines, refusals } = await tsImport("../packages/gateway/src/telemetry/ownCounters.ts", import.meta.url)
+const { ledgerMetrics } = await tsImport("../packages/gateway/src/telemetry/ledgerGauges.ts", import.meta.url)
 
 /** Id, title, and what is said below it. @type {Array<[string, string, string]>} */
 const sections = [
@@ -64,6 +65,12 @@ What the router knows nothing of, and so is in none of its metrics.
 |---|---|---|---|
 ${[refusals, lostLines].map((one) => row({ ...one, type: "counter" })).join("\n")}
 ${row({ ...waitingConnections, type: "gauge", labels: [] })}
+
+Where there is a ledger:
+
+| metric | type | labels | |
+|---|---|---|---|
+${ledgerMetrics.map((/** @type {{ name: string, help: string, type: string }} */ one) => row({ ...one, labels: [] })).join("\n")}
 
 ## Buckets
 

@@ -44,6 +44,7 @@ import { onceEach, onceEvery } from "./log/once.js"
 import * as RequestLog from "./log/RequestLog.js"
 import { sealing } from "./objects/sealing.js"
 import { connectionGauge } from "./telemetry/connectionGauge.js"
+import { ledgerFamilies } from "./telemetry/ledgerGauges.js"
 import { lostLines, ownCounter, refusals } from "./telemetry/ownCounters.js"
 import { promClientSink } from "./telemetry/promClient.js"
 import * as Telemetry from "./telemetry/Telemetry.js"
@@ -147,7 +148,7 @@ export const make = (
       const options = metricOptions(generations.current())
       return options === undefined
         ? Effect.succeed([])
-        : Effect.map(Metrics.collect(tower().state, options), (families) => [...families, waitingFor(options)])
+        : Effect.map(Metrics.collect(tower().state, options), (families) => [...families, ...ownFamilies(options)])
     })
     const countLost = ownCounter(lostLines, sink, counting)
     let countedLost = 0
@@ -157,7 +158,10 @@ export const make = (
       countedLost = lost
     }
     const waiting = (): number => transport.waiting ?? 0
-    const waitingFor = (options: Metrics.Options): Metrics.Family => connectionGauge(waiting(), options)
+    const ownFamilies = (options: Metrics.Options): ReadonlyArray<Metrics.Family> => [
+      connectionGauge(waiting(), options),
+      ...(ledger === undefined ? [] : ledgerFamilies(ledger.health(), clock.unsafeCurrentTimeMillis(), options))
+    ]
     const exporting = yield* Telemetry.start(telemetry, gauges)
     const connecting = UndiciTransport.fromEnvironment(environment)
     for (const message of connecting.warnings) log.note("warn", "transport", { message })
@@ -239,6 +243,7 @@ export const make = (
         eventLog,
         isLocal: OpenAccess.isLoopback(host),
         waiting,
+        ledger: ledger?.health,
         side,
         sealer,
         desk: ledger === undefined || book === undefined ? undefined : deskOf(ledger, book, generations.current),
@@ -248,7 +253,7 @@ export const make = (
             const options = metricOptions(generations.current())
             return options === undefined
               ? Effect.succeed(undefined)
-              : Metrics.expose(tower().state, options, accept, [waitingFor(options)])
+              : Metrics.expose(tower().state, options, accept, ownFamilies(options))
           }).pipe(Effect.provideService(MetricsSink, sink)),
         guard: (headers, method, path) =>
           openGuard(headers, {

@@ -160,6 +160,20 @@ export const ConfigView = Schema.Struct({
   ),
   lastRefusal: said(NullOr(String), "Why the last reload was refused; null when it was not."),
   lostLogLines: said(Number, "Lines that the log has lost since the start."),
+  ledger: said(
+    NullOr(
+      Schema.Struct({
+        engine: Schema.Literal("sqlite", "postgres"),
+        place: said(String, "A file, or an address without its password."),
+        state: said(Schema.Literal("up", "away"), "`away`: what happens waits in the journal until the store is back."),
+        error: said(NullOr(String), "Why it is away."),
+        awaySince: said(NullOr(Number), "Wall-clock ms."),
+        waitingBytes: said(Number, "Bytes of the journal that are not in the store yet."),
+        lostRecords: said(Number, "Records that found no room in the journal, since the start.")
+      })
+    ),
+    "What keeps keys, budgets and usage; null where nothing does."
+  ),
   config: said(Schema.Unknown, "The settings in the words of the file, or of the code.")
 }).annotations({
   identifier: "ConfigView",

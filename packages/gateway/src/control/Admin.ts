@@ -5,6 +5,7 @@
 import type { Slot } from "@switchyard/core/Slot"
 import type { Status } from "@switchyard/core/Status"
 import { nowMs } from "@switchyard/core/Time"
+import type { Health } from "@switchyard/ledger/Health"
 import { CooldownState, type Inspection } from "@switchyard/router/CooldownState"
 import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import { DeploymentStats } from "@switchyard/router/DeploymentStats"
@@ -136,8 +137,19 @@ export const act = (
     return Effect.map(Context.get(state, CooldownState)[action](slot), () => viewOf(slot, generation, deps, clock))
   })
 
+/** The place has no password in it; what the store says of itself may have one that nobody thought of. */
+const ledgerView = ({ awaySince, engine, error, lost, place, state, waitingBytes }: Health) => ({
+  engine,
+  place,
+  state,
+  error: error?.message ?? null,
+  awaySince: awaySince ?? null,
+  waitingBytes,
+  lostRecords: lost
+})
+
 /** The configuration in force, as `/admin/config` shows it: no secret, wherever it stands. */
-export const config = (generations: Context.Tag.Service<Generations>, lostLogLines = 0): unknown => {
+export const config = (generations: Context.Tag.Service<Generations>, lostLogLines = 0, ledger?: Health): unknown => {
   const { installedAt, number, source } = generations.current()
   const shown = {
     generation: number,
@@ -146,6 +158,7 @@ export const config = (generations: Context.Tag.Service<Generations>, lostLogLin
     problems: source.problems ?? [],
     lastRefusal: generations.lastRefusal() ?? null,
     lostLogLines,
+    ledger: ledger === undefined ? null : ledgerView(ledger),
     config: source.display ?? source.config
   }
   return mask(shown, secretsOf(source.config))

@@ -140,7 +140,7 @@ const oneModel = telling((caller, call) => {
 const everybody: Pick<KeyRing.Caller, "mayUse"> = { mayUse: () => true }
 
 /** LiteLLM's names and shapes stand beside ours: its tools look for its words. */
-const healthEndpoints = ({ isLocal = true, phase }: ControlPlaneDeps): ReadonlyMap<string, Endpoint> => {
+const healthEndpoints = ({ isLocal = true, ledger, phase }: ControlPlaneDeps): ReadonlyMap<string, Endpoint> => {
   const live = onlyGet("anybody", () => Effect.sync(() => answers.json({ status: "alive", phase: phase() })))
   const alive = onlyGet("anybody", () => Effect.sync(() => answers.json("I'm alive!")))
   const ready = (asLiteLlm: boolean) =>
@@ -152,7 +152,10 @@ const healthEndpoints = ({ isLocal = true, phase }: ControlPlaneDeps): ReadonlyM
           const caller = isNear ? everybody : generation.keys.isOpen ? undefined : callerOf(call)
           const readiness = Health.readiness(phase(), generation.tower.state, nowMs(clock), caller?.mayUse)
           const isReady = readiness.phase === "ready"
-          const theirs = { status: isReady ? "healthy" : readiness.phase, db: "Not connected" }
+          const theirs = {
+            status: isReady ? "healthy" : readiness.phase,
+            db: ledger?.().state === "up" ? "connected" : "Not connected"
+          }
           return answers.json(asLiteLlm ? { ...readiness, ...theirs } : readiness, isReady ? 200 : 503)
         })
       )

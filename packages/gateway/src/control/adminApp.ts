@@ -6,6 +6,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type { Health as LedgerHealth } from "@switchyard/ledger/Health"
 import { Effect, Layer, Schema, Stream } from "effect"
 import * as AdminApi from "../api/AdminApi.js"
 import type { Deployments, Recording } from "../api/AdminViews.js"
@@ -22,6 +23,8 @@ import { type LiveDeps, liveEvents } from "./liveEvents.js"
 export interface AdminAppDeps extends LiveDeps {
   /** How many requests wait for a connection to a provider. */
   readonly waiting?: () => number
+  /** How the ledger is doing. Default: there is none. */
+  readonly ledger?: (() => LedgerHealth) | undefined
   /** Lines that the log has lost since the start. */
   readonly lostLines?: () => number
   /** Told of every request that is turned away. */
@@ -119,7 +122,9 @@ const handlers = (deps: AdminAppDeps) => {
       .handle("release", act("release"))
       .handle("reset", act("reset"))
       // What is masked may be anything.
-      .handle("config", () => Effect.sync(() => answers.json(Admin.config(generations, deps.lostLines?.()))))
+      .handle("config", () =>
+        Effect.sync(() => answers.json(Admin.config(generations, deps.lostLines?.(), deps.ledger?.())))
+      )
       .handle("timeline", () => Effect.sync(() => asItIs<Recording>(deps.timeline.recording())))
       .handle("events", () => events)
       .handle("openapi", () => document)

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Metrics from "@switchyard/router/Metrics"
 import { parse, stringify } from "yaml"
+import { ledgerMetrics } from "../../src/telemetry/ledgerGauges.js"
 import { hasPromtool, promtool } from "../support/prometheus.js"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
@@ -45,9 +46,12 @@ const alertTests = testFile.tests.flatMap((test) => test.alert_rule_test ?? [])
 /** Labels that Prometheus or the format sets. */
 const common = ["job", "instance"]
 
+/** The router's metrics, and those of the ledger. */
+const all = [...Metrics.definitions, ...ledgerMetrics.map(({ name, type }) => ({ name, type, labels: [] }))]
+
 /** The metric that a series belongs to, and the labels that it can have. */
 const seriesNamed = (name: string): ReadonlyArray<string> | undefined => {
-  for (const { labels, name: own, type } of Metrics.definitions) {
+  for (const { labels, name: own, type } of all) {
     const whole = `${Metrics.defaults.prefix}_${own}`
     if (name === whole && type !== "histogram") return [...labels, ...common]
     if (type !== "histogram" || !name.startsWith(`${whole}_`)) continue
@@ -234,9 +238,7 @@ describe("the dashboard", () => {
       assert.deepStrictEqual(problemsOf(inner), [], name)
     }
     const shown = queries.map(({ expr }) => expr).join("\n")
-    const missing = Metrics.definitions
-      .map(({ name }) => `${Metrics.defaults.prefix}_${name}`)
-      .filter((name) => !shown.includes(name))
+    const missing = all.map(({ name }) => `${Metrics.defaults.prefix}_${name}`).filter((name) => !shown.includes(name))
     assert.deepStrictEqual(missing, [])
   })
   it("legends name labels that the query keeps", () => {
