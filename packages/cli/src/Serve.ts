@@ -154,6 +154,15 @@ const openLedger = (source: Source, { config: file, data }: Flags, log: Pick<Req
     }
   })
 
+/** What gateways share, opened; what that takes is loaded where a configuration names it. */
+const openShared = ({ config }: Source, log: Pick<RequestLog, "note">) =>
+  config.redis === undefined
+    ? Effect.succeed(undefined)
+    : Effect.flatMap(
+        Effect.promise(() => import("@switchyard/gateway/SharedState")),
+        (SharedState) => SharedState.make(config, log)
+      )
+
 /** Serves until it is interrupted; calls in flight are finished then. */
 export const run = (flags: Flags) =>
   Effect.gen(function* () {
@@ -177,6 +186,7 @@ export const run = (flags: Flags) =>
     const serving = Log.withLogger(log)(
       Effect.gen(function* () {
         const kept = yield* openLedger(source, flags, log)
+        const shared = yield* openShared(source, log)
         if (loaded !== undefined) yield* tellProblems([...loaded.problems, ...kept.problems], log)
         // Looked at once the gateway has ended.
         let cutCalls = (): number => 0
@@ -187,7 +197,7 @@ export const run = (flags: Flags) =>
         )
         const gateway = yield* make(
           { ...source, problems: [...(source.problems ?? []), ...kept.problems] },
-          { ...overrides, telemetry, environment: process.env, ledger: kept.ledger },
+          { ...overrides, telemetry, environment: process.env, ledger: kept.ledger, shared },
           log
         ).pipe(Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` })))
         cutCalls = gateway.cutCalls

@@ -35,6 +35,7 @@ import * as BatchPolling from "./edge/objects/batchPolling.js"
 import * as Server from "./edge/Server.js"
 import * as TemporaryPlace from "./edge/uploads/temporaryPlace.js"
 import type { Refusal, TurnedAway } from "./errors/ErrorBody.js"
+import type { SharedState } from "./fleet/SharedState.js"
 import * as Generations from "./generations/Generations.js"
 import * as KeyRing from "./keys/KeyRing.js"
 import { bookOf, deskOf } from "./keys/ledgerKeys.js"
@@ -82,6 +83,8 @@ export interface Overrides {
   readonly transport?: Context.Tag.Service<Transport.Transport>
   /** Keys, budgets and records that outlive the process. Default: none; keys are those of the configuration alone. */
   readonly ledger?: Context.Tag.Service<Ledger> | undefined
+  /** State of all gateways together. Default: this process's own. */
+  readonly shared?: SharedState | undefined
 }
 
 const draining: Refusal = {
@@ -127,7 +130,7 @@ export const make = (
   log: RequestLog.RequestLog = RequestLog.silent
 ): Effect.Effect<Gateway, ConfigError | LedgerError | Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { environment = {}, ledger, stack, telemetry, transport: given, ...listening } = overrides
+    const { environment = {}, ledger, shared, stack, telemetry, transport: given, ...listening } = overrides
     const settings: Settings = { ...source.config.server, ...listening }
     const host = settings.host ?? serverDefaults.host
     const book = ledger === undefined ? undefined : yield* bookOf(ledger, source.config.ledger)
@@ -183,7 +186,9 @@ export const make = (
           "ids of responses, files and batches are known until this process ends, and to no other replica: set server.idSecret"
       })
     )
-    const generations = yield* reporting(Generations.make(source, base, exporting.tracer !== undefined, stack, kept))
+    const generations = yield* reporting(
+      Generations.make(source, base, exporting.tracer !== undefined, stack, { kept, usage: shared?.usage })
+    )
     const clock = yield* Effect.clock
     const recorder = ledger === undefined ? undefined : new Recorder(ledger, clock, source.config)
     const heartbeat = new Heartbeat()

@@ -63,6 +63,9 @@ const byKey = (held: ReadonlyArray<Held>): ReadonlyMap<string, ReadonlyArray<str
   return found
 }
 
+/** How the server is reached. */
+export type Options = RedisConnection.Options
+
 /** An engine over a connection. */
 export const fromConnection = (connection: RedisConnection.RedisConnection): Engine => {
   const windows = new Map<string, number>()
@@ -122,5 +125,5 @@ export const fromConnection = (connection: RedisConnection.RedisConnection): Eng
 }
 
 /** An engine over a connection of its own, for as long as the scope lives. */
-export const make = (options: RedisConnection.Options = {}): Effect.Effect<Engine, never, Scope.Scope> =>
+export const make = (options: Options = {}): Effect.Effect<Engine, never, Scope.Scope> =>
   Effect.map(RedisConnection.make(options), fromConnection)

@@ -1,31 +1,34 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import type * as RedisConnection from "@switchyard/redis/RedisConnection"
 import * as RedisEngine from "@switchyard/redis/RedisEngine"
+import * as RedisServer from "@switchyard/testing/RedisServer"
 import { Effect } from "effect"
 import { contract } from "./contract.js"
-import { isInstalled, type Server, start, startCluster } from "./servers.js"
 
-describe.runIf(isInstalled).concurrent("an engine in a real server", () => {
-  let server: Server | undefined
+const missing = RedisServer.missing()
+if (missing !== undefined) console.error(missing)
+
+describe.skipIf(missing !== undefined).concurrent("an engine in a real server", () => {
+  let server: RedisServer.RedisServer | undefined
   beforeAll(async () => {
-    server = await start()
+    server = await RedisServer.start()
   })
   afterAll(() => server?.stop())
 
-  contract(() => ({ url: `redis://127.0.0.1:${server?.port}` }), 1000)
+  contract(() => ({ url: server?.url ?? "" }), 1000)
 })
 
-describe.runIf(isInstalled).concurrent("an engine in a cluster", () => {
-  let servers: ReadonlyArray<Server> = []
+describe.skipIf(missing !== undefined).concurrent("an engine in a cluster", () => {
+  let servers: ReadonlyArray<RedisServer.RedisServer> = []
   beforeAll(async () => {
-    servers = await startCluster()
+    servers = await RedisServer.startCluster()
   }, 30_000)
   afterAll(() => Promise.all(servers.map(({ stop }) => stop())))
 
   contract(() => ({ cluster: servers.map(({ port }) => ({ host: "127.0.0.1", port })) }), 1000)
 })
 
-describe.runIf(isInstalled)("a connection", () => {
+describe.skipIf(missing !== undefined)("a connection", () => {
   const failure = (options: RedisConnection.Options) =>
     Effect.scoped(Effect.flatMap(RedisEngine.make(options), (engine) => Effect.flip(engine.announce("a", 1000))))
 
@@ -38,9 +41,9 @@ describe.runIf(isInstalled)("a connection", () => {
 
   it.live("says in words what a server refuses", () =>
     Effect.gen(function* () {
-      const server = yield* Effect.promise(() => start(["--requirepass", "right"]))
+      const server = yield* Effect.promise(() => RedisServer.start(["--requirepass", "right"]))
       const refusals = yield* Effect.all([
-        failure({ url: `redis://127.0.0.1:${server.port}` }),
+        failure({ url: server.url }),
         failure({ url: `redis://:wrong@127.0.0.1:${server.port}` })
       ]).pipe(Effect.ensuring(Effect.promise(() => server.stop())))
       for (const { description, reason } of refusals) {

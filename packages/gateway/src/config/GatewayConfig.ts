@@ -16,6 +16,7 @@ import { Answers, Log, Requests } from "./callSettings.js"
 import { Catalogue } from "./catalogueSettings.js"
 import { Ledger, ledgerField, sealedLedger } from "./ledger/ledgerSettings.js"
 import { refusedKeys } from "./priceFindings.js"
+import { type RedisSettings, redisField, sealedRedis } from "./redis/redisSettings.js"
 import { Connections, Server } from "./serverSettings.js"
 
 export { Answers, Connections, Ledger, Log, Requests, Server, VirtualKey }
@@ -64,6 +65,8 @@ export const OwnSettings = Schema.Struct({
    * is read at the start and not at a reload.
    */
   ledger: ledgerField,
+  /** Redis or Valkey, by which several gateways hold deployments to their limits together. */
+  redis: redisField,
   /** Names that `/v1/models` leaves out. */
   hiddenModels: Field.option(Schema.Array(Field.text), "Names that `/v1/models` leaves out.")
 })
@@ -130,6 +133,8 @@ export interface GatewayConfig {
   readonly keys: ReadonlyArray<VirtualKey>
   /** What is kept beyond the end of the process. Unset: what there is, in a file, as soon as there is a key or a budget. */
   readonly ledger?: false | Ledger | undefined
+  /** What several gateways share state by. */
+  readonly redis?: RedisSettings | undefined
   /** Names that `/v1/models` leaves out. */
   readonly hiddenModels: ReadonlyArray<string>
 }
@@ -225,6 +230,7 @@ export const decode = (settings: object): Either.Either<GatewayConfig, ConfigErr
     masterKey: right.masterKey === undefined ? undefined : redact(right.masterKey),
     keys: (right.keys ?? []).map((entry) => (entry.key === undefined ? entry : { ...entry, key: redact(entry.key) })),
     ...(right.ledger === undefined ? {} : { ledger: sealedLedger(right.ledger) }),
+    ...(right.redis === undefined ? {} : { redis: sealedRedis(right.redis) }),
     hiddenModels: right.hiddenModels ?? []
   })
 }

@@ -10,6 +10,7 @@ import { CallerTerms } from "@switchyard/router/CallerTerms"
 import * as Router from "@switchyard/router/Router"
 import { SpendWindows } from "@switchyard/router/SpendWindows"
 import { type AnyStack, told } from "@switchyard/router/Stack"
+import { UsageWindows } from "@switchyard/router/UsageWindows"
 import { Context, Effect, Exit, Runtime, Scope } from "effect"
 import type { LoadedConfig } from "../config/ConfigFile.js"
 import { secretIssues } from "../config/callerSecrets.js"
@@ -120,6 +121,24 @@ export interface Kept {
   readonly spending: Context.Tag.Service<SpendWindows>
 }
 
+/** What is not this process's alone. */
+export interface Beyond {
+  /** What outlives the process, where there is a ledger. */
+  readonly kept?: Kept | undefined
+  /** The use of deployments' limits by all gateways, where they share it. */
+  readonly usage?: Context.Tag.Service<UsageWindows> | undefined
+}
+
+/** The states of a tower that are not its own. */
+const brought = ({ kept, usage }: Beyond): Context.Context<never> => {
+  const remembered =
+    kept === undefined
+      ? Context.empty()
+      : Context.make(CallerTerms, KeyTerms.of(kept.book)).pipe(Context.add(SpendWindows, kept.spending))
+  const all = usage === undefined ? remembered : Context.add(remembered as Context.Context<never>, UsageWindows, usage)
+  return all as Context.Context<never>
+}
+
 /** Whoever reads the file while it is being written, or without its secret, must not take the lock off a running gateway. */
 const staysLocked = (
   config: GatewayConfig,
@@ -157,27 +176,22 @@ interface Held {
 /**
  * The service over a base service that all generations share, and with it the connections to the providers. `isExported`:
  * there is somebody to keep spans. `stack` is that of configurations which have none of their own. What own concerns need of
- * the app is read from the context. `kept`: what outlives the process, where there is a ledger.
+ * the app is read from the context, but for what is not this process's alone.
  */
 export const make = (
   first: Source,
   base: Service.AttemptService,
   isExported = false,
   stack?: AnyStack,
-  kept?: Kept
+  beyond: Beyond = {}
 ): Effect.Effect<Context.Tag.Service<Generations>, ConfigError, Scope.Scope> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime<never>()
     const runFork = Runtime.runFork(runtime)
     const oneAtATime = yield* Effect.makeSemaphore(1)
     const alive = new Set<Held>()
-    const book = kept?.book
-    const remembering =
-      kept === undefined
-        ? <A, E, R>(making: Effect.Effect<A, E, R>) => making
-        : Effect.provide(
-            Context.make(CallerTerms, KeyTerms.of(kept.book)).pipe(Context.add(SpendWindows, kept.spending))
-          )
+    const book = beyond.kept?.book
+    const remembering = Effect.provide(brought(beyond))
     let refusal: string | undefined
 
     const end = (held: Held): Effect.Effect<void> =>

@@ -15,10 +15,12 @@ export const secretsOf = (config: GatewayConfig): ReadonlyArray<string> => {
   const { http, https } = config.transport?.proxy ?? {}
   const ledger = typeof config.ledger === "object" ? config.ledger : {}
   const [place] = clear(ledger.url)
-  const urls = [...deployments.map(({ baseUrl }) => baseUrl), http, https, place]
+  const [redis] = clear(config.redis?.url)
+  const urls = [...deployments.map(({ baseUrl }) => baseUrl), http, https, place, redis]
   return [
     ...clear(config.masterKey),
     ...clear(ledger.secret),
+    ...clear(config.redis?.password),
     ...config.keys.flatMap(({ hash, key }) => [...clear(key), ...clear(hash)]),
     ...deployments.flatMap(({ apiKey, headers = {} }) => [
       ...clear(apiKey),

@@ -15,10 +15,16 @@ export interface Address {
   readonly port?: number
 }
 
-/** How it is reached. One of `url`, `sentinel`, `cluster` and `client`; without any, a server on this machine. */
+/** How it is reached. One of `url`, `host`, `sentinel`, `cluster` and `client`; without any, a server on this machine. */
 export interface Options {
   /** `redis://[user:password@]host[:port][/database]`, `rediss://` with TLS. */
   readonly url?: string | Redacted.Redacted<string>
+  /** A server's name or address, in place of a URL. */
+  readonly host?: string
+  /** The port of `host`. Default 6379. */
+  readonly port?: number
+  /** The number of the database of `host` or `sentinel`. Default 0. */
+  readonly database?: number
   /** The name of the master, and who knows where it is. */
   readonly sentinel?: { readonly name: string; readonly addresses: ReadonlyArray<Address> }
   /** Some nodes of a cluster; they know the others. */
@@ -121,12 +127,14 @@ const connect = (options: Options): { readonly client: Redis | Cluster; readonly
       place: `cluster ${nodes.map(({ host, port }) => `${host}:${port}`).join(",")}`
     }
   }
+  const { database: db = 0, host, port = 6379 } = options
   const single: RedisOptions = { ...own, maxRetriesPerRequest: 0, retryStrategy: retried }
   if (options.sentinel !== undefined) {
     const { addresses, name } = options.sentinel
     const sentinels = addresses.map(({ host, port = 26_379 }) => ({ host, port }))
-    return { client: new Redis({ ...single, sentinels, name }), place: `sentinel ${name}` }
+    return { client: new Redis({ ...single, sentinels, name, db }), place: `sentinel ${name}` }
   }
+  if (host !== undefined) return { client: new Redis({ ...single, host, port, db }), place: `${host}:${port}` }
   const url = plain(options.url) ?? "redis://127.0.0.1:6379"
   return { client: new Redis(url, single), place: withoutSecret(url) }
 }

@@ -128,6 +128,7 @@ export const make = (
       if (tokens === undefined) own.release(now)
       else own.settle(tokens, now)
       if (open.place === "shared") {
+        watched.get(open.key)?.view.ended()
         if (guard.mode() === "shared") tell(guard.ask(endOf(open, tokens)))
         else unsettled.set(open.attempt, { held: open, tokens })
       } else if (open.place === "here" && tokens !== undefined) noteUse(open.key, tokens, now)
@@ -304,7 +305,7 @@ export const make = (
       usage: (slot, now) => {
         const own = local.usage(slot, now)
         if (!isLimited(slot) || guard.mode() === "local") return own
-        return cellOf(slot, now).view.merged(slot.deployment, own, now)
+        return cellOf(slot, now).view.merged(slot.deployment, own)
       },
       status,
       reserve

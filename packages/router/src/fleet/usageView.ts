@@ -21,6 +21,12 @@ export class UsageView {
     this.at = at
   }
 
+  /** A call of this process has ended: nobody has to say so. */
+  ended(): void {
+    const { calls } = this.use
+    if (calls > 0) this.use = { ...this.use, calls: calls - 1 }
+  }
+
   /** Whether a call fits, by what was heard. What has left the window since is waited for by nobody: its time says so. */
   status(
     { maxParallel, rpm, tpm }: Pick<Deployment, "maxParallel" | "rpm" | "tpm">,
@@ -38,7 +44,7 @@ export class UsageView {
   }
 
   /** With what this process knows itself: whichever is more. */
-  merged(limits: Pick<Deployment, "rpm" | "tpm">, own: WindowUsage, _now: number): WindowUsage {
+  merged(limits: Pick<Deployment, "rpm" | "tpm">, own: WindowUsage): WindowUsage {
     const { written } = this
     written.tokens = Math.max(own.tokens, this.use.tokens)
     written.requests = Math.max(own.requests, this.use.requests)
