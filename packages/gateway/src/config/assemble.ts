@@ -18,6 +18,7 @@ import { operations } from "./findings/operationFindings.js"
 import { packages, tokenizer } from "./findings/packageFindings.js"
 import { parameters } from "./findings/parameterFindings.js"
 import { fromIssue, place, sentence, unknownKey } from "./findings/placing.js"
+import { replicas } from "./findings/replicaFindings.js"
 import { users } from "./findings/urlFindings.js"
 import * as GatewayConfig from "./GatewayConfig.js"
 import { type Merged, merge, trace } from "./mergedSettings.js"
@@ -179,7 +180,8 @@ const readSettings = (
           ...packages(config.router.deployments),
           ...tokenizer(config.server?.tokenizer),
           ...users(config.router.deployments),
-          ...operations(config.router.deployments)
+          ...operations(config.router.deployments),
+          ...replicas(config)
         ]
   return {
     merged: complete,

@@ -76,7 +76,7 @@ router_settings:
       assert.deepStrictEqual(read.errors, [])
       assert.include(at(read.warnings, 10), "left out: the environment variable QUICK_KEY is not set")
       assert.include(at(read.warnings, 13), "GATE_DB is not set: this counts as unset")
-      assert.include(at(read.warnings, 15), "state is kept in this process")
+      assert.include(at(read.warnings, 15), "GATE_REDIS is not set: this counts as unset")
       const gateway = yield* serve(read)
       const answer = yield* post(gateway, "/v1/chat/completions", chatOf("writer"), master)
       assert.strictEqual(answer.status, 200, answer.text)
@@ -94,7 +94,7 @@ router_settings:
         assert.deepStrictEqual(errors, [])
         assert.lengthOf(config?.router.deployments ?? [], 2)
         assert.lengthOf(warnings, 1)
-        assert.include(warnings.join("\n"), "shared with no other")
+        assert.include(warnings.join("\n"), "set server.idSecret")
       })
   )
 
@@ -161,7 +161,7 @@ router_settings:
         assert.isUndefined(short.secret)
         assert.include(short.said[0], "fewer than 16")
         const redis = "router_settings: { redis_host: redis.internal }\n"
-        assert.include((yield* of(redis, {})).said.join(), "several replicas need one")
+        assert.include((yield* of(redis, {})).said.join(), "set server.idSecret, the same for all")
       })
   )
 

@@ -3,8 +3,8 @@ import { type Key, section } from "./key.js"
 const router = section("router_settings")
 const args = section("routing_strategy_args")
 
-const perProcess =
-  "State is kept in this process and shared with no other; several replicas need one `server.idSecret`."
+const shared =
+  "By it gateways hold deployments to `rpm`, `tpm` and parallel calls together; all other state is each one's own."
 const sticky = "Not done; the strategy `sticky` keeps a session on one deployment."
 
 /** Keys of `router_settings`. */
@@ -63,13 +63,13 @@ export const routerKeys: ReadonlyArray<Key> = [
     "Turns the queue on as `default_priority` does; a place that frees is given at once, without polling."
   ),
   router.honoured("provider_budget_config", "USD per time on all deployments of a provider together."),
-  router.warned("redis_url", perProcess),
-  router.warned("redis_host", perProcess),
-  router.warned("redis_port", perProcess),
-  router.warned("redis_password", perProcess),
-  router.warned("redis_db", perProcess),
+  router.honoured("redis_url", shared),
+  router.honoured("redis_host", shared),
+  router.honoured("redis_port", shared),
+  router.honoured("redis_password", shared),
+  router.honoured("redis_db", shared),
   router.honoured("cache_responses", "As `litellm_settings.cache`."),
-  router.warned("cache_kwargs", perProcess),
+  router.warned("cache_kwargs", "Answers are kept in this process's memory."),
   router.warned("caching_groups", "Each group has answers of its own in the cache."),
   router.accepted("client_ttl", "Connections are pooled; there are no clients that could grow old."),
   router.warned("alerting_config", "Nothing is sent; alert on `/metrics`."),

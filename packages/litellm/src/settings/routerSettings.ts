@@ -12,6 +12,7 @@ import {
   isExpresslyOff,
   isOn,
   isTree,
+  isUnset,
   period,
   scaled,
   seconds,
@@ -252,6 +253,24 @@ const parallel = ({ router }: Globals, general: Reader, deployments: ReadonlyArr
   for (const made of deployments) made.put("maxParallel", given, toNumber)
 }
 
+/** A URL says all; without one a host does, and whatever else is there belongs to it. */
+const redis = (draft: Draft, { router }: Globals): void => {
+  const url = router.get("redis_url")
+  const host = router.get("redis_host")
+  const password = router.get("redis_password")
+  const port = router.get("redis_port")
+  const database = router.get("redis_db")
+  if (url !== undefined) {
+    draft.set(["redis", "url"], url.value, url.path)
+    return
+  }
+  if (host === undefined || isUnset(host.value)) return
+  draft.set(["redis", "host"], host.value, host.path)
+  if (port !== undefined) draft.set(["redis", "port"], toNumber(port.value), port.path)
+  if (database !== undefined) draft.set(["redis", "database"], toNumber(database.value), database.path)
+  if (password !== undefined && password.value !== "") draft.set(["redis", "password"], password.value, password.path)
+}
+
 /**
  * Translates `router_settings`, and what of the other sections means the same. `isOurs`: the file names a strategy of its
  * own.
@@ -274,4 +293,5 @@ export const readRouterSettings = (
   preCallChecks(draft, globals)
   budgets(draft, globals, deployments)
   parallel(globals, general, deployments)
+  redis(draft, globals)
 }
