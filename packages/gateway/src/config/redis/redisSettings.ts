@@ -33,8 +33,11 @@ const ways = ["url", "host", "sentinel", "cluster"] as const
 const fields = {
   /** `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `rediss://` with TLS. */
   url: Field.option(url, "`redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `rediss://` with TLS."),
-  /** A server's name or address, in place of a URL. */
-  host: Field.option(Field.text, "A server's name or address, in place of a URL."),
+  /** A server's name or address, in place of a URL. Default `127.0.0.1`, where neither sentinels nor a cluster are named. */
+  host: Field.option(
+    Field.text,
+    "A server's name or address, in place of a URL. Default `127.0.0.1`, where neither sentinels nor a cluster are named."
+  ),
   /** The port of `host`. Default 6379. */
   port: Field.option(port, "The port of `host`.", 6379),
   /** The number of the database of `host` or `sentinel`. Default 0. */
@@ -56,7 +59,11 @@ const fields = {
   /** Whether to use TLS where no URL says so. Default false. */
   tls: Field.option(Field.flag, "Whether to use TLS where no URL says so.", false),
   /** Before every key, so that several programs share a server. Default `switchyard:`. */
-  prefix: Field.option(Field.text, "Before every key, so that several programs share a server. Default `switchyard:`."),
+  prefix: Field.option(
+    Field.text,
+    "Before every key, so that several programs share a server. Default `switchyard:`.",
+    "switchyard:"
+  ),
   /** How long a command may take before this process decides by itself. Default 50 ms. */
   timeout: Field.option(
     Field.duration,
@@ -70,8 +77,8 @@ export const RedisSettings = Schema.Struct(fields)
   .pipe(
     Schema.filter(
       (given) =>
-        ways.filter((way) => given[way] !== undefined).length === 1 ||
-        `one of ${ways.slice(0, -1).join(", ")} and ${ways.at(-1)}`
+        ways.filter((way) => given[way] !== undefined).length <= 1 ||
+        `at most one of ${ways.slice(0, -1).join(", ")} and ${ways.at(-1)}`
     )
   )
   .annotations({
