@@ -121,7 +121,7 @@ export const make = (options: Options) =>
         // Of a store that does not answer nobody waits for the next answer; one that can't write may still be read.
         if (error?.reason === "away" && word !== "end") return error
         journal.flush()
-        return thread.ask(word, values, () =>
+        return thread.ask(word, values, journal.written, () =>
           show(new LedgerError({ reason: "away", description: `The ledger's store ${place} does not answer` }))
         )
       })

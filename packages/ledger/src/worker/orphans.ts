@@ -36,7 +36,7 @@ const adopt = (folder: string, id: string, driver: Driver, store: Store): Effect
       Effect.gen(function* () {
         const adopted = { journals: 0, records: 0, torn: 0 }
         if (unlock === undefined) return adopted
-        yield* Tail.drain({ id, folder: own, position: undefined }, store, true, (piece) => {
+        yield* Tail.drain({ id, folder: own, position: undefined }, store, true, Number.POSITIVE_INFINITY, (piece) => {
           adopted.records += piece.records.length
           adopted.torn += piece.torn
         })

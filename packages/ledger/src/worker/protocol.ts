@@ -31,6 +31,8 @@ export interface Question {
   readonly id: number
   readonly word: Word
   readonly values: ReadonlyArray<unknown>
+  /** Position of the journal when it was asked: what comes later is not waited for. */
+  readonly upTo: number
 }
 
 /** What comes back, and what comes unasked. */

@@ -68,17 +68,18 @@ export interface Tail {
   position: number | undefined
 }
 
-/** Moves all that is there; tells of each piece. `isOver` says that nobody writes to it any more. */
+/** Moves what is there, up to a position at least; tells of each piece. `isOver` says that nobody writes to it any more. */
 export const drain = (
   tail: Tail,
   store: Store,
   isOver: boolean,
+  upTo: number,
   told: (piece: Piece, position: number) => void
 ): Effect.Effect<void, LedgerError> =>
   Effect.gen(function* () {
     let position = tail.position ?? (yield* store.storedUpTo(tail.id))
     tail.position = position
-    for (;;) {
+    while (position < upTo) {
       const at = position
       const piece = yield* Effect.try({
         try: () => next(tail.id, tail.folder, at, isOver),

@@ -86,13 +86,16 @@ export const run = (options: ThreadOptions, port: Port): Effect.Effect<void> =>
       )
     const reopened = Effect.suspend(() => (opened === undefined ? open : Effect.succeed(opened.store)))
 
-    const drain = withStore((store) =>
-      turn.withPermits(1)(Tail.drain(tail, store, false, (_, position) => port.say({ tag: "stored", to: position })))
-    )
+    const drain = (upTo: number) =>
+      withStore((store) =>
+        turn.withPermits(1)(
+          Tail.drain(tail, store, false, upTo, (_, position) => port.say({ tag: "stored", to: position }))
+        )
+      )
 
     const answer = (question: Question): Effect.Effect<unknown, LedgerError> => {
-      const { word, values } = question
-      const before = afterJournal.has(word) ? drain : Effect.void
+      const { word, values, upTo } = question
+      const before = afterJournal.has(word) ? drain(upTo) : Effect.void
       if (word === "settle" || word === "end") return before
       return Effect.zipRight(
         before,
@@ -132,7 +135,7 @@ export const run = (options: ThreadOptions, port: Port): Effect.Effect<void> =>
       looks++
       const before = tail.position
       return Effect.zipRight(
-        drain,
+        drain(Number.POSITIVE_INFINITY),
         Effect.suspend(() => {
           const isQuiet = tail.position === before
           if (isQuiet && shown === undefined && looks % probeEvery !== 0) return Effect.void

@@ -2,7 +2,7 @@
 import { Worker } from "node:worker_threads"
 import { Effect } from "effect"
 import { LedgerError } from "../errors/LedgerError.js"
-import { type News, received, type ThreadOptions, type Word } from "./protocol.js"
+import { type News, type Question, received, type ThreadOptions, type Word } from "./protocol.js"
 import { threadModule } from "./threadModule.js"
 
 /** How long an answer is waited for. */
@@ -17,6 +17,8 @@ export class WorkerThread {
   private readonly worker: Worker
   private readonly waiting = new Map<number, Waiting>()
   private next = 0
+  /** How much it has said: who says something is not silent. */
+  private heard = 0
   private isOver = false
 
   constructor(
@@ -29,6 +31,7 @@ export class WorkerThread {
     this.worker = new Worker(threadModule(), { workerData: options, execArgv: [] })
     let why = "it ended"
     this.worker.on("message", (news: News) => {
+      this.heard++
       if (news.tag === "answer") this.settle(news.id, Effect.succeed(news.value))
       else if (news.tag === "refusal") this.settle(news.id, received(news.error))
       else told(news)
@@ -44,23 +47,34 @@ export class WorkerThread {
     })
   }
 
-  /** Asks; `silent` is told when no answer comes in time. */
-  ask(word: Word, values: ReadonlyArray<unknown>, silent: () => void): Effect.Effect<unknown, LedgerError> {
-    return Effect.async<unknown, LedgerError>((resume) => {
+  /** Asks; `silent` is told when nothing is heard in time. One that is busy with a long journal is waited for by `settle` alone. */
+  ask(
+    word: Word,
+    values: ReadonlyArray<unknown>,
+    upTo: number,
+    silent: () => void
+  ): Effect.Effect<unknown, LedgerError> {
+    const answer = Effect.async<unknown, LedgerError>((resume) => {
       if (this.isOver) return resume(away("The ledger's thread is gone"))
       const id = this.next++
       this.waiting.set(id, resume)
-      this.worker.postMessage({ id, word, values })
+      this.worker.postMessage({ id, word, values, upTo } satisfies Question)
       return Effect.sync(() => this.waiting.delete(id))
-    }).pipe(
-      Effect.timeoutFail({
-        duration: patience,
-        onTimeout: () => {
-          silent()
-          return away(`The ledger's store did not answer within ${patience}`)
-        }
-      })
-    )
+    })
+    const impatience = (heard: number): Effect.Effect<never, LedgerError> =>
+      Effect.delay(
+        Effect.suspend(() => {
+          if (this.heard === heard) {
+            silent()
+            return away(`The ledger's store did not answer within ${patience}`)
+          }
+          return word === "settle"
+            ? impatience(this.heard)
+            : away("The ledger's thread is busy with a long journal: try again")
+        }),
+        patience
+      )
+    return Effect.suspend(() => Effect.raceFirst(answer, impatience(this.heard)))
   }
 
   /** Ends it, whatever it does. */

@@ -42,11 +42,11 @@ const ask = (of: Partial<LeaseAsk> = {}): LeaseAsk => ({
 const look = (of: Partial<LeaseAsk> = {}): LeaseAsk => ask({ amount: 0, ...of })
 
 export const suite = (name: string, open: Open): void => {
-  const holds = (what: string, body: (store: Store, other: Store) => Effect.Effect<void, LedgerError, Scope.Scope>) =>
+  const test = (what: string, body: (store: Store, other: Store) => Effect.Effect<void, LedgerError, Scope.Scope>) =>
     it.scopedLive(what, () => Effect.flatMap(open, ([store, other]) => body(store, other)))
 
   describe(`a store on ${name}`, () => {
-    holds("gives records back as they were, newest first", (store) =>
+    test("gives records back as they were, newest first", (store) =>
       Effect.gen(function* () {
         const full = record({
           id: "req-2",
@@ -74,10 +74,9 @@ export const suite = (name: string, open: Open): void => {
         })
         yield* store.write(batch([record(), full, empty]))
         expect(yield* store.records({ limit: 10 })).toEqual([empty, full, record()])
-      })
-    )
+      }))
 
-    holds("cuts what callers say to 256 bytes, between characters, and keeps no NUL", (store) =>
+    test("cuts what callers say to 256 bytes, between characters, and keeps no NUL", (store) =>
       Effect.gen(function* () {
         yield* store.write(
           batch([record({ model: "ä".repeat(300), caller: `a\0${"x".repeat(300)}`, tags: ["😀".repeat(65)] })])
@@ -86,18 +85,16 @@ export const suite = (name: string, open: Open): void => {
         expect(kept?.model).toBe("ä".repeat(128))
         expect(kept?.caller).toBe(`a${"x".repeat(255)}`)
         expect(kept?.tags).toEqual(["😀".repeat(64)])
-      })
-    )
+      }))
 
-    holds("keeps whole numbers only, and none that is no amount", (store) =>
+    test("keeps whole numbers only, and none that is no amount", (store) =>
       Effect.gen(function* () {
         yield* store.write(batch([record({ latency: 1.6, input: Number.NaN, output: -3, cost: 2 ** 60 })]))
         const [kept] = yield* store.records({ limit: 1 })
         expect(kept).toMatchObject({ latency: 2, input: 0, output: 0, cost: Number.MAX_SAFE_INTEGER })
-      })
-    )
+      }))
 
-    holds("stores a piece of a journal once, and tells where the next one begins", (store, other) =>
+    test("stores a piece of a journal once, and tells where the next one begins", (store, other) =>
       Effect.gen(function* () {
         expect(yield* store.storedUpTo("j1")).toBe(0)
         expect(yield* store.write(batch([record()], { spent: [spent()] }))).toBe(100)
@@ -108,10 +105,9 @@ export const suite = (name: string, open: Open): void => {
         expect(yield* store.write(batch([record({ id: "c" })], { journal: "j2", from: 40, to: 90 }))).toBe(90)
         expect((yield* store.records({ limit: 10 })).map(({ id }) => id)).toEqual(["req-1", "c"])
         expect((yield* store.report({ by: [], from: undefined, to: undefined }))[0]?.requests).toBe(2)
-      })
-    )
+      }))
 
-    holds("pages through records without losing one of the same time", (store) =>
+    test("pages through records without losing one of the same time", (store) =>
       Effect.gen(function* () {
         const ids = Array.from({ length: 25 }, (_, at) => `r${String(at).padStart(2, "0")}`)
         yield* store.write(batch(ids.map((id, at) => record({ id, time: morning + Math.floor(at / 10) }))))
@@ -125,10 +121,9 @@ export const suite = (name: string, open: Open): void => {
           after = last && { time: last.time, id: last.id }
         }
         expect(seen).toEqual([...ids].reverse())
-      })
-    )
+      }))
 
-    holds("finds records by what they are asked by", (store) =>
+    test("finds records by what they are asked by", (store) =>
       Effect.gen(function* () {
         yield* store.write(
           batch([
@@ -147,10 +142,9 @@ export const suite = (name: string, open: Open): void => {
         expect(yield* ids({ ending: "failure" })).toEqual(["b"])
         expect(yield* ids({ id: "a" })).toEqual(["a"])
         expect(yield* ids({ caller: "' OR 1=1 --" })).toEqual(["'; DROP TABLE records; --"])
-      })
-    )
+      }))
 
-    holds("tells sums by what they are asked by, days in UTC, and leaves out what there is none of", (store) =>
+    test("tells sums by what they are asked by, days in UTC, and leaves out what there is none of", (store) =>
       Effect.gen(function* () {
         const midnight = Date.UTC(2026, 10, 30)
         yield* store.write(
@@ -185,30 +179,27 @@ export const suite = (name: string, open: Open): void => {
           { by: { deployment: "openai-1" }, cost: 1_017 }
         ])
         expect(yield* store.report({ by: ["team"], ...all, team: "red" })).toEqual([])
-      })
-    )
+      }))
 
-    holds("sums more than a number holds exactly", (store) =>
+    test("sums more than a number holds exactly", (store) =>
       Effect.gen(function* () {
         for (let at = 0; at < 3; at++) {
           yield* store.write(batch([record({ cost: Number.MAX_SAFE_INTEGER })], { from: at * 10, to: at * 10 + 10 }))
         }
         const [row] = yield* store.report({ by: ["day"], from: undefined, to: undefined })
         expect(row?.cost).toBeCloseTo(3 * Number.MAX_SAFE_INTEGER, -4)
-      })
-    )
+      }))
 
-    holds("deletes old records and keeps their sums", (store) =>
+    test("deletes old records and keeps their sums", (store) =>
       Effect.gen(function* () {
         yield* store.write(batch([record({ id: "old", time: morning - 1 }), record({ id: "new" })]))
         expect(yield* store.prune(morning)).toBe(1)
         expect(yield* store.prune(morning)).toBe(0)
         expect((yield* store.records({ limit: 10 })).map(({ id }) => id)).toEqual(["new"])
         expect((yield* store.report({ by: [], from: undefined, to: undefined }))[0]?.requests).toBe(2)
-      })
-    )
+      }))
 
-    holds("adds what was spent to the window in force at its time", (store) =>
+    test("adds what was spent to the window in force at its time", (store) =>
       Effect.gen(function* () {
         yield* store.lease("g1", [ask({ amount: 1 })])
         yield* store.write(batch([], { spent: [spent(), spent({ cost: 500, time: morning + hour - 1 })] }))
@@ -226,19 +217,17 @@ export const suite = (name: string, open: Open): void => {
         // Over, and nothing has begun since.
         const over = yield* store.lease("g1", [look({ now: morning + 9 * hour })])
         expect(over[0]).toMatchObject({ spent: 0, endsAt: undefined, granted: 0 })
-      })
-    )
+      }))
 
-    holds("knows windows that never end", (store) =>
+    test("knows windows that never end", (store) =>
       Effect.gen(function* () {
         const length = Number.POSITIVE_INFINITY
         yield* store.write(batch([], { spent: [spent({ length }), spent({ length, time: morning + 900 * hour })] }))
         const [grant] = yield* store.lease("g1", [ask({ length, now: morning + 999 * hour })])
         expect(grant).toMatchObject({ spent: 2_000, endsAt: length, granted: 4_000, length })
-      })
-    )
+      }))
 
-    holds("leases no more than is left of a window to all together", (store, other) =>
+    test("leases no more than is left of a window to all together", (store, other) =>
       Effect.gen(function* () {
         yield* store.write(batch([], { spent: [spent()] }))
         expect(yield* store.lease("g1", [ask()])).toMatchObject([
@@ -254,10 +243,9 @@ export const suite = (name: string, open: Open): void => {
           { granted: 4_000, leasedByOthers: 0 },
           { granted: 4_000, leasedByOthers: 0, expiresAt: morning + 1 }
         ])
-      })
-    )
+      }))
 
-    holds("counts a lease until it expires, is given back, or its holder ends", (store, other) =>
+    test("counts a lease until it expires, is given back, or its holder ends", (store, other) =>
       Effect.gen(function* () {
         const others = (now: number) =>
           Effect.map(store.lease("me", [look({ now })]), ([grant]) => grant?.leasedByOthers)
@@ -269,10 +257,9 @@ export const suite = (name: string, open: Open): void => {
         expect(yield* others(morning)).toBe(4_000)
         yield* store.release("g1")
         expect(yield* others(morning)).toBe(0)
-      })
-    )
+      }))
 
-    holds("leases are no more than a window when many ask at once", (store, other) =>
+    test("leases are no more than a window when many ask at once", (store, other) =>
       Effect.gen(function* () {
         const grants = yield* Effect.forEach(
           Array.from({ length: 12 }, (_, at) => at),
@@ -284,10 +271,9 @@ export const suite = (name: string, open: Open): void => {
           { concurrency: "unbounded" }
         )
         expect(grants.reduce((sum, [grant]) => sum + (grant?.granted ?? 0), 0)).toBe(10_000)
-      })
-    )
+      }))
 
-    holds("numbers changes of keys and groups, and tells what is new, changed and gone", (store, other) =>
+    test("numbers changes of keys and groups, and tells what is new, changed and gone", (store, other) =>
       Effect.gen(function* () {
         const start = yield* store.snapshot
         expect(start).toEqual({ version: start.version, keys: [], groups: [] })
@@ -326,10 +312,9 @@ export const suite = (name: string, open: Open): void => {
         yield* store.putKey(key({ hash: "b2", name: "bob" }), undefined)
         const again = yield* other.changesSince(all.version)
         expect([again.goneKeys, again.goneGroups, again.groups.length, again.keys.length]).toEqual([[], [], 1, 2])
-      })
-    )
+      }))
 
-    holds("refuses a change of what somebody else has changed, and a name or hash that is taken", (store, other) =>
+    test("refuses a change of what somebody else has changed, and a name or hash that is taken", (store, other) =>
       Effect.gen(function* () {
         yield* store.putKey(key(), undefined)
         yield* store.putGroup(group(), undefined)
@@ -348,10 +333,9 @@ export const suite = (name: string, open: Open): void => {
           expect((yield* Effect.orDie(Effect.flip(attempt))).reason).toBe("conflict")
         }
         expect((yield* store.snapshot).version).toBe(version)
-      })
-    )
+      }))
 
-    holds("of many that change a key at once, one does", (store, other) =>
+    test("of many that change a key at once, one does", (store, other) =>
       Effect.gen(function* () {
         yield* store.putKey(key(), undefined)
         const done = yield* Effect.forEach(
@@ -360,10 +344,9 @@ export const suite = (name: string, open: Open): void => {
           { concurrency: "unbounded" }
         )
         expect(done.filter(Boolean)).toHaveLength(1)
-      })
-    )
+      }))
 
-    holds("gives a key another hash and keeps what it has spent, under another name too", (store) =>
+    test("gives a key another hash and keeps what it has spent, under another name too", (store) =>
       Effect.gen(function* () {
         yield* store.putKey(key(), undefined)
         yield* store.write(batch([], { spent: [spent()] }))
@@ -374,10 +357,9 @@ export const suite = (name: string, open: Open): void => {
         expect((yield* store.lease("g", [look({ key: "renamed" })]))[0]?.spent).toBe(1_000)
         yield* store.deleteKeys(["z9"])
         expect((yield* store.lease("g", [look({ key: "renamed" })]))[0]?.spent).toBe(0)
-      })
-    )
+      }))
 
-    holds("keeps notes", (store, other) =>
+    test("keeps notes", (store, other) =>
       Effect.gen(function* () {
         expect(yield* store.note("secret")).toBeUndefined()
         yield* store.putNote("secret", "one")
@@ -388,7 +370,6 @@ export const suite = (name: string, open: Open): void => {
           concurrency: "unbounded"
         })
         expect(new Set(kept).size).toBe(1)
-      })
-    )
+      }))
   })
 }

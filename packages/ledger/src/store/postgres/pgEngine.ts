@@ -63,6 +63,7 @@ export const make = (url: string): Effect.Effect<Engine, LedgerError, Scope.Scop
 
     const engine: Engine = {
       table: (name) => `${schema}.${name}`,
+      clustered: "",
       oneOf: (rest) => `ctid = ANY (ARRAY(SELECT ctid ${rest}))`,
       inOrder: (column) => `${column} COLLATE "C"`,
       rows: run,

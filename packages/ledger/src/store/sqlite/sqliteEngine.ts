@@ -33,6 +33,7 @@ export const make = (connection: Connection, place: string): Engine => {
 
   return {
     table: (name) => name,
+    clustered: " WITHOUT ROWID",
     oneOf: (rest) => `rowid IN (SELECT rowid ${rest})`,
     inOrder: (column) => column,
     rows: (sql, values) => attempt(() => prepared(sql).all(values)),

@@ -13,6 +13,8 @@ export type Column = readonly [name: string, type: "text" | "bigint"]
 export interface Engine {
   /** A table's name, with its schema where there is one. */
   readonly table: (name: string) => string
+  /** What follows a table's columns, where its rows are to lie in the order of their key. */
+  readonly clustered: string
   readonly rows: (sql: string, values: ReadonlyArray<Value>) => Effect.Effect<ReadonlyArray<Row>, LedgerError>
   /** Inserts rows at once; `conflict` is the rest of the statement. */
   readonly insert: (

@@ -3,9 +3,9 @@ import { Effect } from "effect"
 import { LedgerError } from "../../errors/LedgerError.js"
 import { type Engine, whole } from "./engine.js"
 
-type Migration = (table: Engine["table"]) => ReadonlyArray<string>
+type Migration = (engine: Engine) => ReadonlyArray<string>
 
-const first: Migration = (table) => [
+const first: Migration = ({ table, clustered }) => [
   `CREATE TABLE ${table("records")} (
     id TEXT NOT NULL, time BIGINT NOT NULL, caller TEXT, team TEXT, bearer TEXT, tags TEXT NOT NULL, operation TEXT NOT NULL,
     model TEXT, model_group TEXT, deployment TEXT, provider TEXT, attempts BIGINT NOT NULL, stream BIGINT NOT NULL, hit BIGINT NOT NULL,
@@ -21,7 +21,7 @@ const first: Migration = (table) => [
     requests BIGINT NOT NULL, failures BIGINT NOT NULL, cost BIGINT NOT NULL,
     input BIGINT NOT NULL, cache_read BIGINT NOT NULL, cache_write BIGINT NOT NULL, output BIGINT NOT NULL, reasoning BIGINT NOT NULL,
     PRIMARY KEY (day, caller, team, bearer, model, deployment)
-  )`,
+  )${clustered}`,
   `CREATE TABLE ${table("journals")} (journal TEXT PRIMARY KEY, stored_to BIGINT NOT NULL)`,
   // `before` is when the window ended that was before; all 0 where none has begun. A length of 0 never ends.
   `CREATE TABLE ${table("windows")} (
@@ -78,7 +78,7 @@ export const migrate = (engine: Engine, from: number): Effect.Effect<void, Ledge
   Effect.gen(function* () {
     if (from === 0) yield* engine.rows(`CREATE TABLE ${engine.table("schema_version")} (version BIGINT NOT NULL)`, [])
     for (const migration of migrations.slice(from)) {
-      for (const statement of migration(engine.table)) yield* engine.rows(statement, [])
+      for (const statement of migration(engine)) yield* engine.rows(statement, [])
     }
     yield* from === 0
       ? engine.rows(`INSERT INTO ${engine.table("schema_version")} (version) VALUES (?)`, [current])
