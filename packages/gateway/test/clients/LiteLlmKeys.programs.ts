@@ -9,6 +9,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Gateway from "@switchyard/gateway/Gateway"
 import * as Ledger from "@switchyard/ledger/Ledger"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
+import * as PostgresServer from "@switchyard/testing/PostgresServer"
 import { Context, Effect, Layer } from "effect"
 import { decode } from "../support/gateways.js"
 import { folder } from "../support/ledgers.js"
@@ -84,12 +85,13 @@ const within = <A>(what: string, ask: Effect.Effect<A>, isSo: (answer: A) => boo
   const again: Effect.Effect<A> = Effect.flatMap(ask, (answer) =>
     isSo(answer) ? Effect.succeed(answer) : Effect.zipRight(Effect.sleep("50 millis"), again)
   )
-  return Effect.orDie(Effect.timeoutFail(again, { duration: "20 seconds", onTimeout: () => new Error(what) }))
+  return Effect.orDie(Effect.timeoutFail(again, { duration: "40 seconds", onTimeout: () => new Error(what) }))
 }
 
-const script = (engine: (data: string) => Engine) =>
+type Gateways = Effect.Effect.Success<ReturnType<typeof two>>
+
+const script = ({ a, b, provider }: Gateways) =>
   Effect.gen(function* () {
-    const { a, b, provider } = yield* two(engine)
     const made = yield* post(a, "/key/generate", {
       models: ["my-free-tier"],
       aliases: { "gpt-3.5-turbo": "my-free-tier" },
@@ -180,11 +182,68 @@ print(json.dumps({
 }))
 `
 
+const missing = PostgresServer.missing()
+if (missing !== undefined) console.warn(missing)
+
+/** A real Postgres where there is one, as teams have it; else a file. */
+const store = Effect.map(
+  Effect.acquireRelease(
+    Effect.promise(async () => (missing === undefined ? await PostgresServer.start() : undefined)),
+    (server) => Effect.promise(async () => server?.stop())
+  ),
+  (server) => ({
+    server,
+    engine: (data: string): Engine =>
+      server === undefined
+        ? { engine: "sqlite", path: join(data, "ledger.db") }
+        : { engine: "postgres", url: server.url() }
+  })
+)
+
+/** What becomes of keys while the store does not answer, and after. */
+const outage = ({ a, b, provider }: Gateways, server: PostgresServer.PostgresServer) =>
+  Effect.gen(function* () {
+    const generate = (name: string) =>
+      Effect.map(post(a, "/key/generate", { key_alias: name, max_budget: 1_000_000 }), (made) => String(made.json.key))
+    const known = yield* generate("known")
+    const blocked = yield* generate("blocked")
+    yield* post(a, "/key/block", { key: blocked })
+    const others = provider.journal().length
+    const statuses = (keys: ReadonlyArray<string>) =>
+      Effect.all(
+        keys.flatMap((key) => [a, b].map((url) => Effect.map(chat(url, key), ({ status }) => status))),
+        { concurrency: "unbounded" }
+      )
+    yield* within("both know them", statuses([known, blocked]), (now) => now.join() === "200,200,403,403")
+    const isAway = within("they hear of it", statuses(["sk-of-nobody-1"]), (now) => now.join() === "503,503")
+    const isBack = within("they hear of its return", statuses(["sk-of-nobody-2"]), (now) => now.join() === "401,401")
+    const during = Effect.gen(function* () {
+      yield* isAway
+      assert.deepStrictEqual(yield* statuses([known, blocked, "sk-of-nobody-3"]), [200, 200, 403, 403, 503, 503])
+      assert.strictEqual((yield* post(a, "/key/unblock", { key: blocked })).status, 503)
+    })
+    server.freeze()
+    yield* Effect.ensuring(during, Effect.sync(server.thaw))
+    yield* isBack
+    yield* Effect.promise(server.kill)
+    yield* Effect.ensuring(during, Effect.promise(server.restart))
+    yield* isBack
+    assert.strictEqual((yield* post(b, "/key/unblock", { key: blocked })).status, 200)
+    const asked = (provider.journal().length - others) * usage.prompt_tokens
+    yield* within("nothing was lost", get(b, `/key/info?key=${known}`), ({ json }) => json.info.spend === asked)
+  })
+
 describe("keys as LiteLLM's users script them", () => {
   it.scopedLive(
-    "curl makes, limits, spends, blocks and replaces a key over two gateways on one file",
-    () => script((data) => ({ engine: "sqlite", path: join(data, "ledger.db") })),
-    60_000
+    "curl makes, limits, spends, blocks and replaces a key over two gateways on one store; while it is away known keys go on",
+    () =>
+      Effect.gen(function* () {
+        const { engine, server } = yield* store
+        const gateways = yield* two(engine)
+        yield* script(gateways)
+        if (server !== undefined) yield* outage(gateways, server)
+      }),
+    180_000
   )
 
   it.scopedLive(
@@ -206,6 +265,6 @@ describe("keys as LiteLLM's users script them", () => {
           refused: true
         })
       }),
-    60_000
+    180_000
   )
 })
