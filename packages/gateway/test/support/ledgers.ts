@@ -16,7 +16,7 @@ export const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
-export interface TestLedger {
+interface TestLedger {
   readonly ledger: Context.Tag.Service<Ledger>
   readonly store: Store
   /** Whether the store answers. */

@@ -39,7 +39,7 @@ export const groupOf = (kind: LedgerGroup["kind"], id: string, more: Partial<Led
   ...more
 })
 
-export const away = new LedgerError({ reason: "away", description: "the store does not answer" })
+const away = new LedgerError({ reason: "away", description: "the store does not answer" })
 
 export class MemoryKeyStore {
   private version = 1

@@ -55,10 +55,7 @@ export const team = (kept: LedgerGroup, spent: Spent): TeamView => ({
   members_with_roles: []
 })
 
-/** What is told back of a user, and kept among its notes. */
-export const userNotes = ["user_email", "user_role"] as const
-
-/** A user. */
+/** A user, whose address and role are kept among the notes. */
 export const user = (kept: LedgerGroup, spent: Spent): UserView => {
   const { user_email, user_role, ...metadata } = kept.metadata
   return {
