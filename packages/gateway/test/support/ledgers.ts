@@ -16,13 +16,6 @@ export const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
-interface TestLedger {
-  readonly ledger: Context.Tag.Service<Ledger>
-  readonly store: Store
-  /** Whether the store answers. */
-  isAway: boolean
-}
-
 const away = new LedgerError({ reason: "away", description: "the store does not answer" })
 
 /** A ledger on a file; two of them on one file are two gateways. */
@@ -45,7 +38,12 @@ export const open = (path: string) =>
     const journal = `test ${Math.abs(path.length)} ${process.hrtime.bigint()}`
     const write = (records: Parameters<Store["write"]>[0]["records"], spent: Parameters<Store["write"]>[0]["spent"]) =>
       Effect.runSync(Effect.orDie(store.write({ journal, from: at, to: ++at, records, spent })))
-    const made: TestLedger = {
+    const made: {
+      readonly ledger: Context.Tag.Service<Ledger>
+      readonly store: Store
+      /** Whether the store answers. */
+      isAway: boolean
+    } = {
       store,
       isAway: false,
       ledger: {
