@@ -269,7 +269,7 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
     { headers, refusal }: TurningAway
   ): Effect.Effect<Answer> =>
     Effect.sync(() => {
-      deps.onRefusal?.({ id, method, path, refusal })
+      deps.onRefusal?.({ id, method, path: managedAt(path)?.shown ?? path, refusal })
       return answers.refuse(refusal, { "x-request-id": id, ...headers }, speechOf(url, sent))
     })
   const administer = administration(deps, turnAway)

@@ -103,7 +103,7 @@ export const management = (
     const { id, method, path, request } = asked
     if (method !== managed.method) return turnAway(asked, wrongMethod(asked, [managed.method]))
     const refusal = barredFrom(managed, generations.current(), KeyRing.keyOf(request.headers))
-    if (refusal !== undefined) return turnAway({ ...asked, path: managed.shown }, { refusal })
+    if (refusal !== undefined) return turnAway(asked, { refusal })
     const query = request.url.indexOf("?")
     const url = query === -1 ? path : path + request.url.slice(query)
     const headers = Headers.set(request.headers, "x-request-id", id)

@@ -5,6 +5,8 @@ import * as crypto from "node:crypto"
 import * as Wildcard from "@switchyard/core/Wildcard"
 import type { Bearer } from "@switchyard/ledger/Bearer"
 import type { Barred, KeyBook } from "@switchyard/ledger/KeyBook"
+import * as KeyTerms from "@switchyard/ledger/KeyTerms"
+import type { Budget, Service as CallersTerms } from "@switchyard/router/CallerTerms"
 import type { Context } from "effect"
 import { hashOfKey, hashOfSecret, sha256 } from "../config/callerSecrets.js"
 import type { GatewayConfig, VirtualKey } from "../config/GatewayConfig.js"
@@ -28,6 +30,8 @@ export interface Caller {
   readonly maxBodyBytes?: number | undefined
   /** What a model's name means where this caller says it; undefined where it means itself. */
   readonly meant?: ((model: string) => string) | undefined
+  /** What it, its team and its user may spend, where that is not the configuration's to say. */
+  readonly budgets?: (() => ReadonlyArray<Budget>) | undefined
   /** The team and the user whose key it is. */
   readonly team?: string | undefined
   readonly user?: string | undefined
@@ -67,10 +71,8 @@ export const isLocked = ({ keys, masterKey }: Pick<GatewayConfig, "keys" | "mast
 
 const areEqual = (a: string, b: string): boolean => crypto.timingSafeEqual(Buffer.from(a, "hex"), Buffer.from(b, "hex"))
 
-const callers = new WeakMap<Bearer, Caller>()
-
 /** The caller behind a key of the ledger: the same one until the key changes. */
-const callerOfBearer = (bearer: Bearer): Caller => {
+const callerOfBearer = (bearer: Bearer, callers: WeakMap<Bearer, Caller>, terms: CallersTerms | undefined): Caller => {
   const known = callers.get(bearer)
   if (known !== undefined) return known
   const { aliases, name, tags, team, user } = bearer.key
@@ -83,6 +85,7 @@ const callerOfBearer = (bearer: Bearer): Caller => {
     tags,
     priority: {},
     ...(renamed.size === 0 ? {} : { meant: (model) => renamed.get(model) ?? model }),
+    ...(terms === undefined ? {} : { budgets: () => terms.of(name)?.budgets ?? [] }),
     team,
     user
   }
@@ -108,6 +111,8 @@ export const make = (
     if (hash !== undefined) add(hash, callerOf(key))
   }
   if (masterKey !== undefined) add(hashOfSecret(masterKey), master)
+  const callers = new WeakMap<Bearer, Caller>()
+  const terms = book === undefined ? undefined : KeyTerms.of(book)
   const isUnlocked = !isLocked(config)
   const isOpen = (): boolean => isUnlocked && book?.isUsed() !== true
   const inConfig = (key: string): Caller | undefined => {
@@ -117,7 +122,7 @@ export const make = (
   }
   const inLedger = (key: string): Caller | undefined => {
     const found = book?.identify(key)
-    return found?._tag === "Known" ? callerOfBearer(found.bearer) : undefined
+    return found?._tag === "Known" ? callerOfBearer(found.bearer, callers, terms) : undefined
   }
   return {
     get isOpen() {

@@ -112,6 +112,13 @@ describe("KeyRing with a ledger's keys", () => {
     expect(withBook(bookOf()).identify("sk-ledger")).toBe(caller)
   })
 
+  it("tells what a key, its team and its user may spend, for work that no call is in flight for", () => {
+    const allowance = { max: 2_000_000_000, window: 1000, soft: undefined }
+    const book = { ...bookOf(), named: () => ({ ...key, allowance }), group: () => undefined }
+    const caller = withBook(book as unknown as Book).identify("sk-ledger")
+    expect(caller?.budgets?.()).toEqual([{ scope: "caller", key: "shop", limit: 2, window: 1000 }])
+  })
+
   it("is locked by a key of the ledger alone, and shared by two", () => {
     const ring = withBook(bookOf())
     expect([ring.isOpen, ring.isShared, ring.identify(undefined)]).toEqual([false, false, undefined])

@@ -10,7 +10,7 @@ import type { Reservation, SpendLimit, SpendWindows } from "./SpendWindows.js"
 
 /** One limit that such work is under. */
 export interface Bound {
-  readonly scope: "caller" | "deployment" | "provider" | "tag" | "requestTag"
+  readonly scope: "caller" | "team" | "user" | "deployment" | "provider" | "tag" | "requestTag"
   readonly key: string
   readonly limit: SpendLimit
 }

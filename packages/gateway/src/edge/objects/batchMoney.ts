@@ -43,10 +43,14 @@ interface Held extends Open {
 const shareAt = (deployment: Deployment, price: Price | undefined): number =>
   1 - (deployment.batchDiscount ?? price?.batchDiscount ?? KnownProviders.find(deployment.provider)?.batchDiscount ?? 0)
 
+/** Whether money is the caller's own to spend, or shared with its team or user. */
+const isCallers = (scope: HeldSpend.Bound["scope"]): boolean =>
+  scope === "caller" || scope === "team" || scope === "user"
+
 /** Everything that bounds what a caller's batch on a deployment may cost. */
 const boundsOf = (
   { source }: Pick<Generation, "source">,
-  { name, tags }: Pick<Caller, "name" | "tags">,
+  { budgets, name, tags }: Pick<Caller, "budgets" | "name" | "tags">,
   deployment: Deployment
 ): ReadonlyArray<HeldSpend.Bound> => {
   const { keys, router } = source.config
@@ -57,6 +61,9 @@ const boundsOf = (
       : (keys.find((key) => key.name === name)?.budget ?? all?.callers?.[name] ?? all?.everyCaller)
   return [
     ...(own === undefined || name === undefined ? [] : [{ scope: "caller" as const, key: name, limit: own }]),
+    ...(budgets?.() ?? []).flatMap(({ key, limit, scope, window }) =>
+      Number.isFinite(limit) ? [{ scope, key, limit: { limit, window } }] : []
+    ),
     ...(typeof router.spendLimits === "object" ? HeldSpend.boundsOf(router.spendLimits, deployment, tags) : [])
   ]
 }
@@ -85,11 +92,10 @@ const unpriced = (model: string): Refusal => ({
 
 const exceeded = ({ exceeded: { key, limit, scope }, retryAfter }: HeldSpend.Exceeded): Refusal => ({
   status: 429,
-  code: scope === "caller" ? "caller_budget" : "spend",
-  message:
-    scope === "caller"
-      ? `the batch does not fit into what is left of this key's budget of ${limit.limit} USD`
-      : `the batch does not fit into what is left of the spending limit of ${limit.limit} USD of ${scope} ${key}`,
+  code: isCallers(scope) ? "caller_budget" : "spend",
+  message: isCallers(scope)
+    ? `the batch does not fit into what is left of this key's budget of ${limit.limit} USD`
+    : `the batch does not fit into what is left of the spending limit of ${limit.limit} USD of ${scope} ${key}`,
   ...(retryAfter === undefined ? {} : { retryAfter })
 })
 
@@ -132,7 +138,7 @@ export class BatchMoney {
     const { state } = generation.tower
     const book = Context.getOption(state, PriceBook)
     const price = Option.isSome(book) ? book.value.price(deployment) : undefined
-    if (price === undefined && bounds.some(({ scope }) => scope === "caller")) {
+    if (price === undefined && bounds.some(({ scope }) => isCallers(scope))) {
       return { refusal: unpriced(deployment.group) }
     }
     const share = shareAt(deployment, price)

@@ -1,6 +1,7 @@
 /** A gateway with a ledger and a master key, and requests to its key management. */
 import { join } from "node:path"
 import * as Gateway from "@switchyard/gateway/Gateway"
+import * as RequestLog from "@switchyard/gateway/RequestLog"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect } from "effect"
 import { decode } from "../../support/gateways.js"
@@ -60,13 +61,13 @@ const settingsOf = (baseUrl: string, more: object = {}) => ({
   ...more
 })
 
-/** Starts one, over a store of its own unless a path is given. */
-export const start = (more: object = {}, path?: string) =>
+/** Starts one, over a store of its own. */
+export const start = (more: object = {}, log: RequestLog.RequestLog = RequestLog.silent) =>
   Effect.gen(function* () {
     const provider = yield* FakeProvider.make({ name: "up" })
-    const test = yield* Ledgers.open(path ?? join(yield* Ledgers.folder, "ledger.db"))
+    const test = yield* Ledgers.open(join(yield* Ledgers.folder, "ledger.db"))
     const gateway = yield* Effect.orDie(
-      Gateway.make({ config: decode(settingsOf(provider.url, more)) }, { ledger: test.ledger })
+      Gateway.make({ config: decode(settingsOf(provider.url, more)) }, { ledger: test.ledger }, log)
     )
     return { ...test, test, provider, gateway, url: gateway.url }
   })
