@@ -105,11 +105,12 @@ describe("KeyRing with a ledger's keys", () => {
   it("asks the configuration's keys first, then the ledger's", () => {
     const both = withBook(bookOf(), [{ name: "ours", key: "sk-ledger" }])
     expect(both.identify("sk-ledger")?.name).toBe("ours")
-    const caller = withBook(bookOf()).identify("sk-ledger")
+    const ring = withBook(bookOf())
+    const caller = ring.identify("sk-ledger")
     expect(caller).toMatchObject({ name: "shop", team: "core", tags: ["paid"], isMaster: false, mayPassThrough: false })
     expect(["cheap", "gpt-4o"].map((model) => caller?.mayUse(model))).toEqual([true, false])
     expect(["gpt-4o", "cheap"].map((model) => caller?.meant?.(model))).toEqual(["cheap", "cheap"])
-    expect(withBook(bookOf()).identify("sk-ledger")).toBe(caller)
+    expect(ring.identify("sk-ledger")).toBe(caller)
   })
 
   it("tells what a key, its team and its user may spend, for work that no call is in flight for", () => {
