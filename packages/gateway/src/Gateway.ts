@@ -39,6 +39,7 @@ import type { SharedState } from "./fleet/SharedState.js"
 import * as Generations from "./generations/Generations.js"
 import * as KeyRing from "./keys/KeyRing.js"
 import { bookOf, deskOf } from "./keys/ledgerKeys.js"
+import * as Handover from "./ledger/handover.js"
 import { Recorder } from "./ledger/recorder.js"
 import * as EventLog from "./log/EventLog.js"
 import { onceEach, onceEvery } from "./log/once.js"
@@ -137,7 +138,7 @@ export const make = (
     const kept =
       ledger === undefined || book === undefined
         ? undefined
-        : { book, spending: yield* DurableSpendWindows.make({ ...ledger.store, ...ledger }) }
+        : { book, spending: yield* DurableSpendWindows.of(ledger) }
     yield* checkExposure(source.config, host, book)
     const published = Context.get(yield* Layer.build(RouterEvents.layer), RouterEvents.RouterEvents)
     const eventLog = yield* EventLog.make(log.tap(published))
@@ -189,6 +190,7 @@ export const make = (
     const generations = yield* reporting(
       Generations.make(source, base, exporting.tracer !== undefined, stack, { kept, usage: shared?.usage })
     )
+    if (ledger !== undefined) yield* Handover.keep(ledger, () => generations.current().tower)
     const clock = yield* Effect.clock
     const recorder = ledger === undefined ? undefined : new Recorder(ledger, clock, source.config)
     const heartbeat = new Heartbeat()

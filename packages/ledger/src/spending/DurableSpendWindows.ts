@@ -191,10 +191,11 @@ export const make = (
     }
   })
 
+/** Windows over a ledger, whose thread stores what the journal holds before it leases or gives back. */
+export const of = (ledger: Context.Tag.Service<Ledger>): ReturnType<typeof make> => {
+  const { spend, store } = ledger
+  return make({ settled: Effect.void, spend, lease: store.lease, release: store.release })
+}
+
 /** Windows over a ledger. */
-export const layer: Layer.Layer<SpendWindows, never, Ledger> = Layer.scoped(
-  SpendWindows,
-  Effect.flatMap(Ledger, ({ settled, spend, store }) =>
-    make({ settled, spend, lease: store.lease, release: store.release })
-  )
-)
+export const layer: Layer.Layer<SpendWindows, never, Ledger> = Layer.scoped(SpendWindows, Effect.flatMap(Ledger, of))

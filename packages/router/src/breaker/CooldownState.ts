@@ -7,11 +7,12 @@ import { type Uniform, uniform } from "@switchyard/core/Dice"
 import { key, type Slot } from "@switchyard/core/Slot"
 import { closed, type Status } from "@switchyard/core/Status"
 import { toMs, withNow } from "@switchyard/core/Time"
-import { Context, type Duration, Effect, Layer } from "effect"
+import { Context, type Duration, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
 import * as State from "../stack/State.js"
 import { type BreakerView, Breaker as MemoryBreaker } from "./breaker.js"
+import { BreakerSnapshot } from "./breakerSnapshot.js"
 import { slowStartOf } from "./slowStart.js"
 
 export type { BreakerView }
@@ -47,10 +48,22 @@ export class CooldownState extends Context.Tag("@switchyard/router/CooldownState
     readonly isolated: () => ReadonlyArray<string>
     /** Puts a deployment into cooldown for at least `duration`; a running cooldown is never shortened. */
     readonly cool: (slot: Slot, duration: Duration.DurationInput, reason?: string) => Effect.Effect<void>
+    /** What another process may go on with, by deployment id. `now` is monotonic ms. */
+    readonly snapshot: (slots: ReadonlyArray<Slot>, now: number) => CooldownSnapshot
+    /** Goes on from another process's snapshot of `now`, which may be past. Deployments that it does not name stay as they are. */
+    readonly restore: (slots: ReadonlyArray<Slot>, saved: CooldownSnapshot, now: number) => void
     /** Ends cooldown and Retry-After at once, for example when a key was repaired; probe failures and isolation stay. */
     readonly reset: (slot: Slot) => Effect.Effect<void>
   }
 >() {}
+
+/** What another process may go on with: breakers by deployment id, and who was isolated by hand. */
+export const CooldownSnapshot = Schema.Struct({
+  breakers: Schema.Record({ key: Schema.String, value: BreakerSnapshot }),
+  isolated: Schema.Array(Schema.String)
+})
+/** What another process may go on with: breakers by deployment id, and who was isolated by hand. */
+export type CooldownSnapshot = typeof CooldownSnapshot.Type
 
 /** What the state is made with. */
 export interface CooldownStateDeps {
@@ -96,6 +109,22 @@ export const make = (deps: CooldownStateDeps): Context.Tag.Service<CooldownState
         if (isolated.delete(deployment)) events.publish({ _tag: "DeploymentReleased", at: now, deployment })
       }),
     isolated: () => [...isolated],
+    snapshot: (slots, now) => ({
+      breakers: Object.fromEntries(
+        slots.flatMap((slot) => {
+          const saved = slot.get(cell).snapshot(now)
+          return saved === undefined ? [] : [[slot.id, saved] as const]
+        })
+      ),
+      isolated: slots.filter(isIsolated).map(({ id }) => id)
+    }),
+    restore: (slots, saved, now) => {
+      for (const slot of slots) {
+        const breaker = Object.hasOwn(saved.breakers, slot.id) ? saved.breakers[slot.id] : undefined
+        if (breaker !== undefined) slot.get(cell).restore(breaker, now)
+        if (saved.isolated.includes(slot.id)) isolated.add(slot.id)
+      }
+    },
     cool: (slot, duration, reason = "manual") => change((now) => slot.get(cell).cool(reason, toMs(duration), now)),
     reset: (slot) => change((now) => slot.get(cell).reset(now))
   }

@@ -6,6 +6,7 @@
 import { busy, type Closed, closed, open, type Status } from "@switchyard/core/Status"
 import type { RouterEvent } from "../events/RouterEvents.js"
 import type { Overrides, Policy } from "./breakerPolicy.js"
+import { type BreakerSnapshot, lastsFrom } from "./breakerSnapshot.js"
 import { FailureCounts } from "./failureCounts.js"
 import { after, type HealthEvent, type HealthStatus } from "./HealthStatus.js"
 import { Holds } from "./holds.js"
@@ -251,6 +252,25 @@ export class Breaker {
       permits: due || this.circuit === "halfOpen" ? this.permits - this.inUse : 0,
       rampFactor: this.rampFactor(now)
     }
+  }
+
+  /** What another process may go on with; undefined where that is nothing. */
+  snapshot(now: number): BreakerSnapshot | undefined {
+    if (this.circuit === "closed" && now >= this.holds.until) return undefined
+    const open = this.circuit === "closed" ? undefined : lastsFrom(this.openUntil, now)
+    return { open, reason: this.openedBy, trips: this.trips, ...this.holds.snapshot(now) }
+  }
+
+  /** Goes on from another process's snapshot of `now`, which may be past; a breaker that has opened itself stays as it is. */
+  restore({ limit, open, outage, reason, trips }: BreakerSnapshot, now: number): void {
+    this.holds.restore({ limit, outage }, now)
+    if (open !== undefined && this.circuit === "closed") {
+      this.newEpoch()
+      this.note("Tripped")
+      this.circuit = "open"
+      ;[this.trips, this.openUntil, this.openedBy] = [trips, now + open, reason]
+    }
+    this.makeStatuses()
   }
 
   private get epoch(): number {

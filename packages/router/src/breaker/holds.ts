@@ -2,6 +2,7 @@
  * Providers' wishes to be left alone, apart from any cooldown: a limit's and an outage's, each only ever extended.
  */
 import { type Cause, type Closed, closed } from "@switchyard/core/Status"
+import { type BreakerSnapshot, lastsFrom } from "./breakerSnapshot.js"
 
 /** Until when, in the provider's own words and with what chance added. Monotonic ms. */
 interface Hold {
@@ -31,6 +32,23 @@ export class Holds {
   add(kind: "limit" | "outage", named: number, until: number): void {
     this[kind] = later(this[kind], { named, until })
     this.until = later(this.limit, this.outage).until
+  }
+
+  /** What another process may go on with, in ms from `now`. */
+  snapshot(now: number): Pick<BreakerSnapshot, "limit" | "outage"> {
+    const of = ({ named, until }: Hold) => ({ named: lastsFrom(named, now), until: lastsFrom(until, now) })
+    return {
+      ...(this.limit.until > now ? { limit: of(this.limit) } : {}),
+      ...(this.outage.until > now ? { outage: of(this.outage) } : {})
+    }
+  }
+
+  /** Takes the wishes that a snapshot of `now` holds. */
+  restore(saved: Pick<BreakerSnapshot, "limit" | "outage">, now: number): void {
+    for (const kind of ["limit", "outage"] as const) {
+      const hold = saved[kind]
+      if (hold !== undefined) this.add(kind, now + hold.named, now + hold.until)
+    }
   }
 
   /** Forgets all; the statuses are no longer asked for. */

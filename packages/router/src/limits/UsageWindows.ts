@@ -7,9 +7,10 @@ import type { Headers } from "@switchyard/core/LlmResponse"
 import * as RateLimitHeaders from "@switchyard/core/RateLimitHeaders"
 import * as Slot from "@switchyard/core/Slot"
 import type { Busy, Status } from "@switchyard/core/Status"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import * as State from "../stack/State.js"
 import { lastMinuteOf } from "../time/lastMinute.js"
+import { LearnedSnapshot } from "./learnedLimit.js"
 import { SlotUsage, type Taken } from "./slotUsage.js"
 
 /** What a strategy sees of one deployment. */
@@ -70,6 +71,10 @@ export class UsageWindows extends Context.Tag("@switchyard/router/UsageWindows")
     readonly learn: (slot: Slot.Slot, headers: Headers, now: number, wallNow: number) => void
     /** The provider asked to be left alone for `duration` ms (60 s at most count): no headroom until then. */
     readonly throttle: (slot: Slot.Slot, duration: number, now: number) => void
+    /** What providers said of their limits that another process may go on with, by deployment id. */
+    readonly snapshot: (slots: ReadonlyArray<Slot.Slot>, now: number) => UsageSnapshot
+    /** Goes on from another process's snapshot of `now`, which may be past. */
+    readonly restore: (slots: ReadonlyArray<Slot.Slot>, saved: UsageSnapshot, now: number) => void
     /** Header values that made no sense, since the service was made. */
     readonly ignoredHeaders: () => number
     /** Calls the listener after each reservation; gives back the way to stop. */
@@ -78,6 +83,11 @@ export class UsageWindows extends Context.Tag("@switchyard/router/UsageWindows")
     readonly onRelease: (listener: SlotListener) => () => void
   }
 >() {}
+
+/** What providers said of their limits, by deployment id. */
+export const UsageSnapshot = Schema.Record({ key: Schema.String, value: LearnedSnapshot })
+/** What providers said of their limits, by deployment id. */
+export type UsageSnapshot = typeof UsageSnapshot.Type
 
 /** Headers that can shrink the headroom: with none of them there is nothing to parse. */
 const telling = [
@@ -184,6 +194,19 @@ export const make = (): Context.Tag.Service<UsageWindows> => {
       slot.get(key).learn(said, now)
     },
     throttle: (slot, duration, now) => slot.get(key).throttle(duration, now),
+    snapshot: (slots, now) =>
+      Object.fromEntries(
+        slots.flatMap((slot) => {
+          const saved = slot.get(key).snapshot(now)
+          return saved === undefined ? [] : [[slot.id, saved] as const]
+        })
+      ),
+    restore: (slots, saved, now) => {
+      for (const slot of slots) {
+        const learned = Object.hasOwn(saved, slot.id) ? saved[slot.id] : undefined
+        if (learned !== undefined) slot.get(key).restore(learned, now)
+      }
+    },
     ignoredHeaders: () => ignored,
     onAdmit: (listener) => admitted.add(listener),
     onRelease: (listener) => released.add(listener)

@@ -2,7 +2,7 @@ import type { Deployment } from "@switchyard/core/Deployment"
 import { longestHold } from "@switchyard/core/LlmError"
 import type { RateLimitHeaders } from "@switchyard/core/RateLimitHeaders"
 import { type Busy, busy, open, type Status, worst } from "@switchyard/core/Status"
-import { LearnedLimit } from "./learnedLimit.js"
+import { LearnedLimit, type LearnedSnapshot } from "./learnedLimit.js"
 import { SlidingWindow } from "./slidingWindow.js"
 
 /** The last answer of one limit, made anew only when its end changes. */
@@ -119,6 +119,21 @@ export class SlotUsage {
     if (said.tokens !== undefined) this.learnedTokens.learn(said.tokens, this.held + this.settled.total(now), now)
     this.heardUntil = Math.max(this.heardUntil, this.learnedRequests.until, this.learnedTokens.until)
     if (said.retryAfter !== undefined) this.throttle(said.retryAfter, now)
+  }
+
+  /** What another process may go on with of the provider's word; undefined where that is nothing. */
+  snapshot(now: number): LearnedSnapshot | undefined {
+    const requests = this.learnedRequests.snapshot(this.requests.total(now), now)
+    const tokens = this.learnedTokens.snapshot(this.held + this.settled.total(now), now)
+    if (requests === undefined && tokens === undefined) return undefined
+    return { ...(requests === undefined ? {} : { requests }), ...(tokens === undefined ? {} : { tokens }) }
+  }
+
+  /** Goes on from another process's snapshot of `now`, which may be past. */
+  restore({ requests, tokens }: LearnedSnapshot, now: number): void {
+    if (requests !== undefined) this.learnedRequests.restore(requests, this.requests.total(now), now)
+    if (tokens !== undefined) this.learnedTokens.restore(tokens, this.held + this.settled.total(now), now)
+    this.heardUntil = Math.max(this.heardUntil, this.learnedRequests.until, this.learnedTokens.until)
   }
 
   throttle(duration: number, now: number): void {
