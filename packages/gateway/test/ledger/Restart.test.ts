@@ -61,6 +61,7 @@ describe("a gateway with a ledger that is started again", () => {
           model: "gpt-4o",
           baseUrl: provider.url,
           apiKey: "sk-up",
+          tags: ["t"],
           defaults: { max_tokens: 50 },
           ...prices
         }))
@@ -68,7 +69,7 @@ describe("a gateway with a ledger that is started again", () => {
       for (const [bound, code] of [
         [{ keys: [{ ...key, budget: limit }] }, "insufficient_quota"],
         [{ keys: [key], spendLimits: { deployments: { cheap: limit } } }, undefined],
-        [{ keys: [{ ...key, tags: ["t"] }], spendLimits: { requestTags: { t: limit } } }, undefined]
+        [{ keys: [key], spendLimits: { tags: { t: limit } } }, undefined]
       ] as const) {
         const at = yield* place
         const settings = priced(bound)

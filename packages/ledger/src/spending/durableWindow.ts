@@ -83,7 +83,12 @@ export class DurableWindow extends LocalSpendWindow implements SpendWindow {
     const { office } = this
     const need = this.note(estimate, limit, now)
     if (office.isAway(now)) return undefined
-    if (this.isLoaded && (this.limit === Number.MAX_SAFE_INTEGER || this.isSpent(limit, now))) return undefined
+    if (this.isLoaded && this.limit === Number.MAX_SAFE_INTEGER) return undefined
+    if (this.isLoaded && this.isSpent(limit, now)) {
+      // Nobody waits for what is spent; but the store may have forgotten it, with a key that was deleted.
+      this.wantsMore = true
+      return undefined
+    }
     const free = this.free(now) - this.waiting
     if (this.isLoaded && free >= need) {
       if (free - need < this.chunk / 2 && !this.isShort) this.wish()

@@ -100,6 +100,18 @@ describe("durable windows", () => {
       )
       yield* Effect.all([a.close, b.close])
     }))
+  test("that the store has forgotten, with a key that was deleted, begin anew within a second", ({ pass }) =>
+    Effect.gen(function* () {
+      const store = memoryStore()
+      const one = yield* gateway(store)
+      assert.isTrue(yield* call(one, 1, 1))
+      yield* pass(2_000)
+      store.forget(k)
+      assert.isFalse(yield* call(one, 1, 1))
+      yield* pass(1_000)
+      assert.isTrue(yield* call(one, 1, 1))
+      yield* one.close
+    }))
   test("of all scopes, keys and lengths are apart", () =>
     Effect.gen(function* () {
       const store = memoryStore()

@@ -68,7 +68,8 @@ export const memoryStore = () => {
   }
   const leased = (name: WindowName, now: number): number =>
     [...rowOf(name).leases.values()].reduce((sum, { amount, expiresAt }) => (expiresAt > now ? sum + amount : sum), 0)
-  return { ...store, spentOf: (name: WindowName) => rowOf(name).spent, leased }
+  const forget = ({ scope, key, length }: WindowName): void => void rows.delete(`${scope} ${key} ${length}`)
+  return { ...store, forget, spentOf: (name: WindowName) => rowOf(name).spent, leased }
 }
 
 /** A store of SQLite or Postgres, with what windows ask of it. */
