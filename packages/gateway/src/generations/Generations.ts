@@ -6,7 +6,7 @@ import { ConfigError, issue } from "@switchyard/core/ConfigError"
 import type * as Service from "@switchyard/core/Service"
 import type { KeyBook } from "@switchyard/ledger/KeyBook"
 import * as KeyTerms from "@switchyard/ledger/KeyTerms"
-import { CallerTerms, type Service as Terms } from "@switchyard/router/CallerTerms"
+import { CallerTerms } from "@switchyard/router/CallerTerms"
 import * as Router from "@switchyard/router/Router"
 import { SpendWindows } from "@switchyard/router/SpendWindows"
 import { type AnyStack, told } from "@switchyard/router/Stack"
@@ -29,8 +29,6 @@ export interface Generation {
   readonly number: number
   readonly source: Source
   readonly keys: KeyRing.KeyRing
-  /** What bearers of the ledger's keys are held to; undefined without a ledger. */
-  readonly terms?: Terms | undefined
   readonly tower: Router.Built
   /** Wall-clock ms when it came into force. */
   readonly installedAt: number
@@ -132,11 +130,11 @@ export interface Beyond {
 }
 
 /** The states of a tower that are not its own. */
-const brought = ({ kept, usage }: Beyond, terms: Terms | undefined): Context.Context<never> => {
+const brought = ({ kept, usage }: Beyond): Context.Context<never> => {
   const remembered =
-    kept === undefined || terms === undefined
+    kept === undefined
       ? Context.empty()
-      : Context.make(CallerTerms, terms).pipe(Context.add(SpendWindows, kept.spending))
+      : Context.make(CallerTerms, KeyTerms.of(kept.book)).pipe(Context.add(SpendWindows, kept.spending))
   const all = usage === undefined ? remembered : Context.add(remembered as Context.Context<never>, UsageWindows, usage)
   return all as Context.Context<never>
 }
@@ -193,8 +191,7 @@ export const make = (
     const oneAtATime = yield* Effect.makeSemaphore(1)
     const alive = new Set<Held>()
     const book = beyond.kept?.book
-    const terms = book === undefined ? undefined : KeyTerms.of(book)
-    const remembering = Effect.provide(brought(beyond, terms))
+    const remembering = Effect.provide(brought(beyond))
     let refusal: string | undefined
 
     const end = (held: Held): Effect.Effect<void> =>
@@ -214,8 +211,7 @@ export const make = (
           )
           const installedAt = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
           const number = (previous?.generation.number ?? 0) + 1
-          const keys = KeyRing.make(source.config, book)
-          const generation = { number, source, keys, terms, tower, installedAt }
+          const generation = { number, source, keys: KeyRing.make(source.config, book), tower, installedAt }
           const held: Held = { generation, scope, requests: 0, isReplaced: false }
           alive.add(held)
           return held

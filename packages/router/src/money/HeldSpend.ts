@@ -5,7 +5,6 @@
 import type { Deployment } from "@switchyard/core/Deployment"
 import { toMs } from "@switchyard/core/Time"
 import type { Context } from "effect"
-import type { Budget } from "./CallerTerms.js"
 import type * as SpendLimits from "./SpendLimits.js"
 import type { Reservation, SpendLimit, SpendWindows } from "./SpendWindows.js"
 
@@ -37,10 +36,6 @@ const named = (
     const limit = limits === undefined || !Object.hasOwn(limits, key) ? undefined : limits[key]
     return limit === undefined ? [] : [{ scope, key, limit }]
   })
-
-/** Budgets of a caller, its team and its user. */
-export const budgetBounds = (budgets: ReadonlyArray<Budget>): ReadonlyArray<Bound> =>
-  budgets.map(({ key, limit, scope, window }) => ({ scope, key, limit: { limit, window } }))
 
 /** What the options of the SpendLimits layer bound of a deployment's work for a request with `tags`. */
 export const boundsOf = (

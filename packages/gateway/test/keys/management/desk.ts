@@ -45,7 +45,7 @@ export const chat = (gateway: { readonly url: string }, key: string, model = "ch
 /** 1 USD for a million tokens. */
 const price = { inputPrice: 1, outputPrice: 1 }
 
-const settingsOf = (baseUrl: string, more: object = {}) => ({
+export const settingsOf = (baseUrl: string, more: object = {}) => ({
   deployments: ["cheap", "dear"].map((group) => ({
     id: group,
     group,
