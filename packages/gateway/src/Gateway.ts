@@ -136,9 +136,7 @@ export const make = (
     const host = settings.host ?? serverDefaults.host
     const book = ledger === undefined ? undefined : yield* bookOf(ledger, source.config.ledger)
     const kept =
-      ledger === undefined || book === undefined
-        ? undefined
-        : { book, spending: yield* DurableSpendWindows.of(ledger) }
+      ledger === undefined || book === undefined ? undefined : { book, spending: yield* DurableSpendWindows.of(ledger) }
     yield* checkExposure(source.config, host, book)
     const published = Context.get(yield* Layer.build(RouterEvents.layer), RouterEvents.RouterEvents)
     const eventLog = yield* EventLog.make(log.tap(published))
