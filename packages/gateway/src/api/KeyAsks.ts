@@ -94,7 +94,10 @@ const teamId = Field.required(name, "The team.")
 /** What is to be another at a team. */
 export const UpdateTeam = Schema.Struct({ ...ofTeam, team_id: teamId })
 /** Teams to delete, and their keys with them. */
-export const TeamIds = Schema.Struct({ team_ids: Field.required(texts, "The teams.") })
+export const TeamIds = Schema.Struct({
+  /** The teams. */
+  team_ids: Field.required(texts, "The teams.")
+})
 /** One team. */
 export const OneTeam = Schema.Struct({ team_id: teamId })
 
@@ -122,7 +125,10 @@ const userId = Field.required(name, "The user.")
 /** What is to be another at a user. */
 export const UpdateUser = Schema.Struct({ ...ofUser, user_id: userId })
 /** Users to delete, and their keys with them. */
-export const UserIds = Schema.Struct({ user_ids: Field.required(texts, "The users.") })
+export const UserIds = Schema.Struct({
+  /** The users. */
+  user_ids: Field.required(texts, "The users.")
+})
 
 /** Limits and notes that keys, teams and users have in common. */
 export type Limits = Omit<NewTeam, "team_id" | "team_alias">

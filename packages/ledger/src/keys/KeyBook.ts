@@ -38,13 +38,16 @@ export type Identified =
 
 /** Options of a book. */
 export const Options = Field.options("How keys follow their store.", {
-  /** How long known keys are let in while the store does not answer. */
+  /** How long known keys are let in while the store does not answer. Default `1 hour`. */
   staleFor: Field.option(
     Field.durationOrZero,
     "How long known keys are let in while the store does not answer.",
     "1 hour"
   ),
-  /** How often the store is asked what has changed, notices apart; with its answer a change binds within 2 s. */
+  /**
+   * How often the store is asked what has changed, notices apart; with its answer a change binds within 2 s. Default `1500
+   * millis`.
+   */
   poll: Field.option(
     Field.duration,
     "How often the store is asked what has changed, notices apart; with its answer a change binds within 2 s.",
