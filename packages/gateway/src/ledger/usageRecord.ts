@@ -11,7 +11,7 @@ import type { KeptNames } from "./keptNames.js"
 import { sessionOf } from "./session.js"
 
 /** The name of whoever bears the master key. */
-export const masterName = "(master)"
+const masterName = "(master)"
 
 const noTags: ReadonlyArray<string> = []
 

@@ -45,7 +45,7 @@ export type Unset =
   | "nothing"
 
 /** What stands for the address of a database in a variable that is unset. */
-export const unsetDatabase = "postgresql://unset.invalid/unset"
+const unsetDatabase = "postgresql://unset.invalid/unset"
 
 const candidatesOf = (parts: Environment.Parts, name: string, { text, unset }: Environment.Resolved, how: Unset) => {
   if (how === "nothing" && unset.length > 0) return [null]

@@ -15,7 +15,7 @@ import { type AskThere, got, settled } from "./batchSettling.js"
 import { collected } from "./bytes.js"
 
 /** How long a batch is left alone after a word of it: 10 minutes. */
-export const patience = 10 * 60 * 1000
+const patience = 10 * 60 * 1000
 
 /** Batches that are asked for in one round; the others wait for the next. */
 const mostAtOnce = 100
