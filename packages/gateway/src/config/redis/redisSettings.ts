@@ -20,7 +20,9 @@ const port = Schema.Int.pipe(Schema.between(1, 65_535)).annotations({
 })
 
 const address = Schema.Struct({
+  /** Its name or address. */
   host: Field.required(Field.text, "Its name or address."),
+  /** Its port. Default 6379; of a sentinel 26379. */
   port: Field.option(port, "Its port. Default 6379; of a sentinel 26379.")
 })
 
@@ -38,14 +40,16 @@ const fields = {
     Field.text,
     "A server's name or address, in place of a URL. Default `127.0.0.1`, where neither sentinels nor a cluster are named."
   ),
-  /** The port of `host`. Default 6379. */
-  port: Field.option(port, "The port of `host`.", 6379),
+  /** The port of `host`. Default `6379`. */
+  port: Field.option(port, "The port of `host`. Default `6379`.", 6379),
   /** The number of the database of `host` or `sentinel`. Default 0. */
   database: Field.option(Field.count, "The number of the database of `host` or `sentinel`.", 0),
   /** A master that sentinels know by its name. */
   sentinel: Field.option(
     Schema.Struct({
+      /** The master's name. */
       name: Field.required(Field.text, "The master's name."),
+      /** The sentinels. */
       addresses: Field.required(addresses, "The sentinels.")
     }),
     "A master that sentinels know by its name."
