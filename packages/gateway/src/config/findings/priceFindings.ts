@@ -5,7 +5,7 @@ import type { ConfigIssue } from "@switchyard/core/ConfigError"
 import * as Wildcard from "@switchyard/core/Wildcard"
 import type * as Router from "@switchyard/router/Router"
 import * as UnpricedBudgets from "@switchyard/router/UnpricedBudgets"
-import type { Finding } from "./Problem.js"
+import type { Finding } from "../Problem.js"
 
 /** What a virtual key has to do with money. */
 interface Key {
