@@ -33,6 +33,8 @@ const setup = Effect.gen(function* () {
     changed: Effect.never,
     note: () => Effect.succeed("a".repeat(43)),
     lease: () => Effect.fail(away),
+    windows: () => Effect.fail(away),
+    putNote: () => Effect.void,
     release: () => Effect.void
   } as unknown as Context.Tag.Service<Ledger>["store"]
   const ledger: Context.Tag.Service<Ledger> = {

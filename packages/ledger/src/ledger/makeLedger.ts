@@ -27,7 +27,7 @@ export interface Options {
 const usualSpool = 256 * 1024 * 1024
 
 /** How long a start waits for the thread: it may have to take over much that a gateway before it left behind. */
-const startWithin = "60 seconds"
+const startWithin = "3 minutes"
 
 const longestPause = 10_000
 
@@ -171,6 +171,7 @@ export const make = (options: Options) =>
         ask(word, values) as Effect.Effect<B, LedgerError>
     const store: Omit<Store, "write" | "storedUpTo"> = {
       lease: asking("lease"),
+      windows: asking("windows"),
       release: asking("release"),
       snapshot: Effect.suspend(asking("snapshot")),
       changesSince: asking("changesSince"),

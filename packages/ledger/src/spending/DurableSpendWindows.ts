@@ -9,12 +9,12 @@ import { SpendWindows } from "@switchyard/router/SpendWindows"
 import { type Context, Deferred, Effect, Layer, Random, type Scope } from "effect"
 import { LedgerError } from "../errors/LedgerError.js"
 import { Ledger } from "../ledger/Ledger.js"
-import type { Spent } from "../money/Lease.js"
+import type { Spent, WindowName, WindowState } from "../money/Lease.js"
 import type { Store } from "../store/Store.js"
 import { type AskedAt, DurableWindow, type Office } from "./durableWindow.js"
 
 /** What the windows ask of a ledger. */
-export interface LeaseStore extends Pick<Store, "lease" | "release"> {
+export interface LeaseStore extends Pick<Store, "lease" | "release" | "windows"> {
   /** Writes to the journal what was spent; never fails. */
   readonly spend: (spent: Spent) => void
   /** Waits until all that was written so far is in the store. */
@@ -40,6 +40,8 @@ const windowsKept = 100_000
 
 const noAnswer = new LedgerError({ reason: "away", description: "the store does not answer" })
 
+const nameOf = ({ scope, key, length }: WindowName): string => `${scope}\u0000${length}\u0000${key}`
+
 /** Forgets the oldest that no call holds, a hundredth at once. What they know is in the journal and the store. */
 const prune = (windows: Map<string, DurableWindow>, capacity: number, now: number): void => {
   for (const [key, window] of windows) if (window.isResting(now)) windows.delete(key)
@@ -51,11 +53,12 @@ const prune = (windows: Map<string, DurableWindow>, capacity: number, now: numbe
 }
 
 /**
- * A value of the service. At most `capacity` windows (default 100,000) are kept. Its leases are given back when the scope
+ * A value of the service, which knows from the beginning what the store knows: no call is let in because nobody has looked yet.
+ * At most `capacity` windows (default 100,000) are kept. Its leases are given back when the scope
  * closes, once all that was settled is in the store.
  */
 export const make = (
-  { lease, release, settled, spend }: LeaseStore,
+  { lease, release, settled, spend, windows: told }: LeaseStore,
   capacity = windowsKept
 ): Effect.Effect<Context.Tag.Service<SpendWindows>, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -64,6 +67,13 @@ export const make = (
       .map((part) => part.toString(16).padStart(8, "0"))
       .join("")
     const windows = new Map<string, DurableWindow>()
+    // A store that does not answer at the start is asked again by each window that is used.
+    const toldAt: AskedAt = { now: nowMs(clock), wall: clock.unsafeCurrentTimeMillis() }
+    const inForce = yield* told(toldAt.wall).pipe(
+      Effect.timeoutFail({ duration: answerWithin, onTimeout: () => noAnswer }),
+      Effect.orElseSucceed((): ReadonlyArray<WindowState> => [])
+    )
+    const known = new Map(inForce.map((state) => [nameOf(state), state]))
     const watched = new Set<DurableWindow>()
     const wanted = new Set<DurableWindow>()
     const bell = Effect.unsafeMakeLatch(false)
@@ -180,12 +190,15 @@ export const make = (
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(round, pause))))
     return {
       window: (scope, key, length, now) => {
-        const name = `${scope}\u0000${length}\u0000${key}`
-        const known = windows.get(name)
-        if (known !== undefined) return known
+        const name = nameOf({ scope, key, length })
+        const before = windows.get(name)
+        if (before !== undefined) return before
         if (windows.size >= capacity) prune(windows, capacity, now)
         const made = new DurableWindow({ scope, key, length }, office)
         windows.set(name, made)
+        const state = known.get(name)
+        if (state !== undefined) made.goOn(state, toldAt)
+        known.delete(name)
         return made
       }
     }
@@ -194,7 +207,7 @@ export const make = (
 /** Windows over a ledger, whose thread stores what the journal holds before it leases or gives back. */
 export const of = (ledger: Context.Tag.Service<Ledger>): ReturnType<typeof make> => {
   const { spend, store } = ledger
-  return make({ settled: Effect.void, spend, lease: store.lease, release: store.release })
+  return make({ settled: Effect.void, spend, lease: store.lease, release: store.release, windows: store.windows })
 }
 
 /** Windows over a ledger. */

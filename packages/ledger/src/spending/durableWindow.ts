@@ -1,10 +1,10 @@
 import { LocalSpendWindow, type SpendWindow } from "@switchyard/router/SpendWindows"
 import type { Effect } from "effect"
-import type { LeaseAsk, LeaseGrant, Spent, WindowName } from "../money/Lease.js"
+import type { LeaseAsk, LeaseGrant, Spent, WindowName, WindowState } from "../money/Lease.js"
 import { ofDollars, perDollar, toDollars } from "../record/Money.js"
 
 /** Ms that a lease lasts: as long as what is left of a crash counts as spent. */
-export const leaseLasts = 60_000
+const leaseLasts = 60_000
 
 /** A lease is renewed when it lasts no longer than this, ms. */
 const renewedBefore = 30_000
@@ -129,6 +129,15 @@ export class DurableWindow extends LocalSpendWindow implements SpendWindow {
     return this.unstored > 0
   }
 
+  /** What the store knew of it at the start. */
+  goOn({ endsAt, leasedByOthers, spent }: WindowState, at: AskedAt): void {
+    this.stored = spent
+    this.spent = toDollars(spent)
+    this.others = leasedByOthers
+    this.isLoaded = true
+    if (endsAt !== undefined) this.endsBy(endsAt, at)
+  }
+
   /** The store has answered. */
   learn({ amount }: LeaseAsk, grant: LeaseGrant, at: AskedAt, now: number): void {
     this.stored = grant.spent
@@ -140,11 +149,13 @@ export class DurableWindow extends LocalSpendWindow implements SpendWindow {
     this.isShort = grant.granted < amount
     this.isLoaded = true
     this.answeredAt = now
-    if (grant.endsAt !== undefined) {
-      this.endsAt = at.now + within(grant.endsAt - at.wall, 0, this.length)
-      this.storeEndsAt = grant.endsAt
-    }
+    if (grant.endsAt !== undefined) this.endsBy(grant.endsAt, at)
     this.spent = toDollars(this.stored + this.unstored)
+  }
+
+  private endsBy(endsAt: number, at: AskedAt): void {
+    this.endsAt = at.now + within(endsAt - at.wall, 0, this.length)
+    this.storeEndsAt = endsAt
   }
 
   /** The store has not answered. */

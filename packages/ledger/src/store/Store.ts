@@ -5,7 +5,7 @@
 import type { Effect } from "effect"
 import type { LedgerError } from "../errors/LedgerError.js"
 import type { KeyChanges, KeySnapshot, LedgerGroup, LedgerKey } from "../keys/LedgerKey.js"
-import type { LeaseAsk, LeaseGrant, Spent } from "../money/Lease.js"
+import type { LeaseAsk, LeaseGrant, Spent, WindowState } from "../money/Lease.js"
 import type { UsageRecord } from "../record/UsageRecord.js"
 import type { RecordAsk, Report, ReportAsk } from "./Report.js"
 
@@ -34,6 +34,8 @@ export interface Store {
     holder: string,
     asks: ReadonlyArray<LeaseAsk>
   ) => Effect.Effect<ReadonlyArray<LeaseGrant>, LedgerError>
+  /** All windows in force at a time (wall-clock ms), with what anybody's leases hold of them; at most 100,000. */
+  readonly windows: (now: number) => Effect.Effect<ReadonlyArray<WindowState>, LedgerError>
   /** Gives back all leases of a holder that ends. */
   readonly release: (holder: string) => Effect.Effect<void, LedgerError>
   readonly snapshot: Effect.Effect<KeySnapshot, LedgerError>

@@ -23,13 +23,15 @@ export interface Port {
 const lookEvery = "200 millis"
 const tryAgainAfter = "1 second"
 const adoptEvery = "30 seconds"
+/** A full spool takes about half a minute. */
+const adoptWithin = "2 minutes"
 const pruneEvery = "10 minutes"
 
 /** Looks at the journal between which the store is asked whether it is there, when nothing is written. */
 const probeEvery = 5
 
 /** Words before whose answer the journal is moved: they read what it changes. */
-const afterJournal = new Set(["lease", "release", "report", "records", "settle", "end"])
+const afterJournal = new Set(["lease", "windows", "release", "report", "records", "settle", "end"])
 
 const byHand = (defect: unknown): LedgerError =>
   new LedgerError({ reason: "away", description: `The ledger's thread met what it does not know: ${String(defect)}` })
@@ -173,7 +175,7 @@ export const run = (options: ThreadOptions, port: Port): Effect.Effect<void> =>
       return
     }
     // What others left behind counts before anything is leased or told.
-    yield* Effect.ignore(Effect.timeout(adopt(ready.value), "20 seconds"))
+    yield* Effect.ignore(Effect.timeout(adopt(ready.value), adoptWithin))
     yield* Effect.forkScoped(looking)
     yield* Effect.forkScoped(Effect.repeat(Effect.ignore(adopt(ready.value)), Schedule.spaced(adoptEvery)))
     yield* Effect.forkScoped(

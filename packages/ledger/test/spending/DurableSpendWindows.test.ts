@@ -269,13 +269,27 @@ describe("a store that does not answer", () => {
         yield* Effect.all([a.close, b.close])
       }
     }))
-  test("at the first question of a window lets calls in by what this gateway knows, until it answers", ({ pass }) =>
+  test("is not needed for what was spent before the start: that is known, also when nobody has asked yet", () =>
     Effect.gen(function* () {
       const store = memoryStore()
       const before = yield* gateway(store)
       assert.isTrue(yield* call(before, 1, 1))
       yield* before.close
       const one = yield* gateway(store)
+      one.control.mood = "frozen"
+      assert.isFalse(yield* call(one, 0.1, 1))
+      one.control.mood = "up"
+      yield* one.close
+    }))
+  test("at the first question of a window that others have begun lets calls in by what this gateway knows", ({
+    pass
+  }) =>
+    Effect.gen(function* () {
+      const store = memoryStore()
+      const one = yield* gateway(store)
+      const other = yield* gateway(store)
+      assert.isTrue(yield* call(other, 1, 1))
+      yield* other.close
       one.control.mood = "frozen"
       const first = yield* Effect.fork(call(one, 0.1, 1))
       yield* pass(99)

@@ -7,11 +7,12 @@ import * as DurableSpendWindows from "../../src/spending/DurableSpendWindows.js"
 import type { Store } from "../../src/store/Store.js"
 
 /** What windows and leases ask of a store. */
-export interface MoneyStore extends Pick<Store, "lease" | "release"> {
+export interface MoneyStore extends Pick<Store, "lease" | "release" | "windows"> {
   readonly spend: (journal: string, from: number, spent: ReadonlyArray<Spent>) => Effect.Effect<void, LedgerError>
 }
 
 interface Row {
+  readonly of: WindowName
   before: number
   endsAt: number
   spent: number
@@ -21,11 +22,11 @@ interface Row {
 /** A store in memory, for thousands of schedules: the same words as the tables of SQLite and Postgres. */
 export const memoryStore = () => {
   const rows = new Map<string, Row>()
-  const rowOf = ({ scope, key, length }: WindowName): Row => {
+  const rowOf = ({ key, length, scope }: WindowName): Row => {
     const name = `${scope} ${key} ${length}`
     const known = rows.get(name)
     if (known !== undefined) return known
-    const made: Row = { before: 0, endsAt: 0, spent: 0, leases: new Map() }
+    const made: Row = { of: { scope, key, length }, before: 0, endsAt: 0, spent: 0, leases: new Map() }
     rows.set(name, made)
     return made
   }
@@ -52,6 +53,12 @@ export const memoryStore = () => {
   }
   const store: MoneyStore = {
     lease: (holder, asks) => Effect.sync(() => asks.map((ask) => one(holder, ask))),
+    windows: (now) =>
+      Effect.sync(() =>
+        [...rows.values()].flatMap(({ endsAt, of, spent }) =>
+          endsAt > now ? [{ ...of, endsAt, spent, leasedByOthers: leased(of, now) }] : []
+        )
+      ),
     release: (holder) =>
       Effect.sync(() => {
         for (const { leases } of rows.values()) leases.delete(holder)
@@ -76,6 +83,7 @@ export const memoryStore = () => {
 export const moneyOf = (store: Store): MoneyStore => ({
   lease: store.lease,
   release: store.release,
+  windows: store.windows,
   spend: (journal, from, spent) =>
     Effect.asVoid(store.write({ journal, from, to: from + spent.length, records: [], spent }))
 })
@@ -83,7 +91,7 @@ export const moneyOf = (store: Store): MoneyStore => ({
 const away = new LedgerError({ reason: "away", description: "away" })
 
 /** How a store answers: at once, after some ms, never, or with an error. */
-export type Mood = "up" | "frozen" | "failing" | number
+type Mood = "up" | "frozen" | "failing" | number
 
 let made = 0
 
@@ -122,6 +130,7 @@ export const gateway = (store: MoneyStore, journal: Array<Spent> = [], stored = 
         control.asks++
         return answering(store.lease(holder, asks))
       },
+      windows: (now) => answering(store.windows(now)),
       release: (holder) => (control.isDead ? Effect.void : answering(store.release(holder)))
     }).pipe(Scope.extend(scope))
     const now = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6

@@ -259,6 +259,28 @@ export const suite = (name: string, open: Open): void => {
         expect(yield* others(morning)).toBe(0)
       }))
 
+    test("tells all windows in force, and what leases hold of them", (store, other) =>
+      Effect.gen(function* () {
+        yield* store.write(batch([], { spent: [spent()] }))
+        yield* store.lease("g1", [ask(), ask({ scope: "team", length: Number.POSITIVE_INFINITY })])
+        yield* other.lease("g2", [ask({ amount: 2_000 })])
+        const told = (now: number) =>
+          Effect.map(store.windows(now), (all) => [...all].sort((a, b) => a.length - b.length))
+        const { key, scope, length } = ask()
+        const endless = {
+          scope: "team",
+          key,
+          length: Number.POSITIVE_INFINITY,
+          endsAt: Number.POSITIVE_INFINITY,
+          spent: 0
+        }
+        expect(yield* told(morning + 1)).toEqual([
+          { scope, key, length, endsAt: morning + hour, spent: 1_000, leasedByOthers: 6_000 },
+          { ...endless, leasedByOthers: 4_000 }
+        ])
+        expect(yield* told(morning + 2 * hour)).toEqual([{ ...endless, leasedByOthers: 0 }])
+      }))
+
     test("leases are no more than a window when many ask at once", (store, other) =>
       Effect.gen(function* () {
         const grants = yield* Effect.forEach(

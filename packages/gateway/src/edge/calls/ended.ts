@@ -80,6 +80,13 @@ export interface ExchangeDeps {
   readonly onLeftOut?: (fields: ReadonlyArray<string>) => void
 }
 
+/** What a caller is told of a fault of our own. */
+export const internal: Refusal = {
+  status: 500,
+  code: "internal_error",
+  message: "the gateway failed; its log says how"
+}
+
 /** Sends an error; where the answer has begun, all that is left is to break it off, so that nobody takes it for whole. */
 export const send = (response: ServerResponse, { body, headers, status }: ErrorAnswer): void => {
   if (response.headersSent) {

@@ -33,15 +33,13 @@ import type { ReceivedForm } from "../uploads/uploadReader.js"
 import type { Received } from "./bodyReader.js"
 import * as Controls from "./Controls.js"
 import * as Embeddings from "./Embeddings.js"
-import { type Ended, type ExchangeDeps, send } from "./ended.js"
+import { type Ended, type ExchangeDeps, internal, send } from "./ended.js"
 import { type EventEncoder, encoderFor } from "./eventEncoder.js"
 import { compacting, isOwn, meantTarget } from "./meaning.js"
 import { type ParsedBody, parseBody } from "./requestBody.js"
 import { StreamWriter } from "./StreamWriter.js"
 import { dialectOf } from "./speeches.js"
 import { pump } from "./streamPump.js"
-
-const internal: Refusal = { status: 500, code: "internal_error", message: "the gateway failed; its log says how" }
 
 /** One request and its answer. */
 export class Exchange implements Ended {

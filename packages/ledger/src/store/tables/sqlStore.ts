@@ -52,6 +52,7 @@ export const make = (engine: Engine): Store => {
     write: (batch) => writing(write(engine, batch)),
     storedUpTo: (journal) => reading(storedUpTo(engine, journal)),
     lease: (holder, asks) => writing(Windows.lease(engine, holder, asks)),
+    windows: (now) => reading(Windows.inForce(engine, now)),
     release: (holder) => writing(Windows.release(engine, holder)),
     snapshot: reading(Keys.snapshot(engine)),
     changesSince: (version) => reading(Keys.changesSince(engine, version)),

@@ -1,7 +1,7 @@
 /** Windows of money, and leases of them. A window begins when it is first used and follows the wall clock of who uses it. */
 import { Effect } from "effect"
 import type { LedgerError } from "../../errors/LedgerError.js"
-import type { LeaseAsk, LeaseGrant, Spent, WindowName } from "../../money/Lease.js"
+import type { LeaseAsk, LeaseGrant, Spent, WindowName, WindowState } from "../../money/Lease.js"
 import { type Column, type Engine, type Row, whole } from "./engine.js"
 import { amount, short } from "./records.js"
 
@@ -144,6 +144,40 @@ export const lease = (
       now - 3_600_000
     ])
     return grants
+  })
+
+/** More than anybody looks at. */
+const mostTold = 100_000
+
+/** All windows in force at a time, with what leases hold of them. */
+export const inForce = (engine: Engine, now: number): Effect.Effect<ReadonlyArray<WindowState>, LedgerError> =>
+  Effect.gen(function* () {
+    const columns = "scope, name, length"
+    const leased = new Map<string, number>()
+    const leases = yield* engine.rows(
+      `SELECT ${columns}, amount FROM ${engine.table("leases")} WHERE expires_at > ? AND amount > 0`,
+      [now]
+    )
+    for (const row of leases) {
+      const name = nameOf(windowOf(row).key)
+      leased.set(name, (leased.get(name) ?? 0) + whole(row["amount"]))
+    }
+    const rows = yield* engine.rows(
+      `SELECT ${columns}, ends_at, spent FROM ${engine.table("windows")} WHERE ends_at > ? LIMIT ${mostTold}`,
+      [now]
+    )
+    return rows.map((row) => {
+      const { endsAt, key, spent } = windowOf(row)
+      const [scope, name, length] = key
+      return {
+        scope,
+        key: name,
+        length: length === endless ? Number.POSITIVE_INFINITY : length,
+        endsAt: length === endless ? Number.POSITIVE_INFINITY : endsAt,
+        spent,
+        leasedByOthers: leased.get(nameOf(key)) ?? 0
+      }
+    })
   })
 
 export const release = (engine: Engine, holder: string): Effect.Effect<void, LedgerError> =>
