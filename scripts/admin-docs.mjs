@@ -9,6 +9,7 @@ import { writeOrCheck } from "./generated.mjs"
 const root = fileURLToPath(new URL("..", import.meta.url))
 const document = "docs/operations.md"
 const { endpoints } = await tsImport("../packages/gateway/src/api/AdminApi.ts", import.meta.url)
+const { sessionPaths } = await tsImport("../packages/gateway/src/control/session/sessionPaths.ts", import.meta.url)
 
 const shown = (path) => path.replace(":id", "<id>")
 const rows = endpoints.map(({ method, path, summary }) => `| \`${method} ${shown(path)}\` | ${summary} |`)
@@ -30,7 +31,7 @@ const markdown = (folder) =>
 
 /** What a path may look like in a text: with any id, and with `…` or `*` for the rest of it. */
 const isKnown = (path) => {
-  const known = endpoints.map((endpoint) => endpoint.path.split("/"))
+  const known = [...endpoints.map((endpoint) => endpoint.path), ...Object.keys(sessionPaths)].map((at) => at.split("/"))
   const parts = path.split("/")
   return known.some(
     (other) => parts.length <= other.length && parts.every((part, at) => part === other[at] || other[at] === ":id")

@@ -1,5 +1,5 @@
 // @ts-check
-/** Asks the gateway. Events are read by `fetch`: an `EventSource` cannot bear a key. */
+/** Asks the gateway. Who signed in is known by a cookie that no script reads. Events are read by `fetch`: an `EventSource` does not tell why it was refused. */
 import { createParser } from "./eventsource-parser.js"
 
 /** @import { Messages } from "../../src/api/AdminEvents.js" */
@@ -7,28 +7,35 @@ import { createParser } from "./eventsource-parser.js"
 
 /** @typedef {{ readonly [Name in keyof Messages]: (data: Messages[Name]) => void }} Handlers */
 
-const keyName = "switchyard.masterKey"
 /** The gateway says something every 2 s: after this long a silent connection is dead. */
 const silence = 9000
-
-/** Where the master key is kept: in this tab, until it is closed. */
-export const storage = {
-  get: () => sessionStorage.getItem(keyName),
-  /** @param {string} key */
-  set: (key) => sessionStorage.setItem(keyName, key),
-  clear: () => sessionStorage.removeItem(keyName)
-}
 
 /**
  * @param {string} path
  * @param {RequestInit} [init]
  */
-const ask = (path, init) => {
-  const key = storage.get()
-  return fetch(new URL(path, document.baseURI), {
-    ...init,
-    ...(key === null ? {} : { headers: { authorization: `Bearer ${key}` } })
-  })
+export const ask = (path, init) => fetch(new URL(path, document.baseURI), { cache: "no-store", ...init })
+
+/**
+ * Sends JSON. Fails with what the gateway says where it refuses.
+ * @param {string} path
+ * @param {object} [body]
+ */
+export const post = async (path, body = {}) => {
+  const headers = { "content-type": "application/json" }
+  const response = await ask(path, { method: "POST", headers, body: JSON.stringify(body) })
+  if (!response.ok) throw new Error(await errorOf(response))
+  return response.json()
+}
+
+/**
+ * Whether somebody signed in, or need not.
+ * @returns {Promise<"open" | "signedIn" | "signedOut">}
+ */
+export const sessionState = async () => {
+  const response = await ask("admin/session")
+  if (!response.ok) throw new Error(await errorOf(response))
+  return (await response.json()).state
 }
 
 /**
@@ -47,14 +54,10 @@ export const errorOf = async (response) => {
  * @param {"isolate" | "release"} action
  * @returns {Promise<DeploymentView>}
  */
-export const act = async ({ id }, action) => {
-  const response = await ask(`admin/deployments/${encodeURIComponent(id)}/${action}`, { method: "POST" })
-  if (!response.ok) throw new Error(await errorOf(response))
-  return response.json()
-}
+export const act = ({ id }, action) => post(`admin/deployments/${encodeURIComponent(id)}/${action}`)
 
 /** @param {AbortSignal} signal */
-export const openEvents = (signal) => ask("admin/events", { cache: "no-store", signal })
+export const openEvents = (signal) => ask("admin/events", { signal })
 
 /**
  * Reads events until the connection ends, however it does.

@@ -1,7 +1,7 @@
 // @ts-check
 /** The dashboard: figures come as server-sent events, are folded into what the page knows, and shown. */
 import { Charts } from "./charts.js"
-import { act, errorOf, listen, openEvents, storage } from "./connection.js"
+import { act, errorOf, listen, openEvents, post, sessionState } from "./connection.js"
 import { $, element, setData, setText } from "./dom.js"
 import { Live } from "./live.js"
 import { Table } from "./table.js"
@@ -111,7 +111,7 @@ const setConnection = (state, text) => {
 const askForKey = (message) => {
   $("content").hidden = true
   $("sign-in").hidden = false
-  $("forget").hidden = true
+  $("sign-out").hidden = true
   $("key-error").hidden = message === ""
   setText($("key-error"), message)
   setConnection("waiting", "Key needed")
@@ -121,6 +121,8 @@ const askForKey = (message) => {
 
 let failures = 0
 let retry = 0
+/** Whether the figures were there for a session: then its end is worth a word. */
+let wasIn = false
 /** @type {AbortController | undefined} */
 let connection
 
@@ -140,18 +142,20 @@ const connect = async () => {
   connection = controller
   if (failures === 0) setConnection("connecting", "Connecting…")
   try {
-    const response = await openEvents(controller.signal)
-    if (response.status === 401 || response.status === 403) {
-      const given = storage.get() !== null
-      const message = await errorOf(response)
-      storage.clear()
-      return askForKey(given || response.status === 403 ? message : "")
+    const state = await sessionState()
+    if (state === "signedOut") {
+      const message = wasIn ? "You are signed out: the session is over." : ""
+      wasIn = false
+      return askForKey(message)
     }
+    const response = await openEvents(controller.signal)
+    if (response.status === 401 || response.status === 403) return askForKey(await errorOf(response))
     if (!response.ok) throw new Error(await errorOf(response))
     failures = 0
+    wasIn = state === "signedIn"
     setConnection("live", "Live")
     alertWith("")
-    $("forget").hidden = storage.get() === null
+    $("sign-out").hidden = !wasIn
     await listen(response, controller, handlers)
   } catch {
     // Said below: every end of a connection is the same to the reader.
@@ -161,16 +165,16 @@ const connect = async () => {
 
 $("key-form").addEventListener("submit", (event) => {
   event.preventDefault()
-  storage.set(key.value.trim())
+  const given = key.value.trim()
   key.value = ""
   failures = 0
-  connect()
+  post("admin/login", { key: given }).then(connect, (error) => askForKey(error.message))
 })
 
-$("forget").addEventListener("click", () => {
-  storage.clear()
+$("sign-out").addEventListener("click", () => {
+  wasIn = false
   live.views = []
-  connect()
+  post("admin/logout").then(connect, (error) => alertWith(`Could not sign out: ${error.message}`))
 })
 
 window.setInterval(() => table.refresh(), 1000)

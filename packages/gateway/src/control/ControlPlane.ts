@@ -24,10 +24,12 @@ import type { AdminAppDeps } from "./adminApp.js"
 import * as answers from "./controlAnswers.js"
 import * as Health from "./Health.js"
 import * as KeptAnswers from "./keptAnswers.js"
-import { type Asked, administration, management, type TurningAway, wrongMethod } from "./lazyApps.js"
+import { type Asked, administration, management, signingIn, type TurningAway, wrongMethod } from "./lazyApps.js"
 import * as ModelInfo from "./ModelInfo.js"
 import * as ModelList from "./ModelList.js"
 import { managedAt } from "./management/paths.js"
+import { isSessionPath } from "./session/sessionPaths.js"
+import { Visitors } from "./session/visitors.js"
 import * as SpokenModels from "./spokenModels.js"
 
 /** What the control plane works with. */
@@ -272,14 +274,17 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
       deps.onRefusal?.({ id, method, path: managedAt(path)?.shown ?? path, refusal })
       return answers.refuse(refusal, { "x-request-id": id, ...headers }, speechOf(url, sent))
     })
-  const administer = administration(deps, turnAway)
-  const manage = deps.desk === undefined ? undefined : management(deps, deps.desk, turnAway)
+  const visitors = new Visitors(() => deps.generations.current())
+  const administer = administration(deps, visitors, turnAway)
+  const signIn = signingIn(deps, visitors, turnAway)
+  const manage = deps.desk === undefined ? undefined : management(deps, visitors, deps.desk, turnAway)
 
   const answer = (asked: Asked): Effect.Effect<Answer> => {
     const { method, path, request } = asked
     const { headers, url } = request
     const barred = deps.guard(headers, request.method, path)
     if (barred !== undefined) return turnAway(asked, { refusal: barred })
+    if (isSessionPath(path)) return signIn(asked, path)
     if (path.startsWith("/admin/")) return administer(asked)
     const managed = manage === undefined ? undefined : managedAt(path)
     if (manage !== undefined && managed !== undefined && hasMaster(deps)) return manage(asked, managed)

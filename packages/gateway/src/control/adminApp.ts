@@ -13,11 +13,11 @@ import type { Deployments, Recording } from "../api/AdminViews.js"
 import { requestIdOf } from "../edge/requestId.js"
 import { decodePart, pathOf } from "../edge/requestPath.js"
 import { answerRefusal, ofRefusal, type Refusal, type TurnedAway } from "../errors/ErrorBody.js"
-import * as KeyRing from "../keys/KeyRing.js"
 import * as Admin from "./Admin.js"
 import { appOf } from "./apiApp.js"
 import * as answers from "./controlAnswers.js"
 import { type LiveDeps, liveEvents } from "./liveEvents.js"
+import type { Visitors } from "./session/visitors.js"
 
 /** What the admin API works with. */
 export interface AdminAppDeps extends LiveDeps {
@@ -45,27 +45,34 @@ const refuse = <A, I>(failure: Schema.Schema<A, I>, refusal: Refusal): Effect.Ef
   )
 }
 
-const authorization = ({ generations, onRefusal }: AdminAppDeps) =>
+const authorization = ({ generations, onRefusal }: AdminAppDeps, visitors: Visitors) =>
   Layer.succeed(AdminApi.Authorization, {
     // Which header a key stands in is the key ring's to know.
     bearer: () =>
-      Effect.flatMap(
-        HttpServerRequest.HttpServerRequest,
-        ({ headers, method, originalUrl }): Effect.Effect<void, AdminApi.Unauthorized | AdminApi.Forbidden> => {
-          const { keys, source } = generations.current()
-          const key = KeyRing.keyOf(headers)
-          const caller = keys.identify(key)
-          if (keys.isOpen || caller?.isMaster === true) return Effect.void
-          const isUnknown = caller === undefined
-          const refusal = isUnknown ? keys.refusal(key) : answers.notMaster(source.config.masterKey !== undefined)
-          onRefusal?.({ id: requestIdOf(headers), method, path: pathOf(originalUrl), refusal })
-          return isUnknown ? refuse(AdminApi.Unauthorized, refusal) : refuse(AdminApi.Forbidden, refusal)
-        }
-      )
+      Effect.gen(function* () {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const { headers, method, originalUrl } = request
+        const { keys, source } = generations.current()
+        const visitor = yield* visitors.of(request)
+        if (keys.isOpen || visitor.caller?.isMaster === true) return
+        const refusal = visitor.refusal ?? answers.notMaster(source.config.masterKey !== undefined)
+        onRefusal?.({ id: requestIdOf(headers), method, path: pathOf(originalUrl), refusal })
+        yield* refusal.status === 403 ? refuse(AdminApi.Forbidden, refusal) : refuse(AdminApi.Unauthorized, refusal)
+      })
+  })
+
+/** Lets a stream go on while whoever asked for it may: a session that is over ends it with the next event. */
+const whileIn = (visitors: Visitors, events: Stream.Stream<Uint8Array>) =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    const { session } = yield* visitors.of(yield* HttpServerRequest.HttpServerRequest)
+    return session === undefined
+      ? events
+      : Stream.takeWhile(events, () => visitors.keep(session, clock.unsafeCurrentTimeMillis()))
   })
 
 /** A stream of events, for as many listeners at once as there is room for. */
-const eventsFor = (deps: AdminAppDeps) => {
+const eventsFor = (deps: AdminAppDeps, visitors: Visitors) => {
   let listeners = 0
   const counted = Stream.unwrapScoped(
     Effect.as(
@@ -84,8 +91,8 @@ const eventsFor = (deps: AdminAppDeps) => {
           message: `${maxListeners} dashboards listen already.`,
           retryAfter: 10_000
         })
-      : Effect.succeed(
-          HttpServerResponse.stream(counted, {
+      : Effect.map(whileIn(visitors, counted), (events) =>
+          HttpServerResponse.stream(events, {
             contentType: "text/event-stream; charset=utf-8",
             headers: { "cache-control": "no-store, no-transform", "x-accel-buffering": "no" }
           })
@@ -96,9 +103,9 @@ const eventsFor = (deps: AdminAppDeps) => {
 /** A large answer, which it would take thirty times as long to look at field by field as to write. */
 const asItIs = <A>(answer: A): HttpServerResponse.HttpServerResponse => answers.json(answer)
 
-const handlers = (deps: AdminAppDeps) => {
+const handlers = (deps: AdminAppDeps, visitors: Visitors) => {
   const { generations } = deps
-  const events = eventsFor(deps)
+  const events = eventsFor(deps, visitors)
   const act =
     (action: Admin.Action) =>
     ({ path: { id } }: { readonly path: { readonly id: string } }) =>
@@ -160,5 +167,9 @@ export const find = (path: string): Found | undefined => {
 }
 
 /** The app that answers under the URLs of `find`. */
-export const make = (deps: AdminAppDeps): Effect.Effect<HttpApp.Default> =>
-  appOf(HttpApiBuilder.api(AdminApi.Api).pipe(Layer.provide(Layer.provide(handlers(deps), authorization(deps)))))
+export const make = (deps: AdminAppDeps, visitors: Visitors): Effect.Effect<HttpApp.Default> =>
+  appOf(
+    HttpApiBuilder.api(AdminApi.Api).pipe(
+      Layer.provide(Layer.provide(handlers(deps, visitors), authorization(deps, visitors)))
+    )
+  )

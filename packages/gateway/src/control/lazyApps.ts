@@ -8,12 +8,13 @@ import { Effect } from "effect"
 import { requestIdOf } from "../edge/requestId.js"
 import { pathOf } from "../edge/requestPath.js"
 import type { Refusal } from "../errors/ErrorBody.js"
-import type { Generation } from "../generations/Generations.js"
-import * as KeyRing from "../keys/KeyRing.js"
 import type { Desk } from "../keys/management/KeyDesk.js"
 import type { AdminAppDeps } from "./adminApp.js"
 import * as answers from "./controlAnswers.js"
 import { type Managed, managedAt } from "./management/paths.js"
+import * as Login from "./session/login.js"
+import { type SessionPath, sessionPaths } from "./session/sessionPaths.js"
+import type { Visitor, Visitors } from "./session/visitors.js"
 
 type Answer = HttpServerResponse.HttpServerResponse
 
@@ -46,11 +47,11 @@ export const wrongMethod = ({ path, request }: Asked, methods: ReadonlyArray<str
 export type TurnAway = (asked: Asked, why: TurningAway) => Effect.Effect<Answer>
 
 /** Serves `/admin`; what that takes is loaded with the first request that asks for it. */
-export const administration = (deps: AdminAppDeps, turnAway: TurnAway) => {
+export const administration = (deps: AdminAppDeps, visitors: Visitors, turnAway: TurnAway) => {
   const load = Effect.runSync(
     Effect.cached(
       Effect.promise(() => import("./adminApp.js")).pipe(
-        Effect.flatMap(({ find, make }) => Effect.map(make(deps), (app) => ({ app, find })))
+        Effect.flatMap(({ find, make }) => Effect.map(make(deps, visitors), (app) => ({ app, find })))
       )
     )
   )
@@ -70,15 +71,13 @@ export const administration = (deps: AdminAppDeps, turnAway: TurnAway) => {
 }
 
 /** Why a request for the key management is turned away; undefined when it may come in. */
-const barredFrom = ({ isForCallers }: Managed, { keys }: Generation, key: string | undefined): Refusal | undefined => {
-  const caller = keys.identify(key)
-  if (caller === undefined) return keys.refusal(key)
-  return caller.isMaster || isForCallers ? undefined : answers.notMaster(true)
-}
+const barredFrom = ({ isForCallers }: Managed, { caller, refusal }: Visitor): Refusal | undefined =>
+  refusal ?? (caller?.isMaster === true || isForCallers ? undefined : answers.notMaster(true))
 
 /** Serves the key management. Keys are read of headers alone: a `key` in a query is one that is asked about. */
 export const management = (
-  { generations, onRefusal }: Pick<AdminAppDeps, "generations" | "onRefusal">,
+  { onRefusal }: Pick<AdminAppDeps, "onRefusal">,
+  visitors: Visitors,
   desk: Desk,
   turnAway: TurnAway
 ) => {
@@ -92,7 +91,7 @@ export const management = (
         Effect.flatMap(({ make }) =>
           make({
             desk,
-            callerOf: ({ headers }) => generations.current().keys.identify(KeyRing.keyOf(headers)),
+            callerOf: (request) => Effect.map(visitors.of(request), ({ caller }) => caller),
             onRefused: tell
           })
         )
@@ -102,13 +101,24 @@ export const management = (
   return (asked: Asked, managed: Managed): Effect.Effect<Answer> => {
     const { id, method, path, request } = asked
     if (method !== managed.method) return turnAway(asked, wrongMethod(asked, [managed.method]))
-    const refusal = barredFrom(managed, generations.current(), KeyRing.keyOf(request.headers))
-    if (refusal !== undefined) return turnAway(asked, { refusal })
     const query = request.url.indexOf("?")
     const url = query === -1 ? path : path + request.url.slice(query)
     const headers = Headers.set(request.headers, "x-request-id", id)
-    return Effect.flatMap(load, (app) =>
-      Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url, headers }))
-    )
+    return Effect.flatMap(visitors.of(request), (visitor) => {
+      const refusal = barredFrom(managed, visitor)
+      if (refusal !== undefined) return turnAway(asked, { refusal })
+      return Effect.flatMap(load, (app) =>
+        Effect.provideService(app, HttpServerRequest.HttpServerRequest, request.modify({ url, headers }))
+      )
+    })
   }
+}
+
+/** Serves signing in and out. */
+export const signingIn = ({ generations }: AdminAppDeps, visitors: Visitors, turnAway: TurnAway) => {
+  const answerAt = Login.make(generations, visitors)
+  return (asked: Asked, path: SessionPath): Effect.Effect<Answer> =>
+    asked.method === sessionPaths[path]
+      ? Effect.catchAll(answerAt[path](asked.request), (refusal) => turnAway(asked, { refusal }))
+      : turnAway(asked, wrongMethod(asked, [sessionPaths[path]]))
 }

@@ -51,7 +51,8 @@ export interface KeyRing {
 
 const everything = () => true
 
-const master: Caller = { name: undefined, isMaster: true, mayUse: everything, mayPassThrough: true, tags: [] }
+/** Whoever bears the master key. */
+export const master: Caller = { name: undefined, isMaster: true, mayUse: everything, mayPassThrough: true, tags: [] }
 
 const anybody: Caller = { name: undefined, isMaster: false, mayUse: everything, mayPassThrough: true, tags: [] }
 

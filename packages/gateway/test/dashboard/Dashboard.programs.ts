@@ -121,6 +121,7 @@ describe.skipIf(browserPath === undefined)("the dashboard in a browser", () => {
         const { complaints, page } = yield* open()
         yield* doing(() => page.goto(url))
         yield* sees(page, "#sign-in h2", "Master key")
+        assert.isFalse(yield* doing(() => page.locator("#sign-out").isVisible()))
         assert.isFalse(yield* doing(() => page.locator("#key-error").isVisible()))
         yield* signIn(page, "sk-wrong")
         yield* sees(page, "#key-error", "Incorrect API key")
@@ -157,6 +158,14 @@ describe.skipIf(browserPath === undefined)("the dashboard in a browser", () => {
         yield* doing(() => first.locator("button").click())
         yield* doing(() => first.locator("button", { hasText: "Release" }).waitFor())
 
+        // No script of the page could give the key away, or what stands for it.
+        const [cookie] = yield* doing(() => page.context().cookies())
+        assert.deepInclude(cookie, { name: "switchyard_session", httpOnly: true, sameSite: "Strict", path: "/" })
+        const readable = yield* doing(() =>
+          page.evaluate<string>("document.cookie + JSON.stringify(localStorage) + JSON.stringify(sessionStorage)")
+        )
+        assert.strictEqual(readable, "{}{}")
+
         assert.strictEqual(yield* doing(() => page.locator("img[src=x], #deployments script").count()), 0)
         assert.isTrue(yield* doing(() => page.evaluate<boolean>("window.isSamePage === true")))
         const html = yield* doing(() => page.content())
@@ -166,8 +175,17 @@ describe.skipIf(browserPath === undefined)("the dashboard in a browser", () => {
         yield* sees(page, "#connection", "Connection lost")
         yield* sees(page, "#alert", "Connection lost")
         yield* serve(deps, port)
-        yield* sees(page, "#connection", "Live")
+        // Sessions are kept in memory: the gateway that comes back knows none.
+        yield* sees(page, "#key-error", "the session is over")
         assert.isFalse(yield* doing(() => page.locator("#alert").isVisible()))
+        yield* signIn(page, master)
+        yield* sees(page, "#connection", "Live")
+        yield* doing(() => page.reload())
+        yield* sees(page, "#connection", "Live")
+        yield* doing(() => page.click("#sign-out"))
+        yield* sees(page, "#sign-in h2", "Master key")
+        yield* doing(() => page.reload())
+        yield* sees(page, "#sign-in h2", "Master key")
         assert.deepStrictEqual(real(complaints), [])
       }),
     120_000

@@ -17,7 +17,7 @@ import * as answers from "../controlAnswers.js"
 export interface ManagementDeps {
   readonly desk: KeyDesk.Desk
   /** Who sends a request; the control plane has let him in. */
-  readonly callerOf: (request: HttpServerRequest.HttpServerRequest) => Caller | undefined
+  readonly callerOf: (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<Caller | undefined>
   /** Told of a request that is refused. */
   readonly onRefused: (request: HttpServerRequest.HttpServerRequest, refusal: Refusal) => void
 }

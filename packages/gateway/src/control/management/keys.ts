@@ -15,7 +15,7 @@ export const layer = ({ callerOf, desk }: ManagementDeps, { keyView, keyViews, p
 
   const keyInfo = queried((query, { request }) =>
     Effect.gen(function* () {
-      const caller = callerOf(request)
+      const caller = yield* callerOf(request)
       const text = query.text("key")
       const own = caller?.isMaster === true || caller?.name === undefined ? undefined : book.named(caller.name)
       if (text === undefined && own === undefined) return yield* Effect.fail(missing("key", "key"))

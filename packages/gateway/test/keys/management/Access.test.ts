@@ -130,6 +130,54 @@ describe("who may manage keys", () => {
   )
 
   it.scopedLive(
+    "whoever signed in manages keys as the master from the gateway's own page, and calls no model by that",
+    () =>
+      Effect.gen(function* () {
+        const gateway = yield* start({ server: { port: 0, cors: "*" } })
+        const send = (path: string, body: object | undefined, headers: Readonly<Record<string, string>>) =>
+          Effect.promise(async () => {
+            const method = body === undefined ? "GET" : "POST"
+            const type = { "content-type": "application/json" }
+            const init = body === undefined ? {} : { body: JSON.stringify(body) }
+            const answer = await fetch(gateway.url + path, { method, headers: { ...type, ...headers }, ...init })
+            // biome-ignore lint/suspicious/noExplicitAny: what comes is looked at below
+            const json: any = await answer.json()
+            return { status: answer.status, code: json.error?.code, json, headers: answer.headers }
+          })
+        const own = { origin: gateway.url }
+        const signedIn = yield* send("/admin/login", { key: master }, own)
+        const cookie = signedIn.headers.get("set-cookie")?.split(";", 1)[0] ?? ""
+        const made = yield* send("/key/generate", { key_alias: "shop" }, { ...own, cookie })
+        assert.deepStrictEqual([made.status, made.json.key_alias], [200, "shop"])
+        assert.strictEqual((yield* chat(gateway, made.json.key)).status, 200)
+        const info = yield* send(`/key/info?key=${made.json.key}`, undefined, { cookie })
+        assert.strictEqual(info.json.info.key_alias, "shop")
+
+        const asked = { model: "cheap", messages: [{ role: "user", content: "Hi" }] }
+        for (const [path, body] of [
+          ["/v1/chat/completions", asked],
+          ["/v1/models", undefined],
+          ["/v1/files", undefined]
+        ] as const) {
+          assert.strictEqual((yield* send(path, body, { ...own, cookie })).status, 401, path)
+        }
+        for (const origin of ["https://evil.example", "http://127.0.0.1:3000", "null"]) {
+          for (const [path, body] of [
+            ["/key/generate", { key_alias: "theirs" }],
+            ["/key/block", { key: made.json.key }],
+            ["/key/list", undefined]
+          ] as const) {
+            const foreign = yield* send(path, body, { origin, cookie })
+            assert.deepStrictEqual([foreign.status, foreign.code], [403, "foreign_page"], `${origin} ${path}`)
+            assert.isNull(foreign.headers.get("access-control-allow-credentials"))
+          }
+        }
+        yield* send("/admin/logout", {}, { ...own, cookie })
+        assert.strictEqual((yield* send("/key/generate", {}, { ...own, cookie })).status, 401)
+      })
+  )
+
+  it.scopedLive(
     "while the store is away keys that are known go on, others are told to come back, and nothing is managed",
     () =>
       Effect.gen(function* () {
