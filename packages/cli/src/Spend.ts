@@ -2,12 +2,12 @@
  * What was used and what it cost: sums as a table, sums or single records for other programs.
  */
 import { closest } from "@switchyard/core/Closest"
+import { line } from "@switchyard/ledger/Csv"
 import * as Money from "@switchyard/ledger/Money"
 import type { Dimension, Report, ReportAsk, ReportRow } from "@switchyard/ledger/Report"
 import type { Store } from "@switchyard/ledger/Store"
 import type { UsageRecord } from "@switchyard/ledger/UsageRecord"
 import { Clock, Effect } from "effect"
-import { line } from "./ledger/csv.js"
 import * as Exports from "./ledger/exports.js"
 import { commandError, type Flags as LedgerFlags, openLedger } from "./ledger/openLedger.js"
 import { type CommandError, counted, fail, plain, print, write } from "./output.js"

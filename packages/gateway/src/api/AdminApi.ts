@@ -12,6 +12,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Context, Schema } from "effect"
 import { ConfigView, Deployments, DeploymentView, Recording } from "./AdminViews.js"
 import { failure } from "./failures.js"
+import { SpendView } from "./SpendViews.js"
 
 /** No key, or one that nobody knows. */
 export class Unauthorized extends Schema.Class<Unauthorized>("Unauthorized")(
@@ -31,12 +32,12 @@ export class NotFound extends Schema.Class<NotFound>("NotFound")(
   HttpApiSchema.annotations({ status: 404, description: "No deployment has this id" })
 ) {}
 
-/** There are listeners enough. */
+/** There are listeners enough, or the ledger does not answer. */
 export class Unavailable extends Schema.Class<Unavailable>("Unavailable")(
   failure("service_unavailable_error"),
   HttpApiSchema.annotations({
     status: 503,
-    description: "There are listeners enough; `Retry-After` says when to come back"
+    description: "There are listeners enough, or the ledger does not answer; `Retry-After` says when to come back"
   })
 ) {}
 
@@ -97,6 +98,18 @@ const group = HttpApiGroup.make("admin", { topLevel: true })
         OpenApi.Description,
         "A `snapshot` first; then `router` events as they happen, a `sample` of all deployments every 2 s, and a `point` of the timeline whenever there is a new one, or the whole `timeline` to a client that has lost points. Ends when the gateway drains."
       )
+  )
+  .add(
+    HttpApiEndpoint.get("spend", "/admin/spend")
+      .addSuccess(SpendView)
+      .addError(Unavailable)
+      .annotate(OpenApi.Summary, "what was spent in the last 30 days: by day, key, team, model and deployment")
+  )
+  .add(
+    HttpApiEndpoint.get("spendCsv", "/admin/spend.csv")
+      .addSuccess(HttpApiSchema.Text({ contentType: "text/csv" }))
+      .addError(Unavailable)
+      .annotate(OpenApi.Summary, "the same for a spreadsheet, a line for each sum")
   )
   .add(
     HttpApiEndpoint.get("openapi", "/admin/openapi.json")

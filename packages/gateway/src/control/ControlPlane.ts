@@ -18,7 +18,6 @@ import { decodePart, pathOf, queryOf } from "../edge/requestPath.js"
 import type { Refusal, Speech } from "../errors/ErrorBody.js"
 import type { Generation } from "../generations/Generations.js"
 import * as KeyRing from "../keys/KeyRing.js"
-import type { Desk } from "../keys/management/KeyDesk.js"
 import * as SealedIds from "../objects/SealedIds.js"
 import type { AdminAppDeps } from "./adminApp.js"
 import * as answers from "./controlAnswers.js"
@@ -40,8 +39,6 @@ export interface ControlPlaneDeps extends AdminAppDeps {
   readonly side?: SideCalls.SideCalls
   /** Opens the ids of what providers keep. Default: one of its own, which opens none that was given out elsewhere. */
   readonly sealer?: SealedIds.Sealer
-  /** What keys are managed with. Default: nothing, and there is no key management. */
-  readonly desk?: Desk | undefined
   /** What `/metrics` answers to a scrape with this `Accept` header; undefined where metrics are off. */
   readonly metrics: (accept: string | undefined) => Effect.Effect<Exposition | undefined>
   /** Why a request must not be served at all: keeps other sites' pages, and what proxies pass on, out of an open gateway. */

@@ -13,16 +13,20 @@ import type { Deployments, Recording } from "../api/AdminViews.js"
 import { requestIdOf } from "../edge/requestId.js"
 import { decodePart, pathOf } from "../edge/requestPath.js"
 import { answerRefusal, ofRefusal, type Refusal, type TurnedAway } from "../errors/ErrorBody.js"
+import type { Desk } from "../keys/management/KeyDesk.js"
 import * as Admin from "./Admin.js"
 import { appOf } from "./apiApp.js"
 import * as answers from "./controlAnswers.js"
 import { type LiveDeps, liveEvents } from "./liveEvents.js"
 import type { Visitors } from "./session/visitors.js"
+import * as SpendViews from "./spendViews.js"
 
 /** What the admin API works with. */
 export interface AdminAppDeps extends LiveDeps {
   /** How many requests wait for a connection to a provider. */
   readonly waiting?: () => number
+  /** What keys are managed with. Default: nothing, and there is no key management. */
+  readonly desk?: Desk | undefined
   /** How the ledger is doing. Default: there is none. */
   readonly ledger?: (() => LedgerHealth) | undefined
   /** Lines that the log has lost since the start. */
@@ -103,6 +107,13 @@ const eventsFor = (deps: AdminAppDeps, visitors: Visitors) => {
 /** A large answer, which it would take thirty times as long to look at field by field as to write. */
 const asItIs = <A>(answer: A): HttpServerResponse.HttpServerResponse => answers.json(answer)
 
+/** A browser keeps it as a file, and takes it for nothing else. */
+const asFile = (csv: string): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.text(csv, {
+    contentType: "text/csv; charset=utf-8",
+    headers: { "cache-control": "no-store", "content-disposition": 'attachment; filename="spend.csv"' }
+  })
+
 const handlers = (deps: AdminAppDeps, visitors: Visitors) => {
   const { generations } = deps
   const events = eventsFor(deps, visitors)
@@ -134,6 +145,16 @@ const handlers = (deps: AdminAppDeps, visitors: Visitors) => {
       )
       .handle("timeline", () => Effect.sync(() => asItIs<Recording>(deps.timeline.recording())))
       .handle("events", () => events)
+      .handle("spend", () =>
+        Effect.catchAll(Effect.map(SpendViews.view(deps.desk), answers.json), (refusal) =>
+          refuse(AdminApi.Unavailable, refusal)
+        )
+      )
+      .handle("spendCsv", () =>
+        Effect.catchAll(Effect.map(SpendViews.csv(deps.desk), asFile), (refusal) =>
+          refuse(AdminApi.Unavailable, refusal)
+        )
+      )
       .handle("openapi", () => document)
   )
 }

@@ -73,6 +73,8 @@ describe("AdminApi", () => {
       assert.deepStrictEqual([config.generation, config.lastRefusal, config.problems], [1, null, []])
       assert.deepStrictEqual((yield* client.timeline()).intervalMs, 5000)
       assert.property(yield* client.openapi(), "openapi")
+      const spend = yield* client.spend()
+      assert.deepStrictEqual([spend.hasLedger, spend.days.length, spend.keys.total], [false, 30, 0])
       assert.strictEqual((yield* client.isolate({ path: { id: "a" } })).state, "isolated")
     })
   )
@@ -190,6 +192,8 @@ describe("AdminApi", () => {
         "GET /admin/config 200 401 403",
         "GET /admin/timeline 200 401 403",
         "GET /admin/events 200 401 403 503",
+        "GET /admin/spend 200 401 403 503",
+        "GET /admin/spend.csv 200 401 403 503",
         "GET /admin/openapi.json 200 401 403"
       ])
       assert.property(document.paths["/admin/events"]?.get?.responses[200]?.content, "text/event-stream")
