@@ -191,6 +191,8 @@ deployments:
       "serve",
       "--config",
       config,
+      "--data",
+      join(folder, "data"),
       "--port",
       "0"
     ],

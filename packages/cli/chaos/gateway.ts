@@ -1,6 +1,7 @@
 /** One gateway: the installed command with a small heap, its log in a pipe, watched from within and from outside. */
 import type { ChildProcess } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Children, ended } from "./children.js"
 import type { Journal, Probe, Seen } from "./journal.js"
@@ -68,7 +69,10 @@ export class Gateway {
     this.starts++
     const log = new LogPipe(folder, `${this.name}${this.starts}`, journal)
     const child = children.start(
-      [`--max-old-space-size=${heapLimit}`, "--import", probe, command, "serve", "--config", config, "--port", "0"],
+      [
+        ...[`--max-old-space-size=${heapLimit}`, "--import", probe, command, "serve", "--config", config],
+        ...["--data", join(folder, `${this.name} data`), "--port", "0"]
+      ],
       ["ignore", "pipe", log.writeEnd, "ipc"]
     )
     log.handedOver()

@@ -55,9 +55,13 @@ const startGateway = async (upstream: string): Promise<Proxy> => {
   const file = join(folder, "config.json")
   writeFileSync(file, JSON.stringify(settings(upstream)))
   const bin = fileURLToPath(new URL("../../cli/bin/switchyard.js", import.meta.url))
-  const child = spawn(process.execPath, [bin, "serve", "--config", file, "--port", "0"], {
-    stdio: ["ignore", "pipe", "inherit"]
-  })
+  const child = spawn(
+    process.execPath,
+    [bin, "serve", "--config", file, "--data", join(folder, "data"), "--port", "0"],
+    {
+      stdio: ["ignore", "pipe", "inherit"]
+    }
+  )
   child.once("exit", ended("the gateway"))
   let printed = ""
   const url = await new Promise<string>((resolve) => {
