@@ -389,6 +389,15 @@ const honoured: Readonly<Record<string, Sample>> = {
   ),
   "router_settings default_priority": sample(router({ default_priority: 5 }), { queue: {}, "requests.priority": 5 }),
   "router_settings polling_interval": sample(router({ polling_interval: 0.03 }), { queue: {} }),
+  "router_settings redis_url": sample(router({ redis_url: "redis://cache:6380" }), {
+    "redis.url": "redis://cache:6380"
+  }),
+  "router_settings redis_host": sample(router({ redis_host: "cache" }), { "redis.host": "cache" }),
+  "router_settings redis_port": sample(router({ redis_host: "cache", redis_port: "6380" }), { "redis.port": 6380 }),
+  "router_settings redis_password": sample(router({ redis_host: "cache", redis_password: "pass-word" }), {
+    "redis.password": "pass-word"
+  }),
+  "router_settings redis_db": sample(router({ redis_host: "cache", redis_db: 2 }), { "redis.database": 2 }),
   "router_settings provider_budget_config": sample(
     router({ provider_budget_config: { openai: { budget_limit: "0.3", time_period: "1d" } } }),
     { "spendLimits.providers.openai": { limit: 0.3, window: 86_400_000 } }

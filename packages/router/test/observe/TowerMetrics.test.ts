@@ -129,7 +129,10 @@ const everything = (prefix: string) =>
     yield* call(service, chat({ seed: 7, model: "m" }, { caller: "poor" }))
     stub.reply({ chunks: ["a"], usage })
     yield* Effect.ignore(Stream.runDrain(LlmService.stream(service, chat({ seed: 8, model: "spare" }))))
-    Context.get(made.state as Context.Context<never>, RouterEvents.RouterEvents).publish(batch)
+    const { publish } = Context.get(made.state as Context.Context<never>, RouterEvents.RouterEvents)
+    publish(batch)
+    // Only what is told of keys, teams and users has a soft limit.
+    publish({ _tag: "BudgetNearlySpent", at: 0, scope: "team", key: "t", soft: 1 })
     return made
   })
 
