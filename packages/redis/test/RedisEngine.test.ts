@@ -15,7 +15,7 @@ describe.skipIf(missing !== undefined).concurrent("an engine in a real server", 
   })
   afterAll(() => server?.stop())
 
-  contract(() => ({ url: server?.url ?? "" }), 1000)
+  contract(() => ({ url: server?.url ?? "" }), 3000)
 })
 
 describe.skipIf(missing !== undefined).concurrent("an engine in a cluster", () => {
@@ -25,12 +25,12 @@ describe.skipIf(missing !== undefined).concurrent("an engine in a cluster", () =
   }, 30_000)
   afterAll(() => Promise.all(servers.map(({ stop }) => stop())))
 
-  contract(() => ({ cluster: servers.map(({ port }) => ({ host: "127.0.0.1", port })) }), 1000)
+  contract(() => ({ cluster: servers.map(({ port }) => ({ host: "127.0.0.1", port })) }), 3000)
 })
 
 describe.skipIf(missing !== undefined)("a connection", () => {
   const failure = (options: RedisConnection.Options) =>
-    Effect.scoped(Effect.flatMap(RedisEngine.make(options), (engine) => Effect.flip(engine.announce("a", 1000))))
+    Effect.scoped(Effect.flatMap(RedisEngine.make(options), (engine) => Effect.flip(engine.announce("a", 3000))))
 
   it.live("says that nobody is there", () =>
     Effect.map(failure({ url: "redis://:secret@127.0.0.1:1" }), ({ description, reason }) => {
