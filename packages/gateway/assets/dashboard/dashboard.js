@@ -4,6 +4,7 @@ import { Charts } from "./charts.js"
 import { act, errorOf, listen, openEvents, post, sessionState } from "./connection.js"
 import { $, element, setData, setText } from "./dom.js"
 import { Live } from "./live.js"
+import { clearPages, listenToPages, resizeSpend, showPage } from "./pages.js"
 import { Table } from "./table.js"
 import { eventOf, timeOf } from "./words.js"
 
@@ -74,7 +75,10 @@ const rebuildCharts = () => {
 const handlers = {
   snapshot: (data) => {
     $("sign-in").hidden = true
-    $("content").hidden = false
+    if ($("inside").hidden) {
+      $("inside").hidden = false
+      void showPage()
+    }
     live.snapshot(data)
     paintSample()
     rebuildCharts()
@@ -109,7 +113,8 @@ const setConnection = (state, text) => {
 
 /** @param {string} message */
 const askForKey = (message) => {
-  $("content").hidden = true
+  $("inside").hidden = true
+  clearPages()
   $("sign-in").hidden = false
   $("sign-out").hidden = true
   $("key-error").hidden = message === ""
@@ -179,14 +184,21 @@ $("sign-out").addEventListener("click", () => {
 
 window.setInterval(() => table.refresh(), 1000)
 
+const resize = () => {
+  charts.resize()
+  resizeSpend()
+}
+
+listenToPages(resize)
+
 let resized = 0
 window.addEventListener("resize", () => {
   window.cancelAnimationFrame(resized)
-  resized = window.requestAnimationFrame(() => charts.resize())
+  resized = window.requestAnimationFrame(resize)
 })
 
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  if (!$("content").hidden) rebuildCharts()
+  if (!$("inside").hidden) rebuildCharts()
 })
 
 connect()

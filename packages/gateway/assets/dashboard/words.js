@@ -48,6 +48,18 @@ export const share = (part, whole) => {
 }
 
 /** @param {number} value */
+export const usd = (value) => {
+  if (value === 0) return "$0"
+  return value < 0.000_001 ? "<$0.000001" : `$${value.toFixed(value >= 0.01 ? 2 : 6)}`
+}
+
+/**
+ * A moment, to the minute.
+ * @param {string} iso
+ */
+export const dateOf = (iso) => `${iso.slice(0, 16).replace("T", " ")} UTC`
+
+/** @param {number} value */
 export const count = (value) => (value >= 10_000 ? `${(value / 1000).toFixed(1)}k` : String(value))
 
 /**

@@ -2,7 +2,6 @@
  * The dashboard in a real browser. Where there is none the tests are skipped, and say so; with `CI=true` they fail.
  * `DASHBOARD_SCREENSHOT=FILE` keeps a picture of it.
  */
-import { existsSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
@@ -13,67 +12,14 @@ import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import * as ManualClock from "@switchyard/testing/ManualClock"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Fiber, Layer } from "effect"
-import { type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import type { Page } from "playwright-core"
 import { parts, serve, start } from "../support/controlPlaneSupport.js"
-
-const browserPath = [
-  process.env["CHROMIUM"],
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome"
-].find((path) => path !== undefined && existsSync(path))
-
-if (browserPath === undefined) {
-  const missing =
-    "no Chromium: the dashboard is not tested; run `apt-get install chromium`, or set CHROMIUM to its path"
-  if (process.env["CI"] === "true") throw new Error(missing)
-  console.warn(`SKIPPED: ${missing}`)
-}
+import { browserPath, doing, open, real, sees, signIn } from "./browser.js"
 
 const master = "sk-master-0123456789"
 
-/** A page, and everything that it complained about. */
-const open = (options: BrowserContextOptions = {}) =>
-  Effect.gen(function* () {
-    const browser = yield* Effect.acquireRelease(
-      Effect.promise(() =>
-        chromium.launch({ executablePath: browserPath ?? "", args: ["--no-sandbox", "--disable-gpu"] })
-      ),
-      (launched) => Effect.promise(() => launched.close())
-    )
-    const context = yield* Effect.promise(() =>
-      browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
-    )
-    const page = yield* Effect.promise(() => context.newPage())
-    const complaints: Array<string> = []
-    page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") complaints.push(message.text())
-    })
-    page.on("pageerror", (error) => complaints.push(String(error)))
-    page.on("dialog", (dialog) => {
-      complaints.push(`dialog: ${dialog.message()}`)
-      void dialog.dismiss()
-    })
-    return { complaints, page }
-  })
-
-/** Browsers say it of every fetch that is not answered with success; it is no complaint about the page. */
-const real = (complaints: ReadonlyArray<string>) =>
-  complaints.filter((text) => !/Failed to load resource|ERR_CONNECTION|ERR_INCOMPLETE/.test(text))
-
-const doing = <A>(run: () => Promise<A>) => Effect.promise(run)
-
-const sees = (page: Page, selector: string, text: string | RegExp) =>
-  doing(() => page.locator(selector, { hasText: text }).first().waitFor({ state: "visible", timeout: 20_000 }))
-
 const row = (page: Page, id: string) =>
   page.locator("#deployments tbody tr").filter({ has: page.getByText(id, { exact: true }) })
-
-const signIn = (page: Page, key: string) =>
-  doing(async () => {
-    await page.fill("#key", key)
-    await page.click("#key-form button")
-  })
 
 /** Run in the page: how many colours each chart has, so that an empty one is found out. */
 const coloursOfCharts = `[...document.querySelectorAll("canvas")].map((canvas) => {
@@ -157,6 +103,14 @@ describe.skipIf(browserPath === undefined)("the dashboard in a browser", () => {
 
         yield* doing(() => first.locator("button").click())
         yield* doing(() => first.locator("button", { hasText: "Release" }).waitFor())
+
+        // Without a ledger the other pages say so.
+        for (const name of ["keys", "spend"]) {
+          yield* doing(() => page.click(`#to-${name}`))
+          yield* sees(page, `#${name}-none`, "This gateway keeps no")
+          assert.isFalse(yield* doing(() => page.locator(`#${name}-some`).isVisible()))
+        }
+        yield* doing(() => page.click("#to-now"))
 
         // No script of the page could give the key away, or what stands for it.
         const [cookie] = yield* doing(() => page.context().cookies())

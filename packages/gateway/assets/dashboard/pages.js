@@ -1,0 +1,61 @@
+// @ts-check
+/** The pages of the dashboard: what happens now, the keys, and what was spent. Each is asked for when it is looked at. */
+import { $, setText } from "./dom.js"
+import { hideMade, listenToKeys, showKeys } from "./keys.js"
+import { fill } from "./rows.js"
+import { resizeSpend, showSpend } from "./spend.js"
+
+/** @type {Readonly<Record<string, { readonly id: string, readonly show: () => Promise<void> }>>} */
+const pages = {
+  now: { id: "content", show: async () => {} },
+  keys: { id: "page-keys", show: showKeys },
+  spend: { id: "page-spend", show: showSpend }
+}
+
+const chosen = () => {
+  const name = window.location.hash.slice(1)
+  return Object.hasOwn(pages, name) ? name : "now"
+}
+
+/** @param {string} text */
+const complain = (text) => {
+  $("page-error").hidden = text === ""
+  setText($("page-error"), text)
+}
+
+/** Shows the page that the address names. */
+export const showPage = async () => {
+  const name = chosen()
+  for (const [other, { id }] of Object.entries(pages)) {
+    $(id).hidden = other !== name
+    if (other === name) $(`to-${other}`).setAttribute("aria-current", "page")
+    else $(`to-${other}`).removeAttribute("aria-current")
+  }
+  hideMade()
+  complain("")
+  try {
+    await pages[name]?.show()
+  } catch (error) {
+    if (name === chosen()) complain(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Nobody looks any more: what the pages know is gone. */
+export const clearPages = () => {
+  hideMade()
+  complain("")
+  for (const id of ["keys", "spend-keys", "spend-teams", "spend-models", "spend-deployments"]) fill(id, [])
+  $("spend-some").hidden = true
+}
+
+/** @param {() => void} onShown */
+export const listenToPages = (onShown) => {
+  listenToKeys()
+  window.addEventListener("hashchange", () => {
+    if ($("inside").hidden) return
+    void showPage()
+    onShown()
+  })
+}
+
+export { resizeSpend }

@@ -1,0 +1,108 @@
+/** The dashboard's pages of keys and of what was spent, in a real browser over a gateway with a ledger. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Page } from "playwright-core"
+import { ask, chat, master, start } from "../keys/management/desk.js"
+import { browserPath, doing, open, real, sees, signIn } from "./browser.js"
+
+const hostile = `<img src=x onerror="alert(1)">'"&\u202eevil`
+
+const row = (page: Page, name: string) =>
+  page.locator("#keys tbody tr").filter({ has: page.locator("td.name", { hasText: name }) })
+
+const press = (page: Page, name: string, button: string | RegExp) =>
+  doing(() => row(page, name).locator("button", { hasText: button }).click())
+
+describe.skipIf(browserPath === undefined)("the pages of keys and spend in a browser", () => {
+  it.scopedLive(
+    "whoever signed in makes a key that is shown once, blocks, replaces and deletes it, and sees what it spent",
+    () =>
+      Effect.gen(function* () {
+        const gateway = yield* start()
+        const { complaints, page } = yield* open()
+        yield* doing(() => page.goto(`${gateway.url}/#keys`))
+        yield* signIn(page, master)
+        yield* sees(page, "#no-keys", "No keys so far")
+
+        yield* doing(async () => {
+          await page.fill("#key-name", hostile)
+          await page.fill("#key-models", "cheap, dear")
+          await page.fill("#key-budget", "5")
+          await page.fill("#key-window", "30d")
+          await page.fill("#key-rpm", "60")
+          await page.click("#make-key-button")
+        })
+        yield* sees(page, "#made-key-text", /^sk-/)
+        const key = yield* doing(() => page.locator("#made-key-text").innerText())
+        const shown = row(page, hostile)
+        yield* doing(() => shown.waitFor())
+        assert.strictEqual(yield* doing(() => shown.locator("td.name").innerText()), hostile)
+        for (const text of ["cheap, dear", "of $5.00", "60 requests / min", "never", "Open"]) {
+          assert.include(yield* doing(() => shown.innerText()), text)
+        }
+        assert.notInclude(yield* doing(() => shown.innerHTML()), key)
+        assert.strictEqual((yield* chat(gateway, key)).status, 200)
+
+        // A name that is taken is an error in words, and no key.
+        yield* doing(async () => {
+          await page.click("#hide-key")
+          await page.fill("#key-name", hostile)
+          await page.click("#make-key-button")
+        })
+        yield* sees(page, "#keys-error", "There is another key of the name")
+        yield* doing(() => page.reload())
+        yield* doing(() => shown.waitFor())
+        assert.notInclude(yield* doing(() => page.content()), key)
+
+        yield* press(page, hostile, "Block")
+        yield* doing(() => shown.locator("td", { hasText: "Blocked" }).waitFor())
+        assert.strictEqual((yield* chat(gateway, key)).status, 403)
+        yield* press(page, hostile, "Unblock")
+        yield* doing(() => shown.locator("button", { hasText: /^Block$/ }).waitFor())
+        assert.strictEqual((yield* chat(gateway, key)).status, 200)
+
+        yield* press(page, hostile, "Regenerate")
+        yield* press(page, hostile, "Regenerate: sure?")
+        yield* sees(page, "#made-key-text", /^sk-/)
+        const next = yield* doing(() => page.locator("#made-key-text").innerText())
+        assert.notStrictEqual(next, key)
+        assert.deepStrictEqual([(yield* chat(gateway, key)).status, (yield* chat(gateway, next)).status], [401, 200])
+
+        const { json } = yield* ask(gateway, "/admin/spend")
+        assert.isAbove(json.total.cost, 0)
+        yield* doing(() => page.click("#to-spend"))
+        yield* sees(page, "#spend-total", `$${json.total.cost.toFixed(json.total.cost >= 0.01 ? 2 : 6)}`)
+        yield* sees(page, "#spend-keys tbody td.name", hostile)
+        yield* sees(page, "#spend-deployments tbody td.name", "cheap")
+        const colours = yield* doing(() =>
+          page.evaluate<number>(`(() => {
+            const canvas = document.querySelector("#chart-spend canvas")
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+            return new Set(new Uint32Array(data.buffer)).size
+          })()`)
+        )
+        assert.isAbove(colours, 5)
+        const download = yield* doing(async () => {
+          const [file] = await Promise.all([page.waitForEvent("download"), page.click('a[download="spend.csv"]')])
+          return file.suggestedFilename()
+        })
+        assert.strictEqual(download, "spend.csv")
+        // A key that was shown is gone with the page that showed it.
+        assert.notInclude(yield* doing(() => page.content()), next)
+
+        yield* doing(() => page.click("#to-keys"))
+        yield* press(page, hostile, "Delete")
+        assert.strictEqual((yield* chat(gateway, next)).status, 200)
+        yield* press(page, hostile, "Delete: sure?")
+        yield* sees(page, "#no-keys", "No keys so far")
+        assert.strictEqual((yield* chat(gateway, next)).status, 401)
+
+        assert.strictEqual(yield* doing(() => page.locator("img[src=x]").count()), 0)
+        assert.deepStrictEqual(real(complaints), [])
+        yield* doing(() => page.click("#sign-out"))
+        yield* sees(page, "#sign-in h2", "Master key")
+        assert.notInclude(yield* doing(() => page.locator("#inside").innerHTML()), "onerror")
+      }),
+    120_000
+  )
+})
