@@ -50,7 +50,7 @@ const bearer = HttpApiSecurity.bearer.pipe(
 
 /** Lets in whoever bears the master key, and everybody where no key is configured. */
 export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("@switchyard/gateway/Authorization", {
-  failure: Schema.Union(Unauthorized, Forbidden),
+  failure: Schema.Union(Unauthorized, Forbidden, Unavailable),
   security: { bearer }
 }) {}
 
@@ -92,7 +92,6 @@ const group = HttpApiGroup.make("admin", { topLevel: true })
   .add(
     HttpApiEndpoint.get("events", "/admin/events")
       .addSuccess(HttpApiSchema.Text({ contentType: "text/event-stream" }))
-      .addError(Unavailable)
       .annotate(OpenApi.Summary, "what happens as it happens, as server-sent events")
       .annotate(
         OpenApi.Description,
@@ -102,13 +101,11 @@ const group = HttpApiGroup.make("admin", { topLevel: true })
   .add(
     HttpApiEndpoint.get("spend", "/admin/spend")
       .addSuccess(SpendView)
-      .addError(Unavailable)
       .annotate(OpenApi.Summary, "what was spent in the last 30 days: by day, key, team, model and deployment")
   )
   .add(
     HttpApiEndpoint.get("spendCsv", "/admin/spend.csv")
       .addSuccess(HttpApiSchema.Text({ contentType: "text/csv" }))
-      .addError(Unavailable)
       .annotate(OpenApi.Summary, "the same for a spreadsheet, a line for each sum")
   )
   .add(

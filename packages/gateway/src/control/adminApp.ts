@@ -61,7 +61,9 @@ const authorization = ({ generations, onRefusal }: AdminAppDeps, visitors: Visit
         if (keys.isOpen || visitor.caller?.isMaster === true) return
         const refusal = visitor.refusal ?? answers.notMaster(source.config.masterKey !== undefined)
         onRefusal?.({ id: requestIdOf(headers), method, path: pathOf(originalUrl), refusal })
-        yield* refusal.status === 403 ? refuse(AdminApi.Forbidden, refusal) : refuse(AdminApi.Unauthorized, refusal)
+        if (refusal.status === 403) yield* refuse(AdminApi.Forbidden, refusal)
+        if (refusal.status === 503) yield* refuse(AdminApi.Unavailable, refusal)
+        yield* refuse(AdminApi.Unauthorized, refusal)
       })
   })
 

@@ -185,16 +185,16 @@ describe("AdminApi", () => {
         })
       )
       assert.sameMembers(listed, [
-        "GET /admin/deployments 200 401 403",
-        "POST /admin/deployments/{id}/isolate 200 401 403 404",
-        "POST /admin/deployments/{id}/release 200 401 403 404",
-        "POST /admin/deployments/{id}/reset 200 401 403 404",
-        "GET /admin/config 200 401 403",
-        "GET /admin/timeline 200 401 403",
+        "GET /admin/deployments 200 401 403 503",
+        "POST /admin/deployments/{id}/isolate 200 401 403 404 503",
+        "POST /admin/deployments/{id}/release 200 401 403 404 503",
+        "POST /admin/deployments/{id}/reset 200 401 403 404 503",
+        "GET /admin/config 200 401 403 503",
+        "GET /admin/timeline 200 401 403 503",
         "GET /admin/events 200 401 403 503",
         "GET /admin/spend 200 401 403 503",
         "GET /admin/spend.csv 200 401 403 503",
-        "GET /admin/openapi.json 200 401 403"
+        "GET /admin/openapi.json 200 401 403 503"
       ])
       assert.property(document.paths["/admin/events"]?.get?.responses[200]?.content, "text/event-stream")
       const text = JSON.stringify(document)

@@ -34,6 +34,8 @@ describe.skipIf(browserPath === undefined)("the pages of keys and spend in a bro
         })
         yield* sees(page, "#made-key-text", /^sk-/)
         const key = yield* doing(() => page.locator("#made-key-text").innerText())
+        yield* doing(() => page.click("#copy-key"))
+        yield* sees(page, "#copy-key", /Copied|Selected/)
         const shown = row(page, hostile)
         yield* doing(() => shown.waitFor())
         assert.strictEqual(yield* doing(() => shown.locator("td.name").innerText()), hostile)

@@ -62,8 +62,4 @@ export class Sessions {
   end(id: string): void {
     this.#known.delete(sha256(id))
   }
-
-  get size(): number {
-    return this.#known.size
-  }
 }

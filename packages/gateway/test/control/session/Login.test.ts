@@ -7,8 +7,8 @@ import * as GatewayConfig from "@switchyard/gateway/GatewayConfig"
 import * as KeyRing from "@switchyard/gateway/KeyRing"
 import * as ManualClock from "@switchyard/testing/ManualClock"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { type Clock, Duration, Effect, Either } from "effect"
-import { parts } from "../../support/controlPlaneSupport.js"
+import { type Clock, Duration, Effect, Either, TestClock } from "effect"
+import { parts, serve } from "../../support/controlPlaneSupport.js"
 
 const master = "sk-master-0123456789"
 const team = "sk-team-0123456789"
@@ -310,6 +310,30 @@ describe("a session", () => {
       assert.strictEqual((yield* send(isolate, bearing(master))).status, 200)
       assert.strictEqual((yield* send(isolate, bearing(team))).status, 403)
       assert.strictEqual((yield* send(isolate, bearing("sk-wrong"))).status, 401)
+    })
+  )
+
+  it.scoped("that is over ends what it was listening to", () =>
+    Effect.gen(function* () {
+      const { deps } = yield* parts({ settings, base: StubLlm.make().attempts })
+      const { url } = yield* serve(deps)
+      const asked = (path: string, init: RequestInit = {}) => Effect.promise(() => fetch(url + path, init))
+      const from = { origin: url }
+      const signedIn = yield* asked("/admin/login", {
+        method: "POST",
+        headers: from,
+        body: JSON.stringify({ key: master })
+      })
+      const cookie = signedIn.headers.get("set-cookie")?.split(";", 1)[0] ?? ""
+      const events = yield* asked("/admin/events", { headers: { cookie } })
+      const reader = events.body?.getReader()
+      const next = Effect.promise(async () => (await reader?.read())?.done)
+      assert.deepStrictEqual([events.status, yield* next], [200, false])
+      yield* TestClock.adjust("2100 millis")
+      assert.isFalse(yield* next)
+      assert.strictEqual((yield* asked("/admin/logout", { method: "POST", headers: { ...from, cookie } })).status, 200)
+      yield* TestClock.adjust("2100 millis")
+      assert.isTrue(yield* next)
     })
   )
 

@@ -192,11 +192,16 @@ describe("who may manage keys", () => {
         const unknown = yield* chat(gateway, "sk-nobody-knows-it")
         assert.deepStrictEqual([unknown.status, unknown.json.error.code], [503, "keys_unavailable"])
         assert.isNotNull(unknown.headers.get("retry-after"))
+        const admin = yield* ask(gateway, "/admin/config", undefined, "sk-nobody-knows-it")
+        assert.deepStrictEqual([admin.status, admin.json.error.code], [503, "keys_unavailable"])
+        assert.isNotNull(admin.headers.get("retry-after"))
         test.isAway = false
         assert.strictEqual((yield* ask(gateway, "/key/block", { key })).status, 200)
         test.isAway = true
         yield* ask(gateway, "/key/list")
         assert.strictEqual((yield* chat(gateway, key)).status, 403)
+        const blocked = yield* ask(gateway, "/admin/config", undefined, key)
+        assert.deepStrictEqual([blocked.status, blocked.json.error.code], [403, "key_blocked"])
       })
   )
 })
