@@ -9,10 +9,10 @@ import { sha256 } from "../../config/callerSecrets.js"
 export const longest = 12 * 3_600_000
 
 /** Ms without a request after which it is over. */
-export const idle = 3_600_000
+const idle = 3_600_000
 
 /** Sessions that there may be at once: beyond them the one that was used least lately ends. */
-export const most = 64
+const most = 64
 
 interface Session {
   readonly begunAt: number
