@@ -70,7 +70,7 @@ Where there is a ledger:
 
 | metric | type | labels | |
 |---|---|---|---|
-${ledgerMetrics.map((/** @type {{ name: string, help: string, type: string }} */ one) => row({ ...one, labels: [] })).join("\n")}
+${ledgerMetrics.map((/** @type {{ name: string, help: string, type: string }} */ one) => row({ ...one, labels: [], buckets: undefined })).join("\n")}
 
 ## Buckets
 

@@ -61,9 +61,9 @@ const authorization = ({ generations, onRefusal }: AdminAppDeps, visitors: Visit
         if (keys.isOpen || visitor.caller?.isMaster === true) return
         const refusal = visitor.refusal ?? answers.notMaster(source.config.masterKey !== undefined)
         onRefusal?.({ id: requestIdOf(headers), method, path: pathOf(originalUrl), refusal })
-        if (refusal.status === 403) yield* refuse(AdminApi.Forbidden, refusal)
-        if (refusal.status === 503) yield* refuse(AdminApi.Unavailable, refusal)
-        yield* refuse(AdminApi.Unauthorized, refusal)
+        if (refusal.status === 403) return yield* refuse(AdminApi.Forbidden, refusal)
+        if (refusal.status === 503) return yield* refuse(AdminApi.Unavailable, refusal)
+        return yield* refuse(AdminApi.Unauthorized, refusal)
       })
   })
 

@@ -46,7 +46,7 @@ const statesOf = ({ state }: Tower) => {
 }
 
 /** The note of a tower; undefined where nothing is worth one. */
-export const written = (tower: Tower, clock: Clock.Clock): string | undefined => {
+const written = (tower: Tower, clock: Clock.Clock): string | undefined => {
   const states = statesOf(tower)
   if (states === undefined) return undefined
   const now = nowMs(clock)
@@ -59,7 +59,7 @@ export const written = (tower: Tower, clock: Clock.Clock): string | undefined =>
 }
 
 /** Takes a note over; what is of another version, or no note at all, is left. Whether it was taken. */
-export const taken = (tower: Tower, text: string, clock: Clock.Clock): boolean => {
+const taken = (tower: Tower, text: string, clock: Clock.Clock): boolean => {
   const states = statesOf(tower)
   const note = text.length > longest ? undefined : Either.getOrUndefined(decode(text))
   if (states === undefined || note === undefined) return false

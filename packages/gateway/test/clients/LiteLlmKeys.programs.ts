@@ -85,7 +85,9 @@ const within = <A>(what: string, ask: Effect.Effect<A>, isSo: (answer: A) => boo
   const again: Effect.Effect<A> = Effect.flatMap(ask, (answer) =>
     isSo(answer) ? Effect.succeed(answer) : Effect.zipRight(Effect.sleep("50 millis"), again)
   )
-  return Effect.orDie(Effect.timeoutFail(again, { duration: "40 seconds", onTimeout: () => new Error(what) }))
+  return Effect.flatMap(Effect.timeoutOption(again, "40 seconds"), (answer) =>
+    answer._tag === "Some" ? Effect.succeed(answer.value) : Effect.dieMessage(what)
+  )
 }
 
 type Gateways = Effect.Effect.Success<ReturnType<typeof two>>
