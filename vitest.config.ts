@@ -11,7 +11,7 @@ export default defineConfig({
         extends: true,
         test: { name: "tests", include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"] }
       },
-      // What drives programs that most machines lack, and that take their time: Prometheus, promtool, a browser.
+      // What drives programs that most machines lack, and that take their time: Prometheus, promtool, a browser, PostgreSQL, Redis.
       { extends: true, test: { name: "programs", include: ["packages/*/test/**/*.programs.ts"] } }
     ],
     environment: "node",
