@@ -1,7 +1,7 @@
 /** What was spent, out of the ledger: for the dashboard, and for spreadsheets. */
 import * as Csv from "@switchyard/ledger/Csv"
 import * as Money from "@switchyard/ledger/Money"
-import type { Dimension, ReportRow } from "@switchyard/ledger/Report"
+import { type Dimension, dayOf, type ReportRow } from "@switchyard/ledger/Report"
 import { Effect } from "effect"
 import type { SpendSum, SpendTable, SpendView } from "../api/SpendViews.js"
 import type { Refusal } from "../errors/ErrorBody.js"
@@ -14,8 +14,6 @@ const shownDays = 30
 const mostRows = 100
 
 const dayMs = 86_400_000
-
-const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
 
 /** The days that are shown, the first one first. */
 const lately: Effect.Effect<readonly [first: string, ...rest: ReadonlyArray<string>]> = Effect.clockWith((clock) =>

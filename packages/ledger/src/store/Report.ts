@@ -47,3 +47,6 @@ export interface RecordAsk {
   /** Where the page before ended: `time` and `id` of its last record. */
   readonly after?: { readonly time: number; readonly id: string } | undefined
 }
+
+/** The day of UTC of a time (wall-clock ms), as reports name it: `2026-11-29`. */
+export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)

@@ -6,6 +6,7 @@ import { isBinding } from "@switchyard/ledger/KeyTerms"
 import type { Ledger } from "@switchyard/ledger/Ledger"
 import type { LedgerError } from "@switchyard/ledger/LedgerError"
 import type { Allowance } from "@switchyard/ledger/LedgerKey"
+import { dayOf } from "@switchyard/ledger/Report"
 import { type Context, Effect } from "effect"
 
 /** Whose money is asked about. */
@@ -30,8 +31,6 @@ const nothing: Spent = { spent: 0, endsAt: undefined }
 const reader = "reader"
 
 const dimensions = { caller: "key", team: "team", user: "user" } as const
-
-const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
 
 /** What each of them has spent, in their order. All are of one scope. */
 export const of = (

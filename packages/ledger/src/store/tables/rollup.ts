@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { LedgerError } from "../../errors/LedgerError.js"
 import type { UsageRecord } from "../../record/UsageRecord.js"
-import type { Dimension, Report, ReportAsk } from "../Report.js"
+import { type Dimension, dayOf, type Report, type ReportAsk } from "../Report.js"
 import { type Column, type Engine, type Value, whole } from "./engine.js"
 import { amount, short } from "./records.js"
 
@@ -14,9 +14,6 @@ const columns: ReadonlyArray<Column> = [
   ...keys.map((name) => [name, "text"] as const),
   ...sums.map((name) => [name, "bigint"] as const)
 ]
-
-/** A day of UTC, as `2026-11-29`. */
-const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
 
 const dayLength = 86_400_000
 
