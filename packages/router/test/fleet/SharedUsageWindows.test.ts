@@ -77,8 +77,8 @@ const two = (config: Partial<DeploymentConfig>) =>
     const b = yield* process(engine, "b", config)
     // Each has heard of the other.
     yield* Effect.sleep("1 second")
-    const calls = Effect.map(engine.usage.look(["a"], 60_000), ([use]) => use?.calls)
-    const used = Effect.map(engine.usage.look(["a"], 60_000), ([use]) => [use?.requests, use?.tokens])
+    const calls = Effect.map(engine.usage.look(["deployment:a"], 60_000), ([use]) => use?.calls)
+    const used = Effect.map(engine.usage.look(["deployment:a"], 60_000), ([use]) => [use?.requests, use?.tokens])
     return { a, b, calls, used }
   })
 
@@ -162,7 +162,7 @@ describe("limits over an engine", () => {
       yield* Effect.sleep("1 minute")
       assert.strictEqual(ended, 0, "it is held on while its process lives")
       // Another takes the room: as if this process had slept through its lease.
-      yield* engine.usage.settle({ key: "a", attempt: "a:1" }, 0)
+      yield* engine.usage.settle({ key: "deployment:a", attempt: "a:1" }, 0)
       yield* Effect.sleep("10 seconds")
       assert.strictEqual(ended, 1)
       assert.strictEqual(a.holding().calls, 0)
@@ -200,7 +200,7 @@ describe("limits over an engine", () => {
               for (const { state } of processes) state.isAway = false
               for (const { by, call } of running) call.settle(1, by.now())
               yield* Effect.sleep("15 seconds")
-              const [use] = yield* engine.usage.look(["a"], 60_000)
+              const [use] = yield* engine.usage.look(["deployment:a"], 60_000)
               assert.deepStrictEqual(
                 [use?.calls, ...processes.map((by) => by.holding().calls)],
                 [0, 0, 0, 0],
