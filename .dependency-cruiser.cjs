@@ -68,7 +68,7 @@ const concerns = {
     "side"
   ],
   ledger: ["errors", "record", "money", "keys", "store", "imports", "journal", "worker", "ledger", "spending"],
-  redis: ["scripts", "connection"],
+  redis: ["scripts", "connection", "engine"],
   gateway: [
     "api",
     "config",

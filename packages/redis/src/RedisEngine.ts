@@ -5,6 +5,7 @@
 import type { Admitted, Engine, EngineError, Held, Refused, SharedUse } from "@switchyard/router/Engine"
 import { Effect, type Scope } from "effect"
 import * as RedisConnection from "./connection/RedisConnection.js"
+import * as boards from "./engine/boards.js"
 import * as replicas from "./scripts/replicas.js"
 import * as usage from "./scripts/usage.js"
 
@@ -116,6 +117,8 @@ export const fromConnection = (connection: RedisConnection.RedisConnection): Eng
           { concurrency: "unbounded" }
         )
     },
+    boards: boards.make(connection),
+    news: { publish: connection.publish, listen: connection.listen },
     announce: (id, lasts) =>
       Effect.map(connection.run(announceScript, connection.keysOf("replicas", ["alive"]), [id, lasts]), (reply) => {
         const [count = 1, place = 0] = numbers(reply)

@@ -29,6 +29,27 @@ describe.skipIf(missing !== undefined).concurrent("an engine in a cluster", () =
 })
 
 describe.skipIf(missing !== undefined)("a connection", () => {
+  it.scopedLive("hears news again when the server is back, and only those under its prefix", () =>
+    Effect.gen(function* () {
+      const server = yield* Effect.promise(() => RedisServer.start())
+      yield* Effect.addFinalizer(() => Effect.promise(() => server.stop()))
+      const engineOf = (prefix: string) =>
+        RedisEngine.make({ url: server.url, prefix, timeout: "10 seconds", startTimeout: "10 seconds" })
+      const [own, same, foreign] = yield* Effect.all([engineOf("a:"), engineOf("a:"), engineOf("b:")])
+      const heard = new Set<string>()
+      yield* own.news.listen("words", (text) => void heard.add(text))
+      const sayUntilHeard = (text: string) =>
+        Effect.ignore(
+          Effect.zipRight(Effect.ignore(foreign.news.publish("words", "foreign")), same.news.publish("words", text))
+        ).pipe(Effect.zipRight(Effect.sleep(20)), Effect.repeat({ until: () => heard.has(text) }))
+      yield* sayUntilHeard("before")
+      yield* Effect.promise(() => server.kill())
+      yield* Effect.promise(() => server.restart())
+      yield* sayUntilHeard("after")
+      assert.deepStrictEqual([...heard], ["before", "after"])
+    })
+  )
+
   const failure = (options: RedisConnection.Options) =>
     Effect.scoped(Effect.flatMap(RedisEngine.make(options), (engine) => Effect.flip(engine.announce("a", 3000))))
 

@@ -3,9 +3,9 @@
  * keep, and a clock for property tests.
  */
 export * as Contract from "./contract/Contract.js"
-export * as EngineContract from "./contract/EngineContract.js"
 export * as Dice from "./Dice.js"
 export * as Effort from "./Effort.js"
+export * as EngineContract from "./engine/EngineContract.js"
 export * as FakeProvider from "./fake/FakeProvider.js"
 export * as SpokenProvider from "./fake/SpokenProvider.js"
 export * as ManualClock from "./ManualClock.js"

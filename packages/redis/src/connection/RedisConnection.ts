@@ -7,6 +7,7 @@ import { toMs } from "@switchyard/core/Time"
 import { EngineError } from "@switchyard/router/Engine"
 import { type Duration, Effect, Redacted, type Scope } from "effect"
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis"
+import * as subscriptions from "./subscriptions.js"
 
 /** A server's address. */
 export interface Address {
@@ -53,7 +54,7 @@ export interface Script {
 /** What an engine's answer is made of. */
 export type Reply = string | number | null | ReadonlyArray<Reply>
 
-/** Runs scripts. */
+/** Runs scripts, and carries news. */
 export interface RedisConnection {
   /** For people, without password. */
   readonly place: string
@@ -64,6 +65,9 @@ export interface RedisConnection {
     keys: ReadonlyArray<string>,
     args: ReadonlyArray<string | number>
   ) => Effect.Effect<Reply, EngineError>
+  readonly publish: (channel: string, text: string) => Effect.Effect<void, EngineError>
+  /** Hears a channel, for as long as the scope lives, whenever the server is there. */
+  readonly listen: (channel: string, hear: (text: string) => void) => Effect.Effect<void, never, Scope.Scope>
 }
 
 const plain = (secret: string | Redacted.Redacted<string> | undefined): string | undefined =>
@@ -189,6 +193,8 @@ export const make = (options: Options = {}): Effect.Effect<RedisConnection, neve
       return told.reason === "away" && turnedAway !== undefined ? turnedAway : told
     }
     yield* connected(client, options.startTimeout ?? 500)
+    const heard = subscriptions.make(client)
+    yield* Effect.addFinalizer(() => Effect.sync(heard.close))
     const known = new Set<string>()
     const scripted = client as unknown as Scripted
     return {
@@ -206,6 +212,11 @@ export const make = (options: Options = {}): Effect.Effect<RedisConnection, neve
             (reply) => resume(Effect.succeed(reply)),
             (error: unknown) => resume(Effect.fail(failed(error)))
           )
-        })
+        }),
+      publish: (channel, text) =>
+        Effect.asVoid(
+          Effect.tryPromise({ try: async () => client.publish(`${prefix}news:${channel}`, text), catch: failed })
+        ),
+      listen: (channel, hear) => heard.listen(`${prefix}news:${channel}`, hear)
     }
   })

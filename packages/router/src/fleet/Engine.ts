@@ -3,22 +3,12 @@
  * first process of several on one machine. Layers of the tower never speak to it: the states of this folder do, within
  * bounds of time, and know what to do without it.
  */
-import { type Effect, Schema } from "effect"
+import type { Effect } from "effect"
+import type { BoardEngine } from "./BoardEngine.js"
+import type { EngineError } from "./EngineError.js"
+import type { NewsEngine } from "./NewsEngine.js"
 
-/** The engine did not do what it was asked for. */
-export class EngineError extends Schema.TaggedError<EngineError>("@switchyard/router/EngineError")("EngineError", {
-  /**
-   * `slow`: no answer within the time that was given; `away`: no connection; `refused`: it answered with an error: a wrong
-   * password, no memory left, read-only, foreign keys under the prefix.
-   */
-  reason: Schema.Literal("slow", "away", "refused"),
-  /** A sentence for people, without secrets. */
-  description: Schema.String
-}) {
-  override get message(): string {
-    return this.description
-  }
-}
+export { EngineError } from "./EngineError.js"
 
 /** What one key may use; undefined means no limit. */
 export interface SharedLimits {
@@ -114,11 +104,13 @@ export interface Replicas {
   readonly place: number
 }
 
-/** All that processes share. */
+/** All that processes share. Questions and answers are plain data, so that they may go from process to process. */
 export interface Engine {
   /** `redis`, `primary`: for people. */
   readonly name: string
   readonly usage: UsageEngine
+  readonly boards: BoardEngine
+  readonly news: NewsEngine
   /** Says that this process is there, for `lasts` ms, and learns of the others. */
   readonly announce: (id: string, lasts: number) => Effect.Effect<Replicas, EngineError>
 }

@@ -5,6 +5,9 @@
 import { nowMs } from "@switchyard/core/Time"
 import { Effect } from "effect"
 import type { Engine, Held } from "./Engine.js"
+import * as memoryBoards from "./memoryBoards.js"
+import type { At } from "./memoryClock.js"
+import * as memoryNews from "./memoryNews.js"
 import { SharedUsage } from "./sharedUsage.js"
 
 /** Makes room for a hundredth of the keys at once. */
@@ -27,7 +30,7 @@ export const make = (capacity = 100_000): Effect.Effect<Engine> =>
       return made
     }
 
-    const at = <A>(f: (now: number) => A): Effect.Effect<A> => Effect.sync(() => f(nowMs(clock)))
+    const at: At = (step) => Effect.sync(() => step(nowMs(clock)))
 
     return {
       name: "memory",
@@ -45,6 +48,8 @@ export const make = (capacity = 100_000): Effect.Effect<Engine> =>
           }),
         look: (asked, window) => at((now) => asked.map((key) => usageOf(key, window, now).use(now)))
       },
+      boards: memoryBoards.make(at),
+      news: memoryNews.make(),
       announce: (id, lasts) =>
         at((now) => {
           replicas.set(id, now + lasts)

@@ -22,7 +22,7 @@ const reachable = (engine: Engine) => {
     Effect.suspend(() => (state.isAway ? Effect.fail(away) : question))
   const { admit, look, record, release, renew, settle } = engine.usage
   const own: Engine = {
-    name: engine.name,
+    ...engine,
     announce: (id, lasts) => asked(engine.announce(id, lasts)),
     usage: {
       admit: (ask) => asked(admit(ask)),

@@ -1,47 +1,8 @@
-/**
- * What every engine that processes share must do, as checks that a test file runs over an engine of its own: in memory,
- * behind another process, in Redis.
- */
-import type { AdmitAsk, Admitted, Engine, EngineError, Refused, SharedLimits } from "@switchyard/router/Engine"
+import type { AdmitAsk, Admitted, EngineError, Refused, SharedLimits } from "@switchyard/router/Engine"
 import * as MemoryEngine from "@switchyard/router/MemoryEngine"
-import { Data, Effect } from "effect"
+import { Effect } from "effect"
 import { Dice } from "../Dice.js"
-
-/** An engine does not do what every engine must. */
-export class EngineViolation extends Data.TaggedError("EngineViolation")<{
-  /** The name of the check. */
-  readonly rule: string
-  /** What was found instead. */
-  readonly detail: string
-}> {
-  override get message(): string {
-    return `${this.rule}: ${this.detail}`
-  }
-}
-
-/** What a check works with. */
-export interface Harness {
-  readonly engine: Engine
-  /** Lets that much of the engine's time pass, ms. */
-  readonly pass: (ms: number) => Effect.Effect<void>
-  /** Length of the windows and leases that checks wait for, ms: short where time is real, and long enough for a busy machine. */
-  readonly window: number
-  /** Distinguishes the keys of this run from those of others. */
-  readonly run: string
-}
-
-/** One check, ready to run. */
-export interface Check {
-  readonly name: string
-  readonly check: (harness: Harness) => Effect.Effect<void, EngineViolation | EngineError>
-}
-
-class Found extends Data.TaggedError("Found")<{ readonly detail: string }> {}
-
-const expect = (what: string, found: unknown, wanted: unknown): Effect.Effect<void, Found> =>
-  JSON.stringify(found) === JSON.stringify(wanted)
-    ? Effect.void
-    : Effect.fail(new Found({ detail: `${what}: expected ${JSON.stringify(wanted)}, found ${JSON.stringify(found)}` }))
+import { expect, type Harness, type Rule } from "./engineRule.js"
 
 const none: SharedLimits = { rpm: undefined, tpm: undefined, maxParallel: undefined }
 
@@ -77,9 +38,8 @@ const using = ({ engine, run }: Pick<Harness, "engine" | "run">, name: string, w
 
 const shown = (answer: Admitted | Refused): string => (answer._tag === "Admitted" ? "in" : answer.reason)
 
-type Rule = (harness: Harness) => Effect.Effect<void, Found | EngineError>
-
-const rules: ReadonlyArray<readonly [string, Rule]> = [
+/** What an engine must do with the use of limits. */
+export const rules: ReadonlyArray<Rule> = [
   [
     "as many requests as the limit says are admitted in a window, and the next when the first has left it",
     (harness) =>
@@ -290,10 +250,3 @@ const rules: ReadonlyArray<readonly [string, Rule]> = [
       })
   ]
 ]
-
-/** All checks, each to be run over an engine that may be new or in use: they share no keys. */
-export const checks: ReadonlyArray<Check> = rules.map(([name, rule]) => ({
-  name,
-  check: (harness) =>
-    Effect.catchTag(rule(harness), "Found", ({ detail }) => Effect.fail(new EngineViolation({ rule: name, detail })))
-}))
