@@ -80,6 +80,7 @@ const concerns = {
     "objects",
     "edge",
     "log",
+    "workers",
     "fleet",
     "ledger",
     "control"

@@ -78,6 +78,7 @@ export class SharedUsage {
     const known = this.taken.get(attempt)
     if (known === undefined) return false
     known.until = now + lease
+    this.endsFirst = Math.min(this.endsFirst, known.until)
     return true
   }
 

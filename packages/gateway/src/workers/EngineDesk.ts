@@ -1,0 +1,103 @@
+/**
+ * An engine as the process that keeps it serves it to others: each operation by its name, and what a process holds given back
+ * when it is gone.
+ */
+import { type Engine, EngineError } from "@switchyard/router/Engine"
+import { Effect, Exit, Scope } from "effect"
+import { newsTopic, prefix } from "./IpcEngine.js"
+import { type Peer, type Services, unknown } from "./Peer.js"
+
+/** What is served to one process. */
+export interface Served extends Pick<Services, "answer"> {
+  /** Whether a question is one for the engine. */
+  readonly knows: (operation: string) => boolean
+  /** The process is gone: what it held comes back. */
+  readonly end: Effect.Effect<void>
+}
+
+/** How long a call's room is known by a name of its own. */
+interface Held {
+  readonly key: string
+  readonly attempt: string
+}
+
+type Operation = (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, EngineError, Scope.Scope>
+
+/** An operation by its name, `member.operation`; undefined where the engine has none like it. */
+const operationOf = (engine: object, name: string): Operation | undefined => {
+  let owner: unknown = engine
+  let found: unknown = engine
+  for (const part of name.split(".")) {
+    if (typeof found !== "object" || found === null || part in Object.prototype || !(part in found)) return undefined
+    owner = found
+    found = (found as Readonly<Record<string, unknown>>)[part]
+  }
+  return typeof found === "function" ? (found.bind(owner) as Operation) : undefined
+}
+
+/** Members whose calls hold room by leases: asked for by one of these operations, given back by one of those. */
+const takes: ReadonlySet<string> = new Set(["usage.admit"])
+const gives: ReadonlySet<string> = new Set(["usage.settle", "usage.release"])
+
+const isHeld = (value: unknown): value is Held => {
+  const { attempt, key } = (value ?? {}) as Partial<Held>
+  return typeof key === "string" && typeof attempt === "string"
+}
+
+/** Serves an engine to the process behind a peer. */
+export const serve = (engine: Engine, peer: Pick<Peer, "tell">): Served => {
+  const operations = new Map<string, Operation | undefined>()
+  const held = new Map<string, Held>()
+  const channels = new Map<string, Scope.CloseableScope>()
+
+  const operation = (name: string): Operation | undefined => {
+    if (!operations.has(name)) operations.set(name, operationOf(engine, name))
+    return operations.get(name)
+  }
+  const leave = (channel: string): Effect.Effect<void> => {
+    const scope = channels.get(channel)
+    channels.delete(channel)
+    return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
+  }
+  const listen = (channel: string): Effect.Effect<void, EngineError> =>
+    Effect.suspend(() => {
+      const found = operation("news.listen")
+      if (found === undefined) return unknown("news.listen")
+      if (channels.has(channel)) return Effect.void
+      return Effect.flatMap(Scope.make(), (scope) => {
+        channels.set(channel, scope)
+        const tell = (text: string) => peer.tell(newsTopic, [channel, text])
+        return Effect.asVoid(Scope.extend(found(channel, tell), scope))
+      })
+    })
+  const noted = (name: string, [first]: ReadonlyArray<unknown>): void => {
+    if (!isHeld(first)) return
+    const { attempt, key } = first
+    if (takes.has(name)) held.set(`${key} ${attempt}`, { key, attempt })
+    else if (gives.has(name)) held.delete(`${key} ${attempt}`)
+  }
+
+  return {
+    knows: (name) => name.startsWith(prefix),
+    answer: (asked, args) => {
+      const name = asked.slice(prefix.length)
+      if (name === "news.listen") return listen(String(args[0]))
+      if (name === "news.leave") return leave(String(args[0]))
+      const found = operation(name)
+      if (found === undefined) return unknown(asked)
+      noted(name, args)
+      return Effect.catchAllDefect(found(...args) as Effect.Effect<unknown, EngineError>, (defect) =>
+        Effect.fail(new EngineError({ reason: "refused", description: `${name}: ${String(defect)}` }))
+      )
+    },
+    end: Effect.suspend(() => {
+      const all = [...held.values()]
+      held.clear()
+      return Effect.zipRight(
+        Effect.forEach([...channels.keys()], leave, { discard: true }),
+        // A lease of no length: what the calls held counts as used, as with one that has run out.
+        all.length === 0 ? Effect.void : Effect.ignore(engine.usage.renew(all, 0))
+      )
+    })
+  }
+}
