@@ -13,6 +13,7 @@ import type { UsageRecord } from "../record/UsageRecord.js"
 import type { Driver } from "../store/sqlite/driver.js"
 import * as Place from "../store/sqlite/place.js"
 import * as Line from "./line.js"
+import { LineBuffer } from "./lineBuffer.js"
 import * as Lock from "./lock.js"
 import * as Segments from "./segments.js"
 
@@ -43,7 +44,7 @@ export class Journal {
   lost = 0
   /** What the disk said when it last refused a line. */
   failure: string | undefined
-  private pending = ""
+  private readonly pending = new LineBuffer()
   private isDue = false
   private isTorn = false
   private isOver = false
@@ -61,13 +62,21 @@ export class Journal {
   }
 
   append(record: UsageRecord): void {
-    if (this.waiting >= this.spool) this.lost++
-    else this.push(Line.ofRecord(record))
+    if (this.isOver || this.waiting >= this.spool) {
+      this.lost++
+      return
+    }
+    Line.ofRecord(this.pending, record)
+    this.due()
   }
 
   spend(spent: Spent): void {
-    if (this.waiting >= this.spool * room) this.lost++
-    else this.push(Line.ofSpent(spent))
+    if (this.isOver || this.waiting >= this.spool * room) {
+      this.lost++
+      return
+    }
+    Line.ofSpent(this.pending, spent)
+    this.due()
   }
 
   /** Bytes that are not in the store. */
@@ -78,11 +87,9 @@ export class Journal {
   /** Writes what was gathered. */
   readonly flush = (): void => {
     this.isDue = false
-    const text = this.pending
-    if (text === "") return
-    this.pending = ""
+    if (this.pending.length === 0) return
     // A line that the disk took in part is no line: what follows begins a new one.
-    const bytes = Buffer.from(this.isTorn ? `\n${text}` : text)
+    const bytes = this.pending.gathered(this.isTorn ? newline : undefined)
     let at = 0
     try {
       while (at < bytes.length) at += this.write(this.file, bytes, at)
@@ -92,6 +99,7 @@ export class Journal {
       if (at > 0) this.isTorn = bytes[at - 1] !== newline
       this.failure = String((thrown as NodeJS.ErrnoException).code ?? thrown)
     }
+    this.pending.clear()
     this.written += at
     if (this.written - this.begins >= segmentSize) this.turn()
   }
@@ -104,12 +112,7 @@ export class Journal {
     closeSync(this.file)
   }
 
-  private push(line: string): void {
-    if (this.isOver) {
-      this.lost++
-      return
-    }
-    this.pending += line
+  private due(): void {
     if (this.isDue) return
     this.isDue = true
     setImmediate(this.flush)

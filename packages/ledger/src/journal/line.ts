@@ -4,54 +4,99 @@
  */
 import type { Spent } from "../money/Lease.js"
 import type { UsageRecord } from "../record/UsageRecord.js"
+import type { LineBuffer } from "./lineBuffer.js"
 
 const isRecord = 0
 const isSpent = 1
 
-/** Characters that are written of a text at most; the store cuts to bytes. */
-const most = 256
-
 /** Tags that are written of a record at most. */
 const mostTags = 64
 
-/** Names come again and again: a text that was quoted is kept, up to so many. */
-const mostKnown = 4_096
-const known = new Map<string, string>()
+const comma = 44
+const open = 91
+const close = 93
+const lineEnd = 10
+const zero = 48
+const one = 49
 
-const quote = (text: string): string => JSON.stringify(text.length > most ? text.slice(0, most) : text)
-
-const quoteName = (text: string | undefined): string => {
-  if (text === undefined) return "null"
-  const before = known.get(text)
-  if (before !== undefined) return before
-  const quoted = quote(text)
-  if (known.size >= mostKnown) known.clear()
-  if (text.length <= most) known.set(text, quoted)
-  return quoted
+const flag = (buffer: LineBuffer, isSet: boolean): void => {
+  buffer.byte(comma)
+  buffer.byte(isSet ? one : zero)
 }
 
-const number = (value: number): number => (value > 0 && value < Number.POSITIVE_INFINITY ? value : 0)
+const number = (buffer: LineBuffer, value: number | undefined): void => {
+  buffer.byte(comma)
+  buffer.numberOrNull(value)
+}
 
-const numberOrNull = (value: number | undefined): number | string => (value === undefined ? "null" : number(value))
+const name = (buffer: LineBuffer, text: string | undefined): void => {
+  buffer.byte(comma)
+  buffer.name(text)
+}
 
-const tagsOf = (tags: ReadonlyArray<string>): string =>
-  tags.length === 0 ? "[]" : `[${tags.slice(0, mostTags).map(quoteName).join(",")}]`
+const tagsOf = (buffer: LineBuffer, tags: ReadonlyArray<string>): void => {
+  buffer.byte(comma)
+  buffer.byte(open)
+  for (let at = 0; at < tags.length && at < mostTags; at++) {
+    if (at > 0) buffer.byte(comma)
+    buffer.name(tags[at])
+  }
+  buffer.byte(close)
+}
 
-/** A record as a line, with its end. */
-export const ofRecord = (r: UsageRecord): string =>
-  `[${isRecord},${quote(r.id)},${number(r.time)},${quoteName(r.caller)},${quoteName(r.team)},${quoteName(r.user)},${tagsOf(r.tags)},${quoteName(
-    r.operation
-  )},${quoteName(r.model)},${quoteName(r.group)},${quoteName(r.deployment)},${quoteName(r.provider)},${number(r.attempts)},${
-    r.stream ? 1 : 0
-  },${r.isHit ? 1 : 0},${number(r.input)},${number(r.cacheRead)},${number(r.cacheWrite)},${number(r.output)},${number(
-    r.reasoning
-  )},${number(r.cost)},${quoteName(r.ending)},${numberOrNull(r.status)},${quoteName(r.reason)},${number(r.latency)},${numberOrNull(
-    r.firstContent
-  )},${r.session === undefined ? "null" : quote(r.session)}]\n`
+const end = (buffer: LineBuffer): void => {
+  buffer.byte(close)
+  buffer.byte(lineEnd)
+}
 
-/** What a window spent as a line, with its end. A length of 0 stands for one that never ends. */
-export const ofSpent = (s: Spent): string =>
-  `[${isSpent},${quoteName(s.scope)},${quoteName(s.key)},${number(s.length)},${number(s.cost)},${number(s.time)}]\n`
+/** Writes a record as a line, with its end. */
+export const ofRecord = (buffer: LineBuffer, r: UsageRecord): void => {
+  buffer.begin()
+  buffer.byte(open)
+  buffer.number(isRecord)
+  buffer.byte(comma)
+  buffer.text(r.id)
+  number(buffer, r.time)
+  name(buffer, r.caller)
+  name(buffer, r.team)
+  name(buffer, r.user)
+  tagsOf(buffer, r.tags)
+  name(buffer, r.operation)
+  name(buffer, r.model)
+  name(buffer, r.group)
+  name(buffer, r.deployment)
+  name(buffer, r.provider)
+  number(buffer, r.attempts)
+  flag(buffer, r.stream)
+  flag(buffer, r.isHit)
+  number(buffer, r.input)
+  number(buffer, r.cacheRead)
+  number(buffer, r.cacheWrite)
+  number(buffer, r.output)
+  number(buffer, r.reasoning)
+  number(buffer, r.cost)
+  name(buffer, r.ending)
+  number(buffer, r.status)
+  name(buffer, r.reason)
+  number(buffer, r.latency)
+  number(buffer, r.firstContent)
+  buffer.byte(comma)
+  buffer.textOrNull(r.session)
+  end(buffer)
+}
+
+/** Writes what a window spent as a line, with its end. A length of 0 stands for one that never ends. */
+export const ofSpent = (buffer: LineBuffer, s: Spent): void => {
+  buffer.begin()
+  buffer.byte(open)
+  buffer.number(isSpent)
+  name(buffer, s.scope)
+  name(buffer, s.key)
+  number(buffer, s.length)
+  number(buffer, s.cost)
+  number(buffer, s.time)
+  end(buffer)
+}
 
 /** What a line says. */
 export interface Told {

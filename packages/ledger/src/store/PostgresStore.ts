@@ -2,7 +2,8 @@
  * A store on Postgres, for teams that share gateways: by the optional packages `@effect/sql-pg` and `@effect/sql`. It makes and
  * writes tables of the schema `switchyard` alone; several gateways may use one database, of several versions only forward.
  */
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { LedgerError } from "../errors/LedgerError.js"
 import * as PgEngine from "./postgres/pgEngine.js"
 import { check, placeOf } from "./postgres/pgPlace.js"

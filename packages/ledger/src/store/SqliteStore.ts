@@ -3,7 +3,9 @@
  * thread that asks it, so that a gateway asks it in a thread of its own.
  */
 import { existsSync, renameSync, statSync } from "node:fs"
-import { Clock, Effect, type Scope } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { LedgerError } from "../errors/LedgerError.js"
 import type { Store } from "./Store.js"
 import * as Driver from "./sqlite/driver.js"

@@ -1,7 +1,8 @@
 /** Journals of gateways that are no more: what they had not stored yet is stored by whoever comes next. */
 import { rmSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { Clock, Effect } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 import type { LedgerError } from "../errors/LedgerError.js"
 import * as Lock from "../journal/lock.js"
 import * as Segments from "../journal/segments.js"

@@ -1,6 +1,6 @@
 /** Moves a journal into the store, piece by piece; each piece with its position, so that none counts twice. */
 import { closeSync, openSync, readSync } from "node:fs"
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { LedgerError } from "../errors/LedgerError.js"
 import * as Line from "../journal/line.js"
 import * as Segments from "../journal/segments.js"

@@ -1,6 +1,6 @@
 /** The first module of the ledger's thread. */
 import { parentPort, workerData } from "node:worker_threads"
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { Question, ThreadOptions } from "./protocol.js"
 import { run } from "./work.js"
 

@@ -3,7 +3,15 @@
  * is asked, and deletes what is too old. Whatever goes wrong is told and tried again.
  */
 import { join } from "node:path"
-import { Cause, Deferred, Effect, ExecutionStrategy, Exit, Logger, Runtime, Schedule, Scope } from "effect"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as Runtime from "effect/Runtime"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
 import { LedgerError } from "../errors/LedgerError.js"
 import type { Store } from "../store/Store.js"
 import * as Driver from "../store/sqlite/driver.js"

@@ -57,6 +57,62 @@ describe("a journal", () => {
     journal.close()
   })
 
+  it("writes every number as it is: whole ones of any size, hundredths, and what has more places", async () => {
+    const journal = new Journal("j", folder, 1e9)
+    const numbers = [
+      0,
+      1,
+      9,
+      10,
+      99,
+      100,
+      999_999_999,
+      1e9,
+      1e9 + 1,
+      1_796_000_000_123,
+      2 ** 31,
+      Number.MAX_SAFE_INTEGER,
+      2 ** 53,
+      1e21,
+      0.01,
+      0.1,
+      0.29,
+      1.1,
+      1_834.27,
+      99_999.99,
+      1e9 + 0.25,
+      4_294_967_296.5,
+      0.001,
+      1 / 3,
+      1e-7,
+      5e-324
+    ]
+    for (const latency of numbers) journal.append(record({ latency }))
+    await endOfTick()
+    expect(lines().map((line) => Line.read(line)?.record?.latency)).toEqual(numbers)
+    journal.close()
+  })
+
+  it("takes a tick that brings more than it has room for, with texts of the longest", async () => {
+    const journal = new Journal("j", folder, 1e9)
+    const longest = "\u0001".repeat(255)
+    const names = Array.from({ length: 70 }, (_, at) => `${longest}${at % 10}`)
+    const of = (at: number) =>
+      record({
+        id: longest,
+        caller: `${at}é`.repeat(50),
+        team: longest,
+        model: `ü${at}`,
+        tags: names,
+        session: longest
+      })
+    for (let at = 0; at < 200; at++) journal.append(of(at))
+    await endOfTick()
+    const read = lines().map((line) => Line.read(line)?.record)
+    expect(read).toEqual(Array.from({ length: 200 }, (_, at) => ({ ...of(at), tags: names.slice(0, 64) })))
+    journal.close()
+  })
+
   it("counts the newest as lost when its spool is full, and goes on when there is room again", async () => {
     const journal = new Journal("j", folder, 10_000)
     for (let at = 0; at < 100; at++) journal.append(record({ id: `r${at}` }))

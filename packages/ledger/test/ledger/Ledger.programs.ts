@@ -10,7 +10,9 @@ import { Context, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { buildSync } from "esbuild"
 import type { LedgerError } from "../../src/errors/LedgerError.js"
 import * as Line from "../../src/journal/line.js"
+import { LineBuffer } from "../../src/journal/lineBuffer.js"
 import * as Ledger from "../../src/ledger/Ledger.js"
+import type { UsageRecord } from "../../src/record/UsageRecord.js"
 import * as Driver from "../../src/store/sqlite/driver.js"
 import { hour, key, morning, record } from "../store/samples.js"
 
@@ -34,6 +36,12 @@ const open = (data: string, of: Partial<Ledger.Options> = {}) =>
     Layer.build(Ledger.layer({ store: { engine: "sqlite", path: join(data, "ledger.db") }, data, ...of })),
     (context) => Context.get(context, Ledger.Ledger)
   )
+
+const lineOf = (of: UsageRecord): string => {
+  const lines = new LineBuffer()
+  Line.ofRecord(lines, of)
+  return Buffer.from(lines.gathered(undefined)).toString()
+}
 
 const spent = { scope: "caller", key: "alice", length: hour, cost: 1_000, time: morning }
 const look = { scope: "caller", key: "alice", length: hour, limit: 1, amount: 0, lasts: 1, now: morning }
@@ -66,7 +74,7 @@ describe("a ledger", () => {
         writeFileSync(join(path, "lock"), "")
         writeFileSync(
           join(path, "0000000000000000.jsonl"),
-          `${Line.ofRecord(record({ id: `of ${path}`, time: Date.now() }))}[0,"torn`
+          `${lineOf(record({ id: `of ${path}`, time: Date.now() }))}[0,"torn`
         )
       }
       const driver = yield* Driver.load(undefined)

@@ -1,5 +1,11 @@
 /** Postgres as an engine: every transaction on a connection of its own, and bounded in time on both sides. */
-import { Context, Duration, Effect, Option, Schedule, type Scope, Stream } from "effect"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { LedgerError } from "../../errors/LedgerError.js"
 import type { Engine, Row } from "../tables/engine.js"
 import * as PgErrors from "./pgErrors.js"

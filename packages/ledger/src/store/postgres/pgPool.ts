@@ -2,7 +2,14 @@
  * A pool of connections that is thrown away as a whole when the server is silent or gone, and made anew by whoever asks next: a
  * connection that hangs would otherwise be handed out again.
  */
-import { Context, Duration, Effect, ExecutionStrategy, Exit, Layer, Redacted, Scope } from "effect"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
 import { LedgerError } from "../../errors/LedgerError.js"
 import * as PgErrors from "./pgErrors.js"
 import { placeOf } from "./pgPlace.js"

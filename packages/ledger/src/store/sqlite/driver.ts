@@ -1,6 +1,6 @@
 /** SQLite as two packages give it, in the few words that are used of it: `libsql`, and Node's own from 22.13 on. */
 import { createRequire } from "node:module"
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { LedgerError } from "../../errors/LedgerError.js"
 import type { Row, Value } from "../tables/engine.js"
 

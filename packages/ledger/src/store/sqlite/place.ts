@@ -1,7 +1,7 @@
 /** The folder and the file of a database: for its owner alone, and on a disk that SQLite can work on. */
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, statfsSync } from "node:fs"
 import { dirname, resolve } from "node:path"
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { LedgerError } from "../../errors/LedgerError.js"
 
 /** What a disk is: the number that Linux gives its kind, and its kind's name where the number says too little. */

@@ -1,5 +1,5 @@
 /** SQLite as an engine: one connection, asked by one fiber at a time. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { LedgerError } from "../../errors/LedgerError.js"
 import type { Engine, Value } from "../tables/engine.js"
 import type { Connection } from "./driver.js"

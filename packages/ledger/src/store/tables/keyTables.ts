@@ -1,5 +1,5 @@
 /** Keys, teams and users: documents with a number for each change, so that who has a copy asks only for what is new. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { LedgerError } from "../../errors/LedgerError.js"
 import type { KeyChanges, KeySnapshot, LedgerGroup, LedgerKey } from "../../keys/LedgerKey.js"
 import { type Engine, type Row, whole } from "./engine.js"

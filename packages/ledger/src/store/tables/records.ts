@@ -1,5 +1,5 @@
 /** Records as rows, and back. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { LedgerError } from "../../errors/LedgerError.js"
 import type { Ending, UsageRecord } from "../../record/UsageRecord.js"
 import type { RecordAsk } from "../Report.js"

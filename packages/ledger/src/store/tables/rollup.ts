@@ -1,5 +1,5 @@
 /** Sums by day, key, team, user, model and deployment, kept beside the records in the same transaction: reports read nothing else. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { LedgerError } from "../../errors/LedgerError.js"
 import type { UsageRecord } from "../../record/UsageRecord.js"
 import { type Dimension, dayOf, type Report, type ReportAsk } from "../Report.js"

@@ -1,5 +1,5 @@
 /** The tables, one migration after the other: forward only. What is here was released and never changes; what changes comes after it. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { LedgerError } from "../../errors/LedgerError.js"
 import { type Engine, whole } from "./engine.js"
 

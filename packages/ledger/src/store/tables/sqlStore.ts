@@ -1,5 +1,5 @@
 /** The store over an engine: the statements are the same for both. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { LedgerError } from "../../errors/LedgerError.js"
 import type { Batch, Store } from "../Store.js"
 import { type Engine, textOrNothing, whole } from "./engine.js"

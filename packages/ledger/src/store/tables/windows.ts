@@ -1,5 +1,5 @@
 /** Windows of money, and leases of them. A window begins when it is first used and follows the wall clock of who uses it. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { LedgerError } from "../../errors/LedgerError.js"
 import type { LeaseAsk, LeaseGrant, Spent, WindowName, WindowState } from "../../money/Lease.js"
 import { type Column, type Engine, type Row, whole } from "./engine.js"
