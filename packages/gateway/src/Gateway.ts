@@ -186,7 +186,7 @@ export const make = (
       })
     )
     const generations = yield* reporting(
-      Generations.make(source, base, exporting.tracer !== undefined, stack, { kept, usage: shared?.usage })
+      Generations.make(source, base, exporting.tracer !== undefined, stack, { kept, shared: shared?.states })
     )
     if (ledger !== undefined) yield* Handover.keep(ledger, () => generations.current().tower)
     const clock = yield* Effect.clock

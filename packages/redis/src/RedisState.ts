@@ -15,31 +15,29 @@
  */
 import { randomUUID } from "node:crypto"
 import * as EngineGuard from "@switchyard/router/EngineGuard"
-import * as SharedUsageWindows from "@switchyard/router/SharedUsageWindows"
-import { UsageWindows } from "@switchyard/router/UsageWindows"
+import * as SharedStates from "@switchyard/router/SharedStates"
 import { Effect, Layer } from "effect"
 import type * as RedisConnection from "./connection/RedisConnection.js"
 import * as RedisEngine from "./RedisEngine.js"
 
 /** How the server is reached, and what is shared by it. */
-export interface Options extends RedisConnection.Options, SharedUsageWindows.Options {
+export interface Options extends RedisConnection.Options, SharedStates.Options {
   /** Told when decisions move from the server to this process, and back. */
   readonly onChange?: EngineGuard.Options["onChange"]
 }
 
 /**
- * The use of deployments' limits. A server that can't be reached is no failure: until it is there each process admits its
- * share of every limit.
+ * The use of deployments' limits, and of callers'. A server that can't be reached is no failure: until it is there each process
+ * admits its share of every limit.
  */
-export const layer = (options: Options = {}): Layer.Layer<UsageWindows> =>
-  Layer.scoped(
-    UsageWindows,
+export const layer = (options: Options = {}): Layer.Layer<SharedStates.SharedStates> =>
+  Layer.scopedContext(
     Effect.gen(function* () {
       const engine = yield* RedisEngine.make(options)
       // Callers know no id of a process, and so none of a call.
       const id = randomUUID()
       const { onChange } = options
       const guard = yield* EngineGuard.make(engine, { id, ...(onChange === undefined ? {} : { onChange }) })
-      return yield* SharedUsageWindows.make(guard, options)
+      return yield* SharedStates.make(guard, options)
     })
   )

@@ -4,8 +4,7 @@
 import { randomUUID } from "node:crypto"
 import * as RedisEngine from "@switchyard/redis/RedisEngine"
 import * as EngineGuard from "@switchyard/router/EngineGuard"
-import * as SharedUsageWindows from "@switchyard/router/SharedUsageWindows"
-import type { UsageWindows } from "@switchyard/router/UsageWindows"
+import * as SharedStates from "@switchyard/router/SharedStates"
 import { type Context, Effect, type Scope } from "effect"
 import type { GatewayConfig } from "../config/GatewayConfig.js"
 import type { RequestLog } from "../log/RequestLog.js"
@@ -13,8 +12,8 @@ import type { RequestLog } from "../log/RequestLog.js"
 /** State of all gateways together. */
 export interface SharedState {
   readonly guard: EngineGuard.EngineGuard
-  /** The use of deployments' limits. */
-  readonly usage: Context.Tag.Service<UsageWindows>
+  /** What towers are given in place of this process's own. */
+  readonly states: Context.Context<SharedStates.SharedStates>
 }
 
 /** Tells where decisions are made, each time that it changes. */
@@ -41,6 +40,6 @@ export const make = (
   return Effect.gen(function* () {
     const engine = yield* RedisEngine.make(redis as RedisEngine.Options)
     const guard = yield* EngineGuard.make(engine, { id: randomUUID(), onChange: telling(engine.name, log) })
-    return { guard, usage: yield* SharedUsageWindows.make(guard) }
+    return { guard, states: yield* SharedStates.make(guard) }
   })
 }

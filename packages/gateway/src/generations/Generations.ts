@@ -10,7 +10,6 @@ import { CallerTerms } from "@switchyard/router/CallerTerms"
 import * as Router from "@switchyard/router/Router"
 import { SpendWindows } from "@switchyard/router/SpendWindows"
 import { type AnyStack, told } from "@switchyard/router/Stack"
-import { UsageWindows } from "@switchyard/router/UsageWindows"
 import { Context, Effect, Exit, Runtime, Scope } from "effect"
 import type { LoadedConfig } from "../config/ConfigFile.js"
 import { secretIssues } from "../config/callerSecrets.js"
@@ -125,19 +124,15 @@ export interface Kept {
 export interface Beyond {
   /** What outlives the process, where there is a ledger. */
   readonly kept?: Kept | undefined
-  /** The use of deployments' limits by all gateways, where they share it. */
-  readonly usage?: Context.Tag.Service<UsageWindows> | undefined
+  /** The states of all gateways together, where they share any. */
+  readonly shared?: Context.Context<never> | undefined
 }
 
 /** The states of a tower that are not its own. */
-const brought = ({ kept, usage }: Beyond): Context.Context<never> => {
-  const remembered =
-    kept === undefined
-      ? Context.empty()
-      : Context.make(CallerTerms, KeyTerms.of(kept.book)).pipe(Context.add(SpendWindows, kept.spending))
-  const all = usage === undefined ? remembered : Context.add(remembered as Context.Context<never>, UsageWindows, usage)
-  return all as Context.Context<never>
-}
+const brought = ({ kept, shared = Context.empty() }: Beyond): Context.Context<never> =>
+  kept === undefined
+    ? shared
+    : shared.pipe(Context.add(CallerTerms, KeyTerms.of(kept.book)), Context.add(SpendWindows, kept.spending))
 
 /** Whoever reads the file while it is being written, or without its secret, must not take the lock off a running gateway. */
 const staysLocked = (

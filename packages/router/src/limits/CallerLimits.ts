@@ -15,7 +15,7 @@ import { type Context, Effect, Layer, Schema } from "effect"
 import { CallerTerms, type Limit, limitsOf, type Service as Terms } from "../money/CallerTerms.js"
 import { hasWorked } from "../money/estimateCost.js"
 import * as Concern from "../stack/Concern.js"
-import { CallerLimit, CallerUsage, CallerWindows, type Reservation } from "./CallerWindows.js"
+import { CallerLimit, CallerUsage, type CallerWindow, CallerWindows, type Reservation } from "./CallerWindows.js"
 import { estimateTokens } from "./estimateTokens.js"
 
 /** Options of the layer. */
@@ -85,6 +85,30 @@ export const make = ({ terms, windows }: CallerLimitsDeps, options: Options = {}
     )
   }
 
+  const windowOf = ({ key, scope }: Limit, now: number): CallerWindow => windows.window(key, now, scope)
+
+  /** All at once, since each takes as long as others need to answer; what was given is given back where one refuses. */
+  const askAll = (
+    limits: ReadonlyArray<Limit>,
+    tokens: number,
+    at: number
+  ): Effect.Effect<ReadonlyArray<Reservation>, LlmError> => {
+    const asked = limits.map((limited) => {
+      const window = windowOf(limited, at)
+      return window.ask?.(limited.limit, tokens, at) ?? Effect.sync(() => window.reserve(limited.limit, tokens, at))
+    })
+    return Effect.flatMap(Effect.all(asked, { concurrency: "unbounded" }), (rooms) => {
+      const taken = rooms.filter((room) => room._tag === "Reservation")
+      for (const [index, limited] of limits.entries()) {
+        const room = rooms[index]
+        if (room?._tag !== "Busy") continue
+        for (const reservation of taken) reservation.release(at)
+        return refused(limited, room, at)
+      }
+      return Effect.succeed(taken)
+    })
+  }
+
   return Service.bracketRequest<ReadonlyArray<Reservation> | undefined>({
     begin: (request, at) => {
       const limits = request.caller === undefined ? none : limitsFor(request.caller)
@@ -92,7 +116,9 @@ export const make = ({ terms, windows }: CallerLimitsDeps, options: Options = {}
       const tokens = estimateTokens(request)
       const taken: Array<Reservation> = []
       for (const limited of limits) {
-        const room = windows.window(limited.key, at, limited.scope).reserve(limited.limit, tokens, at)
+        const window = windowOf(limited, at)
+        if (window.ask !== undefined) return askAll(limits, tokens, at)
+        const room = window.reserve(limited.limit, tokens, at)
         if (room._tag === "Busy") {
           for (const reservation of taken) reservation.release(at)
           return refused(limited, room, at)

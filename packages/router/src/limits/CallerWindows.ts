@@ -5,7 +5,7 @@
 
 import * as Field from "@switchyard/core/Field"
 import type { Busy } from "@switchyard/core/Status"
-import { Context, Layer, Schema } from "effect"
+import { Context, type Effect, Layer, Schema } from "effect"
 import type { Scope } from "../money/CallerTerms.js"
 import * as State from "../stack/State.js"
 import { SlotUsage } from "./slotUsage.js"
@@ -80,7 +80,13 @@ class MemoryCallerWindow {
 const none = { rpm: undefined, tpm: undefined, maxParallel: undefined }
 
 /** The window of one caller, wherever it is kept: a state of one's own gives its own. */
-export interface CallerWindow extends Pick<MemoryCallerWindow, keyof MemoryCallerWindow> {}
+export interface CallerWindow extends Pick<MemoryCallerWindow, keyof MemoryCallerWindow> {
+  /**
+   * `reserve` where others use the limit as well: they are asked first. Left out where nobody has to be. It never fails; run it where
+   * no interruption can fall between it and the watch over the call.
+   */
+  readonly ask?: (limit: CallerLimit, tokens: number, now: number) => Effect.Effect<Reservation | Busy>
+}
 
 /** The windows of all callers. */
 export class CallerWindows extends Context.Tag("@switchyard/router/CallerWindows")<

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import { nowMs } from "@switchyard/core/Time"
-import { type Engine, EngineError } from "@switchyard/router/Engine"
+import type { Engine } from "@switchyard/router/Engine"
 import * as EngineGuard from "@switchyard/router/EngineGuard"
 import * as MemoryEngine from "@switchyard/router/MemoryEngine"
 import * as SharedUsageWindows from "@switchyard/router/SharedUsageWindows"
@@ -12,29 +12,7 @@ import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, type Scope } from "effect"
 import type { YieldWrap } from "effect/Utils"
 import { simulate } from "../support/schedules.js"
-
-const away = new EngineError({ reason: "away", description: "nobody there" })
-
-/** An engine whose connection the test holds in its hand. */
-const reachable = (engine: Engine) => {
-  const state = { isAway: false }
-  const asked = <A>(question: Effect.Effect<A, EngineError>): Effect.Effect<A, EngineError> =>
-    Effect.suspend(() => (state.isAway ? Effect.fail(away) : question))
-  const { admit, look, record, release, renew, settle } = engine.usage
-  const own: Engine = {
-    ...engine,
-    announce: (id, lasts) => asked(engine.announce(id, lasts)),
-    usage: {
-      admit: (ask) => asked(admit(ask)),
-      settle: (held, tokens) => asked(settle(held, tokens)),
-      release: (held) => asked(release(held)),
-      renew: (held, lease) => asked(renew(held, lease)),
-      record: (recorded) => asked(record(recorded)),
-      look: (keys, window) => asked(look(keys, window))
-    }
-  }
-  return { engine: own, state }
-}
+import { reachable } from "./reachable.js"
 
 /** One process with its own view of the deployment. */
 const process = (shared: Engine, id: string, config: Partial<DeploymentConfig>) =>
