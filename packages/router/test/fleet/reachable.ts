@@ -13,7 +13,9 @@ export const reachable = (engine: Engine) => {
       ? (...args: ReadonlyArray<unknown>) =>
           Effect.suspend(() => (state.isAway ? Effect.fail(away) : (value as Operation)(...args)))
       : typeof value === "object" && value !== null
-        ? Object.fromEntries(Object.entries(value).map(([name, member]) => [name, gated(member)]))
+        ? Object.fromEntries(
+            Object.entries(value).map(([name, member]) => [name, name === "listen" ? member : gated(member)])
+          )
         : value
   return { engine: gated(engine) as Engine, state }
 }
