@@ -322,6 +322,34 @@ const rows = [
         { bars: true }
       )
     ]
+  },
+  {
+    title: "Fleet",
+    panels: [
+      series(
+        "What is shared decides",
+        "short",
+        [["{{instance}} {{engine}}", "min by (instance, engine) (switchyard_shared_state_up)"]],
+        { max: 1 }
+      ),
+      series("Gateways that each knows", "short", [
+        ["{{instance}}", "max by (instance) (switchyard_shared_state_replicas)"]
+      ]),
+      series("Questions to what is shared", "reqps", [
+        [
+          "{{engine}} {{outcome}}",
+          "sum by (engine, outcome) (rate(switchyard_shared_state_questions_total[$__rate_interval]))"
+        ]
+      ]),
+      series(
+        "Its answers took",
+        "s",
+        [0.5, 0.99].map((q) => [
+          `p${q * 100}`,
+          `histogram_quantile(${q}, sum by (le) (rate(switchyard_shared_state_answer_seconds_bucket[$__rate_interval])))`
+        ])
+      )
+    ]
   }
 ]
 

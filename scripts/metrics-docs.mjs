@@ -6,6 +6,7 @@ const document = "docs/metrics.md"
 const { defaults, definitions } = await tsImport("../packages/router/src/observe/Metrics.ts", import.meta.url)
 const { waitingConnections } = await tsImport("../packages/gateway/src/telemetry/connectionGauge.ts", import.meta.url)
 const { lostLines, refusals } = await tsImport("../packages/gateway/src/telemetry/ownCounters.ts", import.meta.url)
+const { stateMetrics } = await tsImport("../packages/gateway/src/telemetry/stateGauges.ts", import.meta.url)
 const { ledgerMetrics } = await tsImport("../packages/gateway/src/telemetry/ledgerGauges.ts", import.meta.url)
 
 /** Id, title, and what is said below it. @type {Array<[string, string, string]>} */
@@ -71,6 +72,14 @@ Where there is a ledger:
 | metric | type | labels | |
 |---|---|---|---|
 ${ledgerMetrics.map((/** @type {{ name: string, help: string, type: string }} */ one) => row({ ...one, labels: [], buckets: undefined })).join("\n")}
+
+Where gateways share their state:
+
+| metric | type | labels | |
+|---|---|---|---|
+${Object.values(stateMetrics)
+  .map((one) => row({ ...one, buckets: undefined }))
+  .join("\n")}
 
 ## Buckets
 

@@ -35,6 +35,7 @@ import * as BatchPolling from "./edge/objects/batchPolling.js"
 import * as Server from "./edge/Server.js"
 import * as TemporaryPlace from "./edge/uploads/temporaryPlace.js"
 import type { Refusal, TurnedAway } from "./errors/ErrorBody.js"
+import * as Fleet from "./fleet/Fleet.js"
 import type { SharedState } from "./fleet/SharedState.js"
 import * as Generations from "./generations/Generations.js"
 import * as KeyRing from "./keys/KeyRing.js"
@@ -49,6 +50,7 @@ import { connectionGauge } from "./telemetry/connectionGauge.js"
 import { ledgerFamilies } from "./telemetry/ledgerGauges.js"
 import { lostLines, ownCounter, refusals } from "./telemetry/ownCounters.js"
 import { promClientSink } from "./telemetry/promClient.js"
+import { stateFamilies } from "./telemetry/stateGauges.js"
 import * as Telemetry from "./telemetry/Telemetry.js"
 
 /** A gateway that listens. */
@@ -162,7 +164,8 @@ export const make = (
     const waiting = (): number => transport.waiting ?? 0
     const ownFamilies = (options: Metrics.Options): ReadonlyArray<Metrics.Family> => [
       connectionGauge(waiting(), options),
-      ...(ledger === undefined ? [] : ledgerFamilies(ledger.health(), clock.unsafeCurrentTimeMillis(), options))
+      ...(ledger === undefined ? [] : ledgerFamilies(ledger.health(), clock.unsafeCurrentTimeMillis(), options)),
+      ...(shared === undefined ? [] : stateFamilies(shared.guard, options))
     ]
     const exporting = yield* Telemetry.start(telemetry, gauges)
     const connecting = UndiciTransport.fromEnvironment(environment)
@@ -231,9 +234,11 @@ export const make = (
         if (ended.refusal !== undefined) countRefusal(ended.refusal.code)
         if (ended.journal !== undefined) eventLog.noteFailures(ended.journal)
         recorder?.ended(ended)
+        fleet.noteEnd(ended.refusal !== undefined || ended.error !== undefined)
         log.ended(ended)
       }
     })
+    const fleet = yield* Fleet.make({ guard: shared?.guard, generations, inFlight: completions.inProgress })
     const tower = () => generations.current().tower
     const onRefusal = (turnedAway: TurnedAway): void => {
       countRefusal(turnedAway.refusal.code)
@@ -249,6 +254,7 @@ export const make = (
         isLocal: OpenAccess.isLoopback(host),
         waiting,
         ledger: ledger?.health,
+        fleet: fleet.view,
         side,
         sealer,
         desk: ledger === undefined || book === undefined ? undefined : deskOf(ledger, book, generations.current),

@@ -1,6 +1,7 @@
 // @ts-check
-/** The pages of the dashboard: what happens now, the keys, and what was spent. Each is asked for when it is looked at. */
+/** The pages of the dashboard: what happens now, the keys, what was spent, and the gateways that share their state. Each is asked for when it is looked at. */
 import { $, setText } from "./dom.js"
+import { showFleet } from "./fleet.js"
 import { hideMade, listenToKeys, showKeys } from "./keys.js"
 import { fill } from "./rows.js"
 import { resizeSpend, showSpend } from "./spend.js"
@@ -9,7 +10,8 @@ import { resizeSpend, showSpend } from "./spend.js"
 const pages = {
   now: { id: "content", show: async () => {} },
   keys: { id: "page-keys", show: showKeys },
-  spend: { id: "page-spend", show: showSpend }
+  spend: { id: "page-spend", show: showSpend },
+  fleet: { id: "page-fleet", show: showFleet }
 }
 
 const chosen = () => {
@@ -44,7 +46,7 @@ export const showPage = async () => {
 export const clearPages = () => {
   hideMade()
   complain("")
-  for (const id of ["keys", "spend-keys", "spend-teams", "spend-models", "spend-deployments"]) fill(id, [])
+  for (const id of ["keys", "spend-keys", "spend-teams", "spend-models", "spend-deployments", "fleet"]) fill(id, [])
   $("spend-some").hidden = true
 }
 

@@ -11,6 +11,7 @@ import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Context, Schema } from "effect"
 import { ConfigView, Deployments, DeploymentView, Recording } from "./AdminViews.js"
+import { FleetView } from "./FleetViews.js"
 import { failure } from "./failures.js"
 import { SpendView } from "./SpendViews.js"
 
@@ -83,6 +84,11 @@ const group = HttpApiGroup.make("admin", { topLevel: true })
     HttpApiEndpoint.get("config", "/admin/config")
       .addSuccess(ConfigView)
       .annotate(OpenApi.Summary, "the configuration in force, without its secrets")
+  )
+  .add(
+    HttpApiEndpoint.get("fleet", "/admin/fleet")
+      .addSuccess(FleetView)
+      .annotate(OpenApi.Summary, "all gateways that share their state, their sum, and configurations that differ")
   )
   .add(
     HttpApiEndpoint.get("timeline", "/admin/timeline")

@@ -10,6 +10,7 @@ import type { Health as LedgerHealth } from "@switchyard/ledger/Health"
 import { Effect, Layer, Schema, Stream } from "effect"
 import * as AdminApi from "../api/AdminApi.js"
 import type { Deployments, Recording } from "../api/AdminViews.js"
+import type { FleetView } from "../api/FleetViews.js"
 import { requestIdOf } from "../edge/requestId.js"
 import { decodePart, pathOf } from "../edge/requestPath.js"
 import { answerRefusal, ofRefusal, type Refusal, type TurnedAway } from "../errors/ErrorBody.js"
@@ -29,6 +30,8 @@ export interface AdminAppDeps extends LiveDeps {
   readonly desk?: Desk | undefined
   /** How the ledger is doing. Default: there is none. */
   readonly ledger?: (() => LedgerHealth) | undefined
+  /** All gateways that share their state. */
+  readonly fleet: Effect.Effect<FleetView>
   /** Lines that the log has lost since the start. */
   readonly lostLines?: () => number
   /** Told of every request that is turned away. */
@@ -145,6 +148,7 @@ const handlers = (deps: AdminAppDeps, visitors: Visitors) => {
       .handle("config", () =>
         Effect.sync(() => answers.json(Admin.config(generations, deps.lostLines?.(), deps.ledger?.())))
       )
+      .handle("fleet", () => deps.fleet)
       .handle("timeline", () => Effect.sync(() => asItIs<Recording>(deps.timeline.recording())))
       .handle("events", () => events)
       .handle("spend", () =>

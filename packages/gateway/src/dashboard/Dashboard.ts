@@ -24,7 +24,20 @@ const asset = (file: URL | string, contentType: string): Asset => {
 }
 
 /** The modules of the page's script; `dashboard.js` is the one that begins. */
-const modules = ["charts", "connection", "dashboard", "dom", "keys", "live", "pages", "rows", "spend", "table", "words"]
+const modules = [
+  "charts",
+  "connection",
+  "dashboard",
+  "dom",
+  "fleet",
+  "keys",
+  "live",
+  "pages",
+  "rows",
+  "spend",
+  "table",
+  "words"
+]
 
 /** The package exports its ES module under its name alone, which `require` takes for the other one. */
 const eventsourceParser = (): URL =>

@@ -190,6 +190,7 @@ describe("AdminApi", () => {
         "POST /admin/deployments/{id}/release 200 401 403 404 503",
         "POST /admin/deployments/{id}/reset 200 401 403 404 503",
         "GET /admin/config 200 401 403 503",
+        "GET /admin/fleet 200 401 403 503",
         "GET /admin/timeline 200 401 403 503",
         "GET /admin/events 200 401 403 503",
         "GET /admin/spend 200 401 403 503",

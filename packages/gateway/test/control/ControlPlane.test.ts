@@ -162,7 +162,7 @@ describe("ControlPlane: keys", () => {
   it.scoped("admin endpoints: no key, a wrong one, a virtual one, the master's", () =>
     Effect.gen(function* () {
       const { url } = yield* boot({ settings: keyed() })
-      for (const path of ["/admin/deployments", "/admin/config", "/admin/timeline", "/admin/events"]) {
+      for (const path of ["/admin/deployments", "/admin/config", "/admin/fleet", "/admin/timeline", "/admin/events"]) {
         const codes = [{}, bearer("sk-wrong"), bearer("sk-team-0123456789")]
         const seen: Array<unknown> = []
         for (const init of codes) {

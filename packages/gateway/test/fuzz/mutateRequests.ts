@@ -77,6 +77,7 @@ const targets = [
   "/health/live",
   "/metrics",
   "/admin/config",
+  "/admin/fleet",
   "/openai/deployments/smart/chat/completions?api-version=1",
   "/engines/%/completions",
   "http://localhost/v1/chat/completions",

@@ -7,6 +7,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type { AttemptService } from "@switchyard/core/Service"
 import * as ControlPlane from "@switchyard/gateway/ControlPlane"
 import * as EventLog from "@switchyard/gateway/EventLog"
+import * as Fleet from "@switchyard/gateway/Fleet"
 import * as GatewayConfig from "@switchyard/gateway/GatewayConfig"
 import type { Generation, Source } from "@switchyard/gateway/Generations"
 import type { Phase } from "@switchyard/gateway/Health"
@@ -59,6 +60,7 @@ export const parts = (options: Options) =>
       phase: () => now.phase,
       timeline,
       eventLog,
+      fleet: (yield* Fleet.make({ guard: undefined, generations, inFlight: () => 0 })).view,
       metrics: () => Effect.succeed({ contentType: "text/plain; version=0.0.4", text: "up 1\n" }),
       guard: (headers) =>
         now.isAllowed(headers) ? undefined : { status: 403, code: "loopback_only", message: "not from here" }

@@ -7,6 +7,7 @@ import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Metrics from "@switchyard/router/Metrics"
 import { parse, stringify } from "yaml"
 import { ledgerMetrics } from "../../src/telemetry/ledgerGauges.js"
+import { stateMetrics } from "../../src/telemetry/stateGauges.js"
 import { hasPromtool, promtool } from "../support/prometheus.js"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
@@ -46,8 +47,12 @@ const alertTests = testFile.tests.flatMap((test) => test.alert_rule_test ?? [])
 /** Labels that Prometheus or the format sets. */
 const common = ["job", "instance"]
 
-/** The router's metrics, and those of the ledger. */
-const all = [...Metrics.definitions, ...ledgerMetrics.map(({ name, type }) => ({ name, type, labels: [] }))]
+/** The router's metrics, those of the ledger, and those of what gateways share. */
+const all = [
+  ...Metrics.definitions,
+  ...ledgerMetrics.map(({ name, type }) => ({ name, type, labels: [] })),
+  ...Object.values(stateMetrics)
+]
 
 /** The metric that a series belongs to, and the labels that it can have. */
 const seriesNamed = (name: string): ReadonlyArray<string> | undefined => {

@@ -3,12 +3,27 @@
  * this process knows, with a share of each limit; once the engine answers again, what happened meanwhile is told to it, and
  * it decides again. Nothing ever fails because an engine did.
  */
-import { toMs } from "@switchyard/core/Time"
+import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Duration, Effect, type Scope } from "effect"
+import { AskFigures, bounds, type Outcome } from "./askFigures.js"
 import type { Engine, EngineError, Replicas } from "./Engine.js"
 
 /** Where decisions are made. */
 export type Mode = "shared" | "local"
+
+export type { Outcome }
+
+/** What was asked of the engine since the start, whatever it was. */
+export interface Figures {
+  readonly outcomes: Readonly<Record<Outcome, number>>
+  /** Answers by the first of `answerBounds` that they came within; the last are those beyond all. */
+  readonly within: ReadonlyArray<number>
+  /** Time of all answers together, ms. */
+  readonly sum: number
+}
+
+/** Upper bounds of the times that answers took, ms. */
+export const answerBounds: ReadonlyArray<number> = bounds
 
 /** What is told of a change. */
 export interface ModeChange {
@@ -37,6 +52,9 @@ export interface EngineGuard {
   readonly engine: Engine
   readonly id: string
   readonly mode: () => Mode
+  /** The failure that led to `local`; undefined while the engine decides. */
+  readonly error: () => EngineError | undefined
+  readonly figures: Figures
   /** As the engine said last; alone until it did. */
   readonly replicas: () => Replicas
   /** Asks the engine, and notes how it went. In mode `local` ask nothing. */
@@ -63,13 +81,17 @@ export const make = (engine: Engine, options: Options): Effect.Effect<EngineGuar
     const every = toMs(options.every ?? 500)
     const lasts = toMs(options.lasts ?? 3_000)
     const returning = new Set<Effect.Effect<void, EngineError>>()
+    const clock = yield* Effect.clock
+    const figures = new AskFigures()
     let mode: Mode = "shared"
+    let lastError: EngineError | undefined
     let replicas = alone
     let slow = 0
 
     const change = (next: Mode, error: EngineError | undefined): void => {
       if (mode === next) return
       mode = next
+      lastError = error
       onChange?.({ mode, error, replicas })
     }
     const noteFailure = (error: EngineError): void => {
@@ -80,15 +102,20 @@ export const make = (engine: Engine, options: Options): Effect.Effect<EngineGuar
       slow = 0
     }
     const ask = <A>(question: Effect.Effect<A, EngineError>): Effect.Effect<A, EngineError> =>
-      Effect.matchEffect(question, {
-        onFailure: (error) => {
-          noteFailure(error)
-          return Effect.fail(error)
-        },
-        onSuccess: (answer) => {
-          noteAnswer()
-          return Effect.succeed(answer)
-        }
+      Effect.suspend(() => {
+        const asked = nowMs(clock)
+        return Effect.matchEffect(question, {
+          onFailure: (error) => {
+            figures.note(error.reason, nowMs(clock) - asked)
+            noteFailure(error)
+            return Effect.fail(error)
+          },
+          onSuccess: (answer) => {
+            figures.note("answered", nowMs(clock) - asked)
+            noteAnswer()
+            return Effect.succeed(answer)
+          }
+        })
       })
 
     const beat = Effect.suspend(() => ask(engine.announce(id, lasts))).pipe(
@@ -110,6 +137,8 @@ export const make = (engine: Engine, options: Options): Effect.Effect<EngineGuar
       engine,
       id,
       mode: () => mode,
+      error: () => lastError,
+      figures,
       replicas: () => replicas,
       ask,
       onReturn: (tell) => {
