@@ -6,6 +6,7 @@ import type { Admitted, Engine, EngineError, Held, Refused, SharedUse } from "@s
 import { Effect, type Scope } from "effect"
 import * as RedisConnection from "./connection/RedisConnection.js"
 import * as boards from "./engine/boards.js"
+import * as spend from "./engine/spend.js"
 import * as replicas from "./scripts/replicas.js"
 import * as usage from "./scripts/usage.js"
 
@@ -117,6 +118,7 @@ export const fromConnection = (connection: RedisConnection.RedisConnection): Eng
           { concurrency: "unbounded" }
         )
     },
+    spend: spend.make(connection),
     boards: boards.make(connection),
     news: { publish: connection.publish, listen: connection.listen },
     announce: (id, lasts) =>

@@ -7,6 +7,7 @@ import type { Effect } from "effect"
 import type { BoardEngine } from "./BoardEngine.js"
 import type { EngineError } from "./EngineError.js"
 import type { NewsEngine } from "./NewsEngine.js"
+import type { SpendEngine } from "./SpendEngine.js"
 
 export { EngineError } from "./EngineError.js"
 
@@ -109,6 +110,7 @@ export interface Engine {
   /** `redis`, `primary`: for people. */
   readonly name: string
   readonly usage: UsageEngine
+  readonly spend: SpendEngine
   readonly boards: BoardEngine
   readonly news: NewsEngine
   /** Says that this process is there, for `lasts` ms, and learns of the others. */

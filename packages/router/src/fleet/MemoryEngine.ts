@@ -8,6 +8,7 @@ import type { Engine, Held } from "./Engine.js"
 import * as memoryBoards from "./memoryBoards.js"
 import type { At } from "./memoryClock.js"
 import * as memoryNews from "./memoryNews.js"
+import * as memorySpend from "./memorySpend.js"
 import { SharedUsage } from "./sharedUsage.js"
 
 /** Makes room for a hundredth of the keys at once. */
@@ -48,6 +49,7 @@ export const make = (capacity = 100_000): Effect.Effect<Engine> =>
           }),
         look: (asked, window) => at((now) => asked.map((key) => usageOf(key, window, now).use(now)))
       },
+      spend: memorySpend.make(at, capacity),
       boards: memoryBoards.make(at),
       news: memoryNews.make(),
       announce: (id, lasts) =>

@@ -7,6 +7,7 @@ import { Data, Effect } from "effect"
 import * as boards from "./boardRules.js"
 import type { Harness, Rule } from "./engineRule.js"
 import * as news from "./newsRules.js"
+import * as spend from "./spendRules.js"
 import * as usage from "./usageRules.js"
 
 export type { Harness } from "./engineRule.js"
@@ -29,7 +30,7 @@ export interface Check {
   readonly check: (harness: Harness) => Effect.Effect<void, EngineViolation | EngineError>
 }
 
-const rules: ReadonlyArray<Rule> = [...usage.rules, ...boards.rules, ...news.rules]
+const rules: ReadonlyArray<Rule> = [...usage.rules, ...spend.rules, ...boards.rules, ...news.rules]
 
 /** All checks, each to be run over an engine that may be new or in use: they share no keys. */
 export const checks: ReadonlyArray<Check> = rules.map(([name, rule]) => ({
