@@ -6,6 +6,7 @@ import type { Admitted, Engine, EngineError, Held, Refused, SharedUse } from "@s
 import { Effect, type Scope } from "effect"
 import * as RedisConnection from "./connection/RedisConnection.js"
 import * as boards from "./engine/boards.js"
+import * as breakers from "./engine/breakers.js"
 import * as spend from "./engine/spend.js"
 import * as replicas from "./scripts/replicas.js"
 import * as usage from "./scripts/usage.js"
@@ -121,6 +122,7 @@ export const fromConnection = (connection: RedisConnection.RedisConnection): Eng
     spend: spend.make(connection),
     boards: boards.make(connection),
     news: { publish: connection.publish, listen: connection.listen },
+    breakers: breakers.make(connection),
     announce: (id, lasts) =>
       Effect.map(connection.run(announceScript, connection.keysOf("replicas", ["alive"]), [id, lasts]), (reply) => {
         const [count = 1, place = 0] = numbers(reply)

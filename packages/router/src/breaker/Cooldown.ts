@@ -10,6 +10,7 @@ import * as Field from "@switchyard/core/Field"
 import { LlmError, longestHold, Reason } from "@switchyard/core/LlmError"
 import { inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
 import * as Service from "@switchyard/core/Service"
+import type { Slot } from "@switchyard/core/Slot"
 import type { Status } from "@switchyard/core/Status"
 import { toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
@@ -195,6 +196,9 @@ const turnedAway = (deployment: string, status: Status, now: number): LlmError =
   })
 }
 
+const flat = <A>(result: A | LlmError): Effect.Effect<A, LlmError> =>
+  result instanceof LlmError ? Effect.fail(result) : Effect.succeed(result)
+
 /** What the layer works with. */
 export interface CooldownDeps {
   readonly state: Context.Tag.Service<CooldownState>
@@ -211,11 +215,16 @@ export const make = (deps: CooldownDeps, options: Options = {}): Service.Attempt
   const { state } = deps
   const policy = policyOf(options)
 
+  const letIn = (breaker: Breaker, ticket: Ticket | undefined, slot: Slot, at: number): Admitted | LlmError =>
+    ticket === undefined ? turnedAway(slot.id, state.status(slot, at), at) : { breaker, ticket }
+
   return Service.bracketAttempt<Admitted>({
     begin: ({ forced, named, slot }, at) => {
       const breaker = state.of(slot)
-      const ticket = state.isIsolated(slot) ? undefined : breaker.admit(policy, at, forced, named)
-      return ticket === undefined ? turnedAway(slot.id, state.status(slot, at), at) : { breaker, ticket }
+      const isIsolated = state.isIsolated(slot)
+      const asked = isIsolated ? undefined : breaker.admitTogether?.(policy, at, forced, named)
+      if (asked !== undefined) return Effect.flatMap(asked, (ticket) => flat(letIn(breaker, ticket, slot, at)))
+      return letIn(breaker, isIsolated ? undefined : breaker.admit(policy, at, forced, named), slot, at)
     },
     // A stream's first content is proof enough: a long answer must not put off the recovery.
     onFirstContent: ({ breaker, ticket }, at) => {

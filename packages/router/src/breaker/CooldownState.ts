@@ -7,18 +7,31 @@ import { type Uniform, uniform } from "@switchyard/core/Dice"
 import { key, type Slot } from "@switchyard/core/Slot"
 import { closed, type Status } from "@switchyard/core/Status"
 import { toMs, withNow } from "@switchyard/core/Time"
-import { Context, type Duration, Effect, Layer, Schema } from "effect"
+import { Context, type Duration, Effect, Layer, Schema, type Scope } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
 import * as State from "../stack/State.js"
-import { type BreakerView, Breaker as MemoryBreaker } from "./breaker.js"
+import { Breaker as MemoryBreaker, type Ticket } from "./breaker.js"
+import type { Policy } from "./breakerPolicy.js"
 import { BreakerSnapshot } from "./breakerSnapshot.js"
+import type { BreakerView } from "./breakerView.js"
 import { slowStartOf } from "./slowStart.js"
 
 export type { BreakerView }
 
 /** The breaker of one deployment, wherever it is kept: a state of one's own gives its own, and one that lives in this process is the default. */
-export interface Breaker extends Pick<MemoryBreaker, keyof MemoryBreaker> {}
+export interface Breaker extends Pick<MemoryBreaker, keyof MemoryBreaker> {
+  /**
+   * Asks where a call on trial is let in by others: then its answer is what `admit` would say. Undefined where `admit` can say
+   * it by itself. Run it where no interruption can fall between it and the watch over the call.
+   */
+  readonly admitTogether?: (
+    policy: Policy,
+    now: number,
+    forced: boolean,
+    named: boolean
+  ) => Effect.Effect<Ticket | undefined> | undefined
+}
 
 /** What an operator sees of one deployment: its breaker, and whether it was isolated by hand. Times are monotonic ms. */
 export interface Inspection extends BreakerView {
@@ -136,10 +149,25 @@ export const layerMemory: Layer.Layer<CooldownState> = Layer.effect(
   Effect.zipWith(uniform, RouterEvents, (random, events) => make({ random, events }))
 )
 
+/** How towers make their breakers: in this process, unless an app shares them with others. */
+export class Making extends Context.Reference<Making>()("@switchyard/router/CooldownState/Making", {
+  defaultValue:
+    () =>
+    (deps: CooldownStateDeps): Effect.Effect<Context.Tag.Service<CooldownState>, never, Scope.Scope> =>
+      Effect.succeed(make(deps))
+}) {}
+
 /** The breakers of a tower. */
 export class Breakers extends State.make({
   name: "breakers",
   tag: CooldownState,
   needs: [TowerEvents],
-  layer: () => layerMemory
+  layer: () =>
+    Layer.scoped(
+      CooldownState,
+      Effect.gen(function* () {
+        const making = yield* Making
+        return yield* making({ random: yield* uniform, events: yield* RouterEvents })
+      })
+    )
 }) {}

@@ -7,6 +7,7 @@ import { busy, type Closed, closed, open, type Status } from "@switchyard/core/S
 import type { RouterEvent } from "../events/RouterEvents.js"
 import type { Overrides, Policy } from "./breakerPolicy.js"
 import { type BreakerSnapshot, lastsFrom } from "./breakerSnapshot.js"
+import type { BreakerView } from "./breakerView.js"
 import { FailureCounts } from "./failureCounts.js"
 import { after, type HealthEvent, type HealthStatus } from "./HealthStatus.js"
 import { Holds } from "./holds.js"
@@ -23,29 +24,6 @@ export interface Ticket {
   decided: boolean
 }
 
-/** The state of a breaker at one moment, for dashboards and tests. */
-export interface BreakerView {
-  readonly deployment: string
-  readonly health: HealthStatus
-  readonly circuit: "closed" | "open" | "halfOpen"
-  /** Why it takes no calls (`isolated`, `unhealthy`, `outage`, `retryAfter`, `cooldown`, `probing`); undefined when it takes them. */
-  readonly blockedBy: string | undefined
-  /** Monotonic ms when it takes calls again by itself; undefined when it takes them, or nobody knows. */
-  readonly until: number | undefined
-  /** The error that opened it last; undefined once it recovered. */
-  readonly reason: string | undefined
-  /** Counts changes of state: results of calls from an older one are ignored. */
-  readonly epoch: number
-  readonly consecutiveFailures: number
-  readonly consecutiveSuccesses: number
-  /** How often it opened since it was last healthy. */
-  readonly trips: number
-  /** Half-open permits that are free; 0 when it is not half-open. */
-  readonly permits: number
-  /** The share of its traffic that a recovered deployment should get, 0 to 1. */
-  readonly rampFactor: number
-}
-
 const probing = busy("probing", undefined, "failure")
 const unhealthy = closed("unhealthy", undefined, "operator")
 
@@ -58,18 +36,18 @@ const ticket = (epoch: number, onTrial: boolean, permit: boolean, decided = fals
 
 /** One deployment's breaker. Every `now` is monotonic ms. */
 export class Breaker {
-  private circuit: "closed" | "open" | "halfOpen" = "closed"
+  protected circuit: "closed" | "open" | "halfOpen" = "closed"
   private health: HealthStatus = "Unknown"
   private ordinary = ticket(0, false, false)
-  private openUntil = Number.NEGATIVE_INFINITY
+  protected openUntil = Number.NEGATIVE_INFINITY
   private cooling: Closed = closed("cooldown")
-  private readonly holds = new Holds()
-  private unhealthyBy: string | undefined
-  private openedBy: string | undefined
-  private trips = 0
-  private consecutiveSuccesses = 0
-  private permits = 1
-  private inUse = 0
+  protected readonly holds = new Holds()
+  protected unhealthyBy: string | undefined
+  protected openedBy: string | undefined
+  protected trips = 0
+  protected consecutiveSuccesses = 0
+  protected permits = 1
+  protected inUse = 0
   private readonly counts = new FailureCounts()
   private lastSuccess = Number.NEGATIVE_INFINITY
   private missing: MissingModels | undefined
@@ -79,7 +57,7 @@ export class Breaker {
     /** Uniform in [0, 1). */
     private readonly random: () => number,
     private readonly publish: (event: RouterEvent) => void,
-    private readonly slowStart = new SlowStart()
+    protected readonly slowStart = new SlowStart()
   ) {}
 
   /**
@@ -273,15 +251,15 @@ export class Breaker {
     this.makeStatuses()
   }
 
-  private get epoch(): number {
+  protected get epoch(): number {
     return this.ordinary.epoch
   }
 
-  private note(event: HealthEvent): void {
+  protected note(event: HealthEvent): void {
     this.health = after(this.health, event)
   }
 
-  private newEpoch(): void {
+  protected newEpoch(): void {
     this.ordinary = ticket(this.epoch + 1, false, false)
     this.inUse = 0
     this.consecutiveSuccesses = 0
@@ -308,7 +286,7 @@ export class Breaker {
     this.opens(reason, this.jittered(atOnce ? Math.max(policy.tripDuration, counted) : counted, policy), now)
   }
 
-  private opens(reason: string, duration: number, now: number): void {
+  protected opens(reason: string, duration: number, now: number): void {
     if (this.circuit !== "open" || now >= this.openUntil) this.openUntil = Number.NEGATIVE_INFINITY
     this.circuit = "open"
     this.counts.forget()
@@ -317,7 +295,7 @@ export class Breaker {
     this.openFor(reason, duration, now)
   }
 
-  private openFor(reason: string, duration: number, now: number): void {
+  protected openFor(reason: string, duration: number, now: number): void {
     this.openUntil = Math.max(this.openUntil, now + duration)
     this.openedBy = reason
     this.makeStatuses()
@@ -325,13 +303,17 @@ export class Breaker {
   }
 
   private enterHalfOpen(policy: Policy, now: number): void {
-    this.circuit = "halfOpen"
     this.permits = policy.permits
+    this.halfOpens(now)
+  }
+
+  protected halfOpens(now: number): void {
+    this.circuit = "halfOpen"
     this.note("Expired")
     this.publish({ _tag: "CooldownHalfOpen", at: now, deployment: this.deployment })
   }
 
-  private close(now: number): void {
+  protected close(now: number): void {
     this.note("Expired")
     this.circuit = "closed"
     this.newEpoch()
@@ -342,7 +324,7 @@ export class Breaker {
     this.publish({ _tag: "CooldownClosed", at: now, deployment: this.deployment })
   }
 
-  private makeStatuses(): void {
+  protected makeStatuses(): void {
     this.cooling = closed("cooldown", this.openUntil)
     this.holds.beside(this.circuit === "open" ? this.openUntil : undefined)
   }

@@ -5,6 +5,7 @@
  */
 import type { Effect } from "effect"
 import type { BoardEngine } from "./BoardEngine.js"
+import type { BreakerEngine } from "./BreakerEngine.js"
 import type { EngineError } from "./EngineError.js"
 import type { NewsEngine } from "./NewsEngine.js"
 import type { SpendEngine } from "./SpendEngine.js"
@@ -113,6 +114,7 @@ export interface Engine {
   readonly spend: SpendEngine
   readonly boards: BoardEngine
   readonly news: NewsEngine
+  readonly breakers: BreakerEngine
   /** Says that this process is there, for `lasts` ms, and learns of the others. */
   readonly announce: (id: string, lasts: number) => Effect.Effect<Replicas, EngineError>
 }

@@ -6,6 +6,7 @@ import { nowMs } from "@switchyard/core/Time"
 import { Effect } from "effect"
 import type { Engine, Held } from "./Engine.js"
 import * as memoryBoards from "./memoryBoards.js"
+import * as memoryBreakers from "./memoryBreakers.js"
 import type { At } from "./memoryClock.js"
 import * as memoryNews from "./memoryNews.js"
 import * as memorySpend from "./memorySpend.js"
@@ -52,6 +53,7 @@ export const make = (capacity = 100_000): Effect.Effect<Engine> =>
       spend: memorySpend.make(at, capacity),
       boards: memoryBoards.make(at),
       news: memoryNews.make(),
+      breakers: memoryBreakers.make(at),
       announce: (id, lasts) =>
         at((now) => {
           replicas.set(id, now + lasts)
