@@ -43,6 +43,14 @@ const wordOf = (reply: Reply | undefined): BreakerWord => {
   }
 }
 
+/** The parts of a word. */
+const parts = 17
+
+const wordsOf = (reply: Reply): ReadonlyArray<BreakerWord> => {
+  const all = list(reply)
+  return Array.from({ length: all.length / parts }, (_, place) => wordOf(all.slice(place * parts, (place + 1) * parts)))
+}
+
 /** Whole ms, and never less than was meant. */
 const ms = (time: number): number => Math.max(0, Math.ceil(time))
 
@@ -72,6 +80,6 @@ export const make = ({ keysOf, run }: RedisConnection): BreakerEngine => {
         : Effect.map(ask(renewScript, ms(lease), ...held.flatMap(({ attempt, key }) => [key, attempt])), (lost) =>
             list(lost).flatMap((place) => held[Number(place)] ?? [])
           ),
-    look: (since) => Effect.map(ask(lookScript, since), (words) => list(words).map(wordOf))
+    look: (since) => Effect.map(ask(lookScript, since), wordsOf)
   }
 }

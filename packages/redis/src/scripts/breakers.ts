@@ -204,19 +204,22 @@ keep()
 return lost
 `
 
-/** ARGV: version. */
+/** ARGV: version. Gives what is known of each, one after the other. */
 export const look = `${prelude}
 local words = {}
-local keys = redis.call('ZRANGEBYSCORE', V, '(' .. ARGV[1], '+inf')
+local keys = redis.call('ZRANGEBYSCORE', V, whole(tonumber(ARGV[1]) + 1), '+inf')
 for i = 1, #keys do
   local b = load(keys[i])
   if b.circuit == 0 and b.isolated == 0 and b.changedAt + remembered <= now and b.limitUntil <= now and b.outageUntil <= now then
     redis.call('HDEL', S, 's:' .. b.key, 'r:' .. b.key)
     redis.call('ZREM', V, b.key)
   else
-    words[#words + 1] = word(b)
+    local told = word(b)
+    for n = 1, #told do words[#words + 1] = told[n] end
   end
 end
 if tonumber(ARGV[1]) == 0 then keep() end
+-- To emulations of the server a table is a list only where it was made at once.
+if #words < 2000 then return {(unpack or table.unpack)(words)} end
 return words
 `

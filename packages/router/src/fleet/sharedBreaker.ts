@@ -110,6 +110,7 @@ export class SharedBreaker extends Breaker {
     const ticket = super.admit(policy, now, forced, named)
     if (ticket?.onTrial === true) {
       this.trials.set(ticket, { key: this.deployment, attempt: this.sharing.name(), place: "here" })
+      if (ticket.permit) this.noteUntold()
     }
     return ticket
   }

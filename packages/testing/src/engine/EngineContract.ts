@@ -5,6 +5,7 @@
 import type { EngineError } from "@switchyard/router/Engine"
 import { Data, Effect } from "effect"
 import * as boards from "./boardRules.js"
+import * as breakers from "./breakerRules.js"
 import type { Harness, Rule } from "./engineRule.js"
 import * as news from "./newsRules.js"
 import * as spend from "./spendRules.js"
@@ -31,6 +32,7 @@ export interface Check {
 }
 
 const rules: ReadonlyArray<Rule> = [...usage.rules, ...spend.rules, ...boards.rules, ...news.rules]
+const rules: ReadonlyArray<Rule> = [...usage.rules, ...boards.rules, ...breakers.rules, ...news.rules]
 
 /** All checks, each to be run over an engine that may be new or in use: they share no keys. */
 export const checks: ReadonlyArray<Check> = rules.map(([name, rule]) => ({
