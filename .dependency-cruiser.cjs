@@ -38,6 +38,7 @@ const concerns = {
     "fallback",
     "hedge",
     "fleet",
+    "sharing",
     "router"
   ],
   dialects: [

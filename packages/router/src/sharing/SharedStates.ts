@@ -3,17 +3,19 @@
  * holds over all of them.
  */
 import { Context, Effect, type Scope } from "effect"
+import * as CooldownState from "../breaker/CooldownState.js"
+import type { EngineGuard } from "../fleet/EngineGuard.js"
+import * as SharedCallerWindows from "../fleet/SharedCallerWindows.js"
+import * as SharedUsageWindows from "../fleet/SharedUsageWindows.js"
 import { CallerWindows } from "../limits/CallerWindows.js"
 import { UsageWindows } from "../limits/UsageWindows.js"
-import type { EngineGuard } from "./EngineGuard.js"
-import * as SharedCallerWindows from "./SharedCallerWindows.js"
-import * as SharedUsageWindows from "./SharedUsageWindows.js"
+import * as SharedCooldownState from "./SharedCooldownState.js"
 
 /** Options of the states. */
 export interface Options extends SharedUsageWindows.Options {}
 
-/** The use of deployments' limits and of callers'. */
-export type SharedStates = UsageWindows | CallerWindows
+/** The use of deployments' limits and of callers', and how a tower makes its breakers. */
+export type SharedStates = UsageWindows | CallerWindows | CooldownState.Making
 
 /** The states over a guarded engine, for as long as the scope lives. */
 export const make = (
@@ -22,6 +24,7 @@ export const make = (
 ): Effect.Effect<Context.Context<SharedStates>, never, Scope.Scope> =>
   Effect.gen(function* () {
     return Context.make(UsageWindows, yield* SharedUsageWindows.make(guard, options)).pipe(
-      Context.add(CallerWindows, yield* SharedCallerWindows.make(guard, options))
+      Context.add(CallerWindows, yield* SharedCallerWindows.make(guard, options)),
+      Context.add(CooldownState.Making, (deps) => SharedCooldownState.make(guard, deps, options))
     )
   })

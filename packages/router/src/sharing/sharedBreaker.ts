@@ -4,8 +4,8 @@ import type { Overrides, Policy } from "../breaker/breakerPolicy.js"
 import type { BreakerSnapshot } from "../breaker/breakerSnapshot.js"
 import type { SlowStart } from "../breaker/slowStart.js"
 import type { RouterEvent } from "../events/RouterEvents.js"
-import type { BreakerEngine, BreakerWord, Probing } from "./BreakerEngine.js"
-import type { EngineError } from "./EngineError.js"
+import type { BreakerEngine, BreakerWord, Probing } from "../fleet/BreakerEngine.js"
+import type { EngineError } from "../fleet/EngineError.js"
 
 /** What a breaker needs of those who share it. */
 export interface Sharing {
@@ -22,9 +22,10 @@ export interface Sharing {
   readonly name: () => string
   /** Heard of any breaker. */
   readonly hear: (word: BreakerWord) => void
+  /** Lets others know that there is something to look at. */
+  readonly spread: () => void
   /** The engine does not know what this breaker does. */
   readonly untold: (breaker: SharedBreaker) => void
-  readonly now: () => number
 }
 
 /** A call on trial that this process makes. */
@@ -197,6 +198,7 @@ export class SharedBreaker extends Breaker {
         onSuccess: (words) => {
           this.waiting--
           for (const word of words) this.sharing.hear(word)
+          this.sharing.spread()
           return Effect.void
         }
       })
@@ -298,6 +300,7 @@ export class SharedBreaker extends Breaker {
         onSuccess: (word) => {
           this.waiting--
           this.sharing.hear(word)
+          this.sharing.spread()
         }
       })
     )

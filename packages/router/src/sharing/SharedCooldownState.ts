@@ -9,9 +9,9 @@ import { nowMs, toMs, withNow } from "@switchyard/core/Time"
 import { type Context, type Duration, Effect, Runtime, type Scope } from "effect"
 import type { CooldownState, CooldownStateDeps, Inspection } from "../breaker/CooldownState.js"
 import { slowStartOf } from "../breaker/slowStart.js"
-import type { BreakerWord } from "./BreakerEngine.js"
-import type { EngineError } from "./EngineError.js"
-import type { EngineGuard } from "./EngineGuard.js"
+import type { BreakerWord } from "../fleet/BreakerEngine.js"
+import type { EngineError } from "../fleet/EngineError.js"
+import type { EngineGuard } from "../fleet/EngineGuard.js"
 import { SharedBreaker, type Sharing } from "./sharedBreaker.js"
 
 /** Options of the state. */
@@ -24,6 +24,8 @@ export interface Options {
 
 /** After so many looks all is looked at, not only what has changed: an engine may have lost something. */
 const looksUntilAll = 20
+
+const channel = "breakers"
 
 const isolatedStatus = closed("isolated", undefined, "operator")
 
@@ -75,8 +77,8 @@ export const make = (
       run: (question) => void runFork(question),
       name: () => `${guard.id}:trial:${++calls}`,
       hear,
-      untold: (breaker) => void untold.add(breaker),
-      now: () => nowMs(clock)
+      spread: () => spread(),
+      untold: (breaker) => void untold.add(breaker)
     }
 
     const cell = Slot.key("sharedCooldown", (deployment, slot) => {
@@ -105,6 +107,7 @@ export const make = (
           Effect.map(engine.isolate(key, is), (word) => {
             if (unheard.get(key) === is) unheard.delete(key)
             hear(word)
+            spread()
           }),
         { discard: true }
       )
@@ -136,6 +139,37 @@ export const make = (
         }
       })
     }
+
+    /** Others look sooner, where that is not under way. */
+    let isSpreading = false
+    const spread = (): void => {
+      if (isSpreading) return
+      isSpreading = true
+      const told = Effect.ensuring(
+        guard.engine.news.publish(channel, ""),
+        Effect.sync(() => {
+          isSpreading = false
+        })
+      )
+      runFork(Effect.ignore(told))
+    }
+    let isLooking = false
+    let isNews = false
+    const lookSooner: Effect.Effect<void> = Effect.suspend(() => {
+      isNews = true
+      if (isLooking || guard.mode() === "local") return Effect.void
+      isLooking = true
+      const look = Effect.suspend(() => {
+        isNews = false
+        return Effect.ignore(guard.ask(lookAt(heard)))
+      })
+      return Effect.ensuring(
+        Effect.repeat(look, { while: () => isNews }),
+        Effect.sync(() => {
+          isLooking = false
+        })
+      )
+    })
 
     const lookUp = Effect.suspend(() => {
       if (guard.mode() === "local") return Effect.void
@@ -169,6 +203,7 @@ export const make = (
     yield* Effect.addFinalizer(() => Effect.sync(stop))
     const every = (time: number, step: Effect.Effect<unknown, unknown>) =>
       Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(time), Effect.ignore(step))))
+    yield* guard.engine.news.listen(channel, () => void runFork(lookSooner))
     yield* Effect.ignore(lookUp)
     yield* every(refresh, lookUp)
     yield* every(lease / 3, renew)

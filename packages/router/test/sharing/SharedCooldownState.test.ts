@@ -36,7 +36,9 @@ const reachable = (engine: Engine) => {
       (...args: ReadonlyArray<never>) =>
         asked(
           Effect.suspend(() =>
-            (engine.breakers[name] as (...given: ReadonlyArray<never>) => Effect.Effect<never, EngineError>)(...args)
+            (engine.breakers[name] as unknown as (...given: ReadonlyArray<never>) => Effect.Effect<never, EngineError>)(
+              ...args
+            )
           )
         )
   })
@@ -114,7 +116,7 @@ const fleet = (ids: ReadonlyArray<string>, options: Cooldown.Options = quick) =>
     const engine = yield* MemoryEngine.make()
     const all = yield* Effect.forEach(ids, (id) => process(engine, id, options))
     for (const { cooldowns, slot } of all) cooldowns.of(slot)
-    return { engine, all: all as [Process, Process, ...Array<Process>] }
+    return { engine, all: all as [Process, Process, Process] }
   })
 
 const circuits = (all: ReadonlyArray<Process>): ReadonlyArray<string> => all.map(({ view }) => view().circuit)
@@ -313,7 +315,7 @@ describe("breakers over an engine", () => {
     () =>
       simulated(function* () {
         let trials = 0
-        for (let seed = 1; seed <= cases(150); seed++) {
+        for (let seed = 1; seed <= cases(60); seed++) {
           yield* Effect.scoped(
             Effect.gen(function* () {
               const dice = new Dice(seed)
@@ -383,7 +385,7 @@ describe("breakers over an engine", () => {
             })
           )
         }
-        assert.isAbove(trials, cases(150), "there were trials")
+        assert.isAbove(trials, cases(60), "there were trials")
       })
   )
 })
