@@ -31,8 +31,7 @@ export interface Check {
   readonly check: (harness: Harness) => Effect.Effect<void, EngineViolation | EngineError>
 }
 
-const rules: ReadonlyArray<Rule> = [...usage.rules, ...spend.rules, ...boards.rules, ...news.rules]
-const rules: ReadonlyArray<Rule> = [...usage.rules, ...boards.rules, ...breakers.rules, ...news.rules]
+const rules: ReadonlyArray<Rule> = [...usage.rules, ...boards.rules, ...breakers.rules, ...news.rules, ...spend.rules]
 
 /** All checks, each to be run over an engine that may be new or in use: they share no keys. */
 export const checks: ReadonlyArray<Check> = rules.map(([name, rule]) => ({
