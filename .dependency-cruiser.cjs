@@ -8,8 +8,9 @@ const arrows = {
   litellm: ["core", "router", "dialects", "providers"],
   ledger: ["core", "router"],
   redis: ["core", "router"],
+  simulator: ["core", "router", "providers"],
   gateway: ["core", "router", "dialects", "providers", "ledger", "redis", "litellm"],
-  cli: ["core", "router", "dialects", "providers", "ledger", "redis", "litellm", "gateway"],
+  cli: ["core", "router", "dialects", "providers", "ledger", "redis", "litellm", "gateway", "simulator"],
   "effect-ai": ["core", "dialects"],
   "ai-sdk": ["core", "router", "dialects", "providers"]
 }
@@ -70,6 +71,7 @@ const concerns = {
   ],
   ledger: ["errors", "record", "money", "keys", "store", "imports", "journal", "worker", "ledger", "spending"],
   redis: ["scripts", "connection", "engine"],
+  simulator: ["time", "chance", "upstream", "workload", "rules", "scenario", "figures", "run", "report"],
   gateway: [
     "api",
     "config",

@@ -1,0 +1,51 @@
+/** A scenario as a file holds it. */
+import * as Field from "@switchyard/core/Field"
+import { Schema } from "effect"
+import { Incident, UpstreamModel } from "../upstream/UpstreamModel.js"
+import { Source } from "../workload/WorkloadModel.js"
+
+const settings = Schema.Record({ key: Schema.String, value: Schema.Unknown }).annotations({
+  message: () => ({ message: "an object", override: true })
+})
+
+const variant = Schema.Struct({
+  ...{ router: Field.option(settings, "Options of the router in place of the scenario's.") },
+  rule: Field.option(Field.text, "The rule of another router, or `oracle`, in place of a strategy.")
+}).annotations({ message: () => "an object with `router`, or `rule`" })
+
+/** A scenario: who asks, who answers, what goes wrong, and how it is routed. */
+export const ScenarioModel = Field.options("A scenario.", {
+  name: Field.required(Field.text, "What it is called."),
+  about: Field.option(Field.text, "What it shows."),
+  seed: Field.option(Field.finite, "All that is left to chance follows from it.", 1),
+  duration: Field.option(
+    Field.duration,
+    "How long requests come. Default: as long as the trace, else until `requests` have come."
+  ),
+  requests: Field.option(Field.positiveCount, "How many requests come at most."),
+  warmUp: Field.option(Field.durationOrZero, "Requests of the first while are in no figure.", 0),
+  objective: Field.option(
+    Field.options("What counts as good.", {
+      latency: Field.option(Field.duration, "The longest that a good request takes."),
+      firstToken: Field.option(Field.duration, "The longest until the first token of a good one.")
+    }),
+    "What counts as good: goodput is of requests that are answered within it. Default: all that are answered."
+  ),
+  router: Field.option(settings, "The options of the router, its deployments among them."),
+  upstreams: Field.option(
+    Schema.Record({ key: Schema.String, value: UpstreamModel }),
+    "The upstreams by the ids of their deployments; `*` is for all others.",
+    {}
+  ),
+  incidents: Field.option(Schema.Array(Incident), "What befalls them.", []),
+  workload: Field.option(Schema.Array(Source), "Who asks. Without it: a trace."),
+  trace: Field.option(Field.text, "A file with the requests of a past time, beside the scenario's."),
+  traceModel: Field.option(
+    Field.text,
+    "The model group of a trace's requests that name none, or one that the router has not."
+  ),
+  replicas: Field.option(Field.positiveCount, "Routers that share the work, each with a view of its own.", 1),
+  variants: Field.option(Schema.Record({ key: Schema.String, value: variant }), "What may be compared, by name.", {})
+})
+/** A scenario as a file holds it. */
+export type ScenarioModel = typeof ScenarioModel.Type
