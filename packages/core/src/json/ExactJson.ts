@@ -158,19 +158,31 @@ export const digestOf = (bytes: Uint8Array): string => {
   return crypto.createHash("sha256").update(bytes).digest("base64")
 }
 
-/** Puts texts and bytes together: a text where all are texts. */
-const joined = (pieces: ReadonlyArray<string | Uint8Array>): string | Uint8Array =>
-  pieces.every((piece) => typeof piece === "string")
-    ? pieces.join("")
-    : Buffer.concat(pieces.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece)))
+/** Puts texts and bytes together: a text where all are texts. Texts side by side are encoded as one. */
+const joined = (pieces: ReadonlyArray<string | Uint8Array>): string | Uint8Array => {
+  const parts: Array<Uint8Array> = []
+  let text = ""
+  for (const piece of pieces) {
+    if (typeof piece === "string") text += piece
+    else {
+      parts.push(Buffer.from(text), piece)
+      text = ""
+    }
+  }
+  if (parts.length === 0) return text
+  parts.push(Buffer.from(text))
+  return Buffer.concat(parts)
+}
 
 /** The object as JSON, its members as they were written where they are what they were: in bytes where it came in them. */
 export const stringify = (object: JsonObject, members: Members): string | Uint8Array => {
   const pieces: Array<string | Uint8Array> = []
   let source: Uint8Array | undefined
   for (const member of members.values()) {
-    if ("source" in member) source = member.source
-    break
+    if ("source" in member && member.hasStandIn) {
+      source = member.source
+      break
+    }
   }
   for (const name in object) {
     const value = object[name]

@@ -9,6 +9,7 @@ import {
   type WrittenMember
 } from "@switchyard/core/ExactJson"
 import { isDeeper, isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { leastBody, placesOf, withLong } from "@switchyard/core/WrittenBody"
 import { Either } from "effect"
 import type { Refusal } from "../../errors/ErrorBody.js"
 
@@ -101,13 +102,14 @@ export const parseBody = (sent: Buffer, maxDepth: number): Either.Either<ParsedB
   }
   if (!isJsonObject(value)) return bad("invalid_json", "the request's body is JSON, but not an object")
   if (isDeeper(value, maxDepth)) return Either.left(tooDeep(maxDepth))
-  const fields = countMembers(text)
+  const places = text.length < leastBody ? undefined : placesOf(text)
+  const fields = places?.length ?? countMembers(text)
   if (fields > maxFields) return Either.left(tooManyFields)
   if (fields !== Object.keys(value).length) return Either.left(repeated(repeatedName(text) ?? ""))
   const exact = membersOf(text, value)
   const infinite = exact === undefined ? [] : infinitePaths(asRead(exact))
   return infinite.length === 0
-    ? Either.right({ json: value, exact })
+    ? Either.right({ json: value, exact: places === undefined ? exact : withLong(bytes, text, places, value, exact) })
     : bad(
         "invalid_number",
         infinite.map((path) => `${path}: expected a number that fits, this one is too large`).join("; ")
