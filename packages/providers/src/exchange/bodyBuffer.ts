@@ -2,6 +2,8 @@
  * Collects a body that is wanted whole, up to a bound.
  */
 
+const decoder = new TextDecoder()
+
 /** Chunks in one. */
 const joined = (chunks: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
   const all = new Uint8Array(size)
@@ -44,6 +46,6 @@ export class BodyBuffer {
   text(): string {
     const [only] = this.chunks
     if (only === undefined) return ""
-    return new TextDecoder().decode(this.chunks.length === 1 ? only : joined(this.chunks, this.size))
+    return decoder.decode(this.chunks.length === 1 ? only : joined(this.chunks, this.size))
   }
 }

@@ -23,7 +23,12 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 /** What bytes begin as. */
 export const startOf = (bytes: Uint8Array): Start =>
-  bytes.length < 3 && bytes[0] === 0xef ? "unknown" : startOfText(decoder.decode(bytes.subarray(0, looked)))
+  // Most bodies are one object: no need to decode its beginning.
+  bytes[0] === 0x7b
+    ? "object"
+    : bytes.length < 3 && bytes[0] === 0xef
+      ? "unknown"
+      : startOfText(decoder.decode(bytes.subarray(0, looked)))
 
 /** The data of the first event in a text of events that has any; the text itself when it holds none. */
 export const firstData = (text: string): string => {

@@ -24,8 +24,17 @@ const chats: ReadonlyArray<DialectName> = ["chat", "completions"]
 const all: ReadonlyArray<DialectName> = ["chat", "completions", "responses"]
 const responses: ReadonlyArray<DialectName> = ["responses"]
 
-const hasResponses = ({ baseUrl, provider }: Deployment): boolean =>
-  baseUrl === undefined ? provider === "openai" : responders.has(baseOf(baseUrl)?.host ?? "")
+/** By deployment, since every attempt asks: to take its address apart costs 4 µs. */
+const known = new WeakMap<Deployment, boolean>()
+
+const hasResponses = (deployment: Deployment): boolean => {
+  const found = known.get(deployment)
+  if (found !== undefined) return found
+  const { baseUrl, provider } = deployment
+  const has = baseUrl === undefined ? provider === "openai" : responders.has(baseOf(baseUrl)?.host ?? "")
+  known.set(deployment, has)
+  return has
+}
 
 const dialects = (deployment: Deployment): ReadonlyArray<DialectName> => {
   if (deployment.dialect === "responses") return responses

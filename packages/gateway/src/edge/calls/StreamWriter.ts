@@ -40,7 +40,7 @@ export class StreamWriter implements Pulse {
     private readonly heartbeat: Heartbeat,
     private readonly times: StreamTimes,
     /** Headers of an answer whose way is not known yet. */
-    private readonly early: Readonly<Record<string, string | number>>,
+    private readonly early: Record<string, string | number>,
     /** Monotonic ms when the request came in. */
     private readonly startedAt: number,
     private readonly manner: Manner
@@ -54,10 +54,13 @@ export class StreamWriter implements Pulse {
     return this.response.headersSent
   }
 
-  /** Sends status 200 and the headers, unless they are out. */
-  begin(headers: Readonly<Record<string, string | number>>): void {
-    if (!this.response.headersSent)
-      this.response.writeHead(200, { ...headers, "content-type": this.manner.contentType, ...streamHeaders })
+  /** Sends status 200 and the headers, unless they are out. Adds those of a stream to what it is given. */
+  begin(headers: Record<string, string | number>): void {
+    if (this.response.headersSent) return
+    const all: Record<string, string | number> = headers
+    all["content-type"] = this.manner.contentType
+    for (const name in streamHeaders) all[name] = streamHeaders[name as keyof typeof streamHeaders]
+    this.response.writeHead(200, all)
   }
 
   /** Writes whole events; false when the client should be waited for. After `finish` they are dropped. */
