@@ -76,7 +76,9 @@ const plain = (secret: string | Redacted.Redacted<string> | undefined): string |
 /** A message without what stands between `//` and `@`, where passwords are. */
 const withoutSecret = (message: string): string => message.replaceAll(/\/\/[^@/\s]*@/g, "//")
 
-const codeOf = (message: string): string => /^[A-Z]+/.exec(message)?.[0] ?? ""
+/** Servers before 7 tell what went wrong in a script behind words of their own. */
+const codeOf = (message: string): string =>
+  /^(?:ERR Error running script.*: )?-?([A-Z]+)/.exec(message)?.[1] ?? ""
 
 /** Replies that say that the server is there and cannot answer yet, or not this one. */
 const awayCodes: ReadonlySet<string> = new Set(["LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "UNBLOCKED"])
