@@ -19,7 +19,11 @@ describe.skipIf(missing !== undefined)("gateways as processes on one Redis", { t
   })
   afterAll(() => redis?.stop())
 
-  const own = (timeout: `${number} ${"millis" | "seconds"}` = "10 seconds") => ({ url: redis.url, prefix: `processes ${++runs}:`, timeout })
+  const own = (timeout: `${number} ${"millis" | "seconds"}` = "10 seconds") => ({
+    url: redis.url,
+    prefix: `processes ${++runs}:`,
+    timeout
+  })
 
   it.scopedLive(
     "four of them, two with clocks that are minutes off, admit exactly what a deployment may in each window",
@@ -166,7 +170,9 @@ describe.skipIf(missing !== undefined)("gateways as processes on one Redis", { t
       yield* until(() => upstream.stats().answered > 150)
       isOver = true
       yield* Effect.promise(() => pressed)
-      const shares = gateways.map(({ name }) => peakOf(upstream.journal(), ({ headers }) => headers["x-gateway"] === name))
+      const shares = gateways.map(({ name }) =>
+        peakOf(upstream.journal(), ({ headers }) => headers["x-gateway"] === name)
+      )
       assert.deepStrictEqual([...shares].sort(), [2, 2, 3])
       yield* Effect.promise(() => redis.restart())
       yield* untilAll(gateways, 1)

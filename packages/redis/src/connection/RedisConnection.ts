@@ -77,8 +77,7 @@ const plain = (secret: string | Redacted.Redacted<string> | undefined): string |
 const withoutSecret = (message: string): string => message.replaceAll(/\/\/[^@/\s]*@/g, "//")
 
 /** Servers before 7 tell what went wrong in a script behind words of their own. */
-const codeOf = (message: string): string =>
-  /^(?:ERR Error running script.*: )?-?([A-Z]+)/.exec(message)?.[1] ?? ""
+const codeOf = (message: string): string => /^(?:ERR Error running script.*: )?-?([A-Z]+)/.exec(message)?.[1] ?? ""
 
 /** Replies that say that the server is there and cannot answer yet, or not this one. */
 const awayCodes: ReadonlySet<string> = new Set(["LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "UNBLOCKED"])
@@ -105,6 +104,20 @@ const errorOf = (error: unknown): EngineError => {
   }
   const told = advice[code] ?? withoutSecret(message)
   return new EngineError({ reason: "refused", description: `Redis refused: ${told}` })
+}
+
+/** The first version whose scripts may ask for the time and write all the same. Valkey says which Redis it is like. */
+const oldest = 5
+
+/** What is wrong with a server of this version; undefined when nothing is. */
+const ageOf = (info: string): EngineError | undefined => {
+  const [, version = ""] = /^redis_version:(\S+)/m.exec(info) ?? []
+  const major = Number.parseInt(version, 10)
+  if (Number.isNaN(major) || major >= oldest) return undefined
+  return new EngineError({
+    reason: "refused",
+    description: `Redis ${version} is too old: ${oldest} or later is needed, or Valkey`
+  })
 }
 
 const bounds = (options: Options) => ({
@@ -138,7 +151,12 @@ const connect = (options: Options): { readonly client: Redis | Cluster; readonly
   if (options.sentinel !== undefined) {
     const { addresses, name } = options.sentinel
     const sentinels = addresses.map(({ host, port = 26_379 }) => ({ host, port }))
-    return { client: new Redis({ ...single, sentinels, name, db }), place: `sentinel ${name}` }
+    // A master that came back as a replica refuses to write: its successor is asked for then.
+    const reconnectOnError = ({ message }: Error): boolean => codeOf(message) === "READONLY"
+    return {
+      client: new Redis({ ...single, sentinels, name, db, reconnectOnError, sentinelRetryStrategy: retried }),
+      place: `sentinel ${name}`
+    }
   }
   if (host !== undefined) return { client: new Redis({ ...single, host, port, db }), place: `${host}:${port}` }
   const url = plain(options.url) ?? "redis://127.0.0.1:6379"
@@ -175,12 +193,20 @@ export const make = (options: Options = {}): Effect.Effect<RedisConnection, neve
     }
     // A server that lets nobody in is told once, to the connection; commands only learn that there is none.
     let turnedAway: EngineError | undefined
+    let tooOld: EngineError | undefined
     const onError = (error: unknown): void => {
       const told = errorOf(error)
       if (told.reason === "refused") turnedAway = told
     }
     const onReady = (): void => {
       turnedAway = undefined
+      void client.info("server").then(
+        (info) => {
+          tooOld = ageOf(info)
+        },
+        // One that may not be asked is taken as it is.
+        () => {}
+      )
     }
     client.on("error", onError)
     client.on("ready", onReady)
@@ -204,6 +230,7 @@ export const make = (options: Options = {}): Effect.Effect<RedisConnection, neve
       keysOf: (name, parts) => parts.map((part) => `${prefix}{${inBraces(name)}}:${part}`),
       run: (script, keys, args) =>
         Effect.async<Reply, EngineError>((resume) => {
+          if (tooOld !== undefined) return resume(Effect.fail(tooOld))
           if (!known.has(script.name)) {
             known.add(script.name)
             client.defineCommand(script.name, { numberOfKeys: script.keys, lua: script.text })

@@ -47,6 +47,12 @@ export interface Options {
   readonly onChange?: (change: ModeChange) => void
 }
 
+/**
+ * An engine may answer and still refuse what it is asked, each time anew: one that refuses again within `soon` ms after it was
+ * back is tried after twice the time, and after `longest` ms at most.
+ */
+const patience = { soon: 10_000, longest: 30_000 }
+
 /** The guard of an engine. */
 export interface EngineGuard {
   readonly engine: Engine
@@ -85,6 +91,9 @@ export const make = (engine: Engine, options: Options): Effect.Effect<EngineGuar
     const figures = new AskFigures()
     let mode: Mode = "shared"
     let lastError: EngineError | undefined
+    let backAt = Number.NEGATIVE_INFINITY
+    let leftAt = Number.NEGATIVE_INFINITY
+    let pause = 0
     let replicas = alone
     let slow = 0
 
@@ -92,6 +101,13 @@ export const make = (engine: Engine, options: Options): Effect.Effect<EngineGuar
       if (mode === next) return
       mode = next
       lastError = error
+      const now = nowMs(clock)
+      if (next === "shared") backAt = now
+      else {
+        const isAgain = error?.reason === "refused" && now - backAt < patience.soon
+        pause = isAgain ? Math.min(patience.longest, Math.max(every, 2 * pause)) : 0
+        leftAt = now
+      }
       onChange?.({ mode, error, replicas })
     }
     const noteFailure = (error: EngineError): void => {
@@ -124,7 +140,9 @@ export const make = (engine: Engine, options: Options): Effect.Effect<EngineGuar
           replicas = told
         })
       ),
-      Effect.zipRight(Effect.suspend(() => (mode === "shared" ? Effect.void : returned))),
+      Effect.zipRight(
+        Effect.suspend(() => (mode === "shared" || nowMs(clock) - leftAt < pause ? Effect.void : returned))
+      ),
       Effect.ignore
     )
     const returned = Effect.suspend(() => Effect.forEach([...returning], ask, { discard: true })).pipe(

@@ -3,7 +3,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -48,10 +48,18 @@ const freePort = async (): Promise<number> => {
 
 /** A process that listens; undefined where it ended, because another program has its port. */
 const run = async (port: number, folder: string, flags: ReadonlyArray<string>): Promise<ChildProcess | undefined> => {
-  const own = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
-  const child = spawn(program() ?? "redis-server", [...own, ...flags], { stdio: ["ignore", "pipe", "inherit"] })
+  const place = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder]
+  const isSentinel = flags[0]?.endsWith(".conf") === true
+  const [first, ...rest] = flags
+  const args = isSentinel
+    ? [first ?? "", "--sentinel", ...place, ...rest]
+    : [...place, "--save", "", "--appendonly", "no", ...flags]
+  const child = spawn(program() ?? "redis-server", args, { stdio: ["ignore", "pipe", "inherit"] })
   const isUp = await new Promise<boolean>((resolve) => {
-    child.stdout?.on("data", (data: Buffer) => data.includes("Ready to accept connections") && resolve(true))
+    child.stdout?.on(
+      "data",
+      (data: Buffer) => /Ready to accept connections|Sentinel ID is/.test(`${data}`) && resolve(true)
+    )
     child.once("exit", () => resolve(false))
   })
   return isUp ? child : undefined
@@ -101,4 +109,34 @@ export const startCluster = async (): Promise<ReadonlyArray<RedisServer>> => {
   const made = spawnSync("redis-cli", ["--cluster", "create", ...nodes, "--cluster-yes"], { encoding: "utf8" })
   if (made.status !== 0) throw new Error(`no cluster: ${made.stdout}${made.stderr}`)
   return servers
+}
+
+/** A master, its replica, and a sentinel that puts the one in the other's place within a second or two. */
+export interface Sentinelled {
+  readonly name: string
+  readonly master: RedisServer
+  readonly replica: RedisServer
+  readonly sentinel: RedisServer
+  readonly stop: () => Promise<void>
+}
+
+export const startSentinel = async (): Promise<Sentinelled> => {
+  const master = await start()
+  const replica = await start(["--replicaof", "127.0.0.1", String(master.port)])
+  const name = "switchyard"
+  const folder = mkdtempSync(join(tmpdir(), "switchyard-sentinel-"))
+  const file = join(folder, "sentinel.conf")
+  const lines = [
+    `sentinel monitor ${name} 127.0.0.1 ${master.port} 1`,
+    `sentinel down-after-milliseconds ${name} 500`,
+    `sentinel failover-timeout ${name} 2000`
+  ]
+  // It writes down what it learns.
+  writeFileSync(file, `${lines.join("\n")}\n`)
+  const sentinel = await start([file])
+  const stop = async () => {
+    await Promise.all([sentinel.stop(), master.stop(), replica.stop()])
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return { name, master, replica, sentinel, stop }
 }
