@@ -8,6 +8,7 @@ import * as RedisConnection from "./connection/RedisConnection.js"
 import * as boards from "./engine/boards.js"
 import * as breakers from "./engine/breakers.js"
 import * as spend from "./engine/spend.js"
+import * as values from "./engine/values.js"
 import * as replicas from "./scripts/replicas.js"
 import * as usage from "./scripts/usage.js"
 
@@ -123,6 +124,7 @@ export const fromConnection = (connection: RedisConnection.RedisConnection): Eng
     boards: boards.make(connection),
     news: { publish: connection.publish, listen: connection.listen },
     breakers: breakers.make(connection),
+    values: values.make(connection),
     announce: (id, lasts) =>
       Effect.map(connection.run(announceScript, connection.keysOf("replicas", ["alive"]), [id, lasts]), (reply) => {
         const [count = 1, place = 0] = numbers(reply)

@@ -220,6 +220,6 @@ for i = 1, #keys do
 end
 if tonumber(ARGV[1]) == 0 then keep() end
 -- To emulations of the server a table is a list only where it was made at once.
-if #words < 2000 then return {(unpack or table.unpack)(words)} end
+if #words < 2000 then return {unpack(words)} end
 return words
 `

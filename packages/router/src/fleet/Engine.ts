@@ -9,6 +9,7 @@ import type { BreakerEngine } from "./BreakerEngine.js"
 import type { EngineError } from "./EngineError.js"
 import type { NewsEngine } from "./NewsEngine.js"
 import type { SpendEngine } from "./SpendEngine.js"
+import type { ValueEngine } from "./ValueEngine.js"
 
 export { EngineError } from "./EngineError.js"
 
@@ -115,6 +116,7 @@ export interface Engine {
   readonly boards: BoardEngine
   readonly news: NewsEngine
   readonly breakers: BreakerEngine
+  readonly values: ValueEngine
   /** Says that this process is there, for `lasts` ms, and learns of the others. */
   readonly announce: (id: string, lasts: number) => Effect.Effect<Replicas, EngineError>
 }

@@ -10,6 +10,7 @@ import * as memoryBreakers from "./memoryBreakers.js"
 import type { At } from "./memoryClock.js"
 import * as memoryNews from "./memoryNews.js"
 import * as memorySpend from "./memorySpend.js"
+import * as memoryValues from "./memoryValues.js"
 import { SharedUsage } from "./sharedUsage.js"
 
 /** Makes room for a hundredth of the keys at once. */
@@ -54,6 +55,7 @@ export const make = (capacity = 100_000): Effect.Effect<Engine> =>
       boards: memoryBoards.make(at),
       news: memoryNews.make(),
       breakers: memoryBreakers.make(at),
+      values: memoryValues.make(at),
       announce: (id, lasts) =>
         at((now) => {
           replicas.set(id, now + lasts)

@@ -5,11 +5,11 @@
 import { Context, Effect, type Scope } from "effect"
 import * as CooldownState from "../breaker/CooldownState.js"
 import type { EngineGuard } from "../fleet/EngineGuard.js"
-import * as SharedCallerWindows from "../fleet/SharedCallerWindows.js"
-import * as SharedUsageWindows from "../fleet/SharedUsageWindows.js"
 import { CallerWindows } from "../limits/CallerWindows.js"
 import { UsageWindows } from "../limits/UsageWindows.js"
+import * as SharedCallerWindows from "./SharedCallerWindows.js"
 import * as SharedCooldownState from "./SharedCooldownState.js"
+import * as SharedUsageWindows from "./SharedUsageWindows.js"
 
 /** Options of the states. */
 export interface Options extends SharedUsageWindows.Options {}

@@ -10,6 +10,7 @@ import type { Harness, Rule } from "./engineRule.js"
 import * as news from "./newsRules.js"
 import * as spend from "./spendRules.js"
 import * as usage from "./usageRules.js"
+import * as values from "./valueRules.js"
 
 export type { Harness } from "./engineRule.js"
 
@@ -31,7 +32,14 @@ export interface Check {
   readonly check: (harness: Harness) => Effect.Effect<void, EngineViolation | EngineError>
 }
 
-const rules: ReadonlyArray<Rule> = [...usage.rules, ...boards.rules, ...breakers.rules, ...news.rules, ...spend.rules]
+const rules: ReadonlyArray<Rule> = [
+  ...usage.rules,
+  ...boards.rules,
+  ...breakers.rules,
+  ...news.rules,
+  ...spend.rules,
+  ...values.rules
+]
 
 /** All checks, each to be run over an engine that may be new or in use: they share no keys. */
 export const checks: ReadonlyArray<Check> = rules.map(([name, rule]) => ({

@@ -15,7 +15,7 @@ import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Either, Exit, Fiber, Scope } from "effect"
 import type { YieldWrap } from "effect/Utils"
 import { simulate } from "../support/schedules.js"
-import { reachable } from "./reachable.js"
+import { reachable } from "../fleet/reachable.js"
 
 /** In a time of its own, in which a sleep lasts no real time. */
 const simulated = <E, A>(

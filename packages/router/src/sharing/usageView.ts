@@ -1,7 +1,7 @@
 import type { Deployment } from "@switchyard/core/Deployment"
 import { type Busy, busy, open, type Status, worst } from "@switchyard/core/Status"
+import type { SharedUse } from "../fleet/Engine.js"
 import type { WindowUsage } from "../limits/UsageWindows.js"
-import type { SharedUse } from "./Engine.js"
 
 const nothing: SharedUse = { requests: 0, tokens: 0, calls: 0, requestsFreeIn: undefined, tokensFreeIn: undefined }
 

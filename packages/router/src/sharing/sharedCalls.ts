@@ -4,9 +4,9 @@
  */
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Duration, Effect, Runtime, type Scope } from "effect"
+import type { EngineError, Held, Recorded, Refused, SharedLimits, SharedUse } from "../fleet/Engine.js"
+import type { EngineGuard } from "../fleet/EngineGuard.js"
 import { windowMs } from "../limits/slidingWindow.js"
-import type { EngineError, Held, Recorded, Refused, SharedLimits, SharedUse } from "./Engine.js"
-import type { EngineGuard } from "./EngineGuard.js"
 
 /** How long room is held, and for how long it counts. */
 export interface Options {

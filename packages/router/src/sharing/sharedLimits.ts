@@ -1,6 +1,6 @@
 import { type Busy, busy } from "@switchyard/core/Status"
-import type { Refused, Replicas, SharedLimits } from "./Engine.js"
-import { shareOf } from "./EngineGuard.js"
+import type { Refused, Replicas, SharedLimits } from "../fleet/Engine.js"
+import { shareOf } from "../fleet/EngineGuard.js"
 
 /** This process's shares of limits, while nobody counts for all. */
 export const sharesOf = ({ maxParallel, rpm, tpm }: SharedLimits, replicas: Replicas): SharedLimits => {

@@ -4,9 +4,9 @@
  */
 import type { Busy } from "@switchyard/core/Status"
 import { type Context, Effect, type Scope } from "effect"
+import type { SharedLimits } from "../fleet/Engine.js"
+import type { EngineGuard } from "../fleet/EngineGuard.js"
 import * as CallerWindows from "../limits/CallerWindows.js"
-import type { SharedLimits } from "./Engine.js"
-import type { EngineGuard } from "./EngineGuard.js"
 import * as SharedCalls from "./sharedCalls.js"
 import { refusedUntil, sharesOf } from "./sharedLimits.js"
 
