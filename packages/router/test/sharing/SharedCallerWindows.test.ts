@@ -14,8 +14,8 @@ import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, Either, Exit, Fiber, Scope } from "effect"
 import type { YieldWrap } from "effect/Utils"
-import { simulate } from "../support/schedules.js"
 import { reachable } from "../fleet/reachable.js"
+import { simulate } from "../support/schedules.js"
 
 /** In a time of its own, in which a sleep lasts no real time. */
 const simulated = <E, A>(

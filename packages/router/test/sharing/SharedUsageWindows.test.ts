@@ -11,8 +11,8 @@ import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Effect, type Scope } from "effect"
 import type { YieldWrap } from "effect/Utils"
-import { simulate } from "../support/schedules.js"
 import { reachable } from "../fleet/reachable.js"
+import { simulate } from "../support/schedules.js"
 
 /** One process with its own view of the deployment. */
 const process = (shared: Engine, id: string, config: Partial<DeploymentConfig>) =>
