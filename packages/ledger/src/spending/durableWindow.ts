@@ -206,7 +206,8 @@ export class DurableWindow extends LocalSpendWindow implements SpendWindow {
     if (nano === 0) return
     this.unstored += nano
     this.office.watch(this)
-    this.office.spend({ ...this.name, cost: nano, time: this.timeNow() })
+    const { key, length, scope } = this.name
+    this.office.spend({ scope, key, length, cost: nano, time: this.timeNow() })
   }
 
   protected override end(): void {

@@ -9,8 +9,8 @@ import type { UsageRecord } from "../record/UsageRecord.js"
 import type { Batch, Store } from "../store/Store.js"
 import * as Place from "../store/sqlite/place.js"
 
-/** Bytes of a journal that are stored at once: some 2,000 records. */
-const pieceSize = 512 * 1024
+/** Bytes of a journal that are stored at once: some 500 records. What the thread makes of more outlives its young memory, and stays. */
+const pieceSize = 128 * 1024
 
 const newline = 10
 
