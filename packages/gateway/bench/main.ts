@@ -1,153 +1,186 @@
 /**
- * What a request costs the gateway in CPU, against a bare proxy in the same run: alternating rounds, medians, ratios. The
- * gateway is the command as it is installed, so it has to be built. CPU time and not throughput, because load generator and
- * upstream share the machine. Needs Linux's /proc. Exits 0 however the figures come out.
+ * What a request costs the gateway, as users run it: default settings, the log on and read through a pipe, the load from a process
+ * of its own. CPU against a bare proxy in the same run, in rounds that alternate, at as many connections as keep one process
+ * busy; latency at one connection; the start, memory, and Effect operations. CPU time and not throughput is what to trust, because
+ * all programs share the machine. The gateway is the command as it is installed, so it has to be built. Needs Linux's /proc. Exits 0 however the figures come out.
+ *
+ * `-- --write` puts the tables into docs/performance.md, `--explain` tells what each concern costs by leaving it out,
+ * `--nodes PATH,PATH` runs the gateway on other Nodes beside this one, `--against PATH` beside another checkout's command.
+ * BENCH_SHORT=1 is CI's form.
  */
-import { type ChildProcess, fork, spawn } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { Agent, request } from "undici"
+import { explain } from "./explain.js"
 import * as Operations from "./operations.js"
+import { median, memoryOf, type Program, startGateway, startScript, type Variant } from "./programs.js"
+import { intoDocument, row, table } from "./tables.js"
+import { busyConnections, compete, type Figures, isShort, type Rival, rounds, workloads } from "./workloads.js"
 
-const short = process.env.BENCH_SHORT === "1"
-const rounds = short ? 3 : 7
-const concurrency = 16
-
-interface Proxy {
-  readonly child: ChildProcess
-  readonly url: string
+const valueOf = (option: string): string | undefined => {
+  const at = process.argv.indexOf(option)
+  return at === -1 ? undefined : process.argv[at + 1]
 }
 
-const ended = (what: string) => (code: number | null) => {
-  console.error(`${what} ended with ${code}`)
-  process.exit(1)
+const isWriting = process.argv.includes("--write")
+
+/** Gateways that take part beside the bare proxy. */
+const variants = (): ReadonlyArray<readonly [string, Variant]> => {
+  const nodes = valueOf("--nodes")?.split(",") ?? []
+  const other = valueOf("--against")
+  return [
+    ["Switchyard", {}],
+    ["without the ledger", { settings: { ledger: false } }],
+    ["without the log", { settings: { log: { format: "off" } } }],
+    ...nodes.map((node) => [node, { node }] as const),
+    ...(other === undefined ? [] : [[other, { bin: other }] as const])
+  ]
 }
 
-const startHelper = async (file: string, ...args: ReadonlyArray<string>): Promise<Proxy> => {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args)
-  child.once("exit", ended(file))
-  const port = await new Promise<number>((resolve) => {
-    child.once("message", (message: { readonly port: number }) => resolve(message.port))
-  })
-  return { child, url: `http://127.0.0.1:${port}` }
-}
+const ratios = (own: Figures, bare: Figures): ReadonlyArray<number> =>
+  own.all.map((cpu, round) => cpu / (bare.all[round] ?? Number.NaN))
 
-const settings = (upstream: string): object => ({
-  masterKey: "sk-bench",
-  log: { format: "off" },
-  deployments: ["a", "b", "c", "spare"].map((id) => ({
-    id,
-    group: id === "spare" ? "spare" : "smart",
-    model: "gpt-4o",
-    baseUrl: `${upstream}/v1`,
-    rpm: 100_000_000,
-    tpm: 1_000_000_000,
-    maxParallel: 10_000
-  })),
-  fallback: { chains: { general: { smart: ["spare"] } } }
-})
-
-const startGateway = async (upstream: string): Promise<Proxy> => {
-  const folder = mkdtempSync(join(tmpdir(), "switchyard-bench-"))
-  process.once("exit", () => rmSync(folder, { recursive: true }))
-  const file = join(folder, "config.json")
-  writeFileSync(file, JSON.stringify(settings(upstream)))
-  const bin = fileURLToPath(new URL("../../cli/bin/switchyard.js", import.meta.url))
-  const child = spawn(
-    process.execPath,
-    [bin, "serve", "--config", file, "--data", join(folder, "data"), "--port", "0"],
-    {
-      stdio: ["ignore", "pipe", "inherit"]
-    }
-  )
-  child.once("exit", ended("the gateway"))
-  let printed = ""
-  const url = await new Promise<string>((resolve) => {
-    child.stdout.on("data", (text: Buffer) => {
-      printed += text.toString()
-      const found = /http:\/\/\S+/.exec(printed)?.[0]
-      if (found !== undefined && printed.includes("\n")) resolve(found)
-    })
-  })
-  return { child, url }
-}
-
-/** µs of CPU that all threads of a process have used. */
-const cpuOf = ({ child }: Proxy): number =>
-  readdirSync(`/proc/${child.pid}/task`)
-    .map((thread) => Number(readFileSync(`/proc/${child.pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]))
-    .reduce((sum, nanos) => sum + nanos, 0) / 1000
-
-/** MiB that a process has resident. */
-const memoryOf = ({ child }: Proxy): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) / 1024
-
-const dispatcher = new Agent({ connections: concurrency, pipelining: 1 })
-
-const message = (content: string, stream: boolean): string =>
-  JSON.stringify({ model: "smart", stream, messages: [{ role: "user", content }] })
-
-const workloads = [
-  { name: "chat", body: message("Hello?", false), requests: short ? 1500 : 5000, budget: 2.5 },
-  { name: "100-chunk stream", body: message("Hello?", true), requests: short ? 100 : 400, budget: 1.3 },
-  { name: "64 KiB prompt", body: message("word ".repeat(13_000), false), requests: short ? 400 : 1500, budget: 2.5 }
-]
-
-const drive = async (url: string, body: string, requests: number): Promise<void> => {
-  let left = requests
-  const worker = async (): Promise<void> => {
-    while (left-- > 0) {
-      const answer = await request(`${url}/v1/chat/completions`, {
-        method: "POST",
-        dispatcher,
-        headers: { "content-type": "application/json", authorization: "Bearer sk-bench" },
-        body
-      })
-      const text = await answer.body.text()
-      const isWhole = body.includes('"stream":true') ? text.endsWith("data: [DONE]\n\n") : text.includes('"usage"')
-      if (answer.statusCode !== 200 || !isWhole) throw new Error(`${answer.statusCode} ${text.slice(0, 300)}`)
-    }
-  }
-  await Promise.all(Array.from({ length: concurrency }, worker))
-}
-
-const sorted = (values: ReadonlyArray<number>): ReadonlyArray<number> => [...values].sort((a, b) => a - b)
-const median = (values: ReadonlyArray<number>): number => sorted(values)[values.length >> 1] ?? Number.NaN
 const spread = (values: ReadonlyArray<number>): string =>
-  [Math.min(...values), median(values), Math.max(...values)].map((value) => value.toFixed(2)).join("–")
+  `${median(values).toFixed(2)} (${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)})`
 
-const upstream = await startHelper("upstream.ts")
-const bare = await startHelper("bare.ts", upstream.url)
-const gateway = await startGateway(upstream.url)
+/** Chunks a second of one stream: as fast as models write. */
+const chunksASecond = 50
 
-console.log(
-  `gateway against a bare node:http + undici proxy, CPU µs a request, ${rounds} rounds each, c=${concurrency}`
-)
-console.log(`idle memory       gateway ${memoryOf(gateway).toFixed(0)} MiB (budget 160)`)
-for (const { body, budget, name, requests } of workloads) {
-  const cost = async (proxy: Proxy): Promise<number> => {
-    const before = cpuOf(proxy)
-    await drive(proxy.url, body, requests)
-    return (cpuOf(proxy) - before) / requests
+/** What one core serves with nothing else to do, of each kind alone. */
+const sizing = (own: ReadonlyArray<Figures>, bare: ReadonlyArray<Figures>): string => {
+  const cells = (figures: ReadonlyArray<Figures>): ReadonlyArray<string> => {
+    const [chat = Number.NaN, stream = Number.NaN, long = Number.NaN] = figures.map(({ cpu }) => cpu)
+    const open = 1e6 / (chunksASecond * Math.max(0.1, (stream - chat) / 100))
+    return [1e6 / chat, 1e6 / stream, open, 1e6 / long].map((value) => value.toFixed(0))
   }
-  await cost(bare)
-  await cost(gateway)
-  const costs = { bare: [] as Array<number>, gateway: [] as Array<number> }
-  for (let round = 0; round < rounds; round++) {
-    costs.bare.push(await cost(bare))
-    costs.gateway.push(await cost(gateway))
+  return table(
+    [
+      "one core",
+      "chats a second",
+      "streams of 100 chunks begun a second",
+      "streams held open, 50 chunks a second each",
+      "prompts of 64 KiB a second"
+    ],
+    [row("bare proxy", ...cells(bare)), row("Switchyard", ...cells(own))]
+  )
+}
+
+const busy = async (driver: Program, bare: Program, gateways: ReadonlyArray<Program>) => {
+  const rows: Array<string> = []
+  const found: { readonly own: Array<Figures>; readonly bare: Array<Figures> } = { own: [], bare: [] }
+  for (const workload of workloads) {
+    const rivals: ReadonlyArray<Rival> = [bare, ...gateways].map((program) => ({ program }))
+    const [first, ...others] = await compete(driver, rivals, workload, busyConnections)
+    if (first === undefined) continue
+    found.bare.push(first)
+    if (others[0] !== undefined) found.own.push(others[0])
+    rows.push(
+      row(workload.name, "bare proxy", first.cpu.toFixed(0), "1", "", first.perSecond.toFixed(0), first.p50.toFixed(2))
+    )
+    others.forEach((own, index) => {
+      const goal = index === 0 ? `≤ ${workload.goal}` : ""
+      const ratio = spread(ratios(own, first))
+      const name = gateways[index]?.name ?? ""
+      rows.push(row("", name, own.cpu.toFixed(0), ratio, goal, own.perSecond.toFixed(0), own.p50.toFixed(2)))
+    })
   }
-  const ratios = costs.gateway.map((own, round) => own / (costs.bare[round] ?? Number.NaN))
-  const figures = `bare ${median(costs.bare).toFixed(0).padStart(5)}  gateway ${median(costs.gateway).toFixed(0).padStart(5)}`
-  console.log(`${name.padEnd(17)} ${figures}  ratio ${spread(ratios)} (min–median–max; budget ${budget})`)
+  const load = table(
+    ["request", "program", "CPU µs", "of bare, median (min–max)", "goal", "requests a second", "p50 ms"],
+    rows
+  )
+  return { load, sizes: sizing(found.own, found.bare) }
 }
-console.log(`memory after      gateway ${memoryOf(gateway).toFixed(0)} MiB`)
-for (const { child } of [gateway, bare, upstream]) {
-  child.removeAllListeners("exit")
-  child.kill()
+
+const alone = async (driver: Program, programs: ReadonlyArray<Program>): Promise<string> => {
+  const [chat, stream] = workloads
+  const rows: Array<string> = []
+  for (const workload of [chat, stream]) {
+    if (workload === undefined) continue
+    const few = { ...workload, requests: Math.ceil(workload.requests / (isShort ? 5 : 3)) }
+    const figures = await compete(
+      driver,
+      programs.map((program) => ({ program })),
+      few,
+      1
+    )
+    const bare = figures[1]
+    figures.forEach((own, index) => {
+      const name = ["the upstream itself", "bare proxy", "Switchyard"][index] ?? ""
+      const more = (value: number, base: number | undefined): string =>
+        index < 2 || base === undefined ? "" : (value - base).toFixed(2)
+      rows.push(
+        row(
+          index === 0 ? workload.name : "",
+          name,
+          own.p50.toFixed(2),
+          own.p99.toFixed(2),
+          own.firstP50.toFixed(2),
+          more(own.p50, bare?.p50),
+          more(own.p99, bare?.p99)
+        )
+      )
+    })
+  }
+  return table(
+    ["request", "program", "p50 ms", "p99 ms", "first byte p50 ms", "added p50 (goal ≤ 0.2)", "added p99 (goal ≤ 0.5)"],
+    rows
+  )
 }
-await dispatcher.close()
-await Operations.run()
+
+const startUp = async (upstream: number): Promise<number> => {
+  const times: Array<number> = []
+  for (let turn = 0; turn < (isShort ? 1 : 5); turn++) {
+    const gateway = await startGateway(upstream, "gateway")
+    times.push(gateway.startedIn)
+    gateway.stop()
+  }
+  return median(times)
+}
+
+const grown = async (driver: Program, upstream: number): Promise<string> => {
+  const gateway = await startGateway(upstream, "gateway")
+  const idle = memoryOf(gateway)
+  const [chat] = workloads
+  const requests = isShort ? 5_000 : 200_000
+  if (chat !== undefined) await compete(driver, [{ program: gateway }], { ...chat, requests }, busyConnections, 0)
+  const after = memoryOf(gateway)
+  gateway.stop()
+  return table(
+    ["what", "measured", "goal"],
+    [
+      row("resident memory, idle", `${idle.toFixed(0)} MiB`, ""),
+      row(`resident memory after ${requests.toLocaleString("en")} chats`, `${after.toFixed(0)} MiB`, "≤ 160 MiB"),
+      row("from start to listening", `${(await startUp(upstream)).toFixed(0)} ms`, "≤ 400 ms")
+    ]
+  )
+}
+
+const upstream = await startScript("upstream.ts")
+const driver = await startScript("driver.ts")
+const bare = await startScript("bare.ts", [`http://127.0.0.1:${upstream.port}`])
+
+if (process.argv.includes("--explain")) {
+  const text = await explain(driver, bare, upstream.port)
+  console.log(text)
+  if (isWriting) intoDocument("explain", text)
+} else {
+  const gateways: Array<Program> = []
+  for (const [name, variant] of variants()) gateways.push(await startGateway(upstream.port, name, variant))
+  console.log(
+    `CPU µs a request at ${busyConnections} connections, ${rounds} rounds that alternate, Node ${process.version}\n`
+  )
+  const { load, sizes } = await busy(driver, bare, gateways)
+  console.log(`${load}\n\n${sizes}\n\nLatency at one connection\n`)
+  const [gateway] = gateways
+  const single = gateway === undefined ? "" : await alone(driver, [upstream, bare, gateway])
+  for (const { stop } of gateways) stop()
+  console.log(`${single}\n`)
+  const rest = await grown(driver, upstream.port)
+  console.log(`${rest}\n`)
+  await Operations.run()
+  if (isWriting) {
+    intoDocument("busy", load)
+    intoDocument("sizing", sizes)
+    intoDocument("alone", single)
+    intoDocument("rest", rest)
+  }
+}
+for (const { stop } of [bare, driver, upstream]) stop()
 process.exit(0)

@@ -1,0 +1,73 @@
+/**
+ * What each concern costs, told by leaving it out: of the stack, or by the setting that turns it off. Each is measured beside the
+ * gateway with everything, in rounds that alternate, so that what else goes on on the machine falls on both.
+ */
+import * as Router from "@switchyard/router/Router"
+import { median, type Program, startGateway, type Variant } from "./programs.js"
+import { row, table } from "./tables.js"
+import { busyConnections, compete, isShort, workloads } from "./workloads.js"
+
+const settings: ReadonlyArray<readonly [string, Variant]> = [
+  ["the ledger", { settings: { ledger: false } }],
+  ["the log", { settings: { log: { format: "off" } } }],
+  ["headers of the request's way", { settings: { answers: { routing: "none" } } }],
+  ["metrics", { settings: { metrics: false } }]
+]
+
+const removable = (): ReadonlyArray<string> =>
+  Router.standard.concerns.filter(({ tier }) => tier !== "turn").map(({ id }) => id)
+
+/** A stack without some concerns; those that others are placed by go with them. */
+const without = (names: ReadonlyArray<string>): Variant => ({
+  stack: `export default (stack) => ${JSON.stringify(names)}.reduce((left, name) => left.remove(name), stack)`
+})
+
+/** µs that a chat costs less without something, and what the gateway costs with everything. */
+const saved = async (driver: Program, all: Program, upstream: number, name: string, variant: Variant) => {
+  const [chat] = workloads
+  if (chat === undefined) return undefined
+  try {
+    const less = await startGateway(upstream, name, variant)
+    const figures = await compete(
+      driver,
+      [{ program: all }, { program: less }],
+      { ...chat, requests: Math.ceil(chat.requests / 3) },
+      busyConnections,
+      isShort ? 3 : 7
+    )
+    less.stop()
+    const [own, other] = figures
+    if (own === undefined || other === undefined) return undefined
+    return { whole: own.cpu, less: median(own.all.map((cpu, round) => cpu - (other.all[round] ?? Number.NaN))) }
+  } catch (cause) {
+    console.error(`without ${name}: ${String(cause).split("\n", 1)[0]}`)
+    return undefined
+  }
+}
+
+/** A table of what a chat costs less without each concern. */
+export const explain = async (driver: Program, bare: Program, upstream: number): Promise<string> => {
+  const all = await startGateway(upstream, "everything")
+  const [chat] = workloads
+  if (chat === undefined) return ""
+  const [least, most] = await compete(driver, [{ program: bare }, { program: all }], chat, busyConnections)
+  const rows = [
+    row("everything", (most?.cpu ?? Number.NaN).toFixed(0), "100 %"),
+    row("the bare proxy, in which nothing is done", (least?.cpu ?? Number.NaN).toFixed(0), "")
+  ]
+  const names = removable()
+  const stacks = names.map((name) => [`concern ${name}`, without([name])] as const)
+  for (const [name, variant] of [
+    ...settings,
+    ["all concerns of the stack that may be removed", without(names)] as const,
+    ...(isShort ? [] : stacks)
+  ]) {
+    const found = await saved(driver, all, upstream, name, variant)
+    if (found === undefined) continue
+    const text = row(name, found.less.toFixed(1), `${((found.less / found.whole) * 100).toFixed(1)} %`)
+    console.log(text)
+    rows.push(text)
+  }
+  all.stop()
+  return table(["left out", "CPU µs less a chat", "of all"], rows)
+}

@@ -1,0 +1,134 @@
+/** The programs of a bench: each a process of its own, started, measured by Linux's /proc, and stopped. */
+import { type ChildProcess, fork, spawn } from "node:child_process"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Load, Outcome } from "./driver.js"
+
+/** A program that serves. */
+export interface Program {
+  readonly name: string
+  readonly child: ChildProcess
+  readonly port: number
+  /** Ms from its start until it listened. */
+  readonly startedIn: number
+  readonly stop: () => void
+}
+
+const started = (name: string, child: ChildProcess, port: number, from: number, also = (): void => {}): Program => {
+  const onExit = (code: number | null): void => {
+    console.error(`${name} ended with ${code}`)
+    process.exit(1)
+  }
+  child.once("exit", onExit)
+  return {
+    name,
+    child,
+    port,
+    startedIn: performance.now() - from,
+    stop: () => {
+      child.off("exit", onExit)
+      child.kill("SIGKILL")
+      also()
+    }
+  }
+}
+
+/** Starts a script of this folder, which tells its port. Plain Node runs it: what a loader keeps in memory is no part of it. */
+export const startScript = async (file: string, args: ReadonlyArray<string> = [], node = process.execPath) => {
+  const from = performance.now()
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { execPath: node })
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once("message", (message: { readonly port: number }) => resolve(message.port))
+    child.once("exit", (code) => reject(new Error(`${file} ended with ${code}`)))
+  })
+  return started(file, child, port, from)
+}
+
+/** Starts a command that prints its address, and reads all that it prints from then on. */
+export const startCommand = async (
+  name: string,
+  command: string,
+  args: ReadonlyArray<string>,
+  { env = {}, port: known, also }: { env?: NodeJS.ProcessEnv; port?: number; also?: () => void } = {}
+): Promise<Program> => {
+  const from = performance.now()
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } })
+  let printed = ""
+  const port = await new Promise<number>((resolve, reject) => {
+    const look = (text: Buffer): void => {
+      if (printed.length < 10_000) printed += text.toString()
+      const found = known ?? /(?:https?:\/\/|localhost|127\.0\.0\.1|0\.0\.0\.0)[^\s:]*:(\d+)/.exec(printed)?.[1]
+      if (found !== undefined && printed.includes("\n")) resolve(Number(found))
+    }
+    child.stdout.on("data", look)
+    child.stderr.on("data", look)
+    child.once("error", reject)
+    child.once("exit", (code) => reject(new Error(`${name} ended with ${code}: ${printed}`)))
+  })
+  return started(name, child, port, from, also)
+}
+
+/** A configuration as users have it: a key, two deployments, all else as it comes. */
+export const usual = (upstream: number): Record<string, unknown> => ({
+  masterKey: "sk-bench",
+  deployments: ["a", "b"].map((id) => ({
+    id,
+    group: "smart",
+    model: "gpt-4o",
+    baseUrl: `http://127.0.0.1:${upstream}/v1`,
+    apiKey: "sk-upstream"
+  }))
+})
+
+/** What else a gateway of a bench is started with. */
+export interface Variant {
+  /** The configuration's top-level fields that differ from the usual ones; undefined leaves one out. */
+  readonly settings?: Readonly<Record<string, unknown>>
+  /** Source of a module that makes another stack. */
+  readonly stack?: string
+  readonly node?: string
+  /** The command of another checkout. */
+  readonly bin?: string
+  readonly nodeOptions?: ReadonlyArray<string>
+}
+
+/** Starts the command as it is installed: it has to be built. Its log goes to a pipe that is read. */
+export const startGateway = async (upstream: number, name: string, variant: Variant = {}): Promise<Program> => {
+  const { node = process.execPath, nodeOptions = [], settings = {}, stack } = variant
+  const folder = mkdtempSync(join(tmpdir(), "switchyard-bench-"))
+  const also = (): void => rmSync(folder, { recursive: true, force: true })
+  process.once("exit", also)
+  const file = join(folder, "config.json")
+  if (stack !== undefined) writeFileSync(join(folder, "stack.mjs"), stack)
+  const own = stack === undefined ? {} : { stack: "./stack.mjs" }
+  writeFileSync(file, JSON.stringify({ ...usual(upstream), ...settings, ...own }))
+  const bin = variant.bin ?? fileURLToPath(new URL("../../cli/bin/switchyard.js", import.meta.url))
+  const serve = ["serve", "--config", file, "--data", join(folder, "data"), "--port", "0"]
+  return await startCommand(name, node, [...nodeOptions, bin, ...serve], { also })
+}
+
+/** µs of CPU that all threads of a process have used. */
+export const cpuOf = ({ child }: Program): number =>
+  readdirSync(`/proc/${child.pid}/task`)
+    .map((thread) => Number(readFileSync(`/proc/${child.pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]))
+    .reduce((sum, nanos) => sum + nanos, 0) / 1000
+
+/** MiB that a process has resident. */
+export const memoryOf = ({ child }: Program): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) / 1024
+
+/** Sends a load and gives what came of it; throws where an answer was not whole. */
+export const drive = (driver: Program, load: Load): Promise<Outcome> =>
+  new Promise((resolve, reject) => {
+    driver.child.once("message", (outcome: Outcome) => {
+      if (outcome.failure === undefined) resolve(outcome)
+      else reject(new Error(`port ${load.port}: ${outcome.failure}`))
+    })
+    driver.child.send(load)
+  })
+
+/** The middle of some figures. */
+export const median = (values: ReadonlyArray<number>): number =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
