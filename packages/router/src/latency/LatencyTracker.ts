@@ -6,7 +6,7 @@ import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import * as Slot from "@switchyard/core/Slot"
 import { toMs } from "@switchyard/core/Time"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema, type Scope } from "effect"
 import * as State from "../stack/State.js"
 import {
   type Answers,
@@ -50,7 +50,8 @@ export const Options = Field.options("How averages of latency fade with time.", 
 /** Options of the tracker. */
 export type Options = typeof Options.Type
 
-const defaults = Field.defaults(Options)
+/** What an option is when it is left out. */
+export const defaults = Field.defaults(Options)
 
 /** Keeps the latencies of deployments and groups. */
 export class LatencyTracker extends Context.Tag("@switchyard/router/LatencyTracker")<
@@ -104,11 +105,26 @@ export const layerMemoryWith = (options: Options): Layer.Layer<LatencyTracker, C
 /** Latencies kept in this process, with the defaults. */
 export const layerMemory: Layer.Layer<LatencyTracker> = Layer.orDie(layerMemoryWith({}))
 
+/** How towers make their trackers: in this process, unless an app shares them with others. */
+export class Making extends Context.Reference<Making>()("@switchyard/router/LatencyTracker/Making", {
+  defaultValue:
+    () =>
+    (options: Options): Effect.Effect<Context.Tag.Service<LatencyTracker>, never, Scope.Scope> =>
+      Effect.succeed(make(options))
+}) {}
+
 /** How long deployments take. */
 export class Latencies extends State.make({
   name: "latencies",
   key: "latency",
   tag: LatencyTracker,
   options: Options,
-  layer: layerMemoryWith
+  layer: (options) =>
+    Layer.scoped(
+      LatencyTracker,
+      Effect.gen(function* () {
+        const making = yield* Making
+        return yield* making(yield* Field.decode(Options, options, "latency"))
+      })
+    )
 }) {}

@@ -16,6 +16,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import { openAi } from "@switchyard/core/OpenAi"
 import * as Service from "@switchyard/core/Service"
 import { Context, Effect, Layer } from "effect"
+import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
 import * as Concern from "../stack/Concern.js"
 import * as State from "../stack/State.js"
 
@@ -37,27 +38,36 @@ export type Options = typeof Options.Type
 const defaults = Field.defaults(Options)
 
 /** Who issued something: its id, and what it was, where that was kept. */
-interface Issuer {
+export interface Issuer {
   readonly id: DeploymentId
   readonly target: Deployment | undefined
   /** For whom. */
   readonly caller?: string | undefined
 }
 
-/** Which deployment issued what; bounded, oldest out. */
-class Issued {
-  private readonly owners = new Map<string, Issuer>()
+/** Which deployment issued what. */
+export interface Issued {
+  readonly owner: (value: string) => Issuer | undefined
+  /** Remembers an issuer; beyond `capacity` values the oldest are forgotten. */
+  readonly note: (value: string, owner: Issuer, capacity: number) => void
+  /** Lets other processes know what an answer issued. */
+  readonly share?: (values: Iterable<string>, owner: Issuer) => void
+  /** Asks others about what is not known here, so that it is; undefined where that is nothing. */
+  readonly find?: (values: ReadonlyArray<string>, capacity: number) => Effect.Effect<void> | undefined
+}
 
-  owner(value: string): Issuer | undefined {
-    return this.owners.get(value)
-  }
-
-  note(value: string, owner: Issuer, capacity: number): void {
-    this.owners.delete(value)
-    this.owners.set(value, owner)
-    for (const oldest of this.owners.keys()) {
-      if (this.owners.size <= capacity) return
-      this.owners.delete(oldest)
+/** An empty memory of what answers issued, for layers that follow each other over the same deployments. */
+export const memory = (): Issued => {
+  const owners = new Map<string, Issuer>()
+  return {
+    owner: (value) => owners.get(value),
+    note: (value, owner, capacity) => {
+      owners.delete(value)
+      owners.set(value, owner)
+      for (const oldest of owners.keys()) {
+        if (owners.size <= capacity) return
+        owners.delete(oldest)
+      }
     }
   }
 }
@@ -84,77 +94,101 @@ const bound = (request: LlmRequest, { origins, pin }: Bond): LlmRequest => {
   }
 }
 
-export type { Issued }
-
-/** An empty memory of what answers issued, for layers that follow each other over the same deployments. */
-export const memory = (): Issued => new Issued()
-
 /**
  * The layer; it remembers what answers issue, in `issued` (default: a memory of its own). Belongs outside Fallback, Recovery
  * and Retry.
  */
-export const make = (options: Options = {}, issued: Issued = memory()): Service.RequestLayer => {
+export const make = (
+  options: Options = {},
+  issued: Issued = memory(),
+  /** The deployment of an id, where another process said who issued something. */
+  deploymentOf: (id: DeploymentId) => Deployment | undefined = () => undefined
+): Service.RequestLayer => {
   const capacity = options.capacity ?? defaults.capacity
 
-  const bondOf = (request: LlmRequest): Bond | undefined => {
+  const statesOf = (request: LlmRequest): ReadonlyArray<ProviderState> => wordsOf(request).states(request.body)
+
+  const bondOf = (request: LlmRequest, states = statesOf(request)): Bond | undefined => {
     let pin: Pin | undefined
     let origins: Map<string, Deployment> | undefined
     const { bond } = request
-    for (const state of wordsOf(request).states(request.body)) {
+    for (const state of states) {
       const owner = issued.owner(state.value)
       if (owner === undefined) continue
-      if (state.hard) pin = { deployment: owner.id, state }
-      else if (owner.target !== undefined) {
-        origins ??= new Map()
-        origins.delete(state.value)
-        origins.set(state.value, owner.target)
+      if (state.hard) {
+        pin = { deployment: owner.id, state }
+        continue
       }
+      const target = owner.target ?? deploymentOf(owner.id)
+      if (target === undefined) continue
+      origins ??= new Map()
+      origins.delete(state.value)
+      origins.set(state.value, target)
     }
     if (bond !== undefined) pin = { deployment: bond.deployment, state: bond }
     return pin === undefined && origins === undefined ? undefined : { pin, origins }
   }
 
-  const note = (values: Iterable<string>, { answered }: Journal, caller: string | undefined): void => {
+  const note = (values: Iterable<string>, { answered }: Journal, request: LlmRequest, id: unknown): void => {
     if (answered === undefined) return
-    const owner = { id: answered.deployment, target: answered.target, caller }
+    const owner = { id: answered.deployment, target: answered.target, caller: request.caller }
     for (const value of values) issued.note(value, owner, capacity)
+    if (issued.share === undefined) return
+    const isUnasked = (request.dialect ?? openAi) === openAi && request.body.store !== true
+    const shared = isUnasked ? [...values].filter((value) => value !== id) : [...values]
+    if (shared.length > 0) issued.share(shared, owner)
   }
 
-  const noted = (response: LlmResponse, { caller, dialect }: LlmRequest): LlmResponse => {
+  const noted = (response: LlmResponse, request: LlmRequest): LlmResponse => {
     const { journal } = response
     if (response._tag === "Complete") {
-      note((dialect ?? openAi).answer.issued(response.body), journal, caller)
+      const { body } = response
+      note((request.dialect ?? openAi).answer.issued(body), journal, request, body.id)
       return response
     }
     const { events } = response
     // A stream that was taken up again ends with the facts of another one.
     events.settlement.onSettled((outcome) => {
-      if (outcome._tag === "Completed") note(events.facts.issued, journal, caller)
+      if (outcome._tag === "Completed") note(events.facts.issued, journal, request, events.facts.id)
     })
     return response
   }
 
-  return (next) =>
-    Service.request(
+  return (next) => {
+    const send = (request: LlmRequest, bond: Bond | undefined): Service.Call => {
+      if (bond === undefined) return Effect.map(next.call(request), (response) => noted(response, request))
+      const call = next.call(bound(request, bond))
+      const { pin } = bond
+      if (pin === undefined) return Effect.map(call, (response) => noted(response, request))
+      return Effect.mapBoth(call, {
+        onFailure: (error) =>
+          error.with({
+            description: `${error.description}; the request is bound to deployment ${pin.deployment} by a ${pin.state.kind} and cannot fail over`
+          }),
+        onSuccess: (response) => noted(response, request)
+      })
+    }
+
+    return Service.request(
       (request) => {
-        const bond = bondOf(request)
-        if (bond === undefined) return Effect.map(next.call(request), (response) => noted(response, request))
-        const call = next.call(bound(request, bond))
-        const { pin } = bond
-        if (pin === undefined) return Effect.map(call, (response) => noted(response, request))
-        return Effect.mapBoth(call, {
-          onFailure: (error) =>
-            error.with({
-              description: `${error.description}; the request is bound to deployment ${pin.deployment} by a ${pin.state.kind} and cannot fail over`
-            }),
-          onSuccess: (response) => noted(response, request)
-        })
+        const states = statesOf(request)
+        const asked =
+          states.length === 0
+            ? undefined
+            : issued.find?.(
+                states.map(({ value }) => value),
+                capacity
+              )
+        return asked === undefined
+          ? send(request, bondOf(request, states))
+          : Effect.flatMap(asked, () => send(request, bondOf(request, states)))
       },
       (request, now) => {
         const bond = bondOf(request)
         return next.openings(bond === undefined ? request : bound(request, bond), now)
       }
     )
+  }
 }
 
 /** Pins requests around the inner service. */
@@ -187,6 +221,9 @@ export class Pinning extends Concern.request({
     fallback: "what is bound to a deployment has no fallback",
     retry: "what is bound to a deployment is retried there"
   },
-  state: [Issuers],
-  make: (options) => Effect.map(IssuedIds, (issued) => make(options, issued))
+  state: [Issuers, Registry],
+  make: (options) =>
+    Effect.zipWith(IssuedIds, DeploymentRegistry, (issued, registry) =>
+      make(options, issued, (id) => registry.slot(id)?.deployment)
+    )
 }) {}

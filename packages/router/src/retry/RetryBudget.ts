@@ -6,8 +6,9 @@
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import { toMs } from "@switchyard/core/Time"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import * as State from "../stack/State.js"
+import { LeakyBucket, reserveOf } from "./leakyBucket.js"
 
 /** Options of the budget. */
 export const Options = Field.options("How many extra attempts, retries and hedges, are allowed in all.", {
@@ -25,7 +26,8 @@ export const Options = Field.options("How many extra attempts, retries and hedge
 /** Options of the budget. */
 export type Options = typeof Options.Type
 
-const defaults = Field.defaults(Options)
+/** What an option is when it is left out. */
+export const defaults = Field.defaults(Options)
 
 /** Gates retries inside a group and hedges; fallback hops are free. `now` is monotonic ms. */
 export class RetryBudget extends Context.Tag("@switchyard/router/RetryBudget")<
@@ -40,67 +42,10 @@ export class RetryBudget extends Context.Tag("@switchyard/router/RetryBudget")<
   }
 >() {}
 
-/** Amounts are whole thousandths: sums of fractions would drift. */
-const scale = 1000
-const slots = 10
-
-/** A leaky token bucket: a sliding sum over ten slots of the window, plus the reserve. */
-class LeakyBucket {
-  private readonly sums = new Array<number>(slots).fill(0)
-  private readonly slotMs: number
-  private readonly reserve: number
-  private readonly depositOf: number
-  private sum = 0
-  private latest = Number.NEGATIVE_INFINITY
-
-  constructor(share: number, perSecond: number, windowMs: number) {
-    this.slotMs = windowMs / slots
-    this.reserve = Math.round((perSecond * scale * windowMs) / 1000)
-    this.depositOf = Math.round(share * scale)
-  }
-
-  balance(now: number): number {
-    this.advance(now)
-    return Math.max(0, this.reserve + this.sum) / scale
-  }
-
-  deposit(now: number): void {
-    this.add(now, this.depositOf)
-  }
-
-  withdraw(now: number): boolean {
-    this.advance(now)
-    if (this.reserve + this.sum < scale) return false
-    this.add(now, -scale)
-    return true
-  }
-
-  private add(now: number, amount: number): void {
-    const slot = this.advance(now)
-    this.sums[slot] = (this.sums[slot] ?? 0) + amount
-    this.sum += amount
-  }
-
-  /** Lets what is older than the window expire; the slot of this moment. */
-  private advance(now: number): number {
-    const current = Math.floor(now / this.slotMs)
-    if (current > this.latest) {
-      const steps = Math.min(slots, current - this.latest)
-      for (let i = 0; i < steps; i++) {
-        const slot = (((current - i) % slots) + slots) % slots
-        this.sum -= this.sums[slot] ?? 0
-        this.sums[slot] = 0
-      }
-      this.latest = current
-    }
-    return ((this.latest % slots) + slots) % slots
-  }
-}
-
 /** A budget's value, for composing without Layers. */
 export const make = (options: Options = {}): Context.Tag.Service<RetryBudget> => {
   const { perSecond = defaults.perSecond, share = defaults.share, window = defaults.window } = options
-  const bucket = new LeakyBucket(share, perSecond, toMs(window))
+  const bucket = new LeakyBucket(share, toMs(window), reserveOf(perSecond, toMs(window)))
   return {
     deposit: (now) => bucket.deposit(now),
     withdraw: (now) => bucket.withdraw(now),
@@ -128,10 +73,25 @@ export const layerMemory: Layer.Layer<RetryBudget> = Layer.orDie(layerMemoryWith
 /** A budget that never runs out. */
 export const layerUnlimited: Layer.Layer<RetryBudget> = Layer.succeed(RetryBudget, unlimited)
 
+/** How towers make their budgets: in this process, unless an app shares them with others. */
+export class Making extends Context.Reference<Making>()("@switchyard/router/RetryBudget/Making", {
+  defaultValue:
+    () =>
+    (options: Options): Effect.Effect<Context.Tag.Service<RetryBudget>, never, Scope.Scope> =>
+      Effect.succeed(make(options))
+}) {}
+
 /** What retries and hedges may still cost. */
 export class RetryTokens extends State.make({
   name: "retryBudget",
   tag: RetryBudget,
   options: Options,
-  layer: layerMemoryWith
+  layer: (options) =>
+    Layer.scoped(
+      RetryBudget,
+      Effect.gen(function* () {
+        const making = yield* Making
+        return yield* making(yield* Field.decode(Options, options, "retryBudget"))
+      })
+    )
 }) {}
