@@ -85,6 +85,49 @@ export const commands: ReadonlyMap<string, Command> = new Map([
     )
   ],
   [
+    "simulate",
+    command(
+      "Tries a router in virtual time: what a strategy, a limit or a fallback would do, before it is deployed",
+      {
+        options: {
+          compare: optional(
+            "LIST",
+            "What is compared: variants of the scenario, strategies, rules of other routers, oracle"
+          ),
+          config: optional("FILE", "A gateway's configuration, whose router takes the place of the scenario's"),
+          seed: optional("N", "All chance follows from it: the same seed comes to the same figures"),
+          html: optional("FILE", "Writes the tables and charts as one page"),
+          replay: optional(
+            "LOG",
+            "Requests as they came: a gateway's log, a ledger's export, or a trace as CSV or JSON lines"
+          ),
+          json
+        },
+        argument: {
+          name: "scenario",
+          about:
+            "A scenario's file, or one that comes along, as steady or one-slow; not needed with --replay and --config",
+          byDefault: ""
+        },
+        examples: [
+          [
+            "switchyard simulate one-slow --compare peak-ewma,least-busy,oracle",
+            "How strategies meet a slow deployment"
+          ],
+          [
+            "switchyard simulate overload --config config.yaml --html overload.html",
+            "What a gateway's own file does about it"
+          ],
+          [
+            "switchyard simulate --replay tuesday.jsonl --config config.yaml",
+            "What last Tuesday would have been with this file, by what the log tells of its deployments"
+          ]
+        ]
+      },
+      () => import("./simulate/Simulate.js")
+    )
+  ],
+  [
     "providers",
     command(
       "Lists the providers that are known: where they are, by which API they are asked, and which variables hold keys",

@@ -91,7 +91,7 @@ describe.concurrent("a command that works", { timeout: 120_000 }, () => {
     Effect.gen(function* () {
       const { code, stderr, stdout } = yield* run([])
       assert.deepStrictEqual([code, stderr], [0, ""])
-      for (const name of ["serve", "check", "top", "route", "providers", "models", "key", "schema"])
+      for (const name of ["serve", "check", "top", "route", "simulate", "providers", "models", "key", "schema"])
         assert.include(stdout, `\n  ${name} `)
       assert.notInclude(stdout, "\u001b")
     })

@@ -40,14 +40,15 @@ export const choose = (
     else if (own !== undefined) chosen.push({ name, rule: undefined, options: { ...router, ...own.router } })
     else if (name === standardName) chosen.push({ name, rule: undefined, options: router })
     else if (PeerRules.names.includes(name)) chosen.push(ruled(name, name, {}))
-    else if (known.includes(name)) chosen.push({ name, rule: undefined, options: { ...router, strategy: name } })
+    else if (known.includes(name))
+      chosen.push({ name, rule: undefined, options: { ...router, strategy: name, groupStrategies: {} } })
     else {
       const near = nearest(name, known)
       issues.push(
         issue(
           "compare",
           name,
-          near.length > 0 ? `a variant that is known: ${near.join(" or ")}?` : `of ${known.join(", ")}`
+          near.length > 0 ? `a variant that is known: ${near.join(" or ")}?` : `one of ${known.join(", ")}`
         )
       )
     }

@@ -7,7 +7,7 @@ import { Effect, Either } from "effect"
 export const scenarioOf = (parts: object, given: Scenario.Given = {}): Scenario.Scenario => {
   const text = JSON.stringify({
     name: "test",
-    requests: 1000,
+    requests: 500,
     router: {
       deployments: [
         { id: "a", group: "m", model: "gpt-4o" },

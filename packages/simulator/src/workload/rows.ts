@@ -1,0 +1,52 @@
+import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
+
+const csvCells = (line: string): ReadonlyArray<string> => {
+  const cells: Array<string> = []
+  let cell = ""
+  let isQuoted = false
+  for (let i = 0; i < line.length; i++) {
+    const letter = line[i] as string
+    if (isQuoted) {
+      if (letter !== '"') cell += letter
+      else if (line[i + 1] === '"') cell += line[++i]
+      else isQuoted = false
+    } else if (letter === '"') isQuoted = true
+    else if (letter === ",") {
+      cells.push(cell)
+      cell = ""
+    } else cell += letter
+  }
+  cells.push(cell)
+  return cells.map((text) => text.trim())
+}
+
+/** One line, and what it holds; undefined where that cannot be read. */
+export type Row = { readonly line: number; readonly fields: JsonObject | undefined; readonly text: string }
+
+/** The lines of a text, as CSV with a head, or as JSON; empty ones are none. */
+export const rowsOf = (text: string): ReadonlyArray<Row> => {
+  const lines = text
+    .replace(/^\ufeff/, "")
+    .split(/\r?\n/)
+    .map((content, index) => ({ content, line: index + 1 }))
+    .filter(({ content }) => content.trim() !== "")
+  const first = lines[0]
+  if (first === undefined) return []
+  if (first.content.trimStart().startsWith("{")) {
+    return lines.map(({ content, line }) => {
+      try {
+        const json: unknown = JSON.parse(content)
+        return { line, text: content, fields: isJsonObject(json) ? json : undefined }
+      } catch {
+        return { line, text: content, fields: undefined }
+      }
+    })
+  }
+  const heads = csvCells(first.content)
+  return lines.slice(1).map(({ content, line }) => {
+    const cells = csvCells(content)
+    const fields =
+      cells.length < heads.length ? undefined : Object.fromEntries(heads.map((head, i) => [head, cells[i]]))
+    return { line, text: content, fields }
+  })
+}
