@@ -1,6 +1,6 @@
 /**
- * The state services of a tower, shared by all processes that use the same server and prefix: give them to a router, and its
- * limits hold over all of them.
+ * The state of a tower, shared by all processes that use the same server and prefix: give it to a router, and its limits and
+ * breakers hold over all of them.
  *
  * @example
  * ```ts
@@ -27,8 +27,8 @@ export interface Options extends RedisConnection.Options, SharedStates.Options {
 }
 
 /**
- * The use of deployments' limits, and of callers'. A server that can't be reached is no failure: until it is there each process
- * admits its share of every limit.
+ * All that towers share: the use of limits, breakers, answers, pins, latencies, the retry budget. A server that can't be reached is
+ * no failure: until it is there each process decides by itself, with its share of every limit.
  */
 export const layer = (options: Options = {}): Layer.Layer<SharedStates.SharedStates> =>
   Layer.scopedContext(

@@ -27,6 +27,9 @@ const looksUntilAll = 20
 
 const channel = "breakers"
 
+/** States of this process so far: two routers of one app name their calls apart. */
+let made = 0
+
 const isolatedStatus = closed("isolated", undefined, "operator")
 
 const idOf = (target: Slot.Slot | string): string => (typeof target === "string" ? target : target.id)
@@ -52,6 +55,7 @@ export const make = (
     const unheard = new Map<string, boolean>()
     let heard = 0
     let looks = 0
+    const self = `${guard.id}:${++made}`
     let calls = 0
 
     const noteIsolated = (deployment: string, is: boolean): void => {
@@ -75,7 +79,7 @@ export const make = (
       isShared: () => guard.mode() === "shared",
       ask: guard.ask,
       run: (question) => void runFork(question),
-      name: () => `${guard.id}:trial:${++calls}`,
+      name: () => `${self}:${++calls}`,
       hear,
       spread: () => spread(),
       untold: (breaker) => void untold.add(breaker)
