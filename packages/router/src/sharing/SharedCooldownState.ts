@@ -206,7 +206,8 @@ export const make = (
     )
     yield* Effect.addFinalizer(() => Effect.sync(stop))
     const every = (time: number, step: Effect.Effect<unknown, unknown>) =>
-      Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(time), Effect.ignore(step))))
+      // A tower may be built where nothing may be interrupted, and still has to end.
+      Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(time), Effect.ignore(step)))))
     yield* guard.engine.news.listen(channel, () => void runFork(lookSooner))
     yield* Effect.ignore(lookUp)
     yield* every(refresh, lookUp)

@@ -130,9 +130,8 @@ export const make = (
       return guard.ask(boards.post(board, guard.id, written(own, nowMs(clock)), lasting * refresh))
     })
     yield* Effect.ignore(look)
-    yield* Effect.forkScoped(
-      Effect.forever(Effect.zipRight(Effect.sleep(refresh), Effect.zipRight(Effect.ignore(tell), Effect.ignore(look))))
-    )
+    const round = Effect.zipRight(Effect.ignore(tell), Effect.ignore(look))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(refresh), round))))
 
     return {
       of: (slot) => slot.get(cell),

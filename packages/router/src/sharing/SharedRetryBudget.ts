@@ -129,9 +129,8 @@ export const make = (
         ? Effect.void
         : Effect.flatMap(guard.ask(boards.read(board)), (posted) => post(hear(posted)))
     })
-    yield* Effect.forkScoped(
-      Effect.forever(Effect.zipRight(Effect.sleep(toMs(pace.refresh ?? 250)), Effect.ignore(look)))
-    )
+    const rounds = Effect.forever(Effect.zipRight(Effect.sleep(toMs(pace.refresh ?? 250)), Effect.ignore(look)))
+    yield* Effect.forkScoped(Effect.interruptible(rounds))
 
     return {
       deposit: (now) => bucket.deposit(now),

@@ -33,7 +33,8 @@ const process = (engine: Engine, id: string, options: Router.Options = settings)
     const guard = yield* EngineGuard.make(engine, { id })
     const states = yield* SharedStates.make(guard)
     const stub = StubLlm.make()
-    const tower = yield* Effect.provide(Router.make(options, stub.attempts), states)
+    // As a gateway builds it: where nothing may be interrupted, and all the same it has to end.
+    const tower = yield* Effect.uninterruptible(Effect.provide(Router.make(options, stub.attempts), states))
     const clock = yield* Effect.clock
     const slots = Context.get(tower.state, DeploymentRegistry).slots()
     return {
