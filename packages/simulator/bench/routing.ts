@@ -1,8 +1,9 @@
 /**
  * How well strategies route: every scenario that comes with the package, every strategy and rule, five seeds, medians. With
- * `--write` the tables are docs/routing-quality.md. Some names as arguments leave out all other scenarios.
+ * `--write` the tables are docs/routing-quality.md. Names of scenarios as arguments leave out all others; `--seeds=1,2` are fewer
+ * seeds; `--keep=FILE` remembers what was measured, so that several runs, one after the other or side by side, make one document.
  */
-import { writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import type { Result } from "@switchyard/simulator/Result"
 import * as Scenario from "@switchyard/simulator/Scenario"
 import * as Scenarios from "@switchyard/simulator/Scenarios"
@@ -10,11 +11,14 @@ import * as Simulation from "@switchyard/simulator/Simulation"
 import { Effect, Either } from "effect"
 
 const flags = process.argv.slice(2)
-const seeds = flags.includes("--quick") ? [1] : [1, 2, 3, 4, 5]
+const valuesOf = (name: string): ReadonlyArray<string> =>
+  flags.flatMap((flag) => (flag.startsWith(`--${name}=`) ? [flag.slice(name.length + 3)] : []))
+const seeds = (valuesOf("seeds")[0] ?? "1,2,3,4,5").split(",").map(Number)
+const kept = valuesOf("keep")
 const asked = flags.filter((flag) => Scenarios.isName(flag))
 const scenarios = asked.length > 0 ? asked : Scenarios.names
 
-const ours = ["peak-ewma", "latency-based", "least-busy", "simple-shuffle"]
+const ours = ["peak-ewma", "least-expected-latency", "latency-based", "least-busy", "simple-shuffle"]
 const liteLlm = ["litellm-simple-shuffle", "litellm-least-busy", "litellm-usage-based-v2", "litellm-latency-based"]
 const variants = ["oracle", ...ours, ...liteLlm, "finagle-peak-ewma", "lowest-average", "lowest-ema"]
 const byDefault = "peak-ewma"
@@ -53,8 +57,18 @@ const figuresOf = (results: ReadonlyArray<Result>): Figures => {
   }
 }
 
+type Kept = ReadonlyArray<readonly [scenario: string, figures: ReadonlyArray<readonly [variant: string, Figures]>]>
+
 const table = new Map<string, ReadonlyMap<string, Figures>>()
+for (const file of kept.filter((path) => existsSync(path))) {
+  // JSON has no NaN.
+  const revive = (_: string, value: unknown): unknown => (value === null ? Number.NaN : value)
+  for (const [name, row] of JSON.parse(readFileSync(file, "utf8"), revive) as Kept) table.set(name, new Map(row))
+}
+const isMeasured = (name: string): boolean => variants.every((variant) => table.get(name)?.has(variant) === true)
+
 for (const name of scenarios) {
+  if (isMeasured(name)) continue
   const model = Either.getOrThrow(Scenarios.get(name))
   const scenario = Either.getOrThrowWith(
     Scenario.make(model, { compare: variants }),
@@ -68,6 +82,8 @@ for (const name of scenarios) {
     row.set(variant.name, figuresOf(results))
   }
   table.set(name, row)
+  if (kept[0] !== undefined)
+    writeFileSync(kept[0], JSON.stringify([...table].map(([one, figures]) => [one, [...figures]])))
   const told = variants.map((variant) => {
     const { failed, failedAttempts, p99 } = row.get(variant) as Figures
     return `${variant} ${(p99 / 1000).toFixed(1)}s/${(failed * 100).toFixed(1)}%/${failedAttempts}`
@@ -78,6 +94,8 @@ for (const name of scenarios) {
 const seconds = (ms: number): string => (Number.isNaN(ms) ? "-" : (ms / 1000).toFixed(2))
 const percent = (share: number): string => (share * 100).toFixed(2)
 
+const order = (name: string): number => (Scenarios.names as ReadonlyArray<string>).indexOf(name)
+
 const grid = (title: string, about: string, text: (figures: Figures) => string): string =>
   [
     `## ${title}`,
@@ -86,41 +104,43 @@ const grid = (title: string, about: string, text: (figures: Figures) => string):
     "",
     `| scenario | ${variants.map((variant) => `\`${variant}\``).join(" | ")} |`,
     `|---|${variants.map(() => "--:").join("|")}|`,
-    ...[...table].map(
-      ([name, row]) => `| ${name} | ${variants.map((variant) => text(row.get(variant) as Figures)).join(" | ")} |`
-    ),
+    ...[...table]
+      .sort(([a], [b]) => order(a) - order(b))
+      .map(
+        ([name, row]) => `| ${name} | ${variants.map((variant) => text(row.get(variant) as Figures)).join(" | ")} |`
+      ),
     ""
   ].join("\n")
 
 const of = (name: string, variant: string): Figures => table.get(name)?.get(variant) as Figures
 
 /** A rule that leaves requests without an answer is no fast one. */
-const answersAll = (name: string, variant: string): boolean =>
-  of(name, variant).failed <= of(name, byDefault).failed + 0.01
+const answersAll = (name: string, variant: string, than: string): boolean =>
+  of(name, variant).failed <= of(name, than).failed + 0.01
 
-const claims = (): ReadonlyArray<string> => {
-  const names = [...table.keys()]
-  const toOracle = names.map((name) => ({ name, ratio: of(name, byDefault).p99 / of(name, "oracle").p99 }))
+const claims = (own: string): ReadonlyArray<string> => {
+  const names = Scenarios.names.filter((name) => table.has(name))
+  const toOracle = names.map((name) => ({ name, ratio: of(name, own).p99 / of(name, "oracle").p99 }))
   const within = toOracle.filter(({ ratio }) => ratio <= 1.25)
   const most = toOracle.reduce((worst, one) => (one.ratio > worst.ratio ? one : worst))
   const hard = names.filter((name) => ["one-slow", "degrading", "outage-and-flapping"].includes(name))
   const random = names.map((name) => ({
     name,
-    ratio: of(name, byDefault).p99 / of(name, "simple-shuffle").p99
+    ratio: of(name, own).p99 / of(name, "simple-shuffle").p99
   }))
   const worse = random.filter(({ ratio }) => ratio > 1.05)
   return [
-    `- \`${byDefault}\`, the default: p99 within 1.25× of the oracle in ${within.length} of ${names.length} scenarios; at worst ${most.ratio.toFixed(2)}× (${most.name}).`,
+    `- \`${own}\`${own === byDefault ? ", the default" : ""}: p99 within 1.25× of the oracle in ${within.length} of ${names.length} scenarios; at worst ${most.ratio.toFixed(2)}× (${most.name}).`,
     ...hard.map((name) => {
       const best = liteLlm
-        .filter((variant) => answersAll(name, variant))
+        .filter((variant) => answersAll(name, variant, own))
         .reduce<string | undefined>(
           (low, one) => (low === undefined || of(name, one).p99 < of(name, low).p99 ? one : low),
           undefined
         )
       if (best === undefined) return `- ${name}: no rule of LiteLLM's answers as many requests.`
-      const ratio = of(name, best).p99 / of(name, byDefault).p99
-      return `- ${name}: p99 ${ratio.toFixed(2)}× better than that of LiteLLM's best rule (\`${best}\`); failed attempts ${of(name, byDefault).failedAttempts} against ${of(name, best).failedAttempts}.`
+      const ratio = of(name, best).p99 / of(name, own).p99
+      return `- ${name}: p99 ${ratio.toFixed(2)}× better than that of LiteLLM's best rule (\`${best}\`); failed attempts ${of(name, own).failedAttempts} against ${of(name, best).failedAttempts}.`
     }),
     worse.length === 0
       ? "- Nowhere is it worse than chance (`simple-shuffle`) by more than 5 %."
@@ -135,7 +155,7 @@ Written by \`npm run bench:routing -- --write\`; seeds ${seeds.join(", ")}, medi
 run in our tower, with our retries elsewhere, fallbacks and bookkeeping, which flatters them; LiteLLM's with its cooldown, its
 number of retries and its timeouts. The oracle sees every queue, incident and limit, but not what chance will draw.
 
-${claims().join("\n")}
+${[byDefault, "least-expected-latency"].flatMap(claims).join("\n")}
 
 ${grid("Latency, 99th percentile", "Seconds, of requests that were answered.", ({ p99 }) => seconds(p99))}
 ${grid("Latency, median", "Seconds, of requests that were answered.", ({ p50 }) => seconds(p50))}
@@ -148,4 +168,4 @@ ${grid("Cost", "USD, where upstreams have prices.", ({ cost }) => cost.toFixed(2
 ${grid("Prompt cache", "Percent of input tokens that came from it.", ({ cached }) => percent(cached))}`
 
 if (flags.includes("--write")) writeFileSync("docs/routing-quality.md", text)
-console.log(claims().join("\n"))
+console.log([byDefault, "least-expected-latency"].flatMap(claims).join("\n"))

@@ -21,6 +21,7 @@ const strategies = [
   "latency-based-routing",
   "cost-based-routing",
   "peak-ewma",
+  "least-expected-latency",
   "sticky"
 ]
 

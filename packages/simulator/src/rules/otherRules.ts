@@ -84,12 +84,15 @@ export const peakEwma = ({ draws }: RuleDeps): Rule => {
     },
     answered: (attempt, at) => {
       answeredOnce.add(attempt)
+      // A call is pending until its answer begins.
+      of(attempt.deployment).pending--
       observe(of(attempt.deployment), at, at - attempt.startedAt)
     },
     ended: (attempt, outcome, at) => {
+      if (answeredOnce.has(attempt)) return
       const metric = of(attempt.deployment)
       metric.pending--
-      if (outcome._tag !== "Abandoned" && !answeredOnce.has(attempt)) observe(metric, at, at - attempt.startedAt)
+      if (outcome._tag !== "Abandoned") observe(metric, at, at - attempt.startedAt)
     }
   }
 }

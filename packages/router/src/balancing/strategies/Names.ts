@@ -12,6 +12,7 @@ import type { RoutingStrategy } from "../RoutingStrategy.js"
 import * as CostBased from "./CostBased.js"
 import * as LatencyBased from "./LatencyBased.js"
 import * as LeastBusy from "./LeastBusy.js"
+import * as LeastExpectedLatency from "./LeastExpectedLatency.js"
 import * as Ordered from "./Ordered.js"
 import * as PeakEwma from "./PeakEwma.js"
 import * as PriorityBased from "./PriorityBased.js"
@@ -53,6 +54,7 @@ export type StrategyName =
   | "cost-based"
   | "cost-based-routing"
   | "peak-ewma"
+  | "least-expected-latency"
   | "sticky"
 
 const table: ReadonlyArray<readonly [name: StrategyName, make: (options: StrategyOptions) => AnyStrategyLayer]> = [
@@ -72,6 +74,7 @@ const table: ReadonlyArray<readonly [name: StrategyName, make: (options: Strateg
   ["cost-based", (options) => CostBased.layerWith(options.costBased ?? {})],
   ["cost-based-routing", (options) => CostBased.layerWith(options.costBased ?? {})],
   ["peak-ewma", () => PeakEwma.layer],
+  ["least-expected-latency", () => LeastExpectedLatency.layer],
   ["sticky", (options) => Sticky.layerWith(options.sticky ?? {})]
 ]
 

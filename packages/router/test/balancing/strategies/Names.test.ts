@@ -28,6 +28,7 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   RateLimitAware: ["rate-limit-aware", "RateLimitAware"],
   LatencyBased: ["latency-based-routing", "latency-based", "LatencyBased"],
   CostBased: ["cost-based-routing", "cost-based", "CostBased"],
+  LeastExpectedLatency: ["least-expected-latency", "LeastExpectedLatency"],
   PeakEwma: ["peak-ewma", "PeakEwma", "PeakEWMA"],
   Sticky: ["sticky", "Sticky"]
 }
