@@ -140,7 +140,7 @@ const claims = (own: string): ReadonlyArray<string> => {
         )
       if (best === undefined) return `- ${name}: no rule of LiteLLM's answers as many requests.`
       const ratio = of(name, best).p99 / of(name, own).p99
-      return `- ${name}: p99 ${ratio.toFixed(2)}× better than that of LiteLLM's best rule (\`${best}\`); failed attempts ${of(name, own).failedAttempts} against ${of(name, best).failedAttempts}.`
+      return `- ${name}: LiteLLM's best rule (\`${best}\`) has ${ratio.toFixed(2)} times its p99; failed attempts ${of(name, own).failedAttempts} against ${of(name, best).failedAttempts}.`
     }),
     worse.length === 0
       ? "- Nowhere is it worse than chance (`simple-shuffle`) by more than 5 %."
@@ -150,7 +150,7 @@ const claims = (own: string): ReadonlyArray<string> => {
 
 const text = `# How well it routes
 
-Written by \`npm run bench:routing -- --write\`; seeds ${seeds.join(", ")}, medians. The scenarios are those that come with
+Written by \`npm run bench:routing -- --write --seeds=${seeds.join(",")}\`, ${seeds.length === 1 ? "one seed" : "medians"}. The scenarios are those that come with
 [the simulator](simulator.md); \`switchyard simulate NAME --compare a,b\` shows one of them with charts. Rules of other routers
 run in our tower, with our retries elsewhere, fallbacks and bookkeeping, which flatters them; LiteLLM's with its cooldown, its
 number of retries and its timeouts. The oracle sees every queue, incident and limit, but not what chance will draw.
