@@ -51,7 +51,7 @@ const roundUp = (value: number): number => {
 }
 
 /** A time for people. */
-export const clock = (ms: number): string => {
+const clock = (ms: number): string => {
   const seconds = Math.round(ms / 1000)
   if (seconds < 120) return `${seconds} s`
   const minutes = Math.round(seconds / 60)
