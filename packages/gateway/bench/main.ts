@@ -4,12 +4,13 @@
  * busy; latency at one connection; the start, memory, and Effect operations. CPU time and not throughput is what to trust, because
  * all programs share the machine. The gateway is the command as it is installed, so it has to be built. Needs Linux's /proc. Exits 0 however the figures come out.
  *
- * `-- --write` puts the tables into docs/performance.md, `--explain` tells what each concern costs by leaving it out,
+ * `-- --write` puts the tables into docs/performance.md, `--explain` tells what each concern costs by leaving it out, `--profile` whose code runs,
  * `--nodes PATH,PATH` runs the gateway on other Nodes beside this one, `--against PATH` beside another checkout's command.
  * BENCH_SHORT=1 is CI's form.
  */
 import { explain } from "./explain.js"
 import * as Operations from "./operations.js"
+import { profiled } from "./profile.js"
 import { median, memoryOf, type Program, startGateway, startScript, type Variant } from "./programs.js"
 import { intoDocument, row, table } from "./tables.js"
 import { busyConnections, compete, type Figures, isShort, type Rival, rounds, workloads } from "./workloads.js"
@@ -156,7 +157,11 @@ const upstream = await startScript("upstream.ts")
 const driver = await startScript("driver.ts")
 const bare = await startScript("bare.ts", [`http://127.0.0.1:${upstream.port}`])
 
-if (process.argv.includes("--explain")) {
+if (process.argv.includes("--profile")) {
+  const text = await profiled(driver, upstream.port, workloads)
+  console.log(text)
+  if (isWriting) intoDocument("profile", text)
+} else if (process.argv.includes("--explain")) {
   const text = await explain(driver, bare, upstream.port)
   console.log(text)
   if (isWriting) intoDocument("explain", text)

@@ -89,6 +89,10 @@ for (const workload of workloads) {
     const name = index === 0 ? "bare proxy" : (program?.name ?? "")
     const of = (own.cpu / (figures[0]?.cpu ?? Number.NaN)).toFixed(2)
     const memory = program === undefined ? "" : memoryOf(program).toFixed(0)
+    if (own.all.length === 0) {
+      rows.push(row("", name, "fails", "", "", "", memory))
+      return
+    }
     rows.push(
       row(
         index === 0 ? workload.name : "",

@@ -14,6 +14,8 @@ export interface Program {
   /** Ms from its start until it listened. */
   readonly startedIn: number
   readonly stop: () => void
+  /** Asks it to end, as an operator does; done when it has. */
+  readonly end: () => Promise<void>
 }
 
 const started = (name: string, child: ChildProcess, port: number, from: number, also = (): void => {}): Program => {
@@ -31,6 +33,12 @@ const started = (name: string, child: ChildProcess, port: number, from: number, 
       child.off("exit", onExit)
       child.kill("SIGKILL")
       also()
+    },
+    end: () => {
+      child.off("exit", onExit)
+      const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()))
+      child.kill("SIGTERM")
+      return gone.then(also)
     }
   }
 }

@@ -65,7 +65,8 @@ export interface Figures {
   readonly all: ReadonlyArray<number>
 }
 
-const loadOf = (rival: Rival, { body, expects, requests }: Workload, connections: number): Load => ({
+/** What a rival is sent. */
+export const loadOf = (rival: Rival, { body, expects, requests }: Workload, connections: number): Load => ({
   port: rival.program.port,
   path: rival.path ?? "/v1/chat/completions",
   headers: rival.headers ?? { authorization: "Bearer sk-bench" },
@@ -86,7 +87,10 @@ const driven = async (driver: Program, rival: Rival, load: Load): Promise<Outcom
   }
 }
 
-/** Lets all take their turns, `rounds` times and once before that counts not. */
+/** Turns before those that count: V8 makes code fast while it runs. */
+const warming = isShort ? 1 : 3
+
+/** Lets all take their turns, after some that do not count. */
 export const compete = async (
   driver: Program,
   rivals: ReadonlyArray<Rival>,
@@ -96,7 +100,7 @@ export const compete = async (
 ): Promise<ReadonlyArray<Figures>> => {
   const broken = new Set<Rival>()
   const found = rivals.map(() => [] as Array<{ readonly cpu: number; readonly outcome: Outcome }>)
-  for (let round = -1; round < turns; round++) {
+  for (let round = -warming; round < turns; round++) {
     for (const [index, rival] of rivals.entries()) {
       if (broken.has(rival)) continue
       const before = cpuOf(rival.program)
