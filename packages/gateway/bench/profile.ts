@@ -58,7 +58,10 @@ const profileOf = async (driver: Program, upstream: number, workload: Workload):
   const folder = mkdtempSync(join(tmpdir(), "switchyard-profile-"))
   const nodeOptions = ["--cpu-prof", "--cpu-prof-interval", "500", "--cpu-prof-dir", folder]
   const gateway = await startGateway(upstream, "gateway", { nodeOptions })
-  await drive(driver, { ...loadOf({ program: gateway }, workload, busyConnections), requests: workload.requests * (isShort ? 6 : 3) })
+  await drive(driver, {
+    ...loadOf({ program: gateway }, workload, busyConnections),
+    requests: workload.requests * (isShort ? 6 : 3)
+  })
   await gateway.end()
   const profile = JSON.parse(readFileSync(largest(folder), "utf8")) as Profile
   rmSync(folder, { recursive: true, force: true })
