@@ -39,7 +39,7 @@ import * as Fleet from "./fleet/Fleet.js"
 import type { SharedState } from "./fleet/SharedState.js"
 import * as Generations from "./generations/Generations.js"
 import * as KeyRing from "./keys/KeyRing.js"
-import { bookOf, deskOf } from "./keys/ledgerKeys.js"
+import { bookOf, deskOf, toldOfNamesakes } from "./keys/ledgerKeys.js"
 import * as Handover from "./ledger/handover.js"
 import { Recorder } from "./ledger/recorder.js"
 import * as EventLog from "./log/EventLog.js"
@@ -140,6 +140,8 @@ export const make = (
     const kept =
       ledger === undefined || book === undefined ? undefined : { book, spending: yield* DurableSpendWindows.of(ledger) }
     yield* checkExposure(source.config, host, book)
+    const first = toldOfNamesakes(source, book)
+    for (const { message } of first.problems.slice(source.problems?.length ?? 0)) log.note("warn", "keys", { message })
     const published = Context.get(yield* Layer.build(RouterEvents.layer), RouterEvents.RouterEvents)
     const eventLog = yield* EventLog.make(log.tap(published))
     const { events } = eventLog
@@ -189,7 +191,7 @@ export const make = (
       })
     )
     const generations = yield* reporting(
-      Generations.make(source, base, exporting.tracer !== undefined, stack, { kept, shared: shared?.states })
+      Generations.make(first, base, exporting.tracer !== undefined, stack, { kept, shared: shared?.states })
     )
     if (ledger !== undefined) yield* Handover.keep(ledger, () => generations.current().tower)
     const clock = yield* Effect.clock
@@ -288,11 +290,14 @@ export const make = (
         })
       )
     const reload = (next: Generations.Source): Effect.Effect<void, ConfigError> =>
-      Effect.zipRight(checkExposure(next.config, host, book), generations.install(next)).pipe(
+      Effect.zipRight(
+        checkExposure(next.config, host, book),
+        Effect.suspend(() => generations.install(toldOfNamesakes(next, book)))
+      ).pipe(
         Effect.tapError(({ issues }) => refuse(issues.map(sentence))),
         Effect.flatMap(({ number }) =>
           Time.withNow((at) => {
-            const problems = (next.problems ?? []).map(Problem.renderOne)
+            const problems = toldOfNamesakes(next, book).problems.map(Problem.renderOne)
             return Effect.sync(() => {
               log.configure(next.config)
               recorder?.configure(next.config)

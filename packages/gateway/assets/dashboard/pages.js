@@ -1,15 +1,17 @@
 // @ts-check
-/** The pages of the dashboard: what happens now, the keys, what was spent, and the gateways that share their state. Each is asked for when it is looked at. */
+/** The pages of the dashboard: what happens now, the keys, the teams, what was spent, and the gateways that share their state. Each is asked for when it is looked at. */
 import { $, setText } from "./dom.js"
 import { showFleet } from "./fleet.js"
 import { hideMade, listenToKeys, showKeys } from "./keys.js"
 import { fill } from "./rows.js"
 import { resizeSpend, showSpend } from "./spend.js"
+import { hideMembers, listenToTeams, showTeams } from "./teams.js"
 
 /** @type {Readonly<Record<string, { readonly id: string, readonly show: () => Promise<void> }>>} */
 const pages = {
   now: { id: "content", show: async () => {} },
   keys: { id: "page-keys", show: showKeys },
+  teams: { id: "page-teams", show: showTeams },
   spend: { id: "page-spend", show: showSpend },
   fleet: { id: "page-fleet", show: showFleet }
 }
@@ -34,6 +36,7 @@ export const showPage = async () => {
     else $(`to-${other}`).removeAttribute("aria-current")
   }
   hideMade()
+  hideMembers()
   complain("")
   try {
     await pages[name]?.show()
@@ -45,14 +48,17 @@ export const showPage = async () => {
 /** Nobody looks any more: what the pages know is gone. */
 export const clearPages = () => {
   hideMade()
+  hideMembers()
   complain("")
-  for (const id of ["keys", "spend-keys", "spend-teams", "spend-models", "spend-deployments", "fleet"]) fill(id, [])
+  for (const id of ["keys", "teams", "spend-keys", "spend-teams", "spend-models", "spend-deployments", "fleet"])
+    fill(id, [])
   $("spend-some").hidden = true
 }
 
 /** @param {() => void} onShown */
 export const listenToPages = (onShown) => {
   listenToKeys()
+  listenToTeams()
   window.addEventListener("hashchange", () => {
     if ($("inside").hidden) return
     void showPage()

@@ -30,12 +30,16 @@ const modules = [
   "dashboard",
   "dom",
   "fleet",
+  "forms",
+  "keyForm",
   "keys",
   "live",
   "pages",
   "rows",
   "spend",
   "table",
+  "teams",
+  "terms",
   "words"
 ]
 

@@ -107,4 +107,88 @@ describe.skipIf(browserPath === undefined)("the pages of keys and spend in a bro
       }),
     120_000
   )
+
+  it.scopedLive(
+    "a key is changed in the form that made it; a team is made, changed, shown with its keys, and deleted with them",
+    () =>
+      Effect.gen(function* () {
+        const gateway = yield* start()
+        const { complaints, page } = yield* open()
+        yield* doing(() => page.goto(`${gateway.url}/#teams`))
+        yield* signIn(page, master)
+        yield* sees(page, "#no-teams", "No teams so far")
+        yield* doing(async () => {
+          await page.fill("#team-id", hostile)
+          await page.fill("#team-name", `${hostile}!`)
+          await page.fill("#team-budget", "7")
+          await page.fill("#team-window", "1d")
+          await page.click("#make-team-button")
+        })
+        const team = page.locator("#teams tbody tr").filter({ has: page.locator("td.name", { hasText: hostile }) })
+        yield* sees(page, "#teams tbody tr", "of $7.00")
+        yield* doing(async () => {
+          await team.locator("button", { hasText: "Edit" }).click()
+          await page.fill("#team-budget", "9")
+          await page.fill("#team-soft", "8")
+          await page.click("#make-team-button")
+        })
+        yield* sees(page, "#teams tbody tr", "of $9.00, warns at $8.00")
+
+        yield* doing(async () => {
+          await page.click("#to-keys")
+          await page.fill("#key-name", "mia")
+          await page.fill("#key-team", hostile)
+          await page.fill("#key-aliases", "gpt-4 = cheap")
+          await page.fill("#key-tags", "web, <b>bold")
+          await page.fill("#key-budget", "5")
+          await page.fill("#key-soft", "4")
+          await page.click("#make-key-button")
+        })
+        yield* sees(page, "#made-key-text", /^sk-/)
+        const key = yield* doing(() => page.locator("#made-key-text").innerText())
+        yield* sees(page, "#keys tbody tr", "gpt-4 means cheap")
+        yield* sees(page, "#keys tbody tr", "web, <b>bold")
+        yield* sees(page, "#keys tbody tr", "of $5.00, warns at $4.00")
+        assert.strictEqual((yield* chat(gateway, key, "gpt-4")).status, 200)
+
+        yield* press(page, "mia", "Edit")
+        yield* sees(page, "#make-key-title", "Change key")
+        assert.strictEqual(yield* doing(() => page.inputValue("#key-aliases")), "gpt-4 = cheap")
+        yield* doing(async () => {
+          await page.fill("#key-aliases", "nothing")
+          await page.click("#make-key-button")
+        })
+        yield* sees(page, "#keys-error", "expected NAME = MODEL, found nothing")
+        yield* doing(async () => {
+          await page.fill("#key-aliases", "other = cheap")
+          await page.fill("#key-soft", "")
+          await page.click("#make-key-button")
+        })
+        yield* sees(page, "#keys tbody tr", "other means cheap")
+        assert.strictEqual(yield* doing(() => page.locator("#keys", { hasText: "warns at" }).count()), 0)
+        assert.deepStrictEqual(
+          [(yield* chat(gateway, key, "other")).status, (yield* chat(gateway, key, "gpt-4")).status],
+          [200, 404]
+        )
+        yield* sees(page, "#make-key-title", "New key")
+
+        yield* doing(async () => {
+          await page.click("#to-teams")
+          await team.locator("button", { hasText: /^Keys$/ }).click()
+        })
+        yield* sees(page, "#team-keys tbody td.name", "mia")
+        yield* doing(() => team.locator("button", { hasText: /^Block$/ }).click())
+        yield* sees(page, "#teams tbody tr", "Blocked")
+        assert.strictEqual((yield* chat(gateway, key, "other")).status, 403)
+        yield* doing(async () => {
+          await team.locator("button", { hasText: "Delete with its keys" }).click()
+          await team.locator("button", { hasText: "sure?" }).click()
+        })
+        yield* sees(page, "#no-teams", "No teams so far")
+        assert.strictEqual((yield* chat(gateway, key, "other")).status, 401)
+        assert.strictEqual(yield* doing(() => page.locator("img[src=x], #page-keys b").count()), 0)
+        assert.deepStrictEqual(real(complaints), [])
+      }),
+    120_000
+  )
 })

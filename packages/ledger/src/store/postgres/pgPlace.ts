@@ -1,10 +1,10 @@
 import { LedgerError } from "../../errors/LedgerError.js"
 
-/** Where a server is, as it may be shown: without a password. */
+/** Where a server is, as it may be shown: without a password, and without a user, who may be one and is masked wherever he stands. */
 export const placeOf = (url: string): string => {
   try {
-    const { host, pathname, username } = new URL(url)
-    return `postgresql://${username === "" ? "" : `${username}@`}${host}${pathname}`
+    const { host, pathname } = new URL(url)
+    return `postgresql://${host}${pathname}`
   } catch {
     return "postgresql://(an address that can't be read)"
   }
