@@ -161,6 +161,7 @@ describe("a ledger's file", { timeout: 300_000 }, () => {
         yield* Effect.scoped(SqliteStore.make({ path }))
         const connection = (yield* Driver.load(undefined)).open(path)
         connection.exec("UPDATE schema_version SET version = 999")
+        connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all([])
         connection.close()
         const before = readFileSync(path)
         const refused = yield* run(["serve", "--config", config, "--data", newer])

@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Gateway from "@switchyard/gateway/Gateway"
+import * as RequestLog from "@switchyard/gateway/RequestLog"
 import { Effect } from "effect"
-import { ask, chat, fileKey, master, start } from "./desk.js"
+import { decode } from "../../support/gateways.js"
+import { ask, chat, fileKey, master, settingsOf, start } from "./desk.js"
 
 describe("keys over HTTP", () => {
   it.scopedLive("a key is made, told once, let in, told about, changed, blocked, replaced and deleted", () =>
@@ -185,6 +188,38 @@ describe("keys over HTTP", () => {
       const [whole] = (yield* list(`key_hash=${c}&return_full_object=true&include_team_keys=true`)).keys
       assert.match(whole.key_name, /^sk-\.\.\..{4}$/)
       assert.deepStrictEqual([whole.token, whole.user_id, whole.team_id], [c, "u", null])
+    })
+  )
+
+  it.scopedLive("a key of the file with the name of one in the ledger is told of, at a start and at a reload", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const gateway = yield* start({ keys: [] })
+      yield* ask(gateway, "/key/generate", { key_alias: "twin" })
+      const problems = (of: { readonly url: string }) =>
+        Effect.map(ask(of, "/admin/config"), ({ json }) =>
+          json.problems.map(({ message }: { readonly message: string }) => message)
+        )
+      assert.deepStrictEqual(yield* problems(gateway), [])
+      const twins = decode(
+        settingsOf(gateway.provider.url, {
+          keys: ["twin", "only"].map((name) => ({ name, key: `sk-${name}-0123456789` }))
+        })
+      )
+      yield* gateway.gateway.reload({ config: twins })
+      const [told, ...more] = yield* problems(gateway)
+      assert.match(told, /the ledger has a key of the name "twin", too/)
+      assert.deepStrictEqual(more, [])
+      const log = {
+        ...RequestLog.silent,
+        note: (level: string, event: string, fields: object) =>
+          void lines.push(`${level} ${event} ${JSON.stringify(fields)}`)
+      }
+      const second = yield* Gateway.make({ config: twins }, { ledger: gateway.ledger }, log)
+      assert.deepStrictEqual(yield* problems(second), [told])
+      assert.match(lines.join("\n"), /^warn keys .*twin.*, too/m)
+      yield* gateway.gateway.reload({ config: decode(settingsOf(gateway.provider.url)) })
+      assert.deepStrictEqual(yield* problems(gateway), [])
     })
   )
 })
