@@ -47,7 +47,7 @@ const open = (place: Opened["place"], isReading: boolean): Effect.Effect<Store, 
       )
     : Effect.flatMap(
         Effect.promise(() => import("@switchyard/ledger/PostgresStore")),
-        (PostgresStore) => PostgresStore.make({ url: Redacted.value(place.url) })
+        (PostgresStore) => PostgresStore.make({ url: Redacted.value(place.url), isListening: false })
       )
 
 /** Opens the ledger. `isReading` makes nothing that is not there. */

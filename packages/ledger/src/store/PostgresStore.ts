@@ -16,6 +16,8 @@ import * as SqlStore from "./tables/sqlStore.js"
 export interface Options {
   /** `postgresql://USER:PASSWORD@HOST:5432/DATABASE`, as LiteLLM's `database_url`. */
   readonly url: string
+  /** Whether it hears of changes of keys that others make (`changed`). Who looks once has no need of it. Default true. */
+  readonly isListening?: boolean | undefined
 }
 
 /** Two gateways that start at once take turns: the number of this lock is ours alone. */
@@ -57,7 +59,7 @@ export const make = (options: Options): Effect.Effect<Store, LedgerError, Scope.
   Effect.gen(function* () {
     const wrong = check(options.url)
     if (wrong !== undefined) return yield* wrong
-    const engine = yield* PgEngine.make(options.url)
+    const engine = yield* PgEngine.make(options.url, options.isListening !== false)
     yield* prepare(engine, placeOf(options.url))
     return SqlStore.make(engine)
   })

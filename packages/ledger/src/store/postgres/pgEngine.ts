@@ -35,7 +35,8 @@ const numberMarks = (sql: string): string => {
 /** How often the notices' connection is made anew: the client does not tell when it has died. */
 const listenAgain = "30 seconds"
 
-export const make = (url: string): Effect.Effect<Engine, LedgerError, Scope.Scope> =>
+/** An engine; one that does not listen has no connection for notices, whose beginning outlives an end that comes just then. */
+export const make = (url: string, isListening: boolean): Effect.Effect<Engine, LedgerError, Scope.Scope> =>
   Effect.gen(function* () {
     const place = placeOf(url)
     const waiting = new Set<() => void>()
@@ -50,7 +51,7 @@ export const make = (url: string): Effect.Effect<Engine, LedgerError, Scope.Scop
         Effect.catchAllCause(() => Effect.sleep("1 second")),
         Effect.repeat(Schedule.forever)
       )
-    const pool = yield* PgPool.make(url, listening)
+    const pool = yield* PgPool.make(url, isListening ? listening : () => Effect.void)
 
     const run = (sql: string, values: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Row>, LedgerError> =>
       Effect.flatMap(Effect.serviceOption(Held), (held) =>
