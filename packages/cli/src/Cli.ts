@@ -28,6 +28,7 @@ export const commands: ReadonlyMap<string, Command> = new Map([
           config: optional("FILE", "The configuration. Without it, demo upstreams are served: no key needed"),
           port: optional("N", "Port, 0 takes a free one. Beats the file's; default 4000"),
           host: optional("H", "Address to listen on. Beats the file's; default 127.0.0.1"),
+          workers: optional("N", "Processes that serve on the port, auto for one a core. Beats the file's; default 1"),
           data
         }
       },

@@ -2,16 +2,18 @@
  * Runs the gateway until the process is told to stop: from a file, which it reads again when it changes or on SIGHUP, or
  * over the demo's own upstreams.
  */
+import cluster from "node:cluster"
 import type { LoadedConfig } from "@switchyard/gateway/ConfigFile"
-import type { Change } from "@switchyard/gateway/ConfigWatch"
 import type { Gateway, Overrides } from "@switchyard/gateway/Gateway"
 import type { Source } from "@switchyard/gateway/Generations"
-import * as Problems from "@switchyard/gateway/Problem"
-import type { LogOutput, RequestLog } from "@switchyard/gateway/RequestLog"
-import { Effect, Either } from "effect"
+import type { LogOutput } from "@switchyard/gateway/RequestLog"
+import { Effect, Either, Queue, type Scope } from "effect"
 import { requireFile, size } from "./configuration.js"
-import { catchFaults, exitCodes, type Fault, ignoreReloads, outlivePipes } from "./lifetime.js"
-import { CommandError, fail, hasColours, plain, print, printError } from "./output.js"
+import { catchFaults, ignoreReloads, outlivePipes } from "./lifetime.js"
+import { type CommandError, fail, hasColours, print } from "./output.js"
+import { countOf, resolved } from "./serve/count.js"
+import * as Serving from "./serve/gateway.js"
+import { onChange } from "./serve/reloading.js"
 
 /** What `serve` is asked. */
 export interface Flags {
@@ -19,6 +21,7 @@ export interface Flags {
   readonly port: string | undefined
   readonly host: string | undefined
   readonly data: string | undefined
+  readonly workers: string | undefined
 }
 
 /** The line that says that the gateway listens. */
@@ -37,7 +40,9 @@ export const firstSteps = (url: string): string =>
     `Dashboard: ${url}/    Stop: Ctrl-C    Your own providers: switchyard serve --config FILE`
   ].join("\n")
 
-const overridesOf = ({ data, host, port }: Flags): Effect.Effect<Overrides, CommandError> => {
+type Listening = Pick<Overrides, "host" | "port">
+
+const overridesOf = ({ data, host, port }: Flags): Effect.Effect<Listening, CommandError> => {
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) {
     return fail(`serve: --port: expected a whole number from 0 to 65535, found ${JSON.stringify(port)}`)
   }
@@ -64,151 +69,137 @@ const stderr = (): LogOutput => ({
   write: (text, done) => void process.stderr.write(text, done)
 })
 
-/** Without a log, which knows the secrets, no word is told that somebody else chose. */
-const tellFault =
-  (log: Pick<RequestLog, "flush" | "isOff" | "note">) =>
-  ({ action, cause, kind, message }: Fault): void => {
-    if (log.isOff()) process.stderr.write(`switchyard: ${kind}, a fault of its own; ${action}\n`)
-    log.note("error", "fault", { kind, message, action, cause })
-    log.flush()
-  }
-
-/**
- * Puts a file that was read again in force, or says why the old configuration stays: the log has a line for it. Without a
- * log it is one line here, and what is wrong below.
- */
-const onChange =
-  (
-    gateway: Pick<Gateway, "refuse" | "reload">,
-    file: string,
-    log: Pick<RequestLog, "isOff">,
-    told: (source: LoadedConfig) => LoadedConfig
-  ) =>
-  (change: Change): Effect.Effect<void> => {
-    const say = (text: string) => Effect.suspend(() => (log.isOff() ? printError(`switchyard: ${text}`) : Effect.void))
-    const refused = (why: string) => say(`${file} not reloaded, all stays as it was\n${plain(why)}`)
-    if (Either.isLeft(change)) {
-      const { problems } = change.left
-      const errors = problems.filter(({ severity }) => severity === "error").map(Problems.renderOne)
-      return Effect.zipRight(gateway.refuse(errors), refused(Problems.render(problems)))
-    }
-    const next = told(change.right)
-    const { config, problems } = next
-    const found = problems.length === 0 ? "" : `; ${Problems.summary(problems)}, see switchyard check`
-    return Effect.matchEffect(gateway.reload(next), {
-      onFailure: ({ message }) => refused(message),
-      onSuccess: () => say(`${file} reloaded (${size(config)}${found})`)
-    })
-  }
-
-/** What is worth knowing about a file that can be used all the same. */
-const tellProblems = (
-  problems: ReadonlyArray<Problems.Problem>,
-  log: Pick<RequestLog, "isOff" | "note">
-): Effect.Effect<void> => {
-  if (problems.length === 0) return Effect.void
-  if (log.isOff()) return printError(plain(Problems.render(problems)))
-  return Effect.sync(() => {
-    for (const problem of problems) {
-      log.note(problem.severity === "note" ? "info" : "warn", "config_problem", {
-        message: Problems.renderOne(problem)
-      })
-    }
-  })
-}
-
-/** Variables of OpenTelemetry's that make no sense; the gateway runs without what they ask for. */
-const tellWarnings = (
-  warnings: ReadonlyArray<string>,
-  log: Pick<RequestLog, "isOff" | "note">
-): Effect.Effect<void> => {
-  if (warnings.length === 0) return Effect.void
-  if (log.isOff()) return printError(warnings.join("\n"))
-  return Effect.sync(() => {
-    for (const message of warnings) log.note("warn", "telemetry", { message })
-  })
-}
-
-/** The ledger of a configuration. The demo keeps nothing. */
-const openLedger = (source: Source, { config: file, data }: Flags, log: Pick<RequestLog, "note">) =>
+/** A log for this process, and what it says of faults and of the environment. */
+const openLog = (config: LoadedConfig["config"], output: LogOutput, isFirst: boolean) =>
   Effect.gen(function* () {
-    if (file === undefined) return { ledger: undefined, told: (next: LoadedConfig) => next, problems: [] }
-    const [GatewayLedger, LedgerPlace] = yield* Effect.promise(() =>
-      Promise.all([import("@switchyard/gateway/GatewayLedger"), import("@switchyard/gateway/LedgerPlace")])
+    const [Log, Telemetry] = yield* Effect.promise(() =>
+      Promise.all([import("@switchyard/gateway/RequestLog"), import("@switchyard/gateway/Telemetry")])
     )
-    const surroundings = { data, env: process.env }
-    const { ledger, place, problems } = yield* GatewayLedger.make(source.config, surroundings).pipe(
-      Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` }))
-    )
-    if (ledger !== undefined) {
-      const { engine, place: where } = ledger.health()
-      log.note("info", "ledger", { engine, place: where })
-    }
-    return {
-      ledger,
-      problems,
-      told: (next: LoadedConfig): LoadedConfig => ({
-        ...next,
-        problems: [...next.problems, ...problems, ...LedgerPlace.changed(place, next.config, surroundings)]
-      })
-    }
+    const log = yield* Log.make(config, output)
+    const { happened } = yield* catchFaults(Serving.tellFault(log))
+    const { settings: telemetry, warnings } = Telemetry.fromEnvironment(process.env)
+    if (isFirst) yield* Serving.tellWarnings(warnings, log)
+    /** Runs until a fault that nobody caught: then it ends in good order. */
+    const withLog = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      Effect.raceFirst(Log.withLogger(log)(effect), Effect.zipRight(happened, Effect.interrupt))
+    return { log, telemetry, withLog }
   })
 
-/** What gateways share, opened; what that takes is loaded where a configuration names it. */
-const openShared = ({ config }: Source, log: Pick<RequestLog, "note">) =>
-  config.redis === undefined
-    ? Effect.succeed(undefined)
-    : Effect.flatMap(
-        Effect.promise(() => import("@switchyard/gateway/SharedState")),
-        (SharedState) => SharedState.make(config, log)
-      )
+/** Serves in this process. */
+const alone = (
+  flags: Flags,
+  source: Source,
+  loaded: LoadedConfig | undefined,
+  listens: Listening
+): Effect.Effect<void, CommandError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { config: file, data } = flags
+    const { log, telemetry, withLog } = yield* openLog(source.config, stderr(), true)
+    const serving = Effect.gen(function* () {
+      const overrides = { ...listens, telemetry }
+      const { gateway, told } = yield* Serving.open({ source, loaded, data, overrides, log, tellsProblems: true })
+      if (file !== undefined && loaded !== undefined) {
+        const { watch } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigWatch"))
+        const reload = (next: LoadedConfig) => Effect.as(gateway.reload(told(next)), told(next))
+        yield* watch(file, loaded, onChange({ reload, refuse: gateway.refuse }, file, log))
+      }
+      yield* print(listening(gateway, size(source.config)))
+      if (loaded === undefined) yield* print(firstSteps(gateway.url))
+      return yield* Effect.never
+    })
+    return yield* withLog(serving)
+  })
+
+/** Has workers serve. */
+const byWorkers = (
+  flags: Flags,
+  source: Source,
+  loaded: LoadedConfig | undefined,
+  { host, port }: Listening,
+  count: number
+): Effect.Effect<void, CommandError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { config: file } = flags
+    const { log, withLog } = yield* openLog(source.config, stderr(), true)
+    const serving = Effect.gen(function* () {
+      const { make } = yield* Effect.promise(() => import("./serve/primary.js"))
+      const primary = yield* make({ source, loaded, host, port, count, log })
+      if (loaded !== undefined) yield* Serving.tellProblems(loaded.problems, log)
+      if (file !== undefined && loaded !== undefined) {
+        const { watch } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigWatch"))
+        yield* watch(file, loaded, onChange(primary, file, log))
+      }
+      yield* onRestart(primary.restart)
+      yield* print(listening(primary, `${size(source.config)}; ${count} workers`))
+      if (loaded === undefined) yield* print(firstSteps(primary.url))
+      return yield* primary.lasting
+    })
+    return yield* withLog(serving)
+  })
+
+/** Serves as one of several, for the process that has started this one. */
+const asWorker = (flags: Flags, { host }: Listening): Effect.Effect<void, CommandError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { config: file, data } = flags
+    const Worker = yield* Effect.promise(() => import("./serve/worker.js"))
+    // A primary that is gone has nobody to tell.
+    const tied = yield* Effect.orElse(Worker.join, () => Effect.interrupt)
+    const { contents, hasColours: isColoured, idSecret, index, ipc, isTerminal, port, sharesState } = tied
+    const serving = Effect.gen(function* () {
+      const loaded =
+        file === undefined ? undefined : yield* requireFile("serve", file, contents === undefined ? {} : { contents })
+      const given: Source = loaded ?? (yield* demoSource)
+      const { server } = given.config
+      const source = {
+        ...given,
+        config: { ...given.config, server: { ...server, idSecret: server.idSecret ?? idSecret } }
+      }
+      const output: LogOutput = {
+        isTerminal,
+        hasColours: isColoured,
+        write: (text, done) => void process.stderr.write(text, done)
+      }
+      const opened = yield* openLog(source.config, output, false)
+      const log = index === 0 ? opened.log : Worker.quiet(opened.log)
+      const gateway = Effect.gen(function* () {
+        const overrides = { ...(host === undefined ? {} : { host }), port, telemetry: opened.telemetry }
+        const engine = sharesState ? ipc.engine : undefined
+        const here = yield* Serving.open({ source, loaded, data, overrides, log, engine, tellsProblems: index === 0 })
+        const { load } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigFile"))
+        yield* tied.served(here, (said) => load(file ?? "", { contents: said }))
+        return yield* Effect.interrupt
+      })
+      return yield* opened.withLog(gateway)
+    })
+    return yield* Effect.catchAll(serving, (error) => Worker.failed(tied, error))
+  })
+
+/** A signal that asks for workers of another day: of a program that was replaced, of an environment that is new. */
+const onRestart = (restart: Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const asked = yield* Queue.sliding<void>(1)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const listen = () => void asked.unsafeOffer(undefined)
+        process.on("SIGUSR2", listen)
+        return listen
+      }),
+      (listen) => Effect.sync(() => process.off("SIGUSR2", listen))
+    )
+    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(asked), restart)))
+  })
 
 /** Serves until it is interrupted; calls in flight are finished then. */
 export const run = (flags: Flags) =>
   Effect.gen(function* () {
-    const overrides = yield* overridesOf(flags)
+    const listens = yield* overridesOf(flags)
+    const asked = yield* countOf(flags.workers)
     const { config: file } = flags
     yield* outlivePipes
     if (file !== undefined) yield* ignoreReloads
+    if (cluster.isWorker) return yield* asWorker(flags, listens)
     const loaded = file === undefined ? undefined : yield* requireFile("serve", file)
     const source: Source = loaded ?? (yield* demoSource)
-    const [{ make }, Log, Telemetry] = yield* Effect.promise(() =>
-      Promise.all([
-        import("@switchyard/gateway/Gateway"),
-        import("@switchyard/gateway/RequestLog"),
-        import("@switchyard/gateway/Telemetry")
-      ])
-    )
-    const log = yield* Log.make(source.config, stderr())
-    const { happened } = yield* catchFaults(tellFault(log))
-    const { settings: telemetry, warnings } = Telemetry.fromEnvironment(process.env)
-    yield* tellWarnings(warnings, log)
-    const serving = Log.withLogger(log)(
-      Effect.gen(function* () {
-        const kept = yield* openLedger(source, flags, log)
-        const shared = yield* openShared(source, log)
-        if (loaded !== undefined) yield* tellProblems([...loaded.problems, ...kept.problems], log)
-        // Looked at once the gateway has ended.
-        let cutCalls = (): number => 0
-        yield* Effect.addFinalizer(() =>
-          Effect.sync(() => {
-            if (cutCalls() > 0) process.exitCode ??= exitCodes.cut
-          })
-        )
-        const gateway = yield* make(
-          { ...source, problems: [...(source.problems ?? []), ...kept.problems] },
-          { ...overrides, telemetry, environment: process.env, ledger: kept.ledger, shared },
-          log
-        ).pipe(Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` })))
-        cutCalls = gateway.cutCalls
-        if (file !== undefined && loaded !== undefined) {
-          const { watch } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigWatch"))
-          yield* watch(file, loaded, onChange(gateway, file, log, kept.told))
-        }
-        yield* print(listening(gateway, size(source.config)))
-        if (loaded === undefined) yield* print(firstSteps(gateway.url))
-        return yield* Effect.never
-      })
-    )
-    return yield* Effect.raceFirst(serving, Effect.zipRight(happened, Effect.interrupt))
+    const count = resolved(asked ?? source.config.server.workers)
+    return yield* count === 1 ? alone(flags, source, loaded, listens) : byWorkers(flags, source, loaded, listens, count)
   }).pipe(Effect.scoped)

@@ -18,7 +18,7 @@ import * as Metrics from "@switchyard/router/Metrics"
 import { MetricsSink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
 import type { AnyStack } from "@switchyard/router/Stack"
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, type Duration, Effect, Layer, type Scope } from "effect"
 import type { GatewayConfig, Server as Settings } from "./config/GatewayConfig.js"
 import * as Problem from "./config/Problem.js"
 import { serverDefaults } from "./config/serverSettings.js"
@@ -68,6 +68,11 @@ export interface Gateway {
   readonly generations: Context.Tag.Service<Generations.Generations>
   /** What the router and the gateway do, as they do it. */
   readonly events: RouterEvents.Events
+  /**
+   * Leaves the port to others who listen there: takes no new connections, and serves on by those that stand, each answer asking
+   * its client to come by another, until all are closed or `most` has passed.
+   */
+  readonly retire: (most: Duration.DurationInput) => Effect.Effect<void>
   /** Calls that had to be cut when the gateway ended, because they outlasted `drainTimeout`. */
   readonly cutCalls: () => number
 }
@@ -336,6 +341,12 @@ export const make = (
       if (cutCalls > 0) log.note("warn", "drain_cut", { count: cutCalls })
     })
     yield* Effect.addFinalizer(() => drain)
+    const retire = (most: Duration.DurationInput): Effect.Effect<void> => {
+      server.leave()
+      server.close()
+      const looking = Effect.repeat(Effect.sleep(50), { until: () => server.connections() === 0 })
+      return Effect.asVoid(Effect.timeoutOption(looking, most))
+    }
     return {
       url: urlOf(host, server.port),
       host,
@@ -345,6 +356,7 @@ export const make = (
       refuse,
       generations,
       events,
+      retire: (most: Duration.DurationInput) => Effect.suspend(() => retire(most)),
       cutCalls: () => cutCalls
     }
   }).pipe(RequestLog.withLogger(log))

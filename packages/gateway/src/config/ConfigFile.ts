@@ -8,8 +8,10 @@ import type { Variables } from "./Environment.js"
 import type { GatewayConfig } from "./GatewayConfig.js"
 import { gathered } from "./gathered.js"
 import * as Problem from "./Problem.js"
-import { type FilesRead, fingerprintOf, readFiles } from "./readFiles.js"
+import { bytesOf, type Contents, type FilesRead, fingerprintOf, readFiles } from "./readFiles.js"
 import { readStack, type StackRead } from "./stackModule.js"
+
+export type { Contents }
 
 /** A file that was read, and can be used. */
 export interface LoadedConfig {
@@ -30,6 +32,8 @@ export interface ReadOptions {
   readonly env?: Variables
   /** Whether an unset variable is an `error` (default: the gateway would not work), or a `note` (for a check elsewhere). */
   readonly unsetVariables?: "error" | "note"
+  /** What files say, by their absolute paths, where that is known already. Default: they are read. */
+  readonly contents?: Contents
 }
 
 /** A file that cannot be used. `problems` holds warnings too, in the order of their lines. */
@@ -78,8 +82,23 @@ const conclude = (
 export const load: Read = (path, options = {}) =>
   Effect.flatMap(
     Effect.promise(async () => {
-      const read = await readFiles(path, options.env ?? process.env, isLiteLlm)
+      const read = await readFiles(path, options.env ?? process.env, isLiteLlm, options.contents)
       return [read, await readStack(read.root)] as const
     }),
     ([read, module]) => Effect.suspend(() => conclude(path, read, module, options))
   )
+
+/**
+ * What the files of a configuration say, for other processes to have the same; undefined where they say something else by now
+ * than when it was loaded.
+ */
+export const contentsOf = ({
+  files,
+  fingerprint
+}: Pick<LoadedConfig, "files" | "fingerprint">): Effect.Effect<Contents | undefined> =>
+  Effect.promise(async () => {
+    const all = await Promise.all(files.map(bytesOf))
+    return fingerprintOf(all) === fingerprint
+      ? new Map(files.map((file, index) => [file, all[index] ?? ""] as const))
+      : undefined
+  })

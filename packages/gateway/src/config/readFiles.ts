@@ -22,6 +22,9 @@ export interface FilesRead {
   readonly contents: ReadonlyArray<Buffer | string>
 }
 
+/** What files say, or why they cannot be read, by their absolute paths. */
+export type Contents = ReadonlyMap<string, Uint8Array | string>
+
 const maxBytes = 10 * 1024 * 1024
 
 const reasons: Readonly<Record<string, string>> = {
@@ -156,15 +159,21 @@ const overlay = (main: Map<string, Entry>, included: MapNode, name: string, prob
 export const readFiles = async (
   path: string,
   variables: Environment.Variables,
-  isLiteLlm: IsLiteLlm
+  isLiteLlm: IsLiteLlm,
+  contents?: Contents
 ): Promise<FilesRead> => {
-  const content = await bytesOf(path)
+  const saying = (file: string): Promise<Buffer | string> => {
+    const known = contents?.get(resolve(file))
+    if (known === undefined) return bytesOf(file)
+    return Promise.resolve(typeof known === "string" ? known : Buffer.from(known))
+  }
+  const content = await saying(path)
   const main = parseFile(content, path, isLiteLlm)
   const problems = [...main.problems]
   const names = [path]
   const files = [resolve(path)]
-  const contents = [content]
-  if (main.root === undefined) return { root: undefined, problems, names, files, contents }
+  const said = [content]
+  if (main.root === undefined) return { root: undefined, problems, names, files, contents: said }
   const entries = new Map(main.root.entries)
   entries.delete("include")
   let isWhole = true
@@ -174,10 +183,10 @@ export const readFiles = async (
       problems.push(at(entry, includePath, "this file was read already", "warning"))
       continue
     }
-    const bytes = await bytesOf(file)
+    const bytes = await saying(file)
     names.push(file)
     files.push(resolve(file))
-    contents.push(bytes)
+    said.push(bytes)
     if (typeof bytes === "string") problems.push(at(entry, includePath, bytes))
     const included = typeof bytes === "string" ? undefined : parseFile(bytes, file, isLiteLlm)
     problems.push(...(included?.problems ?? []))
@@ -185,5 +194,5 @@ export const readFiles = async (
     else overlay(entries, included.root, file, problems)
   }
   const root: MapNode = { ...main.root, entries }
-  return { root: isWhole ? root : undefined, problems, names, files, contents }
+  return { root: isWhole ? root : undefined, problems, names, files, contents: said }
 }

@@ -30,6 +30,15 @@ export const Server = Field.options("How the server listens, and what it puts up
   /** Port; 0 takes a free one. Default 4,000. */
   port: Field.option(Field.count, "Port; 0 takes a free one.", 4000),
   /**
+   * Processes that `switchyard serve` serves with, on one port; `auto`: as many as the machine has cores. Bounds of this section
+   * are those of each. Default 1.
+   */
+  workers: Field.option(
+    Schema.Union(Field.positiveCount, Schema.Literal("auto")),
+    "Processes that `switchyard serve` serves with, on one port; `auto`: as many as the machine has cores. Bounds of this section are those of each.",
+    1
+  ),
+  /**
    * Whether pictures and files that a caller names by an https URL are fetched where the provider takes bytes only: from public
    * addresses, without redirects, 20 MiB each, within 10 seconds. Else the request is refused. Default false.
    */

@@ -3,7 +3,7 @@
  * everything else on the other, and an end that lets calls in flight finish.
  */
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net"
 import { toMs } from "@switchyard/core/Time"
 import { Effect, Fiber, Option, Schema, type Scope } from "effect"
 import type { Server as Settings } from "../config/GatewayConfig.js"
@@ -70,6 +70,10 @@ export interface Listening {
   readonly port: number
   /** From now on every answer asks its client to come back by another connection. */
   readonly leave: () => void
+  /** Takes no new connections; what comes by those that stand is served on. */
+  readonly close: () => void
+  /** Connections that stand. */
+  readonly connections: () => number
   /**
    * Stops accepting, and waits until calls in flight have ended or `deadline` ms have passed. Then `cut` may have its last
    * words with those that are left, and all sockets close.
@@ -257,6 +261,9 @@ export const make = (settings: Settings, handlers: Handlers): Effect.Effect<List
       leave: () => {
         running.isLeaving = true
       },
+      // Not as HTTP servers do it: they close idle connections too, by which a request may be under way.
+      close: () => void NetServer.prototype.close.call(server),
+      connections: () => connections.size,
       drain: (deadline, cut) => drainServer(server, deadline, cut)
     }
   })

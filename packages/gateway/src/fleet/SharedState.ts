@@ -3,6 +3,7 @@
  */
 import { randomUUID } from "node:crypto"
 import * as RedisEngine from "@switchyard/redis/RedisEngine"
+import type { Engine } from "@switchyard/router/Engine"
 import * as EngineGuard from "@switchyard/router/EngineGuard"
 import * as SharedStates from "@switchyard/router/SharedStates"
 import { type Context, Effect, type Scope } from "effect"
@@ -29,16 +30,19 @@ const telling =
       : log.note("info", "state_shared", { engine, replicas: replicas.count })
 
 /**
- * Opens what a configuration names, until the scope closes; undefined where it names nothing. An engine that can't be reached is
+ * Opens what a configuration names, or else over the engine of the process that started this one, until the scope closes; undefined
+ * where there is neither. An engine that can't be reached is
  * no failure: until it is there this gateway decides by itself.
  */
 export const make = (
   { redis }: Pick<GatewayConfig, "redis">,
-  log: Pick<RequestLog, "note">
+  log: Pick<RequestLog, "note">,
+  primary?: Engine
 ): Effect.Effect<SharedState | undefined, never, Scope.Scope> => {
-  if (redis === undefined) return Effect.succeed(undefined)
+  if (redis === undefined && primary === undefined) return Effect.succeed(undefined)
   return Effect.gen(function* () {
-    const engine = yield* RedisEngine.make(redis as RedisEngine.Options)
+    const engine =
+      redis === undefined && primary !== undefined ? primary : yield* RedisEngine.make(redis as RedisEngine.Options)
     const guard = yield* EngineGuard.make(engine, { id: randomUUID(), onChange: telling(engine.name, log) })
     return { guard, states: yield* SharedStates.make(guard) }
   })

@@ -1,0 +1,19 @@
+import type { AddressInfo } from "node:net"
+import { createServer } from "node:net"
+import * as Server from "@switchyard/gateway/Server"
+import { Effect } from "effect"
+
+/**
+ * The port that is meant, tried before anybody else listens on it: so 0 is one port for all, and one that is taken is told once.
+ */
+export const fixed = (host: string, port: number): Effect.Effect<number, Server.ListenError> =>
+  Effect.async((resume) => {
+    const server = createServer()
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      resume(Effect.fail(new Server.ListenError({ host, port, code: error.code ?? "unknown", detail: error.message })))
+    )
+    server.listen({ host, port, exclusive: true }, () => {
+      const { port: taken } = server.address() as AddressInfo
+      server.close(() => resume(Effect.succeed(taken)))
+    })
+  })

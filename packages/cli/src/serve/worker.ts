@@ -1,0 +1,110 @@
+/**
+ * A worker: a gateway in a process that another one has started, and that ends with it.
+ */
+import cluster from "node:cluster"
+import type { Contents, LoadedConfig } from "@switchyard/gateway/ConfigFile"
+import * as IpcEngine from "@switchyard/gateway/IpcEngine"
+import * as Peer from "@switchyard/gateway/Peer"
+import * as ProcessChannel from "@switchyard/gateway/ProcessChannel"
+import type { RequestLog } from "@switchyard/gateway/RequestLog"
+import type { EngineError } from "@switchyard/router/Engine"
+import { Deferred, Effect, type Scope } from "effect"
+import type { CommandError } from "../output.js"
+import type { Serving } from "./gateway.js"
+import { asks, type Beginning, orders } from "./protocol.js"
+
+/** Ms that a primary may take to say how to begin, and that it may take to hear a last word. */
+const patience = 10_000
+
+/** How long a worker whose place is taken serves those who have a connection to it. */
+const handover = "10 seconds"
+
+/** A worker's ties to its primary. */
+export interface Tied extends Beginning {
+  readonly peer: Peer.Peer
+  readonly ipc: IpcEngine.IpcEngine
+  /** Serves what the primary asks for; succeeds when it is to end. */
+  readonly served: (
+    serving: Serving,
+    load: (contents: Contents) => Effect.Effect<LoadedConfig, Error>
+  ) => Effect.Effect<void>
+}
+
+/** Whether this process is a worker. */
+export const isWorker = (): boolean => cluster.isWorker
+
+/** A failure of the primary is that of its workers: they have nobody any more who starts them anew, and no port. */
+const orphaned = (): void => process.exit()
+
+type Answers = (args: ReadonlyArray<unknown>) => Effect.Effect<unknown, EngineError>
+
+/** Takes up with the primary. */
+export const join: Effect.Effect<Tied, EngineError, Scope.Scope> = Effect.gen(function* () {
+  // Who stops the primary stops its workers, which a terminal's Ctrl-C reaches as well: nobody is to be hurried by it.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {})
+  // Runs last: what was said until then goes out first, and a process that nobody is tied to any more ends.
+  yield* Effect.addFinalizer(() => Effect.sync(() => process.connected && process.disconnect()))
+  const answers = new Map<string, Answers>()
+  let heard = (_: unknown): void => {}
+  const peer = yield* Peer.make(
+    ProcessChannel.toPrimary(),
+    {
+      answer: (operation, args) => answers.get(operation)?.(args) ?? Peer.unknown(operation),
+      hear: (topic, value) => {
+        if (topic === IpcEngine.newsTopic) heard(value)
+      }
+    },
+    { name: "the primary" }
+  )
+  const ipc = IpcEngine.make(peer)
+  heard = ipc.heard
+  process.on("disconnect", orphaned)
+  const beginning = (yield* peer.ask(asks.begin, [], patience)) as Beginning
+  return {
+    ...beginning,
+    peer,
+    ipc,
+    served: ({ gateway, told }, load) =>
+      Effect.gen(function* () {
+        const over = yield* Deferred.make<void>()
+        answers.set(orders.reload, ([contents]) =>
+          load(contents as Contents).pipe(
+            Effect.flatMap((next) => gateway.reload(told(next))),
+            Effect.match({ onFailure: ({ message }) => message, onSuccess: () => undefined })
+          )
+        )
+        answers.set(orders.refuse, ([why]) => gateway.refuse(why as ReadonlyArray<string>))
+        answers.set(orders.retire, () =>
+          Effect.asVoid(Effect.forkDaemon(Effect.zipRight(gateway.retire(handover), Deferred.succeed(over, undefined))))
+        )
+        const { isOpen, url } = gateway
+        yield* Effect.ignore(peer.ask(asks.ready, [{ url, isOpen }], patience))
+        yield* Deferred.await(over)
+      })
+  }
+})
+
+/** What it can't serve for is the primary's to say. */
+export const failed = ({ peer }: Pick<Tied, "peer">, { message }: CommandError): Effect.Effect<void> =>
+  Effect.zipRight(
+    Effect.ignore(peer.ask(asks.failed, [message], patience)),
+    Effect.sync(() => {
+      process.exitCode = 1
+    })
+  )
+
+/** Lines that one worker writes for all. */
+const ofAll: ReadonlySet<string> = new Set(["ConfigReloaded", "ConfigRefused"])
+
+/** A log that leaves to another worker what it would say of all. */
+export const quiet = (log: RequestLog): RequestLog => ({
+  ...log,
+  tap: (events) => {
+    const logged = log.tap(events)
+    return {
+      publish: (event, about) => (ofAll.has(event._tag) ? events : logged).publish(event, about),
+      isActive: logged.isActive,
+      stream: logged.stream
+    }
+  }
+})
