@@ -1,0 +1,191 @@
+/**
+ * `serve --workers`: several real processes on one port, and what becomes of calls when one of them, or the one that started
+ * them, is no more.
+ */
+import { writeFile } from "node:fs/promises"
+import { createServer } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { file, run, start } from "../support/process.js"
+import { burst, counted, get, isAlive, load, until, workers } from "./support.js"
+
+/** Lines of a log by their event. */
+const linesOf = (text: string, event: string) =>
+  text
+    .split("\n")
+    .filter((line) => line.includes(`"event":"${event}"`))
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+
+describe("serve with workers", { timeout: 120_000 }, () => {
+  it.scopedLive("two of them ask a deployment as often in a minute as one may, to the last request", () =>
+    Effect.gen(function* () {
+      const { upstream, url } = yield* workers(2, { deployment: ", rpm: 100" })
+      assert.deepStrictEqual(counted(yield* burst(url, 150)), { 200: 100, 429: 50 })
+      assert.strictEqual(upstream.journal().length, 100)
+    })
+  )
+
+  it.scopedLive("two of them have no more calls in flight than one may, and all permits come back", () =>
+    Effect.gen(function* () {
+      const { upstream, url } = yield* workers(2, { deployment: ", maxParallel: 8" })
+      yield* upstream.behave({ latencyMs: 30 })
+      for (let round = 0; round < 4; round++) yield* burst(url, 30)
+      assert.strictEqual(upstream.stats().peakInFlight, 8)
+      // Selection knows what others have given back within a quarter of a second.
+      yield* Effect.sleep(600)
+      assert.deepStrictEqual(counted(yield* burst(url, 8)), { 200: 8 })
+    })
+  )
+
+  it.scopedLive("one that is killed is replaced, loses its own calls alone, and its permits come back at once", () =>
+    Effect.gen(function* () {
+      const gateway = yield* workers(2, { deployment: ", maxParallel: 8" })
+      const { pids, upstream, url } = gateway
+      yield* upstream.behave({ hang: true })
+      const held = yield* Effect.fork(burst(url, 8))
+      yield* until(() => upstream.inFlight() === 8)
+      const [victim = 0] = pids
+      process.kill(victim, "SIGKILL")
+      yield* gateway.until(/"event":"worker_ended","worker":0[^\n]*"signal":"SIGKILL"/)
+      yield* until(() => upstream.inFlight() < 8)
+      const left = upstream.inFlight()
+      assert.isAbove(left, 0)
+      yield* upstream.behave({})
+      yield* gateway.until(new RegExp(`"event":"worker_ready","worker":0,"pid":(?!${victim}\\b)`))
+      assert.deepStrictEqual(counted(yield* burst(url, 8 - left)), { 200: 8 - left })
+      yield* upstream.reset
+      const came = counted(yield* Fiber.join(held))
+      assert.strictEqual(came["ECONNRESET"], 8 - left, JSON.stringify(came))
+    })
+  )
+
+  it.scopedLive("the one that started them is killed: none is left, and the port is free", () =>
+    Effect.gen(function* () {
+      const { child, finished, pids, url } = yield* workers(2)
+      assert.isTrue(pids.every(isAlive))
+      child.kill("SIGKILL")
+      yield* finished
+      yield* until(() => !pids.some(isAlive))
+      yield* Effect.async<void>((resume) => {
+        const server = createServer().listen(Number(new URL(url).port), "127.0.0.1", () =>
+          server.close(() => resume(Effect.void))
+        )
+      })
+    })
+  )
+
+  it.scopedLive("all of them are replaced under load, and no call is lost, on connections that are kept", () =>
+    Effect.gen(function* () {
+      const gateway = yield* workers(2)
+      const { child, pids, upstream, url } = gateway
+      yield* upstream.behave({ latencyMs: 5 })
+      let isOver = false
+      const loading = yield* Effect.fork(load(url, 8, () => isOver))
+      yield* until(() => upstream.journal().length > 20)
+      child.kill("SIGUSR2")
+      yield* gateway.until(/"event":"workers_restarted"/)
+      yield* until(() => !pids.some(isAlive))
+      const before = upstream.journal().length
+      yield* until(() => upstream.journal().length > before + 20)
+      isOver = true
+      const came = yield* Fiber.join(loading)
+      assert.deepStrictEqual(counted(came), { 200: came.length })
+      assert.strictEqual(upstream.journal().length, came.length)
+      child.kill("SIGTERM")
+      const { code, stderr } = yield* gateway.finished
+      assert.strictEqual(code, 0)
+      assert.lengthOf(linesOf(stderr, "request"), came.length)
+      assert.lengthOf(linesOf(stderr, "worker_ended"), 0)
+    })
+  )
+
+  it.scopedLive("a file that changes is in force in all of them, and is told of once; so is one that can't be", () =>
+    Effect.gen(function* () {
+      const gateway = yield* workers(2)
+      const { child, config, text, url } = gateway
+      const groups = Effect.map(
+        Effect.replicateEffect(get(url, "/v1/models"), 6),
+        (answers) => new Set(answers.map((answer) => answer.text.includes('"id":"quick"')))
+      )
+      yield* Effect.promise(() => writeFile(config, `${text("")}nonsense: 1\n`))
+      yield* gateway.until(/"event":"config_refused"/)
+      yield* Effect.promise(() =>
+        writeFile(config, `${text("")}  - { id: w, group: quick, model: m, baseUrl: "http://127.0.0.1:9" }\n`)
+      )
+      yield* gateway.until(/"event":"config_reloaded"/)
+      yield* Effect.repeat(groups, { until: (seen) => seen.size === 1 && seen.has(true), times: 100 })
+      assert.deepStrictEqual([...(yield* groups)], [true])
+      child.kill("SIGTERM")
+      const { code, stderr } = yield* gateway.finished
+      assert.strictEqual(code, 0)
+      assert.lengthOf(linesOf(stderr, "config_refused"), 1)
+      assert.lengthOf(linesOf(stderr, "config_reloaded"), 1)
+    })
+  )
+
+  it.scopedLive("what is wrong is told once: a port that is taken, a bad file, a number that is none", () =>
+    Effect.gen(function* () {
+      const { url } = yield* workers(2)
+      const { port } = new URL(url)
+      const taken = yield* run(["serve", "--port", port, "--workers", "2"])
+      assert.deepInclude(taken, {
+        code: 1,
+        stderr: `switchyard: serve: cannot listen on 127.0.0.1:${port}: another program listens there\n`
+      })
+      const bad = yield* file("bad.yaml", "nonsense: 1\n")
+      const refused = yield* run(["serve", "--config", bad, "--workers", "2"])
+      assert.strictEqual(refused.code, 1)
+      assert.lengthOf(refused.stderr.match(/nonsense/g) ?? [], 1, refused.stderr)
+      for (const count of ["0", "-1", "many", "1.5"]) {
+        const wrong = yield* run(["serve", "--port", "0", "--workers", count])
+        assert.strictEqual(wrong.code, 1)
+        assert.match(
+          wrong.stderr,
+          /^switchyard: serve: --workers: expected a whole number from 1 to 512, or auto, found "/
+        )
+      }
+    })
+  )
+
+  it.scopedLive("workers that end as soon as they begin are begun ever more seldom, and then no more: 1", () =>
+    Effect.gen(function* () {
+      const hook = yield* file("hook.cjs", `if (require("node:cluster").isWorker) process.exit(9)`)
+      const { finished } = yield* start(["serve", "--port", "0", "--workers", "2"], {
+        NODE_OPTIONS: `--require ${hook}`
+      })
+      const { code, stderr } = yield* finished
+      assert.strictEqual(code, 1)
+      const pauses = linesOf(stderr, "worker_ended").map((line) => line["next_in_ms"])
+      assert.deepStrictEqual(pauses.slice(0, 5), [100, 200, 400, 800, 1600])
+      assert.match(
+        stderr,
+        /\nswitchyard: serve: workers end as soon as they begin \(6 times in a row, the last with exit code 9\)\n$/
+      )
+    })
+  )
+
+  it.scopedLive("SIGTERM lets calls in flight finish in all of them; a second one cuts them", () =>
+    Effect.gen(function* () {
+      const gateway = yield* workers(2)
+      const { child, pids, upstream, url } = gateway
+      yield* upstream.behave({ latencyMs: 400 })
+      const calls = yield* Effect.fork(burst(url, 6))
+      yield* until(() => upstream.inFlight() === 6)
+      child.kill("SIGTERM")
+      assert.deepStrictEqual(counted(yield* Fiber.join(calls)), { 200: 6 })
+      assert.deepInclude(yield* gateway.finished, { code: 0, signal: null })
+      assert.isFalse(pids.some(isAlive))
+      const other = yield* workers(2)
+      yield* other.upstream.behave({ hang: true })
+      const cut = yield* Effect.fork(burst(other.url, 4))
+      yield* until(() => other.upstream.inFlight() === 4)
+      other.child.kill("SIGTERM")
+      yield* until(() => !other.stdout().includes("never"))
+      yield* other.until(/"event":"draining"/)
+      other.child.kill("SIGTERM")
+      assert.deepInclude(yield* other.finished, { signal: "SIGTERM" })
+      assert.deepStrictEqual(Object.keys(counted(yield* Fiber.join(cut))), ["ECONNRESET"])
+      yield* until(() => !other.pids.some(isAlive))
+    })
+  )
+})

@@ -1,0 +1,125 @@
+/** Gateways of several processes, before one upstream. */
+import { Agent, request } from "node:http"
+import * as FakeProvider from "@switchyard/testing/FakeProvider"
+import { Effect } from "effect"
+import { file, start } from "../support/process.js"
+
+export const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
+
+export const masterKey = "sk-master-of-workers-1"
+
+/** What came of a request: its status, or why there was none. */
+export type Came = number | string
+
+/** Asks by connections of an agent's own. */
+export const asker = (url: string, connections: number, isKept: boolean) => {
+  const agent = new Agent({ keepAlive: isKept, maxSockets: connections })
+  const ask = (path: string, body?: object, key = masterKey): Promise<{ readonly came: Came; readonly text: string }> =>
+    new Promise((resolve) => {
+      const sent = request(
+        `${url}${path}`,
+        {
+          agent,
+          method: body === undefined ? "GET" : "POST",
+          headers: { "content-type": "application/json", authorization: `Bearer ${key}` }
+        },
+        (response) => {
+          let text = ""
+          response.setEncoding("utf8")
+          response.on("data", (piece: string) => {
+            text += piece
+          })
+          response.on("end", () => resolve({ came: response.statusCode ?? 0, text }))
+          response.on("error", (error: NodeJS.ErrnoException) => resolve({ came: error.code ?? "error", text }))
+        }
+      )
+      sent.on("error", (error: NodeJS.ErrnoException) => resolve({ came: error.code ?? "error", text: "" }))
+      sent.end(body === undefined ? undefined : JSON.stringify(body))
+    })
+  return { ask, close: () => agent.destroy() }
+}
+
+const chat = { model: "smart", messages: [{ role: "user", content: "Hi there" }] }
+
+/** So many requests at once, over and over until `isOver`; each one's end. */
+export const load = (url: string, atOnce: number, isOver: () => boolean, isKept = true) =>
+  Effect.promise(async () => {
+    const { ask, close } = asker(url, atOnce, isKept)
+    const came: Array<Came> = []
+    const one = async () => {
+      while (!isOver()) came.push((await ask("/v1/chat/completions", chat)).came)
+    }
+    await Promise.all(Array.from({ length: atOnce }, one))
+    close()
+    return came
+  })
+
+/** So many requests at once, each by a connection of its own. */
+export const burst = (url: string, count: number, key = masterKey) =>
+  Effect.promise(async () => {
+    const { ask, close } = asker(url, count, false)
+    const came = await Promise.all(Array.from({ length: count }, () => ask("/v1/chat/completions", chat, key)))
+    close()
+    return came.map((one) => one.came)
+  })
+
+/** How often each came. */
+export const counted = (came: ReadonlyArray<Came>): Readonly<Record<string, number>> => {
+  const counts: Record<string, number> = {}
+  for (const one of came) counts[one] = (counts[one] ?? 0) + 1
+  return counts
+}
+
+export const get = (url: string, path: string) =>
+  Effect.promise(async () => {
+    const { ask, close } = asker(url, 1, false)
+    const answer = await ask(path)
+    close()
+    return answer
+  })
+
+/** A gateway of several processes, once all of them serve. `more` are lines of its file. */
+export const workers = (
+  count: number,
+  {
+    deployment = "",
+    env = {},
+    more = ""
+  }: { deployment?: string; env?: Readonly<Record<string, string>>; more?: string } = {}
+) =>
+  Effect.gen(function* () {
+    const upstream = yield* FakeProvider.make({ name: "east" })
+    const text = (limits: string) => `server: { port: 0, drainTimeout: 5 seconds }
+masterKey: ${masterKey}
+ledger: false
+retry: false
+cooldown: false
+deployments:
+  - { id: east, group: smart, model: m, baseUrl: ${JSON.stringify(upstream.url)}, apiKey: sk-upstream-1${limits} }
+${more}`
+    const config = yield* file("c.yaml", text(deployment))
+    const running = yield* start(["serve", "--config", config, "--workers", String(count)], env)
+    const [, url = ""] = yield* running.until(listens)
+    const pids: Array<number> = []
+    for (let index = 0; index < count; index++) {
+      const [, pid] = yield* running.until(new RegExp(`"event":"worker_ready","worker":${index},"pid":(\\d+)`))
+      pids.push(Number(pid))
+    }
+    return { ...running, url, upstream, config, text, pids }
+  })
+
+/** Whether a process runs. */
+export const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export const until = (isSo: () => boolean) =>
+  Effect.repeat(Effect.sleep(20), { until: () => isSo() }).pipe(
+    Effect.timeoutFail({ duration: "20 seconds", onTimeout: () => new Error("it did not come to that") }),
+    Effect.orDie
+  )
