@@ -13,8 +13,8 @@ import type { CommandError } from "../output.js"
 import type { Serving } from "./gateway.js"
 import { asks, type Beginning, orders } from "./protocol.js"
 
-/** Ms that a primary may take to say how to begin, and that it may take to hear a last word. */
-const patience = 10_000
+/** Ms that a primary may take to say how to begin, and to hear a last word: machines are busy when many processes begin. */
+const patience = 60_000
 
 /** How long a worker whose place is taken serves those who have a connection to it. */
 const handover = "10 seconds"

@@ -141,7 +141,9 @@ export const make = (
       if (waiting.size === 0) due.unsafeClose()
     })
     const pause = Math.max(1, usual / 10)
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(due.await, Effect.zipRight(Effect.sleep(pause), sweep))))
+    const sweeping = Effect.forever(Effect.zipRight(due.await, Effect.zipRight(Effect.sleep(pause), sweep)))
+    // Whoever makes it where nothing may be interrupted could not end it otherwise.
+    yield* Effect.forkScoped(Effect.interruptible(sweeping))
     return {
       ask: (operation, args, within = usual) =>
         Effect.async<unknown, EngineError>((resume) => {
