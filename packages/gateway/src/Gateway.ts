@@ -52,6 +52,7 @@ import { lostLines, ownCounter, refusals } from "./telemetry/ownCounters.js"
 import { promClientSink } from "./telemetry/promClient.js"
 import { stateFamilies } from "./telemetry/stateGauges.js"
 import * as Telemetry from "./telemetry/Telemetry.js"
+import { metricsQuestion, type Siblings } from "./workers/Siblings.js"
 
 /** A gateway that listens. */
 export interface Gateway {
@@ -93,6 +94,8 @@ export interface Overrides {
   readonly ledger?: Context.Tag.Service<Ledger> | undefined
   /** State of all gateways together. Default: this process's own. */
   readonly shared?: SharedState | undefined
+  /** Other gateways behind the same port. Default: there are none. */
+  readonly siblings?: Siblings | undefined
 }
 
 const draining: Refusal = {
@@ -138,7 +141,7 @@ export const make = (
   log: RequestLog.RequestLog = RequestLog.silent
 ): Effect.Effect<Gateway, ConfigError | LedgerError | Server.ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { environment = {}, ledger, shared, stack, telemetry, transport: given, ...listening } = overrides
+    const { environment = {}, ledger, shared, siblings, stack, telemetry, transport: given, ...listening } = overrides
     const settings: Settings = { ...source.config.server, ...listening }
     const host = settings.host ?? serverDefaults.host
     const book = ledger === undefined ? undefined : yield* bookOf(ledger, source.config.ledger)
@@ -251,6 +254,20 @@ export const make = (
       countRefusal(turnedAway.refusal.code)
       log.turnedAway(turnedAway)
     }
+    const exposed = (accept: string | undefined) =>
+      Effect.suspend(() => {
+        countLostLines()
+        const options = metricOptions(generations.current())
+        return options === undefined
+          ? Effect.succeed(undefined)
+          : Metrics.expose(tower().state, options, accept, ownFamilies(options))
+      }).pipe(Effect.provideService(MetricsSink, sink))
+    if (siblings !== undefined) {
+      const text = (accept: unknown) =>
+        Effect.map(exposed(typeof accept === "string" ? accept : undefined), (own) => own?.text ?? "")
+      siblings.answer(metricsQuestion, ([accept]) => text(accept))
+      yield* Effect.addFinalizer(() => Effect.flatMap(text(undefined), siblings.counted))
+    }
     const other = yield* NodeHttpServer.makeHandler(
       ControlPlane.make({
         generations,
@@ -266,13 +283,12 @@ export const make = (
         sealer,
         desk: ledger === undefined || book === undefined ? undefined : deskOf(ledger, book, generations.current),
         metrics: (accept) =>
-          Effect.suspend(() => {
-            countLostLines()
-            const options = metricOptions(generations.current())
-            return options === undefined
-              ? Effect.succeed(undefined)
-              : Metrics.expose(tower().state, options, accept, ownFamilies(options))
-          }).pipe(Effect.provideService(MetricsSink, sink)),
+          Effect.flatMap(exposed(accept), (own) =>
+            own === undefined || siblings === undefined
+              ? Effect.succeed(own)
+              : Effect.map(siblings.metrics(own.text, accept), (text) => ({ ...own, text }))
+          ),
+        siblings,
         guard: (headers, method, path) =>
           openGuard(headers, {
             method,

@@ -11,6 +11,7 @@ import type { Source } from "@switchyard/gateway/Generations"
 import * as Peer from "@switchyard/gateway/Peer"
 import * as ProcessChannel from "@switchyard/gateway/ProcessChannel"
 import type { RequestLog } from "@switchyard/gateway/RequestLog"
+import * as WorkerCounts from "@switchyard/gateway/WorkerCounts"
 import type { Engine } from "@switchyard/router/Engine"
 import * as MemoryEngine from "@switchyard/router/MemoryEngine"
 import { Deferred, Effect, Exit, Runtime, Scope } from "effect"
@@ -18,6 +19,7 @@ import { CommandError, hasColours, plain } from "../output.js"
 import { passOn } from "./lines.js"
 import * as Port from "./port.js"
 import { asks, type Beginning, newIdSecret, orders, type Ready } from "./protocol.js"
+import * as Siblings from "./siblings.js"
 import * as Supervisor from "./supervisor.js"
 
 /** What is to be served. */
@@ -70,6 +72,11 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
     const engine: Engine | undefined = config.redis === undefined ? yield* MemoryEngine.make() : undefined
     const members = new Map<Supervisor.Worker<Ready>, Member>()
     const idSecret = newIdSecret()
+    let restarts = 0
+    const between = Siblings.make(
+      (than) => serving().flatMap(({ peer }) => (peer === than ? [] : [peer])),
+      () => WorkerCounts.text({ serving: serving().length, restarts }, config.router.metrics)
+    )
     let inForce = loaded
     let contents = loaded === undefined ? undefined : yield* ConfigFile.contentsOf(loaded)
     cluster.schedulingPolicy = cluster.SCHED_RR
@@ -79,6 +86,10 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
       serialization: "advanced",
       stdio: ["ignore", "pipe", "pipe", "ipc"]
     })
+
+    // A worker asks others before the first of them is told to serve.
+    let supervised = (): ReadonlyArray<Supervisor.Worker<Ready>> => []
+    const serving = (): ReadonlyArray<Member> => supervised().flatMap((worker) => members.get(worker) ?? [])
 
     const beginning = (index: number): Beginning => ({
       index,
@@ -101,12 +112,14 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
         if (child.stderr !== null) passOn(child.stderr, process.stderr)
         let served: EngineDesk.Served | undefined
         let toldOf = inForce
-        const peer = yield* Scope.extend(
+        const peer: Peer.Peer = yield* Scope.extend(
           Peer.make(
             ProcessChannel.toWorker(forked),
             {
               answer: (operation, args) => {
                 if (served?.knows(operation) === true) return served.answer(operation, args)
+                const passed = between.answer(peer, operation, args)
+                if (passed !== undefined) return passed
                 switch (operation) {
                   case asks.begin:
                     return Effect.sync(() => {
@@ -124,7 +137,8 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
                   default:
                     return Peer.unknown(operation)
                 }
-              }
+              },
+              hear: (topic, value) => between.heard(peer, topic, value)
             },
             { name: `worker ${index}` }
           ),
@@ -135,7 +149,12 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
         forked.once("exit", (code: number | null, signal: string | null) =>
           runFork(
             end.pipe(
-              Effect.zipRight(Effect.sync(() => members.delete(member))),
+              Effect.zipRight(
+                Effect.sync(() => {
+                  members.delete(member)
+                  between.gone(peer)
+                })
+              ),
               Effect.zipRight(Scope.close(scope, Exit.void)),
               Effect.zipRight(Deferred.succeed(ended, { code, signal }))
             )
@@ -163,7 +182,8 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
 
     const told: Supervisor.Told = {
       ready: (index, { pid }) => log.note("info", "worker_ready", { worker: index, pid }),
-      ended: (index, { pid }, { code, signal }, pause) =>
+      ended: (index, { pid }, { code, signal }, pause) => {
+        restarts++
         log.note("error", "worker_ended", {
           worker: index,
           pid,
@@ -171,6 +191,7 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
           signal: signal ?? undefined,
           next_in_ms: pause
         })
+      }
     }
     const drain = toMs(drainDelay) + toMs(drainTimeout) + slack
     const supervisor = yield* Supervisor.make<Ready>({
@@ -180,6 +201,7 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
       stopWithin: drain,
       retireWithin: drain + handover
     })
+    supervised = supervisor.serving
     const { isOpen, url } = yield* Effect.catchTags(supervisor.ready, {
       StartFailed: ({ message }) => Effect.fail(new CommandError({ message })),
       CrashLoop: (loop) => Effect.fail(asError(loop))
@@ -199,7 +221,7 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
           const before = { contents, inForce }
           contents = said
           inForce = next
-          for (const member of supervisor.serving().flatMap((worker) => members.get(worker) ?? [])) {
+          for (const member of serving()) {
             const why = yield* reloadOne(member)
             if (why === undefined) continue
             contents = before.contents

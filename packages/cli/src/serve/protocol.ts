@@ -36,12 +36,12 @@ export const asks = {
   ready: "worker.ready",
   /** It can't serve: takes why. */
   failed: "worker.failed",
-  /** Asks all workers, itself included, the question that it names; gives the answers of those that are there. */
+  /** Asks all others the question that it names, with its arguments; gives the answers of those that are there. */
   gather: "workers.gather",
-  /** What it has counted, as it ends. */
-  final: "worker.final",
-  /** The merged metrics. */
-  metrics: "workers.metrics"
+  /** The metrics of all: takes its own, and the `Accept` header. */
+  metrics: "workers.metrics",
+  /** Takes what it has counted, as it ends. */
+  counted: "worker.counted"
 } as const
 
 /** Questions of a primary to a worker. */
@@ -51,8 +51,13 @@ export const orders = {
   /** Takes why files can't be used. */
   refuse: "gateway.refuse",
   /** Hands over to who listens in its stead, and ends. */
-  retire: "gateway.retire"
+  retire: "gateway.retire",
+  /** A question of another worker: takes its name and its arguments. */
+  sibling: "gateway.sibling"
 } as const
+
+/** The topic of what one worker tells all others, by way of the primary: a topic of theirs, and what is said. */
+export const siblingNews = "siblings.news"
 
 /** A secret for ids. */
 export const newIdSecret = (): string => randomBytes(32).toString("base64url")

@@ -7,11 +7,13 @@ import * as IpcEngine from "@switchyard/gateway/IpcEngine"
 import * as Peer from "@switchyard/gateway/Peer"
 import * as ProcessChannel from "@switchyard/gateway/ProcessChannel"
 import type { RequestLog } from "@switchyard/gateway/RequestLog"
+import type { Answer, Siblings } from "@switchyard/gateway/Siblings"
 import type { EngineError } from "@switchyard/router/Engine"
 import { Deferred, Effect, type Scope } from "effect"
 import type { CommandError } from "../output.js"
 import type { Serving } from "./gateway.js"
-import { asks, type Beginning, orders } from "./protocol.js"
+import { asks, type Beginning, orders, siblingNews } from "./protocol.js"
+import { siblingWithin } from "./siblings.js"
 
 /** Ms that a primary may take to say how to begin, and to hear a last word: machines are busy when many processes begin. */
 const patience = 60_000
@@ -23,6 +25,7 @@ const handover = "10 seconds"
 export interface Tied extends Beginning {
   readonly peer: Peer.Peer
   readonly ipc: IpcEngine.IpcEngine
+  readonly siblings: Siblings
   /** Serves what the primary asks for; succeeds when it is to end. */
   readonly served: (
     serving: Serving,
@@ -45,6 +48,8 @@ export const join: Effect.Effect<Tied, EngineError, Scope.Scope> = Effect.gen(fu
   // Runs last: what was said until then goes out first, and a process that nobody is tied to any more ends.
   yield* Effect.addFinalizer(() => Effect.sync(() => process.connected && process.disconnect()))
   const answers = new Map<string, Answers>()
+  const siblingAnswers = new Map<string, Answer>()
+  const listeners = new Map<string, (value: unknown) => void>()
   let heard = (_: unknown): void => {}
   const peer = yield* Peer.make(
     ProcessChannel.toPrimary(),
@@ -52,6 +57,9 @@ export const join: Effect.Effect<Tied, EngineError, Scope.Scope> = Effect.gen(fu
       answer: (operation, args) => answers.get(operation)?.(args) ?? Peer.unknown(operation),
       hear: (topic, value) => {
         if (topic === IpcEngine.newsTopic) heard(value)
+        if (topic !== siblingNews) return
+        const [about, said] = value as readonly [string, unknown]
+        listeners.get(about)?.(said)
       }
     },
     { name: "the primary" }
@@ -60,10 +68,32 @@ export const join: Effect.Effect<Tied, EngineError, Scope.Scope> = Effect.gen(fu
   heard = ipc.heard
   process.on("disconnect", orphaned)
   const beginning = (yield* peer.ask(asks.begin, [], patience)) as Beginning
+  answers.set(orders.sibling, ([question, args]) => {
+    const answer = siblingAnswers.get(String(question))
+    return answer === undefined ? Peer.unknown(String(question)) : answer(args as ReadonlyArray<unknown>)
+  })
+  const siblings: Siblings = {
+    index: beginning.index,
+    ask: (question, args) =>
+      Effect.match(peer.ask(asks.gather, [question, args], 2 * siblingWithin), {
+        onFailure: () => [],
+        onSuccess: (all) => all as ReadonlyArray<unknown>
+      }),
+    answer: (question, f) => void siblingAnswers.set(question, f),
+    tell: (topic, value) => peer.tell(siblingNews, [topic, value]),
+    hear: (topic, f) => void listeners.set(topic, f),
+    metrics: (own, accept) =>
+      Effect.match(peer.ask(asks.metrics, [own, accept], 2 * siblingWithin), {
+        onFailure: () => own,
+        onSuccess: String
+      }),
+    counted: (own) => Effect.ignore(peer.ask(asks.counted, [own], patience))
+  }
   return {
     ...beginning,
     peer,
     ipc,
+    siblings,
     served: ({ gateway, told }, load) =>
       Effect.gen(function* () {
         const over = yield* Deferred.make<void>()

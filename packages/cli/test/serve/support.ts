@@ -55,10 +55,12 @@ export const load = (url: string, atOnce: number, isOver: () => boolean, isKept 
   })
 
 /** So many requests at once, each by a connection of its own. */
-export const burst = (url: string, count: number, key = masterKey) =>
+export const burst = (url: string, count: number, model = "smart", key = masterKey) =>
   Effect.promise(async () => {
     const { ask, close } = asker(url, count, false)
-    const came = await Promise.all(Array.from({ length: count }, () => ask("/v1/chat/completions", chat, key)))
+    const came = await Promise.all(
+      Array.from({ length: count }, () => ask("/v1/chat/completions", { ...chat, model }, key))
+    )
     close()
     return came.map((one) => one.came)
   })
@@ -82,22 +84,28 @@ export const get = (url: string, path: string) =>
 export const workers = (
   count: number,
   {
-    deployment = "",
     env = {},
-    more = ""
-  }: { deployment?: string; env?: Readonly<Record<string, string>>; more?: string } = {}
+    more = () => "",
+    top = "ledger: false"
+  }: {
+    readonly env?: Readonly<Record<string, string>>
+    readonly more?: (base: string) => string
+    readonly top?: string
+  } = {}
 ) =>
   Effect.gen(function* () {
     const upstream = yield* FakeProvider.make({ name: "east" })
-    const text = (limits: string) => `server: { port: 0, drainTimeout: 5 seconds }
+    const base = JSON.stringify(upstream.url)
+    const text = `server: { port: 0, drainTimeout: 5 seconds }
 masterKey: ${masterKey}
-ledger: false
 retry: false
 cooldown: false
+${top}
 deployments:
-  - { id: east, group: smart, model: m, baseUrl: ${JSON.stringify(upstream.url)}, apiKey: sk-upstream-1${limits} }
-${more}`
-    const config = yield* file("c.yaml", text(deployment))
+  - { id: east, group: smart, model: m, baseUrl: ${base}, apiKey: sk-upstream-1, inputPrice: 1000, outputPrice: 1000 }
+${more(base)}
+`
+    const config = yield* file("c.yaml", text)
     const running = yield* start(["serve", "--config", config, "--workers", String(count)], env)
     const [, url = ""] = yield* running.until(listens)
     const pids: Array<number> = []
@@ -120,6 +128,6 @@ export const isAlive = (pid: number): boolean => {
 
 export const until = (isSo: () => boolean) =>
   Effect.repeat(Effect.sleep(20), { until: () => isSo() }).pipe(
-    Effect.timeoutFail({ duration: "20 seconds", onTimeout: () => new Error("it did not come to that") }),
+    Effect.timeoutFail({ duration: "60 seconds", onTimeout: () => new Error("it did not come to that") }),
     Effect.orDie
   )

@@ -29,6 +29,7 @@ import * as ModelList from "./ModelList.js"
 import { managedAt } from "./management/paths.js"
 import { isSessionPath } from "./session/sessionPaths.js"
 import { Visitors } from "./session/visitors.js"
+import { answerSiblings } from "./siblingAnswers.js"
 import * as SpokenModels from "./spokenModels.js"
 
 /** What the control plane works with. */
@@ -271,7 +272,8 @@ export const make = (deps: ControlPlaneDeps): HttpApp.Default => {
       deps.onRefusal?.({ id, method, path: managedAt(path)?.shown ?? path, refusal })
       return answers.refuse(refusal, { "x-request-id": id, ...headers }, speechOf(url, sent))
     })
-  const visitors = new Visitors(() => deps.generations.current())
+  const visitors = new Visitors(() => deps.generations.current(), deps.siblings)
+  if (deps.siblings !== undefined) answerSiblings(deps, deps.siblings)
   const administer = administration(deps, visitors, turnAway)
   const signIn = signingIn(deps, visitors, turnAway)
   const manage = deps.desk === undefined ? undefined : management(deps, visitors, deps.desk, turnAway)

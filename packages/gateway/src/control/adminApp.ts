@@ -19,7 +19,9 @@ import * as Admin from "./Admin.js"
 import { appOf } from "./apiApp.js"
 import * as answers from "./controlAnswers.js"
 import { type LiveDeps, liveEvents } from "./liveEvents.js"
+import * as Merged from "./mergedViews.js"
 import type { Visitors } from "./session/visitors.js"
+import type { Shown } from "./siblingAnswers.js"
 import * as SpendViews from "./spendViews.js"
 
 /** What the admin API works with. */
@@ -122,21 +124,29 @@ const asFile = (csv: string): HttpServerResponse.HttpServerResponse =>
 const handlers = (deps: AdminAppDeps, visitors: Visitors) => {
   const { generations } = deps
   const events = eventsFor(deps, visitors)
+  const { siblings } = deps
+  const asked = <A>(question: string, args: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<A>> =>
+    siblings === undefined ? Effect.succeed([]) : (siblings.ask(question, args) as Effect.Effect<ReadonlyArray<A>>)
   const act =
     (action: Admin.Action) =>
     ({ path: { id } }: { readonly path: { readonly id: string } }) =>
       Effect.flatMap(Admin.act(action, id, generations.current(), deps), (view) =>
-        view === undefined ? refuse(AdminApi.NotFound, answers.unknownDeployment(id)) : Effect.succeed(view)
+        view === undefined
+          ? refuse(AdminApi.NotFound, answers.unknownDeployment(id))
+          : Effect.as(asked("act", [action, id]), view)
       )
   const document = Effect.runSync(Effect.cached(Effect.sync(() => AdminApi.document())))
   return HttpApiBuilder.group(AdminApi.Api, "admin", (handling) =>
     handling
       .handle("deployments", () =>
         Effect.clockWith((clock) =>
-          Effect.sync(() =>
+          Effect.map(asked<Shown>("deployments", []), (others) =>
             asItIs<Deployments>({
-              deployments: Admin.deployments(generations.current(), deps, clock),
-              connectionsWaiting: deps.waiting?.() ?? 0
+              deployments: Merged.deployments(
+                Admin.deployments(generations.current(), deps, clock),
+                others.map(({ deployments }) => deployments)
+              ),
+              connectionsWaiting: others.reduce((sum, { waiting }) => sum + waiting, deps.waiting?.() ?? 0)
             })
           )
         )
@@ -149,7 +159,11 @@ const handlers = (deps: AdminAppDeps, visitors: Visitors) => {
         Effect.sync(() => answers.json(Admin.config(generations, deps.lostLines?.(), deps.ledger?.())))
       )
       .handle("fleet", () => deps.fleet)
-      .handle("timeline", () => Effect.sync(() => asItIs<Recording>(deps.timeline.recording())))
+      .handle("timeline", () =>
+        Effect.map(asked<Recording>("timeline", []), (others) =>
+          asItIs<Recording>(Merged.recording(deps.timeline.recording(), others))
+        )
+      )
       .handle("events", () => events)
       .handle("spend", () =>
         Effect.catchAll(Effect.map(SpendViews.view(deps.desk), answers.json), (refusal) =>

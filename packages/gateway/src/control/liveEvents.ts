@@ -1,10 +1,14 @@
 import type { Clock } from "effect"
 import { Effect, Option, Queue, Stream } from "effect"
 import type { Messages, Sample } from "../api/AdminEvents.js"
+import type { Recording } from "../api/AdminViews.js"
 import type { Generations } from "../generations/Generations.js"
 import type { EventLog } from "../log/EventLog.js"
+import type { Siblings } from "../workers/Siblings.js"
 import * as Admin from "./Admin.js"
 import type { Phase } from "./Health.js"
+import * as Merged from "./mergedViews.js"
+import type { Told } from "./siblingAnswers.js"
 import type { Timeline } from "./Timeline.js"
 
 /** What the stream tells about. */
@@ -13,7 +17,12 @@ export interface LiveDeps {
   readonly phase: () => Phase
   readonly timeline: Timeline
   readonly eventLog: EventLog
+  /** Other gateways behind the same port. Default: there are none. */
+  readonly siblings?: Siblings | undefined
 }
+
+/** More gateways than there can be: each has its own numbers of events. */
+const places = 1024
 
 /** Deployments that one event lists. */
 const maxListed = 200
@@ -52,17 +61,29 @@ const listed = (views: ReadonlyArray<Admin.DeploymentView>): ReadonlyArray<Admin
 class Reader {
   private events = 0
   private samples = 0
-  isDue = false
+  private readonly heard: Record<number, number> = {}
+  private others: ReadonlyArray<Told> = []
+  isDue = true
 
   constructor(
     private readonly deps: LiveDeps,
     private readonly clock: Clock.Clock
   ) {}
 
+  /** Asks the others, where it is time to. */
+  readonly hear = (isWhole: boolean): Effect.Effect<void> => {
+    const { siblings } = this.deps
+    if (siblings === undefined || !this.isDue) return Effect.void
+    return Effect.map(siblings.ask("live", [this.heard, isWhole]), (told) => {
+      this.others = told as ReadonlyArray<Told>
+    })
+  }
+
   snapshot(): string {
     const { timeline } = this.deps
+    this.isDue = false
     this.samples = timeline.latest().number
-    return message("snapshot", { ...this.sample(), events: this.newEvents(), timeline: timeline.recording() })
+    return message("snapshot", { ...this.sample(), events: this.newEvents(), timeline: this.recording() })
   }
 
   next(): string {
@@ -71,23 +92,44 @@ class Reader {
     if (!this.isDue) return text
     this.isDue = false
     text += message("sample", this.sample())
-    const latest = this.deps.timeline.latest()
+    const own = this.deps.timeline.latest()
+    const latest = Merged.latest(
+      own,
+      this.others.map((other) => other.latest)
+    )
     // A client that was slow has lost points, and gets them all again.
     if (latest.number === this.samples + 1) text += message("point", latest)
-    else if (latest.number !== this.samples) text += message("timeline", this.deps.timeline.recording())
+    else if (latest.number !== this.samples) text += message("timeline", this.recording())
     this.samples = latest.number
     return text
   }
 
   private newEvents() {
-    const entries = this.deps.eventLog.since(this.events)
+    const { eventLog, siblings } = this.deps
+    const entries = eventLog.since(this.events)
     this.events = entries[entries.length - 1]?.number ?? this.events
-    return entries
+    if (siblings === undefined) return entries
+    const all = [{ index: siblings.index, events: entries }, ...this.others].flatMap(({ events, index }) => {
+      this.heard[index] = events[events.length - 1]?.number ?? this.heard[index] ?? 0
+      return events.map((entry) => ({ ...entry, id: entry.id * places + index, number: entry.number * places + index }))
+    })
+    this.others = this.others.map((other) => ({ ...other, events: [] }))
+    return all.sort((a, b) => a.at - b.at)
+  }
+
+  private recording(): Recording {
+    return Merged.recording(
+      this.deps.timeline.recording(),
+      this.others.flatMap(({ recording }) => recording ?? [])
+    )
   }
 
   private sample(): Sample {
     const generation = this.deps.generations.current()
-    const views = Admin.deployments(generation, this.deps, this.clock)
+    const views = Merged.deployments(
+      Admin.deployments(generation, this.deps, this.clock),
+      this.others.map((other) => other.views)
+    )
     return {
       at: this.clock.unsafeCurrentTimeMillis(),
       phase: this.deps.phase(),
@@ -119,11 +161,13 @@ export const liveEvents = (deps: LiveDeps): Stream.Stream<Uint8Array> =>
       const next = Effect.zipRight(
         Effect.zipRight(Queue.take(wake), Effect.sleep(pause)),
         Effect.suspend(() =>
-          deps.phase() === "draining" ? Effect.fail(Option.none<never>()) : Effect.sync(() => reader.next())
+          deps.phase() === "draining"
+            ? Effect.fail(Option.none<never>())
+            : Effect.map(reader.hear(false), () => reader.next())
         )
       )
       return Stream.concat(
-        Stream.sync(() => `retry: 2000\n\n${reader.snapshot()}`),
+        Stream.fromEffect(Effect.map(reader.hear(true), () => `retry: 2000\n\n${reader.snapshot()}`)),
         Stream.repeatEffectOption(next)
       ).pipe(Stream.map((text) => encoder.encode(text === "" ? ": nothing new\n\n" : text)))
     })

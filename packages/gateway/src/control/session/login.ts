@@ -8,7 +8,6 @@ import type { Refusal } from "../../errors/ErrorBody.js"
 import type { Generations } from "../../generations/Generations.js"
 import * as answers from "../controlAnswers.js"
 import * as cookie from "./cookie.js"
-import { LoginTries } from "./loginTries.js"
 import { isByTls, isOwnPage } from "./ownPage.js"
 import type { SessionPath } from "./sessionPaths.js"
 import { masterOf, type Visitors } from "./visitors.js"
@@ -76,8 +75,7 @@ export const make = (
   generations: Pick<Generations["Type"], "current">,
   visitors: Visitors
 ): Readonly<Record<SessionPath, (request: Request) => Effect.Effect<Answer, Refusal>>> => {
-  const { sessions } = visitors
-  const tries = new LoginTries()
+  const { sessions, tries } = visitors
 
   /** Looked at in one step: however many come at once, each wrong key counts before the next is compared. */
   const enter = (request: Request, key: string, now: number): Effect.Effect<string, Refusal> =>

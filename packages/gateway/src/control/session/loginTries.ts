@@ -25,8 +25,17 @@ export class LoginTries {
     return Math.max(0, ...bars.map((bar) => (bar === undefined ? 0 : bar.at + window - now)))
   }
 
-  /** A wrong key was tried. */
+  /** `told` hears of each try here. */
+  constructor(private readonly told: (address: string, at: number) => void = () => {}) {}
+
+  /** A wrong key was tried here. */
   note(address: string, now: number): void {
+    this.hear(address, now)
+    this.told(address, now)
+  }
+
+  /** One was tried at another's. */
+  hear(address: string, now: number): void {
     this.#failed = [...this.#failed, { address, at: now }].slice(-inAll)
   }
 }

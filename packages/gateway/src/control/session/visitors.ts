@@ -8,9 +8,11 @@ import { hashOfSecret } from "../../config/callerSecrets.js"
 import type { Refusal } from "../../errors/ErrorBody.js"
 import type { Generation } from "../../generations/Generations.js"
 import * as KeyRing from "../../keys/KeyRing.js"
+import type { Siblings } from "../../workers/Siblings.js"
 import { idsIn } from "./cookie.js"
+import { LoginTries } from "./loginTries.js"
 import { isOwnPage } from "./ownPage.js"
-import { Sessions } from "./sessions.js"
+import { type Change, Sessions } from "./sessions.js"
 
 type Request = Pick<HttpServerRequest.HttpServerRequest, "headers" | "method">
 
@@ -39,13 +41,35 @@ const now: Effect.Effect<number> = Effect.clockWith((clock) => clock.currentTime
 
 /** Tells visitors of a gateway. */
 export class Visitors {
-  readonly sessions = new Sessions()
+  readonly sessions: Sessions
+  readonly tries: LoginTries
+  /** The others have told what they know already. */
+  private readonly begun: Effect.Effect<void>
 
-  constructor(private readonly current: () => Pick<Generation, "keys" | "source">) {}
+  /** What happens at one of several gateways behind a port all of them know. */
+  constructor(
+    private readonly current: () => Pick<Generation, "keys" | "source">,
+    siblings?: Siblings
+  ) {
+    this.sessions = new Sessions((change) => siblings?.tell("session", change))
+    this.tries = new LoginTries((address, at) => siblings?.tell("login", [address, at]))
+    siblings?.hear("session", (change) => this.sessions.hear(change as Change))
+    siblings?.hear("login", (tried) => this.tries.hear(...(tried as [string, number])))
+    siblings?.answer("sessions", () => Effect.sync(() => this.sessions.all()))
+    const taken = (all: ReadonlyArray<unknown>): void => {
+      for (const changes of all as ReadonlyArray<ReadonlyArray<Change>>) {
+        for (const change of changes) this.sessions.hear(change)
+      }
+    }
+    this.begun =
+      siblings === undefined
+        ? Effect.void
+        : Effect.runSync(Effect.cached(Effect.map(siblings.ask("sessions", []), taken)))
+  }
 
   /** The id of the session that a request comes with, while it is one. */
   sessionOf({ headers }: Request): Effect.Effect<string | undefined> {
-    return Effect.map(now, (at) => {
+    return Effect.map(Effect.zipRight(this.begun, now), (at) => {
       const master = masterOf(this.current())
       return idsIn(headers["cookie"]).find((id) => this.sessions.has(id, master, at))
     })
