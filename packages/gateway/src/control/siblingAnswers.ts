@@ -2,9 +2,11 @@
 import { Effect } from "effect"
 import type { Entry, Latest } from "../api/AdminEvents.js"
 import type { Recording } from "../api/AdminViews.js"
+import type { Generations } from "../generations/Generations.js"
+import type { EventLog } from "../log/EventLog.js"
 import type { Siblings } from "../workers/Siblings.js"
 import * as Admin from "./Admin.js"
-import type { LiveDeps } from "./liveEvents.js"
+import type { Timeline } from "./Timeline.js"
 
 /** Deployments as one knows them. */
 export interface Shown {
@@ -26,7 +28,10 @@ export interface Told {
 export type Heard = Readonly<Record<number, number>>
 
 /** What answers are made of. */
-export interface AnswerDeps extends LiveDeps {
+export interface AnswerDeps {
+  readonly generations: Generations["Type"]
+  readonly timeline: Timeline
+  readonly eventLog: EventLog
   readonly waiting?: () => number
 }
 
