@@ -35,9 +35,18 @@ const operationOf = (engine: object, name: string): Operation | undefined => {
   return typeof found === "function" ? (found.bind(owner) as Operation) : undefined
 }
 
-/** Members whose calls hold room by leases: asked for by one of these operations, given back by one of those. */
-const takes: ReadonlySet<string> = new Set(["usage.admit"])
-const gives: ReadonlySet<string> = new Set(["usage.settle", "usage.release"])
+/** What is held by leases, by the operation that asks for it: whose it is to renew them. */
+const takes: ReadonlyMap<string, "usage" | "breakers"> = new Map([
+  ["usage.admit", "usage"],
+  ["breakers.probe", "breakers"]
+])
+
+/** Operations that give it back. */
+const gives: ReadonlyMap<string, "usage" | "breakers"> = new Map([
+  ["usage.settle", "usage"],
+  ["usage.release", "usage"],
+  ["breakers.conclude", "breakers"]
+])
 
 const isHeld = (value: unknown): value is Held => {
   const { attempt, key } = (value ?? {}) as Partial<Held>
@@ -47,7 +56,7 @@ const isHeld = (value: unknown): value is Held => {
 /** Serves an engine to the process behind a peer. */
 export const serve = (engine: Engine, peer: Pick<Peer, "tell">): Served => {
   const operations = new Map<string, Operation | undefined>()
-  const held = new Map<string, Held>()
+  const held = { usage: new Map<string, Held>(), breakers: new Map<string, Held>() }
   const channels = new Map<string, Scope.CloseableScope>()
 
   const operation = (name: string): Operation | undefined => {
@@ -73,8 +82,9 @@ export const serve = (engine: Engine, peer: Pick<Peer, "tell">): Served => {
   const noted = (name: string, [first]: ReadonlyArray<unknown>): void => {
     if (!isHeld(first)) return
     const { attempt, key } = first
-    if (takes.has(name)) held.set(`${key} ${attempt}`, { key, attempt })
-    else if (gives.has(name)) held.delete(`${key} ${attempt}`)
+    const [taken, given] = [takes.get(name), gives.get(name)]
+    if (taken !== undefined) held[taken].set(`${key} ${attempt}`, { key, attempt })
+    else if (given !== undefined) held[given].delete(`${key} ${attempt}`)
   }
 
   return {
@@ -91,12 +101,15 @@ export const serve = (engine: Engine, peer: Pick<Peer, "tell">): Served => {
       )
     },
     end: Effect.suspend(() => {
-      const all = [...held.values()]
-      held.clear()
+      const members = ["usage", "breakers"] as const
       return Effect.zipRight(
         Effect.forEach([...channels.keys()], leave, { discard: true }),
-        // A lease of no length: what the calls held counts as used, as with one that has run out.
-        all.length === 0 ? Effect.void : Effect.ignore(engine.usage.renew(all, 0))
+        // Leases of no length: what the calls held counts as used, as with those that have run out.
+        Effect.forEach(
+          members.filter((member) => held[member].size > 0),
+          (member) => Effect.ignore(engine[member].renew([...held[member].values()], 0)),
+          { discard: true }
+        )
       )
     })
   }

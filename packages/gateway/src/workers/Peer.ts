@@ -41,7 +41,7 @@ export interface Peer {
 export interface Options {
   /** What the other is called in errors. */
   readonly name: string
-  /** Ms that an answer may take. Default 500. */
+  /** Ms that an answer may take. Default 1,000. */
   readonly within?: number
 }
 
@@ -61,6 +61,8 @@ const saidIn = (message: unknown): ReadonlyArray<Said> =>
 
 interface Waiting {
   readonly until: number
+  /** Its time was over at the last look. */
+  isLate: boolean
   readonly end: (answer: Effect.Effect<unknown, EngineError>) => void
 }
 
@@ -72,7 +74,7 @@ export const unknown = (operation: string): Effect.Effect<never, EngineError> =>
 export const make = (
   channel: Channel,
   services: Services,
-  { name, within: usual = 500 }: Options
+  { name, within: usual = 1_000 }: Options
 ): Effect.Effect<Peer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
@@ -90,7 +92,22 @@ export const make = (
     const flush = (): void => {
       const words = saying
       saying = []
-      if (words.length > 0 && !isClosed) channel.send({ [mark]: words })
+      if (words.length === 0 || isClosed) return
+      try {
+        channel.send({ [mark]: words })
+      } catch {
+        // Something in it can't be cloned: a mistake of ours, that the rest must not suffer for.
+        for (const one of words) sendAlone(one)
+      }
+    }
+    const sendAlone = (words: Said): void => {
+      try {
+        channel.send({ [mark]: [words] })
+      } catch (error) {
+        const refused = new EngineError({ reason: "refused", description: `it can't be said: ${String(error)}` })
+        if (words[0] === 0) settle(words[1], refused)
+        else if (words[0] === 1) channel.send({ [mark]: [[2, words[1], refused.reason, refused.description]] })
+      }
     }
     const say = (words: Said): void => {
       if (saying.push(words) === 1) setImmediate(flush)
@@ -137,7 +154,11 @@ export const make = (
     // One sleeper for all questions: a timer for each would cost more than the question.
     const sweep = Effect.sync(() => {
       const now = nowMs(clock)
-      for (const [id, { until }] of waiting) if (until <= now) settle(id, slow())
+      for (const [id, one] of waiting) {
+        // A process that was busy itself finds the answer only after this look.
+        if (one.isLate) settle(id, slow())
+        else one.isLate = one.until <= now
+      }
       if (waiting.size === 0) due.unsafeClose()
     })
     const pause = Math.max(1, usual / 10)
@@ -149,7 +170,7 @@ export const make = (
         Effect.async<unknown, EngineError>((resume) => {
           if (isClosed) return resume(away())
           const id = next++
-          waiting.set(id, { until: nowMs(clock) + within, end: resume })
+          waiting.set(id, { until: nowMs(clock) + within, isLate: false, end: resume })
           due.unsafeOpen()
           say([0, id, operation, args])
           return Effect.sync(() => waiting.delete(id))

@@ -86,8 +86,19 @@ describe("an engine behind another process", () => {
       const { engine } = yield* served(never)
       const waiting = yield* Effect.fork(Effect.flip(engine.announce("a", 1)))
       yield* Deferred.await(asked)
-      yield* TestClock.adjust(600)
+      yield* TestClock.adjust(1_200)
       assert.strictEqual((yield* waiting).reason, "slow")
+    })
+  )
+  it.scoped("what can't be said to another process is refused, and what is said with it is not", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* served(yield* MemoryEngine.make())
+      const wrong = { ...ask("a"), end: () => {} }
+      const [refused, admitted] = yield* Effect.all(
+        [Effect.flip(engine.usage.admit(wrong)), engine.usage.admit(ask("b"))],
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual([refused.reason, admitted._tag], ["refused", "Admitted"])
     })
   )
   it.scoped("nothing of it is served but its operations", () =>

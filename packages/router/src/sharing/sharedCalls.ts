@@ -80,8 +80,11 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
       known.at = Math.max(known.at, at)
     }
 
+    /** An engine may be another process's: it is given names alone. */
+    const named = ({ attempt, key }: Held): Held => ({ attempt, key })
+
     const endOf = (held: Held, tokens: number | undefined): Effect.Effect<void, EngineError> =>
-      tokens === undefined ? engine.release(held) : engine.settle(held, tokens)
+      tokens === undefined ? engine.release(named(held)) : engine.settle(named(held), tokens)
 
     const end: SharedCalls["end"] = (call, tokens, now) => {
       if (!running.delete(call.attempt)) return false
@@ -99,7 +102,7 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
       return Effect.match(guard.ask(engine.admit({ key, attempt, limits, tokens, lease, window })), {
         onFailure: (): Call => {
           // It may have been admitted all the same: then its room comes back, now or with its lease.
-          tell(engine.release(call))
+          tell(engine.release(named(call)))
           return call
         },
         onSuccess: (answer): Call | Refused => {
@@ -113,7 +116,7 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
       const { attempt, key, tokens } = call
       return Effect.map(engine.admit({ key, attempt, limits: unlimited, tokens, lease, window }), () => {
         if (running.has(attempt)) call.place = "shared"
-        else tell(engine.release(call))
+        else tell(engine.release(named(call)))
       })
     }
 
@@ -149,7 +152,7 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
     const renew = Effect.suspend(() => {
       const held = [...running.values()].filter(({ place }) => place === "shared")
       if (held.length === 0) return Effect.void
-      return Effect.map(engine.renew(held, lease), (lost) => {
+      return Effect.map(engine.renew(held.map(named), lease), (lost) => {
         for (const { attempt } of lost) {
           const call = running.get(attempt)
           if (call === undefined) continue
