@@ -76,14 +76,19 @@ const modelOf = (flags: Flags, log: string | undefined, { LearnedUpstreams, Scen
     return { name: replay, upstreams: { ...LearnedUpstreams.learn(log), "*": {} } } satisfies ScenarioModel
   })
 
-/** A log's deployments that the router no longer has say nothing of it. */
+/**
+ * A log's deployments that the router no longer has say nothing of it; and where it has one model group alone, that is meant by
+ * requests that name none, or another.
+ */
 const fitted = (model: ScenarioModel, router: Options | undefined, isLearned: boolean): ScenarioModel => {
   if (!isLearned || router === undefined) return model
   const ids = new Set(router.deployments.map(({ id }) => id))
+  const groups = new Set(router.deployments.map(({ group }) => group))
   const upstreams = Object.fromEntries(
     Object.entries(model.upstreams ?? {}).filter(([id]) => id === "*" || ids.has(id))
   )
-  return { ...model, upstreams }
+  const [only] = groups.size === 1 ? groups : []
+  return { ...model, upstreams, ...(only === undefined ? {} : { traceModel: only }) }
 }
 
 const seedOf = (text: string | undefined): Effect.Effect<number | undefined, CommandError> => {

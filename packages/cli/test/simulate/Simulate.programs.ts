@@ -83,6 +83,19 @@ describe("switchyard simulate", () => {
       })
   )
 
+  it.scopedLive("replays a public trace that names no model, where a file has one model group alone", () =>
+    Effect.gen(function* () {
+      const path = yield* file("config.yaml", config)
+      const trace = yield* file(
+        "azure.csv",
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.9951690,396,109\n"
+      )
+      const { code, stderr, stdout } = yield* run(["simulate", "--replay", trace, "--config", path])
+      assert.deepStrictEqual([code, stderr], [0, ""])
+      assert.match(stdout, /\nas it is +2 /)
+    })
+  )
+
   it.live("says all that is wrong at once, and what may be simulated", () =>
     Effect.gen(function* () {
       const none = yield* run(["simulate"])
