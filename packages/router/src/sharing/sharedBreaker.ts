@@ -4,8 +4,9 @@ import type { Overrides, Policy } from "../breaker/breakerPolicy.js"
 import type { BreakerSnapshot } from "../breaker/breakerSnapshot.js"
 import type { SlowStart } from "../breaker/slowStart.js"
 import type { RouterEvent } from "../events/RouterEvents.js"
-import type { BreakerEngine, BreakerWord, Probing } from "../fleet/BreakerEngine.js"
+import type { BreakerEngine, BreakerWord } from "../fleet/BreakerEngine.js"
 import type { EngineError } from "../fleet/EngineError.js"
+import type { Trial } from "./trial.js"
 
 /** What a breaker needs of those who share it. */
 export interface Sharing {
@@ -28,16 +29,9 @@ export interface Sharing {
   readonly untold: (breaker: SharedBreaker) => void
 }
 
-/** A call on trial that this process makes. */
-interface Trial extends Probing {
-  /** Whether the engine holds its permit; `lost`: it did, and gave it to others. */
-  place: "here" | "shared" | "lost"
-}
-
 /** Differences of times that are none: answers take their time. ms */
 const tolerance = 50
 
-/** Longer cooldowns, and more of them, than what an engine is told of by itself are no news of this kind. */
 const isLater = (until: number, known: number): boolean => until > known + tolerance
 
 /**
