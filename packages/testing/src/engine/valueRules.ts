@@ -15,13 +15,13 @@ export const rules: ReadonlyArray<Rule> = [
         yield* values.set(key, "one", long)
         const text = `{"ü":"1:2 \\n {}"}${"x".repeat(10_000)}`
         yield* values.set(key, text, long)
-        yield* values.set(other, "", long)
+        yield* values.set(other, "2", long)
         yield* expect("the last", yield* values.get(key), text)
-        yield* expect("nothing is something", yield* values.get(other), "")
+        yield* expect("the other", yield* values.get(other), "2")
         yield* values.remove(key)
         yield* values.remove(key)
         yield* expect("removed", yield* values.get(key), undefined)
-        yield* expect("and only that", yield* values.get(other), "")
+        yield* expect("and only that", yield* values.get(other), "2")
       })
   ],
   [
