@@ -4,9 +4,9 @@
  */
 import type { Deployment } from "@switchyard/core/Deployment"
 import { toMs } from "@switchyard/core/Time"
-import type { Context } from "effect"
+import type { Context, Effect } from "effect"
 import type * as SpendLimits from "./SpendLimits.js"
-import type { Reservation, SpendLimit, SpendWindows } from "./SpendWindows.js"
+import { prepared, type Reservation, type SpendLimit, type SpendWindows } from "./SpendWindows.js"
 
 /** One limit that such work is under. */
 export interface Bound {
@@ -48,6 +48,22 @@ export const boundsOf = (
   ...named("tag", options.tags, own),
   ...named("requestTag", options.requestTags, tags)
 ]
+
+/** What must be waited for before USD are set aside, where the windows are shared with others; undefined where that is nothing. */
+export const prepare = (
+  windows: Context.Tag.Service<SpendWindows>,
+  bounds: ReadonlyArray<Bound>,
+  amount: number,
+  now: number
+): Effect.Effect<void> | undefined =>
+  prepared(
+    bounds.map(({ key, limit, scope }) => ({
+      window: windows.window(scope, key, toMs(limit.window), now),
+      limit: limit.limit
+    })),
+    amount,
+    now
+  )
 
 /**
  * Sets USD aside in all of the windows, or in none. Such work is long: it never goes on with what is left for the last call of a

@@ -9,7 +9,7 @@ import * as HeldSpend from "@switchyard/router/HeldSpend"
 import { cost, type Price, PriceBook } from "@switchyard/router/PriceBook"
 import { RouterEvents } from "@switchyard/router/RouterEvents"
 import { SpendWindows } from "@switchyard/router/SpendWindows"
-import { Context, Option } from "effect"
+import { Context, Effect, Option } from "effect"
 import type { Refusal } from "../../errors/ErrorBody.js"
 import type { Generation } from "../../generations/Generations.js"
 import type { Caller } from "../../keys/KeyRing.js"
@@ -101,6 +101,20 @@ const exceeded = ({ exceeded: { key, limit, scope }, retryAfter }: HeldSpend.Exc
 
 const worstOf = ({ input, output }: LineTokens): Usage.Usage => Usage.estimate(input, output)
 
+/** What bounds a batch, and what it costs at most; without windows nothing is set aside. */
+const termsOf = (generation: Generation, caller: Caller, deployment: Deployment, tokens: LineTokens) => {
+  const { state } = generation.tower
+  const price = Option.getOrUndefined(Context.getOption(state, PriceBook))?.price(deployment)
+  const share = shareAt(deployment, price)
+  return {
+    bounds: boundsOf(generation, caller, deployment),
+    price,
+    share,
+    estimate: price === undefined ? 0 : cost(worstOf(tokens), price) * share,
+    windows: price === undefined ? undefined : Option.getOrUndefined(Context.getOption(state, SpendWindows))
+  }
+}
+
 /** The money of batches, and the files whose lines are known. */
 export class BatchMoney {
   private readonly files = new Map<string, LineTokens>()
@@ -123,6 +137,18 @@ export class BatchMoney {
     return this.files.get(id)
   }
 
+  /** Waits for whoever else the money of a batch is shared with: who calls `reserve` waits for it first. At most 100 ms. */
+  ready(
+    generation: Generation,
+    caller: Caller,
+    deployment: Deployment,
+    tokens: LineTokens,
+    now: number
+  ): Effect.Effect<void> {
+    const { bounds, estimate, windows } = termsOf(generation, caller, deployment, tokens)
+    return (windows === undefined ? undefined : HeldSpend.prepare(windows, bounds, estimate, now)) ?? Effect.void
+  }
+
   /** Sets the cost of a batch aside where something bounds it. `keep` takes the batch once it has an id. */
   reserve(
     generation: Generation,
@@ -134,20 +160,12 @@ export class BatchMoney {
     | { readonly refusal: Refusal }
     | { readonly keep: (id: string) => void; readonly release: (isSpent: boolean) => void } {
     this.forgetOld(now)
-    const bounds = boundsOf(generation, caller, deployment)
-    const { state } = generation.tower
-    const book = Context.getOption(state, PriceBook)
-    const price = Option.isSome(book) ? book.value.price(deployment) : undefined
+    const { bounds, estimate, price, share, windows } = termsOf(generation, caller, deployment, tokens)
     if (price === undefined && bounds.some(({ scope }) => isCallers(scope))) {
       return { refusal: unpriced(deployment.group) }
     }
-    const share = shareAt(deployment, price)
-    const estimate = price === undefined ? 0 : cost(worstOf(tokens), price) * share
-    const windows = Context.getOption(state, SpendWindows)
     const money: HeldSpend.Held | HeldSpend.Exceeded =
-      Option.isSome(windows) && price !== undefined
-        ? HeldSpend.reserve(windows.value, bounds, estimate, now)
-        : { settle: () => {} }
+      windows === undefined ? { settle: () => {} } : HeldSpend.reserve(windows, bounds, estimate, now)
     if ("exceeded" in money) return { refusal: exceeded(money) }
     return {
       keep: (id) => {

@@ -225,7 +225,9 @@ export class Batches {
       for await (const [line, text] of linesOf(source)) checked(line, text, renamed, tokens)
     }
     const reviewed = known === undefined ? this.read(place, input, check) : Effect.succeed(undefined)
-    return Effect.map(reviewed, (bad): Prepared | Refusal => {
+    const ready = Effect.suspend(() => money.ready(generation, caller, deployment, tokens, nowMs(clock)))
+    const looked = Effect.tap(reviewed, (bad) => (bad === undefined ? ready : Effect.void))
+    return Effect.map(looked, (bad): Prepared | Refusal => {
       if (bad !== undefined) return bad
       const reserved = money.reserve(generation, caller, deployment, tokens, nowMs(clock))
       if ("refusal" in reserved) return reserved.refusal
