@@ -1,7 +1,7 @@
-import { LocalSpendWindow, type SpendWindow } from "@switchyard/router/SpendWindows"
 import type { Effect } from "effect"
-import type { LeaseAsk, LeaseGrant, Spent, WindowName, WindowState } from "../money/Lease.js"
-import { ofDollars, perDollar, toDollars } from "../record/Money.js"
+import { LocalSpendWindow, type SpendWindow } from "../SpendWindows.js"
+import { ofDollars, perDollar, toDollars } from "./NanoUsd.js"
+import type { LeaseAsk, LeaseGrant, Spent, WindowName, WindowState } from "./SpendLease.js"
 
 /** Ms that a lease lasts: as long as what is left of a crash counts as spent. */
 const leaseLasts = 60_000
@@ -24,12 +24,14 @@ export interface Office {
   readonly isAway: (now: number) => boolean
   readonly wallNow: () => number
   /** Asks for the window soon; nobody waits. */
-  readonly want: (window: DurableWindow) => void
+  readonly want: (window: LeasedWindow) => void
   /** The window is used: it is looked after every second until it rests. */
-  readonly watch: (window: DurableWindow) => void
+  readonly watch: (window: LeasedWindow) => void
   /** Asks for the window now; done when there is an answer, 100 ms at the latest. */
-  readonly ask: (window: DurableWindow) => Effect.Effect<void>
+  readonly ask: (window: LeasedWindow) => Effect.Effect<void>
   readonly spend: (spent: Spent) => void
+  /** What may be spent here of what was left of a limit (nano-USD), while the store does not answer. Left out: all. */
+  readonly aloneMay?: ((left: number) => number) | undefined
   /** Runs a function when an effect has ended, however it did. */
   readonly finally: (effect: Effect.Effect<void>, end: () => void) => Effect.Effect<void>
 }
@@ -46,7 +48,7 @@ const within = (value: number, least: number, most: number): number => Math.max(
  * A window whose sum is everybody's: what the store knew when it answered last, and what was settled here since. Calls spend
  * from a lease; where the store does not answer they go on by what is known. Sums here are nano-USD, those of the base USD.
  */
-export class DurableWindow extends LocalSpendWindow implements SpendWindow {
+export class LeasedWindow extends LocalSpendWindow implements SpendWindow {
   /** Settled by everybody, as the store knows it. */
   private stored = 0
   /** Settled here since the store was asked last. Some of it may be in `stored`, too, until it is asked again: never less. */
@@ -102,13 +104,26 @@ export class DurableWindow extends LocalSpendWindow implements SpendWindow {
   }
 
   override fits(estimate: number, limit: number, now: number): boolean {
-    const does = super.fits(estimate, limit, now)
+    const does = super.fits(estimate, limit, now) && this.fitsAlone(estimate, limit, now)
     // Others may have given back what they held.
     if (!does && this.others > 0) {
       this.note(estimate, limit, now)
       this.wantsMore = true
     }
     return does
+  }
+
+  /**
+   * While the store does not answer, calls go on by the lease and a share of what was left when it answered last: what was spent
+   * here since comes off that.
+   */
+  private fitsAlone(estimate: number, limit: number, now: number): boolean {
+    const { aloneMay, isAway } = this.office
+    const most = ofDollars(limit)
+    if (aloneMay === undefined || !isAway(now) || most === Number.MAX_SAFE_INTEGER) return true
+    const alone = this.lease + aloneMay(Math.max(0, most - this.stored - this.others - this.lease))
+    const own = this.unstored + this.reservedNano
+    return own + ofDollars(estimate) <= alone || (!this.isHeld && own < alone)
   }
 
   /** What is asked of the store, and noted as asked. */
