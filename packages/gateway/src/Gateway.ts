@@ -6,7 +6,6 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import { uniform } from "@switchyard/core/Dice"
 import * as Time from "@switchyard/core/Time"
-import * as DurableSpendWindows from "@switchyard/ledger/DurableSpendWindows"
 import type { KeyBook } from "@switchyard/ledger/KeyBook"
 import type { Ledger } from "@switchyard/ledger/Ledger"
 import type { LedgerError } from "@switchyard/ledger/LedgerError"
@@ -42,6 +41,7 @@ import * as KeyRing from "./keys/KeyRing.js"
 import { bookOf, deskOf, toldOfNamesakes } from "./keys/ledgerKeys.js"
 import * as Handover from "./ledger/handover.js"
 import { Recorder } from "./ledger/recorder.js"
+import * as Spending from "./ledger/spending.js"
 import * as EventLog from "./log/EventLog.js"
 import { onceEach, onceEvery } from "./log/once.js"
 import * as RequestLog from "./log/RequestLog.js"
@@ -145,8 +145,7 @@ export const make = (
     const settings: Settings = { ...source.config.server, ...listening }
     const host = settings.host ?? serverDefaults.host
     const book = ledger === undefined ? undefined : yield* bookOf(ledger, source.config.ledger)
-    const kept =
-      ledger === undefined || book === undefined ? undefined : { book, spending: yield* DurableSpendWindows.of(ledger) }
+    const spending = yield* Spending.make(ledger, shared)
     yield* checkExposure(source.config, host, book)
     const first = toldOfNamesakes(source, book)
     for (const { message } of first.problems.slice(source.problems?.length ?? 0)) log.note("warn", "keys", { message })
@@ -199,7 +198,7 @@ export const make = (
       })
     )
     const generations = yield* reporting(
-      Generations.make(first, base, exporting.tracer !== undefined, stack, { kept, shared: shared?.states })
+      Generations.make(first, base, exporting.tracer !== undefined, stack, { book, spending, shared: shared?.states })
     )
     if (ledger !== undefined) yield* Handover.keep(ledger, () => generations.current().tower)
     const clock = yield* Effect.clock

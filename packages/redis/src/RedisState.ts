@@ -15,8 +15,10 @@
  */
 import { randomUUID } from "node:crypto"
 import * as EngineGuard from "@switchyard/router/EngineGuard"
+import * as SharedSpendWindows from "@switchyard/router/SharedSpendWindows"
 import * as SharedStates from "@switchyard/router/SharedStates"
-import { Effect, Layer } from "effect"
+import { SpendWindows } from "@switchyard/router/SpendWindows"
+import { Context, Effect, Layer } from "effect"
 import type * as RedisConnection from "./connection/RedisConnection.js"
 import * as RedisEngine from "./RedisEngine.js"
 
@@ -27,10 +29,11 @@ export interface Options extends RedisConnection.Options, SharedStates.Options {
 }
 
 /**
- * All that towers share: the use of limits, breakers, answers, pins, latencies, the retry budget. A server that can't be reached is
- * no failure: until it is there each process decides by itself, with its share of every limit.
+ * All that towers share: the use of limits, what was spent, breakers, answers, pins, latencies, the retry budget. A server that
+ * can't be reached is no failure: until it is there each process decides by itself, with its share of every limit, and of what was
+ * left of each budget.
  */
-export const layer = (options: Options = {}): Layer.Layer<SharedStates.SharedStates> =>
+export const layer = (options: Options = {}): Layer.Layer<SharedStates.SharedStates | SpendWindows> =>
   Layer.scopedContext(
     Effect.gen(function* () {
       const engine = yield* RedisEngine.make(options)
@@ -38,6 +41,7 @@ export const layer = (options: Options = {}): Layer.Layer<SharedStates.SharedSta
       const id = randomUUID()
       const { onChange } = options
       const guard = yield* EngineGuard.make(engine, { id, ...(onChange === undefined ? {} : { onChange }) })
-      return yield* SharedStates.make(guard, options)
+      const states = yield* SharedStates.make(guard, options)
+      return Context.add(states, SpendWindows, yield* SharedSpendWindows.make(guard))
     })
   )

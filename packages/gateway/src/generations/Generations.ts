@@ -112,27 +112,21 @@ export const routerOptions = (
 
 type Book = Context.Tag.Service<KeyBook>
 
-/** What outlives a process. */
-export interface Kept {
-  /** The ledger's keys, beside those of the configurations. */
-  readonly book: Book
-  /** What was spent. */
-  readonly spending: Context.Tag.Service<SpendWindows>
-}
-
 /** What is not this process's alone. */
 export interface Beyond {
-  /** What outlives the process, where there is a ledger. */
-  readonly kept?: Kept | undefined
+  /** The ledger's keys, beside those of the configurations. */
+  readonly book?: Book | undefined
+  /** What was spent, where others know of it: a ledger, or all gateways together. */
+  readonly spending?: Context.Tag.Service<SpendWindows> | undefined
   /** The states of all gateways together, where they share any. */
   readonly shared?: Context.Context<never> | undefined
 }
 
 /** The states of a tower that are not its own. */
-const brought = ({ kept, shared = Context.empty() }: Beyond): Context.Context<never> =>
-  kept === undefined
-    ? shared
-    : shared.pipe(Context.add(CallerTerms, KeyTerms.of(kept.book)), Context.add(SpendWindows, kept.spending))
+const brought = ({ book, shared = Context.empty(), spending }: Beyond): Context.Context<never> => {
+  const states = spending === undefined ? shared : Context.add(shared, SpendWindows, spending)
+  return book === undefined ? states : Context.add(states as typeof shared, CallerTerms, KeyTerms.of(book))
+}
 
 /** Whoever reads the file while it is being written, or without its secret, must not take the lock off a running gateway. */
 const staysLocked = (
@@ -185,7 +179,7 @@ export const make = (
     const runFork = Runtime.runFork(runtime)
     const oneAtATime = yield* Effect.makeSemaphore(1)
     const alive = new Set<Held>()
-    const book = beyond.kept?.book
+    const { book } = beyond
     const remembering = Effect.provide(brought(beyond))
     let refusal: string | undefined
 

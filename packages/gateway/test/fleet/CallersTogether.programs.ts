@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Gateway from "@switchyard/gateway/Gateway"
+import * as GatewayLedger from "@switchyard/gateway/GatewayLedger"
 import * as SharedState from "@switchyard/gateway/SharedState"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import * as RedisServer from "@switchyard/testing/RedisServer"
@@ -10,6 +14,12 @@ const missing = RedisServer.missing()
 if (missing !== undefined) console.error(missing)
 
 let runs = 0
+
+/** What outlives gateways: where their keys in Redis begin, and a folder for what each keeps itself. */
+interface Kept {
+  readonly prefix?: string
+  readonly data?: string
+}
 
 const key = "sk-alice-7c1d0f"
 
@@ -23,28 +33,34 @@ describe.skipIf(missing !== undefined)("a caller of several gateways on one Redi
   afterAll(() => redis?.stop())
 
   /** Two gateways with connections of their own, before one upstream; `alice` is what her key may do. */
-  const two = (alice: object, settings: object = {}) =>
+  const two = (alice: object, { prefix = `callers ${++runs}:`, data }: Kept = {}) =>
     Effect.gen(function* () {
       const upstream = yield* FakeProvider.make({ name: "east" })
+      const usage = { prompt_tokens: 1, completion_tokens: 10 }
+      yield* upstream.behave({ usage })
       const config = decode({
-        deployments: [deploymentOf(upstream)],
+        deployments: [deploymentOf(upstream, { inputPrice: 0, outputPrice: 10_000 })],
         masterKey,
         keys: [{ name: "alice", key, ...alice }],
         retry: false,
         cooldown: false,
-        redis: { url: redis.url, prefix: `callers ${++runs}:`, timeout: "10 seconds" },
-        server: { port: 0, drainTimeout: "1 second" },
-        ...settings
+        ledger: data === undefined ? false : {},
+        redis: { url: redis.url, prefix, timeout: "10 seconds" },
+        server: { port: 0, drainTimeout: "1 second" }
       })
-      const one = Effect.gen(function* () {
-        const shared = yield* SharedState.make(config, { note: () => {} })
-        return yield* Gateway.make({ config }, { shared })
-      })
-      const [first, second] = yield* Effect.all([one, one], { concurrency: "unbounded" })
+      const one = (name: string) =>
+        Effect.gen(function* () {
+          const surroundings = { data: data === undefined ? undefined : join(data, name), env: {} }
+          const { ledger } = yield* GatewayLedger.make(config, surroundings)
+          const shared = yield* SharedState.make(config, { note: () => {} })
+          return yield* Gateway.make({ config }, { shared, ledger })
+        })
+      const [first, second] = yield* Effect.all([one("first"), one("second")], { concurrency: "unbounded" })
       return { upstream, first, second }
     })
 
-  const ask = (gateway: Gateway.Gateway): Effect.Effect<Answer> => chat(gateway, {}, asAlice)
+  /** A call of 0.10 USD, in estimate and in truth. */
+  const ask = (gateway: Gateway.Gateway): Effect.Effect<Answer> => chat(gateway, { max_tokens: 10 }, asAlice)
 
   const both = (
     { first, second }: { readonly first: Gateway.Gateway; readonly second: Gateway.Gateway },
@@ -55,6 +71,10 @@ describe.skipIf(missing !== undefined)("a caller of several gateways on one Redi
       (gateway) => ask(gateway),
       { concurrency: "unbounded" }
     )
+
+  /** One after another, by turns. */
+  const byTurns = (fleet: { readonly first: Gateway.Gateway; readonly second: Gateway.Gateway }, count: number) =>
+    Effect.forEach(Array.from({ length: count }), (_, index) => ask(index % 2 === 0 ? fleet.first : fleet.second))
 
   const counted = (answers: ReadonlyArray<Answer>, status: number) =>
     answers.filter((answer) => answer.status === status).length
@@ -85,6 +105,45 @@ describe.skipIf(missing !== undefined)("a caller of several gateways on one Redi
       // Nobody waits until Redis was told.
       yield* Effect.sleep(100)
       assert.deepStrictEqual(counted(yield* Effect.all([ask(fleet.first), ask(fleet.second)]), 200), 2)
+    })
+  )
+
+  it.scopedLive("a budget: both spend the same one, also when they ask at once, and are told when it begins anew", () =>
+    Effect.gen(function* () {
+      const fleet = yield* two({ budget: { limit: 1, window: "1 hour" } })
+      const answers = [...(yield* byTurns(fleet, 4)), ...(yield* both(fleet, 10))]
+      // Calls that come at once may find what is left leased to the other gateway.
+      yield* Effect.sleep("1100 millis")
+      const rest = yield* byTurns(fleet, 14)
+      assert.strictEqual(counted([...answers, ...rest], 200), 10)
+      assert.strictEqual(fleet.upstream.journal().length, 10)
+      const { headers, status, text } = yield* ask(fleet.second)
+      assert.strictEqual(status, 429)
+      assert.match(text, /the caller's budget of 1 USD is used up/)
+      const wait = Number(headers["retry-after"])
+      assert.isTrue(wait > 3_500 && wait <= 3_960, `${wait}`)
+    })
+  )
+
+  it.scopedLive("a budget goes on where it was after all gateways and Redis began anew, by what each has kept", () =>
+    Effect.gen(function* () {
+      const data = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "switchyard-callers-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+      )
+      const kept = { data, prefix: "kept:" }
+      const alice = { budget: { limit: 1, window: "1 hour" } }
+      yield* Effect.scoped(
+        Effect.flatMap(two(alice, kept), ({ first }) =>
+          Effect.map(Effect.replicateEffect(ask(first), 7), (answers) => assert.strictEqual(counted(answers, 200), 7))
+        )
+      )
+      yield* Effect.promise(() => redis.kill())
+      yield* Effect.promise(() => redis.restart())
+      const fleet = yield* two(alice, kept)
+      yield* Effect.sleep(200)
+      const answers = yield* Effect.replicateEffect(ask(fleet.second), 5)
+      assert.strictEqual(counted(answers, 200), 3)
     })
   )
 })

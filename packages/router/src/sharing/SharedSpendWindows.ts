@@ -5,11 +5,11 @@
  */
 import { nowMs } from "@switchyard/core/Time"
 import { type Context, Effect, type Scope } from "effect"
+import type { EngineError } from "../fleet/Engine.js"
+import { type EngineGuard, shareOf } from "../fleet/EngineGuard.js"
 import * as LeasedSpendWindows from "../money/leased/LeasedSpendWindows.js"
 import type { LeaseAsk, LeaseGrant, Spent, WindowState } from "../money/leased/SpendLease.js"
 import type { SpendWindows } from "../money/SpendWindows.js"
-import type { EngineError } from "../fleet/Engine.js"
-import { type EngineGuard, shareOf } from "../fleet/EngineGuard.js"
 import { SpentHere, type Told } from "./spentHere.js"
 
 /** What this process has kept of what it spent, beyond its end. */
@@ -103,7 +103,7 @@ export const make = (
     yield* Effect.addFinalizer(() => Effect.sync(stop))
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(1_000), tellSome)))
 
-    return yield* LeasedSpendWindows.make({
+    const windows = yield* LeasedSpendWindows.make({
       lease,
       release: () =>
         Effect.suspend(() => {
@@ -134,4 +134,7 @@ export const make = (
       isAway: () => guard.mode() === "local",
       aloneMay: (left) => shareOf(Math.floor(left), guard.replicas())
     })
+    // What was known before this process began, those who ask first should know, too.
+    if (guard.mode() === "shared") yield* Effect.forkScoped(Effect.ignore(guard.ask(tellAll)))
+    return windows
   })

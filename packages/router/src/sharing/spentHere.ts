@@ -1,5 +1,5 @@
-import type { LeaseAsk, Spent, WindowName } from "../money/leased/SpendLease.js"
 import type { SpendAsk, SpendGrant } from "../fleet/SpendEngine.js"
+import type { LeaseAsk, Spent, WindowName } from "../money/leased/SpendLease.js"
 
 /** What this process knows of one window. Money is nano-USD, times are monotonic ms. */
 interface Known {
