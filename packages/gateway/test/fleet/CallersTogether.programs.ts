@@ -36,10 +36,10 @@ describe.skipIf(missing !== undefined)("a caller of several gateways on one Redi
   const two = (alice: object, { prefix = `callers ${++runs}:`, data }: Kept = {}) =>
     Effect.gen(function* () {
       const upstream = yield* FakeProvider.make({ name: "east" })
-      const usage = { prompt_tokens: 1, completion_tokens: 10 }
+      const usage = { prompt_tokens: 10, completion_tokens: 1 }
       yield* upstream.behave({ usage })
       const config = decode({
-        deployments: [deploymentOf(upstream, { inputPrice: 0, outputPrice: 10_000 })],
+        deployments: [deploymentOf(upstream, { inputPrice: 10_000, outputPrice: 0 })],
         masterKey,
         keys: [{ name: "alice", key, ...alice }],
         retry: false,
@@ -59,8 +59,9 @@ describe.skipIf(missing !== undefined)("a caller of several gateways on one Redi
       return { upstream, first, second }
     })
 
-  /** A call of 0.10 USD, in estimate and in truth. */
-  const ask = (gateway: Gateway.Gateway): Effect.Effect<Answer> => chat(gateway, { max_tokens: 10 }, asAlice)
+  /** A call of 0.10 USD; its estimate is a bit more. */
+  const ask = (gateway: Gateway.Gateway): Effect.Effect<Answer> =>
+    chat(gateway, { messages: [{ role: "user", content: "How many gateways are there, and who pays?" }] }, asAlice)
 
   const both = (
     { first, second }: { readonly first: Gateway.Gateway; readonly second: Gateway.Gateway },
@@ -112,11 +113,13 @@ describe.skipIf(missing !== undefined)("a caller of several gateways on one Redi
     Effect.gen(function* () {
       const fleet = yield* two({ budget: { limit: 1, window: "1 hour" } })
       const answers = [...(yield* byTurns(fleet, 4)), ...(yield* both(fleet, 10))]
-      // Calls that come at once may find what is left leased to the other gateway.
-      yield* Effect.sleep("1100 millis")
+      // Calls that come at once may find what is left leased to the other gateway, which gives it back after 5 seconds.
+      yield* Effect.sleep("6500 millis")
       const rest = yield* byTurns(fleet, 14)
-      assert.strictEqual(counted([...answers, ...rest], 200), 10)
-      assert.strictEqual(fleet.upstream.journal().length, 10)
+      // The last call of each goes on while anything is left.
+      const spent = counted([...answers, ...rest], 200)
+      assert.isTrue(spent >= 10 && spent <= 12, `${spent} calls of 0.1 USD`)
+      assert.strictEqual(fleet.upstream.journal().length, spent)
       const { headers, status, text } = yield* ask(fleet.second)
       assert.strictEqual(status, 429)
       assert.match(text, /the caller's budget of 1 USD is used up/)
@@ -142,8 +145,8 @@ describe.skipIf(missing !== undefined)("a caller of several gateways on one Redi
       yield* Effect.promise(() => redis.restart())
       const fleet = yield* two(alice, kept)
       yield* Effect.sleep(200)
-      const answers = yield* Effect.replicateEffect(ask(fleet.second), 5)
-      assert.strictEqual(counted(answers, 200), 3)
+      const answers = yield* Effect.replicateEffect(ask(fleet.second), 6)
+      assert.isTrue([3, 4].includes(counted(answers, 200)), `${counted(answers, 200)} calls more`)
     })
   )
 })

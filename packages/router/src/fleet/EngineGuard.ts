@@ -150,7 +150,7 @@ export const make = (engine: Engine, options: Options): Effect.Effect<EngineGuar
     )
 
     yield* beat
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(every), beat)))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(every), beat))))
     return {
       engine,
       id,

@@ -101,7 +101,7 @@ export const make = (
     })
     const stop = guard.onReturn(tellAll)
     yield* Effect.addFinalizer(() => Effect.sync(stop))
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(1_000), tellSome)))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(1_000), tellSome))))
 
     const windows = yield* LeasedSpendWindows.make({
       lease,
@@ -135,6 +135,6 @@ export const make = (
       aloneMay: (left) => shareOf(Math.floor(left), guard.replicas())
     })
     // What was known before this process began, those who ask first should know, too.
-    if (guard.mode() === "shared") yield* Effect.forkScoped(Effect.ignore(guard.ask(tellAll)))
+    if (guard.mode() === "shared") yield* Effect.forkScoped(Effect.interruptible(Effect.ignore(guard.ask(tellAll))))
     return windows
   })

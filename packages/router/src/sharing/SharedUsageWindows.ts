@@ -158,7 +158,9 @@ export const make = (
       })
     })
 
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(refresh), Effect.ignore(lookUp))))
+    yield* Effect.forkScoped(
+      Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(refresh), Effect.ignore(lookUp))))
+    )
 
     const status = (slot: Slot.Slot, tokens: number, now: number): Status => {
       if (!isLimited(slot)) return open

@@ -168,13 +168,7 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
     const keepUp = Effect.zipRight(catchUp, renew)
     const stop = guard.onReturn(keepUp)
     yield* Effect.addFinalizer(() => Effect.sync(stop))
-    yield* Effect.forkScoped(
-      Effect.forever(
-        Effect.zipRight(
-          Effect.sleep(lease / 3),
-          Effect.suspend(() => (guard.mode() === "shared" ? Effect.ignore(guard.ask(keepUp)) : Effect.void))
-        )
-      )
-    )
+    const keepingUp = Effect.suspend(() => (guard.mode() === "shared" ? Effect.ignore(guard.ask(keepUp)) : Effect.void))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(lease / 3), keepingUp))))
     return { ask, start: (call) => void running.set(call.attempt, call), end }
   })

@@ -19,6 +19,12 @@ const isOn = (option: unknown): boolean => option !== undefined && option !== fa
 const hasBudget = ({ keys, router }: GatewayConfig): boolean =>
   keys.some(({ budget }) => budget !== undefined) || isOn(router.callerBudget) || isOn(router.spendLimits)
 
+/** Whether each gateway keeps keys and what was used in a file of its own. */
+const keepsItsOwn = (config: GatewayConfig): boolean =>
+  config.ledger !== false &&
+  !isOnPostgres(config) &&
+  (config.ledger !== undefined || config.masterKey !== undefined || config.keys.length > 0 || hasBudget(config))
+
 const isOnPostgres = ({ ledger }: GatewayConfig): boolean => {
   const { url } = typeof ledger === "object" ? ledger : { url: undefined }
   return url !== undefined && /^postgres/i.test(typeof url === "string" ? url : Redacted.value(url))
@@ -37,11 +43,19 @@ export const replicas = (config: GatewayConfig): ReadonlyArray<Finding> =>
               )
             ]
           : []),
-        ...(hasBudget(config) && !isOnPostgres(config)
+        ...(keepsItsOwn(config)
           ? [
               warning(
                 pathOf(config.redis),
-                "budgets count in each gateway for itself: set ledger.url to a Postgres that all of them use"
+                "limits and budgets count over all gateways, but keys that one of them gives out, records and reports of what was spent are its own: set ledger.url to a Postgres that all of them use"
+              )
+            ]
+          : []),
+        ...(config.ledger === false && hasBudget(config)
+          ? [
+              warning(
+                pathOf(config.redis),
+                "what was spent of budgets is known to Redis and to gateways that run: when all of them begin anew it is forgotten; leave out ledger: false, or set ledger.url"
               )
             ]
           : [])
