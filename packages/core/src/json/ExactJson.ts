@@ -27,8 +27,8 @@ export interface RawMember {
   readonly start: number
   readonly end: number
   readonly hasStandIn: boolean
-  /** Whether a number in it may have more digits than parsing keeps. */
-  readonly hasLongNumber: boolean
+  /** Whether what was read may say less than the bytes: of a number with many digits, or of a name that stands twice. */
+  readonly isAmbiguous: boolean
 }
 
 /** A member of an object, and its value as it was written. */
@@ -95,6 +95,35 @@ export const repeatedName = (text: string): string | undefined => {
     else if (depth === 1 && code === 0x2c) isValue = false
   }
   return undefined
+}
+
+/** How many fields all objects in a value have together; those of one name in one object are one. */
+export const fieldsIn = (root: unknown): number => {
+  let count = 0
+  const left: Array<unknown> = [root]
+  for (let value = left.pop(); value !== undefined; value = left.pop()) {
+    if (Array.isArray(value)) {
+      for (const child of value) if (typeof child === "object" && child !== null) left.push(child)
+    } else if (typeof value === "object" && value !== null) {
+      for (const name in value) {
+        count++
+        const child = (value as JsonObject)[name]
+        if (typeof child === "object" && child !== null) left.push(child)
+      }
+    }
+  }
+  return count
+}
+
+/** Whether one of a text's objects has two fields of one name, of which parsing kept the last. */
+export const repeatsName = (text: string, parsed: unknown): boolean => {
+  let fields = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === quote) at = afterString(text, at) - 1
+    else if (code === 0x3a) fields++
+  }
+  return fields !== fieldsIn(parsed)
 }
 
 /** The shortest text between two strings that holds such a number: `:-0,`. */

@@ -295,7 +295,7 @@ export class JsonReader {
 
   private endNumber(bytes: Buffer): void {
     const { at, start, tree } = this
-    if (at - start >= 16) tree.hasLongNumber = true
+    if (at - start >= 16) tree.isAmbiguous = true
     const isRisky = at - start > longNumber || this.exponentDigits > 2
     if (isRisky && this.bounds.isLenient !== true && !Number.isFinite(Number(bytes.toString("latin1", start, at)))) {
       return tree.fail({ _tag: "infinite", name: tree.name })

@@ -3,7 +3,7 @@
  * nobody changes: to write it again, and to encode what was written, is most of what a long request costs (of 64 KiB about
  * 100 µs and two copies, where this takes 25 µs and one).
  */
-import type { Member, Members } from "./ExactJson.js"
+import { fieldsIn, type Member, type Members } from "./ExactJson.js"
 import type { JsonObject } from "./Json.js"
 
 /** Characters of a body from which its members are worth a look. */
@@ -15,6 +15,7 @@ const leastMember = 1024
 const quote = 0x22
 const backslash = 0x5c
 const comma = 0x2c
+const colon = 0x3a
 
 /** A member's name and its value, as places in the text; the name's with its quotes. */
 interface Place {
@@ -22,6 +23,8 @@ interface Place {
   readonly nameEnd: number
   readonly start: number
   readonly end: number
+  /** Fields of all objects in the value, those of one name counted each. */
+  readonly fields: number
 }
 
 const afterString = (text: string, from: number): number => {
@@ -41,9 +44,11 @@ export const placesOf = (text: string): ReadonlyArray<Place> => {
   let name = -1
   let nameEnd = 0
   let start = 0
+  let fields = 0
   const close = (end: number): void => {
-    if (name !== -1) places.push({ name, nameEnd, start, end })
+    if (name !== -1) places.push({ name, nameEnd, start, end, fields })
     name = -1
+    fields = 0
   }
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
@@ -60,13 +65,15 @@ export const placesOf = (text: string): ReadonlyArray<Place> => {
       if (depth === 1) close(at)
       depth--
     } else if (code === comma && depth === 1) close(at)
+    else if (code === colon) fields++
   }
   return places
 }
 
 /**
  * Adds the long members to those that go on as they were written anyway. `bytes` is what `text` was decoded from, and
- * `parsed` what it parses to; no name may stand twice.
+ * `parsed` what it parses to; no name may stand twice at its root. A member in which one does is written anew: a provider
+ * that reads the first of the two would be asked for something else than was read here.
  */
 export const withLong = (
   bytes: Uint8Array,
@@ -89,7 +96,7 @@ export const withLong = (
   for (const place of places) {
     if (place.end - place.start < leastMember) continue
     const name = JSON.parse(text.slice(place.name, place.nameEnd)) as string
-    if (exact?.has(name) === true) continue
+    if (exact?.has(name) === true || place.fields !== fieldsIn(parsed[name])) continue
     const start = byteAt(place.start)
     const end = byteAt(place.end)
     members ??= new Map(exact)
@@ -100,7 +107,7 @@ export const withLong = (
       start,
       end,
       hasStandIn: false,
-      hasLongNumber: false
+      isAmbiguous: false
     })
   }
   return members ?? exact

@@ -57,7 +57,7 @@ export class JsonTree {
   readonly members = new Map<string, RawMember>()
   /** The field of the root that is under way. */
   name = ""
-  hasLongNumber = false
+  isAmbiguous = false
   /** Names of fields, each once. */
   readonly names = new Set<string>()
   /** Bytes from which a text gets a stand-in. */
@@ -184,16 +184,18 @@ export class JsonTree {
       return
     }
     if (parent === undefined) return
-    setField(parent, this.fields[this.depth] ?? "", value)
+    const name = this.fields[this.depth] ?? ""
+    if (this.depth > 1 && Object.hasOwn(parent, name)) this.isAmbiguous = true
+    setField(parent, name, value)
     if (this.depth === 1) this.endMember(value, end)
   }
 
   private endMember(value: unknown, end: number): void {
-    const { hasLongNumber, hasStandIn, memberStart: start, name } = this
+    const { isAmbiguous, hasStandIn, memberStart: start, name } = this
     const nothing = new Uint8Array(0)
-    this.members.set(name, { value, bytes: nothing, source: nothing, start, end, hasStandIn, hasLongNumber })
+    this.members.set(name, { value, bytes: nothing, source: nothing, start, end, hasStandIn, isAmbiguous })
     this.hasStandIn = false
-    this.hasLongNumber = false
+    this.isAmbiguous = false
   }
 
   /** Takes a number that stands in a list; false where it stands elsewhere. */

@@ -1,4 +1,4 @@
-import { digestOf, type Member } from "@switchyard/core/ExactJson"
+import { digestOf, type Member, repeatsName } from "@switchyard/core/ExactJson"
 import type { JsonObject } from "@switchyard/core/Json"
 import type { LlmRequest, RequestOverrides } from "@switchyard/core/LlmRequest"
 import { isMedia } from "@switchyard/core/Operation"
@@ -84,11 +84,17 @@ const sourcesOf = (overrides: RequestOverrides): JsonObject => ({
 
 const exactText = (name: string, member: Member): ReadonlyArray<string> => {
   if (leftOut.has(name)) return []
-  if (!("bytes" in member)) return /\d{16}/.test(member.text) ? [JSON.stringify([name, member.text])] : []
-  return member.hasLongNumber ? [JSON.stringify([name, digestOf(member.bytes)])] : []
+  if (!("bytes" in member)) {
+    const isAmbiguous = /\d{16}/.test(member.text) || repeatsName(member.text, member.value)
+    return isAmbiguous ? [JSON.stringify([name, member.text])] : []
+  }
+  return member.isAmbiguous ? [JSON.stringify([name, digestOf(member.bytes)])] : []
 }
 
-/** Numbers that parsing has rounded, so that two seeds that differ in their last digit are two. */
+/**
+ * What parsing does not keep, and goes out all the same: numbers that it has rounded, so that two seeds that differ in their last
+ * digit are two, and names that stand twice, of which a provider may read the other one.
+ */
 const exactTexts = ({ exact }: LlmRequest): ReadonlyArray<string> =>
   exact === undefined ? [] : [...exact].flatMap(([name, member]) => exactText(name, member)).sort()
 

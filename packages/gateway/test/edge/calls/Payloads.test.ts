@@ -98,6 +98,38 @@ describe("a request's numbers", () => {
       assert.strictEqual(a.text, again.text)
     })
   )
+
+  it.scopedLive(
+    "a name that stands twice in a field that goes on as it was written has an answer of its own in the cache",
+    () =>
+      Effect.gen(function* () {
+        const { gateway, up } = yield* scene({ cache: {} })
+        const long = "x".repeat(1024 * 1024)
+        for (const [index, [more, size]] of [
+          ["1.0", ""],
+          ["2", long]
+        ].entries()) {
+          const ask = (schema: string) =>
+            G.post(
+              gateway,
+              path,
+              `{"model":"smart","messages":[{"role":"user","content":"Hi"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"minimum":${more},"title":"${size}",${schema}}}}]}`
+            )
+          yield* ask('"type":"string","type":"object"')
+          yield* ask('"type":"object"')
+          assert.lengthOf(up.bodies, 2 * (index + 1))
+        }
+      })
+  )
+
+  it.scopedLive("a long field in which a name stands twice is written anew", () =>
+    Effect.gen(function* () {
+      const { gateway, up } = yield* scene({ cache: {} })
+      const long = "x".repeat(5000)
+      yield* G.post(gateway, path, `{"model":"smart","messages":[{"role":"system","role":"user","content":"${long}"}]}`)
+      assert.include(up.bodies[0], `"messages":[{"role":"user","content":"${long}"}]`)
+    })
+  )
 })
 
 describe("a request's fields", () => {
