@@ -172,6 +172,23 @@ const connected = (client: Redis | Cluster, patience: Duration.DurationInput): E
     return Effect.sync(() => client.off("ready", done))
   }).pipe(Effect.timeoutOption(patience), Effect.asVoid)
 
+/** Sends what is asked within one turn of the event loop by one write: a write costs more than what is in it. */
+const together = (client: Redis | Cluster): (() => void) => {
+  let held: Redis["stream"] | undefined
+  const letGo = (): void => {
+    held?.uncork()
+    held = undefined
+  }
+  return () => {
+    if (held !== undefined || client.isCluster) return
+    held = (client as Redis).stream as Redis["stream"] | undefined
+    // An emulation has no connection.
+    if (held?.cork === undefined) return
+    held.cork()
+    setImmediate(letGo)
+  }
+}
+
 /** What braces mean to a cluster is not a name's to say. */
 const inBraces = (name: string): string => name.replaceAll(/[{}%]/g, (letter) => encodeURIComponent(letter))
 
@@ -224,6 +241,7 @@ export const make = (options: Options = {}): Effect.Effect<RedisConnection, neve
     const heard = subscriptions.make(client)
     yield* Effect.addFinalizer(() => Effect.sync(heard.close))
     const known = new Set<string>()
+    const hold = together(client)
     const scripted = client as unknown as Scripted
     return {
       place,
@@ -235,6 +253,7 @@ export const make = (options: Options = {}): Effect.Effect<RedisConnection, neve
             known.add(script.name)
             client.defineCommand(script.name, { numberOfKeys: script.keys, lua: script.text })
           }
+          hold()
           const asked = scripted[script.name]?.(...keys, ...args)
           if (asked === undefined) return resume(Effect.fail(errorOf("it knows no scripts")))
           asked.then(

@@ -17,6 +17,12 @@ local grain = math.max(1, math.ceil(window / 2000))
 local function whole(n) return string.format('%.0f', n) end
 local function add(field, n) if n ~= 0 then redis.call('HINCRBY', U, field, whole(n)) end end
 local function read(field) return tonumber(redis.call('HGET', U, field) or '0') end
+local function keep()
+  local ms = whole(window + lease + 60000)
+  redis.call('PEXPIRE', U, ms)
+  redis.call('PEXPIRE', M, ms)
+  redis.call('PEXPIRE', F, ms)
+end
 local function moment()
   local m = whole(math.floor(now / grain))
   redis.call('ZADD', M, whole(now), m)
@@ -35,7 +41,10 @@ local function finish(attempt, used, isRefunded)
     count('t', m, math.min(used, tokens))
     if isRefunded then count('r', m, -1) end
   end
-  if used > tokens then count('t', moment(), used - tokens) end
+  if used > tokens then
+    count('t', moment(), used - tokens)
+    keep()
+  end
 end
 local function expire()
   local old = redis.call('ZRANGEBYSCORE', M, '-inf', whole(now - window))
@@ -53,24 +62,25 @@ local function expire()
   end
 end
 local function leaves(kind, amount)
-  local moments = redis.call('ZRANGE', M, 0, -1)
-  local sum = 0
-  for i = 1, #moments do
-    sum = sum + read(kind .. moments[i])
-    if sum >= amount then return math.max(0, tonumber(redis.call('ZSCORE', M, moments[i])) + window - now) end
+  local sum, from, size = 0, 0, 2
+  while true do
+    local moments = redis.call('ZRANGE', M, from, from + size - 1)
+    for i = 1, #moments do
+      sum = sum + read(kind .. moments[i])
+      if sum >= amount then return math.max(0, tonumber(redis.call('ZSCORE', M, moments[i])) + window - now) end
+    end
+    if #moments < size then return -1 end
+    from = from + size
+    size = 2 * size
   end
-  return -1
 end
-local function use()
-  local requests, settled = read('r'), read('t')
-  local calls = redis.call('ZCARD', F)
-  return requests, settled + read('h'), calls, requests > 0 and leaves('r', 1) or -1, settled > 0 and leaves('t', 1) or -1
+local function sums()
+  local found = redis.call('HMGET', U, 'r', 't', 'h', 'n')
+  for i = 1, 4 do found[i] = tonumber(found[i] or '0') end
+  return found[1], found[2], found[3], found[4], redis.call('ZCARD', F)
 end
-local function keep()
-  local ms = whole(window + lease + 60000)
-  redis.call('PEXPIRE', U, ms)
-  redis.call('PEXPIRE', M, ms)
-  redis.call('PEXPIRE', F, ms)
+local function use(r, t, h, calls)
+  return r, t + h, calls, r > 0 and leaves('r', 1) or -1, t > 0 and leaves('t', 1) or -1
 end
 expire()
 `
@@ -81,36 +91,37 @@ local attempt, rpm, tpm, most = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), t
 local tokens = tonumber(ARGV[7])
 if tpm >= 0 then tokens = math.min(tokens, tpm) end
 tokens = math.max(1, tokens)
+local r, t, h, n, calls = sums()
 if not redis.call('HGET', U, 'a' .. attempt) then
   local reason, freesIn = 0, -1
-  if most >= 0 and redis.call('ZCARD', F) >= most then reason = 3
-  elseif rpm >= 0 and read('r') >= rpm then
+  if most >= 0 and calls >= most then reason = 3
+  elseif rpm >= 0 and r >= rpm then
     reason = 1
-    if rpm > 0 then freesIn = leaves('r', read('r') - rpm + 1) end
+    if rpm > 0 then freesIn = leaves('r', r - rpm + 1) end
   elseif tpm >= 0 then
-    local excess = read('h') + read('t') + tokens - tpm
+    local excess = h + t + tokens - tpm
     if tpm == 0 or excess > 0 then
       reason = 2
       if tpm > 0 then freesIn = leaves('t', excess) end
     end
   end
-  if reason > 0 then return {reason, freesIn, use()} end
+  if reason > 0 then return {reason, freesIn, use(r, t, h, calls)} end
   local m = moment()
   count('r', m, 1)
   add('h', tokens)
   add('n', 1)
   redis.call('HSET', U, 'a' .. attempt, m .. ':' .. whole(tokens))
   redis.call('ZADD', F, whole(now + lease), attempt)
+  r, h, n, calls = r + 1, h + tokens, n + 1, calls + 1
 end
 keep()
-return {0, read('n'), use()}
+return {0, n, use(r, t, h, calls)}
 `
 
-/** ARGV: window, lease, attempt, tokens (-1: nothing was sent). */
+/** ARGV: window, lease, attempt, tokens (-1: nothing was sent). How long the keys live was said with the admission. */
 export const settle = `${prelude}
 local used = tonumber(ARGV[4])
 finish(ARGV[3], math.max(0, used), used < 0)
-keep()
 return 1
 `
 
@@ -137,5 +148,6 @@ return 1
 
 /** ARGV: window, lease. */
 export const look = `${prelude}
-return {use()}
+local r, t, h, _, calls = sums()
+return {use(r, t, h, calls)}
 `

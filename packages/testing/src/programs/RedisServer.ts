@@ -1,17 +1,20 @@
 /**
  * Real Redis servers for tests: one, or a cluster of three, on free ports of the loopback with nothing kept on disk.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { promisify } from "node:util"
 
 /** A server that runs. */
 export interface RedisServer {
   readonly port: number
   readonly url: string
+  /** What it says to a command, by `redis-cli`. */
+  readonly ask: (...command: ReadonlyArray<string>) => Promise<string>
   /** Stops it from answering, and lets it go on: SIGSTOP and SIGCONT. */
   readonly freeze: () => void
   readonly thaw: () => void
@@ -84,6 +87,8 @@ export const start = async (flags: ReadonlyArray<string> = []): Promise<RedisSer
     return {
       port,
       url: `redis://127.0.0.1:${port}`,
+      ask: async (...command) =>
+        (await promisify(execFile)("redis-cli", ["-p", String(port), "--raw", ...command])).stdout.trim(),
       freeze: () => void child.kill("SIGSTOP"),
       thaw: () => void child.kill("SIGCONT"),
       kill,
