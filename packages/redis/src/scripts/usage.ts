@@ -74,11 +74,7 @@ local function leaves(kind, amount)
     size = 2 * size
   end
 end
-local function sums()
-  local found = redis.call('HMGET', U, 'r', 't', 'h', 'n')
-  for i = 1, 4 do found[i] = tonumber(found[i] or '0') end
-  return found[1], found[2], found[3], found[4], redis.call('ZCARD', F)
-end
+local function sums() return read('r'), read('t'), read('h'), read('n'), redis.call('ZCARD', F) end
 local function use(r, t, h, calls)
   return r, t + h, calls, r > 0 and leaves('r', 1) or -1, t > 0 and leaves('t', 1) or -1
 end
