@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { Ledger, layer as ledgerLayer } from "@switchyard/ledger/Ledger"
 import { LedgerError } from "@switchyard/ledger/LedgerError"
-import { Context, Effect, Layer, Redacted, type Scope } from "effect"
+import { Context, Effect, ExecutionStrategy, Exit, Layer, Redacted, Scope } from "effect"
 import type { GatewayConfig } from "../config/GatewayConfig.js"
 import { type LedgerPlace, placeOf, problemsOf, type Surroundings } from "../config/ledger/LedgerPlace.js"
 import { ledgerDefaults } from "../config/ledger/ledgerSettings.js"
@@ -59,7 +59,11 @@ const open = (
       place._tag === "Sqlite"
         ? ({ engine: "sqlite", path: place.path } as const)
         : ({ engine: "postgres", url: Redacted.value(place.url) } as const)
-    const built = yield* Layer.build(ledgerLayer({ store, data, spool, keep }))
+    // One that can't be opened is over at once: its thread must not try again behind a gateway that does without.
+    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+    const built = yield* Layer.buildWithScope(ledgerLayer({ store, data, spool, keep }), scope).pipe(
+      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+    )
     return Context.get(built, Ledger)
   })
 

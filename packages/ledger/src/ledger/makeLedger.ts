@@ -47,6 +47,7 @@ export const make = (options: Options) =>
     let error: LedgerError | undefined
     let awaySince: number | undefined
     let isEnding = false
+    let wasReady = false
     let failures = 0
 
     const health = (): Health => ({
@@ -81,6 +82,7 @@ export const make = (options: Options) =>
         fork(log(told.message))
       } else if (told.tag === "ready") {
         failures = 0
+        wasReady = true
         Deferred.unsafeDone(started, Effect.void)
         show(undefined)
       } else if (told.tag === "unable") {
@@ -129,9 +131,10 @@ export const make = (options: Options) =>
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         isEnding = true
-        const isStored = yield* Effect.isSuccess(ask("end", []))
+        // One that never opened its store has nobody who would answer.
+        const isStored = wasReady && (yield* Effect.isSuccess(ask("end", [])))
         yield* thread.terminate
-        if (isStored && journal.waiting <= 0) yield* Journal.remove(journal)
+        if ((isStored || !wasReady) && journal.waiting <= 0) yield* Journal.remove(journal)
         else if (journal.waiting > 0) {
           yield* Effect.logWarning(
             `${journal.waiting} bytes of the ledger's journal are not in the store yet: the next gateway with this data folder stores them`

@@ -72,7 +72,8 @@ export const run = (options: ThreadOptions, port: Port): Effect.Effect<void> =>
     const open = Effect.gen(function* () {
       const inner = yield* Scope.fork(scope, ExecutionStrategy.sequential)
       const store = yield* Scope.extend(openStore(options.engine), inner).pipe(
-        Effect.onError((cause) => Scope.close(inner, Exit.failCause(cause)))
+        // What is wrong is told at once, however long the end of the connections takes.
+        Effect.onError((cause) => Effect.forkDaemon(Scope.close(inner, Exit.failCause(cause))))
       )
       opened = { store, scope: inner }
       return store

@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
@@ -81,7 +82,9 @@ export const make = (
       const client = Context.get(context, PgClient.PgClient) as unknown as Client
       const made = { client, scope }
       current = made
-      yield* Effect.forkIn(began(client), scope)
+      // Its end is not waited for: what only begins to listen can't be stopped, and would hold whoever ends the pool.
+      const listening = yield* Effect.forkDaemon(began(client))
+      yield* Scope.addFinalizer(scope, Fiber.interruptFork(listening))
       return made
     })
     const ready = turn.withPermits(1)(Effect.suspend(() => (current === undefined ? begin : Effect.succeed(current))))
