@@ -31,7 +31,7 @@ const isWorthTelling = ({ confirmed, endsAt, settled, sum }: Known, now: number)
 const capacity = 100_000
 
 /** The name of a window's key in the engine. */
-export const keyOf = ({ key, length, scope }: WindowName): string => `${scope}:${length}:${key}`
+const keyOf = ({ key, length, scope }: WindowName): string => `${scope}:${length}:${key}`
 
 /** What this process has settled of windows that it shares, and what it has heard of them. */
 export class SpentHere {
