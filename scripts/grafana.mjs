@@ -326,6 +326,13 @@ const rows = [
   {
     title: "Fleet",
     panels: [
+      series("Workers that serve", "short", [["{{instance}}", "min by (instance) (switchyard_workers)"]]),
+      series(
+        "Workers begun anew",
+        "short",
+        [["{{instance}}", "sum by (instance) (increase(switchyard_worker_restarts_total[$__rate_interval]))"]],
+        { bars: true }
+      ),
       series(
         "What is shared decides",
         "short",

@@ -7,6 +7,7 @@ const { defaults, definitions } = await tsImport("../packages/router/src/observe
 const { waitingConnections } = await tsImport("../packages/gateway/src/telemetry/connectionGauge.ts", import.meta.url)
 const { lostLines, refusals } = await tsImport("../packages/gateway/src/telemetry/ownCounters.ts", import.meta.url)
 const { stateMetrics } = await tsImport("../packages/gateway/src/telemetry/stateGauges.ts", import.meta.url)
+const { workerMetrics } = await tsImport("../packages/gateway/src/telemetry/WorkerCounts.ts", import.meta.url)
 const { ledgerMetrics } = await tsImport("../packages/gateway/src/telemetry/ledgerGauges.ts", import.meta.url)
 
 /** Id, title, and what is said below it. @type {Array<[string, string, string]>} */
@@ -72,6 +73,12 @@ Where there is a ledger:
 | metric | type | labels | |
 |---|---|---|---|
 ${ledgerMetrics.map((/** @type {{ name: string, help: string, type: string }} */ one) => row({ ...one, labels: [], buckets: undefined })).join("\n")}
+
+Where several processes serve behind one port:
+
+| metric | type | labels | |
+|---|---|---|---|
+${workerMetrics.map((/** @type {{ name: string, help: string, type: string }} */ one) => row({ ...one, labels: [], buckets: undefined })).join("\n")}
 
 Where gateways share their state:
 

@@ -3,10 +3,9 @@
  */
 import type { IncomingMessage } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
+import type { ConfigError, ConfigIssue } from "@switchyard/core/ConfigError"
 import { uniform } from "@switchyard/core/Dice"
 import * as Time from "@switchyard/core/Time"
-import type { KeyBook } from "@switchyard/ledger/KeyBook"
 import type { Ledger } from "@switchyard/ledger/Ledger"
 import type { LedgerError } from "@switchyard/ledger/LedgerError"
 import * as Providers from "@switchyard/providers/Providers"
@@ -18,7 +17,7 @@ import { MetricsSink } from "@switchyard/router/MetricsSink"
 import * as RouterEvents from "@switchyard/router/RouterEvents"
 import type { AnyStack } from "@switchyard/router/Stack"
 import { Context, type Duration, Effect, Layer, type Scope } from "effect"
-import type { GatewayConfig, Server as Settings } from "./config/GatewayConfig.js"
+import type { Server as Settings } from "./config/GatewayConfig.js"
 import * as Problem from "./config/Problem.js"
 import { serverDefaults } from "./config/serverSettings.js"
 import * as ControlPlane from "./control/ControlPlane.js"
@@ -28,6 +27,7 @@ import { boundsOf } from "./edge/bounds.js"
 import * as Cors from "./edge/Cors.js"
 import * as Completions from "./edge/calls/Completions.js"
 import * as Tokenizer from "./edge/counting/tokenizer.js"
+import { checkExposure } from "./edge/exposure.js"
 import { Heartbeat } from "./edge/heartbeat.js"
 import * as OpenAccess from "./edge/OpenAccess.js"
 import * as BatchPolling from "./edge/objects/batchPolling.js"
@@ -37,7 +37,6 @@ import type { Refusal, TurnedAway } from "./errors/ErrorBody.js"
 import * as Fleet from "./fleet/Fleet.js"
 import type { SharedState } from "./fleet/SharedState.js"
 import * as Generations from "./generations/Generations.js"
-import * as KeyRing from "./keys/KeyRing.js"
 import { bookOf, deskOf, toldOfNamesakes } from "./keys/ledgerKeys.js"
 import * as Handover from "./ledger/handover.js"
 import { Recorder } from "./ledger/recorder.js"
@@ -52,7 +51,8 @@ import { lostLines, ownCounter, refusals } from "./telemetry/ownCounters.js"
 import { promClientSink } from "./telemetry/promClient.js"
 import { stateFamilies } from "./telemetry/stateGauges.js"
 import * as Telemetry from "./telemetry/Telemetry.js"
-import { metricsQuestion, type Siblings } from "./workers/Siblings.js"
+import { exposedWith } from "./workers/exposedWith.js"
+import type { Siblings } from "./workers/Siblings.js"
 
 /** A gateway that listens. */
 export interface Gateway {
@@ -104,20 +104,6 @@ const draining: Refusal = {
   message: "the gateway is shutting down",
   retryAfter: 1000
 }
-
-/** Without a key anybody who reaches the port may spend money, so nobody but this machine may reach it. */
-const checkExposure = (
-  config: GatewayConfig,
-  host: string,
-  book: Context.Tag.Service<KeyBook> | undefined
-): Effect.Effect<void, ConfigError> =>
-  KeyRing.isLocked(config) || book?.isUsed() === true || OpenAccess.isLoopback(host)
-    ? Effect.void
-    : Effect.fail(
-        new ConfigError({
-          issues: [issue("server.host", host, "a loopback address, because no key is configured (masterKey or keys)")]
-        })
-      )
 
 /** Undefined where metrics are off. */
 const metricOptions = ({ source }: Generations.Generation): Metrics.Options | undefined => {
@@ -261,12 +247,6 @@ export const make = (
           ? Effect.succeed(undefined)
           : Metrics.expose(tower().state, options, accept, ownFamilies(options))
       }).pipe(Effect.provideService(MetricsSink, sink))
-    if (siblings !== undefined) {
-      const text = (accept: unknown) =>
-        Effect.map(exposed(typeof accept === "string" ? accept : undefined), (own) => own?.text ?? "")
-      siblings.answer(metricsQuestion, ([accept]) => text(accept))
-      yield* Effect.addFinalizer(() => Effect.flatMap(text(undefined), siblings.counted))
-    }
     const other = yield* NodeHttpServer.makeHandler(
       ControlPlane.make({
         generations,
@@ -281,12 +261,7 @@ export const make = (
         side,
         sealer,
         desk: ledger === undefined || book === undefined ? undefined : deskOf(ledger, book, generations.current),
-        metrics: (accept) =>
-          Effect.flatMap(exposed(accept), (own) =>
-            own === undefined || siblings === undefined
-              ? Effect.succeed(own)
-              : Effect.map(siblings.metrics(own.text, accept), (text) => ({ ...own, text }))
-          ),
+        metrics: siblings === undefined ? exposed : yield* exposedWith(siblings, exposed),
         siblings,
         guard: (headers, method, path) =>
           openGuard(headers, {
@@ -356,12 +331,6 @@ export const make = (
       if (cutCalls > 0) log.note("warn", "drain_cut", { count: cutCalls })
     })
     yield* Effect.addFinalizer(() => drain)
-    const retire = (most: Duration.DurationInput): Effect.Effect<void> => {
-      server.leave()
-      server.close()
-      const looking = Effect.repeat(Effect.sleep(50), { until: () => server.connections() === 0 })
-      return Effect.asVoid(Effect.timeoutOption(looking, most))
-    }
     return {
       url: urlOf(host, server.port),
       host,
@@ -371,7 +340,7 @@ export const make = (
       refuse,
       generations,
       events,
-      retire: (most: Duration.DurationInput) => Effect.suspend(() => retire(most)),
+      retire: server.retire,
       cutCalls: () => cutCalls
     }
   }).pipe(RequestLog.withLogger(log))

@@ -26,8 +26,18 @@ describe("serve with workers", { timeout: 180_000 }, () => {
   - { id: narrow, group: narrow, model: m, baseUrl: ${base}, apiKey: sk-upstream-1, maxParallel: 8 }`
         })
         const { pids, upstream, url } = gateway
-        assert.deepStrictEqual(counted(yield* burst(url, 150, "often")), { 200: 100, 429: 50 })
+        // On a busy machine a worker that waits too long for the primary refuses by its own share, in other words.
+        assert.strictEqual(counted(yield* burst(url, 150, "often"))["200"], 100)
         assert.strictEqual(upstream.journal().length, 100)
+
+        const { text } = yield* get(url, "/metrics")
+        assert.match(text, /\nswitchyard_requests_success_total\{model="often"[^}]*\} 100\n/)
+        assert.match(text, /\nswitchyard_workers 2\n/)
+        const { text: shown } = yield* get(url, "/admin/deployments")
+        const { deployments } = JSON.parse(shown) as {
+          readonly deployments: ReadonlyArray<{ readonly id: string; readonly successes: number }>
+        }
+        assert.strictEqual(deployments.find(({ id }) => id === "often")?.successes, 100)
 
         yield* upstream.reset
         yield* upstream.behave({ latencyMs: 30 })
@@ -74,19 +84,25 @@ describe("serve with workers", { timeout: 180_000 }, () => {
     Effect.gen(function* () {
       const gateway = yield* workers(2)
       const { child, pids, upstream, url } = gateway
-      yield* upstream.behave({ latencyMs: 5 })
+      const asked = () => upstream.stats().requests
+      yield* upstream.behave({ latencyMs: 25 })
       let isOver = false
       const loading = yield* Effect.fork(load(url, 8, () => isOver))
-      yield* until(() => upstream.journal().length > 20)
+      yield* until(() => asked() > 20)
       child.kill("SIGUSR2")
       yield* gateway.until(/"event":"workers_restarted"/)
       yield* until(() => !pids.some(isAlive))
-      const before = upstream.journal().length
-      yield* until(() => upstream.journal().length > before + 20)
+      const before = asked()
+      yield* until(() => asked() > before + 20)
       isOver = true
       const came = yield* Fiber.join(loading)
       assert.deepStrictEqual(counted(came), { 200: came.length })
-      assert.strictEqual(upstream.journal().length, came.length)
+      assert.strictEqual(asked(), came.length)
+      // Those that are gone have told what they counted.
+      const { text } = yield* get(url, "/metrics")
+      assert.match(text, new RegExp(`\\nswitchyard_requests_total\\{[^}]*\\} ${came.length}\\n`))
+      const { text: shown } = yield* get(url, "/admin/deployments")
+      assert.include(shown, '"id":"east"')
       child.kill("SIGTERM")
       const { code, stderr } = yield* gateway.finished
       assert.strictEqual(code, 0)

@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type Server as NodeServer, type ServerResponse } from "node:http"
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net"
 import { toMs } from "@switchyard/core/Time"
-import { Effect, Fiber, Option, Schema, type Scope } from "effect"
+import { type Duration, Effect, Fiber, Option, Schema, type Scope } from "effect"
 import type { Server as Settings } from "../config/GatewayConfig.js"
 import { serverDefaults } from "../config/serverSettings.js"
 import { answerRefusal, type Refusal, type TurnedAway } from "../errors/ErrorBody.js"
@@ -70,10 +70,11 @@ export interface Listening {
   readonly port: number
   /** From now on every answer asks its client to come back by another connection. */
   readonly leave: () => void
-  /** Takes no new connections; what comes by those that stand is served on. */
-  readonly close: () => void
-  /** Connections that stand. */
-  readonly connections: () => number
+  /**
+   * Takes no new connections, and serves on by those that stand, each answer asking its client to come by another, until all are
+   * closed or `most` has passed.
+   */
+  readonly retire: (most: Duration.DurationInput) => Effect.Effect<void>
   /**
    * Stops accepting, and waits until calls in flight have ended or `deadline` ms have passed. Then `cut` may have its last
    * words with those that are left, and all sockets close.
@@ -261,9 +262,14 @@ export const make = (settings: Settings, handlers: Handlers): Effect.Effect<List
       leave: () => {
         running.isLeaving = true
       },
-      // Not as HTTP servers do it: they close idle connections too, by which a request may be under way.
-      close: () => void NetServer.prototype.close.call(server),
-      connections: () => connections.size,
+      retire: (most) =>
+        Effect.suspend(() => {
+          running.isLeaving = true
+          // Not as HTTP servers do it: they close idle connections too, by which a request may be under way.
+          NetServer.prototype.close.call(server)
+          const looking = Effect.repeat(Effect.sleep(idleCheck), { until: () => connections.size === 0 })
+          return Effect.asVoid(Effect.timeoutOption(looking, most))
+        }),
       drain: (deadline, cut) => drainServer(server, deadline, cut)
     }
   })

@@ -18,8 +18,8 @@ const rules: ReadonlyArray<readonly [ending: string, rule: Rule]> = [
   ["_deployment_health", "most"],
   ["_ledger_up", "least"],
   ["_ledger_write_age_seconds", "most"],
-  ["_state_shared", "least"],
-  ["_replicas", "most"]
+  ["_shared_state_up", "least"],
+  ["_shared_state_replicas", "most"]
 ]
 
 /** Of series that tell a state each by 1 or 0, only the first of these that any process is in is told. */

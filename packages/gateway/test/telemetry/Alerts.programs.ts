@@ -8,6 +8,7 @@ import * as Metrics from "@switchyard/router/Metrics"
 import { parse, stringify } from "yaml"
 import { ledgerMetrics } from "../../src/telemetry/ledgerGauges.js"
 import { stateMetrics } from "../../src/telemetry/stateGauges.js"
+import { workerMetrics } from "../../src/telemetry/WorkerCounts.js"
 import { hasPromtool, promtool } from "../support/prometheus.js"
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url))
@@ -51,6 +52,7 @@ const common = ["job", "instance"]
 const all = [
   ...Metrics.definitions,
   ...ledgerMetrics.map(({ name, type }) => ({ name, type, labels: [] })),
+  ...workerMetrics.map(({ name, type }) => ({ name, type, labels: [] })),
   ...Object.values(stateMetrics)
 ]
 
