@@ -44,7 +44,7 @@ export interface Options<A> {
 }
 
 /** Workers end as soon as they begin. */
-export class CrashLoop extends Data.TaggedError("CrashLoop")<{
+class CrashLoop extends Data.TaggedError("CrashLoop")<{
   readonly times: number
   readonly last: Ended
   /** What the last of them said of it. */
@@ -71,7 +71,7 @@ export interface Supervisor<A> {
 }
 
 /** The first worker said why it can't begin: another would say the same. */
-export class StartFailed extends Data.TaggedError("StartFailed")<{ readonly message: string }> {}
+class StartFailed extends Data.TaggedError("StartFailed")<{ readonly message: string }> {}
 
 /** Ms that a worker has to live for its end to be one of its own. */
 const youth = 30_000

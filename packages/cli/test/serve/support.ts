@@ -4,15 +4,15 @@ import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect } from "effect"
 import { file, start } from "../support/process.js"
 
-export const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
+const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
 
-export const masterKey = "sk-master-of-workers-1"
+const masterKey = "sk-master-of-workers-1"
 
 /** What came of a request: its status, or why there was none. */
 export type Came = number | string
 
 /** Asks by connections of an agent's own. */
-export const asker = (url: string, connections: number, isKept: boolean) => {
+const asker = (url: string, connections: number, isKept: boolean) => {
   const agent = new Agent({ keepAlive: isKept, maxSockets: connections })
   const ask = (path: string, body?: object, key = masterKey): Promise<{ readonly came: Came; readonly text: string }> =>
     new Promise((resolve) => {

@@ -25,7 +25,7 @@ export interface Told {
 }
 
 /** Numbers of events by the place of the gateway that told them: what comes after them is asked for. */
-export type Heard = Readonly<Record<number, number>>
+type Heard = Readonly<Record<number, number>>
 
 /** What answers are made of. */
 export interface AnswerDeps {
