@@ -125,6 +125,7 @@ export interface Sentinelled {
   readonly stop: () => Promise<void>
 }
 
+/** Starts them, the replica behind its master. */
 export const startSentinel = async (): Promise<Sentinelled> => {
   const master = await start()
   const replica = await start(["--replicaof", "127.0.0.1", String(master.port)])
