@@ -4,13 +4,13 @@
  */
 import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as SqliteStore from "@switchyard/ledger/SqliteStore"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect } from "effect"
-import * as Driver from "../../../ledger/src/store/sqlite/driver.js"
 import { file, run, start } from "../support/process.js"
 
 const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
@@ -33,6 +33,21 @@ const chat = (url: string) =>
     await response.text()
     return response.status
   })
+
+/** A database as a later version of Switchyard would leave it. */
+const ofLaterVersion = (path: string): void => {
+  const Database = createRequire(new URL("../../../ledger/package.json", import.meta.url))("libsql") as new (
+    path: string
+  ) => {
+    readonly exec: (sql: string) => void
+    readonly prepare: (sql: string) => { all: () => void }
+    close: () => void
+  }
+  const database = new Database(path)
+  database.exec("UPDATE schema_version SET version = 999")
+  database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all()
+  database.close()
+}
 
 const metric = (url: string, name: string) =>
   Effect.promise(async () => {
@@ -159,10 +174,7 @@ describe("a ledger's file", { timeout: 300_000 }, () => {
         mkdirSync(newer, { recursive: true })
         const path = join(newer, "ledger.db")
         yield* Effect.scoped(SqliteStore.make({ path }))
-        const connection = (yield* Driver.load(undefined)).open(path)
-        connection.exec("UPDATE schema_version SET version = 999")
-        connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all([])
-        connection.close()
+        ofLaterVersion(path)
         const before = readFileSync(path)
         const refused = yield* run(["serve", "--config", config, "--data", newer])
         assert.strictEqual(refused.code, 1)
