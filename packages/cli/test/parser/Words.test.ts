@@ -50,7 +50,8 @@ describe("the words of a command line", () => {
       config: undefined,
       port: undefined,
       host: undefined,
-      data: undefined
+      data: undefined,
+      workers: undefined
     })
   })
   it("ask for help where there are none, for a command's, and for the version anywhere", () => {
@@ -66,12 +67,12 @@ describe("the words of a command line", () => {
     assert.strictEqual(mistake("serve", "--prot", "3"), 'serve: no option "--prot"; did you mean --port?')
     assert.strictEqual(
       mistake("frobnicate"),
-      'no command "frobnicate"; there is serve, check, top, route, providers, models, key, spend, schema'
+      'no command "frobnicate"; there is serve, check, top, route, simulate, providers, models, key, spend, schema'
     )
     assert.strictEqual(mistake("--frob"), 'no option "--frob"; there is --help')
     assert.strictEqual(
       mistake("constructor"),
-      'no command "constructor"; there is serve, check, top, route, providers, models, key, spend, schema'
+      'no command "constructor"; there is serve, check, top, route, simulate, providers, models, key, spend, schema'
     )
     assert.match(mistake("check", "--toString", "a"), /no option "--toString"/)
     assert.match(mistake("check", "-x", "a"), /check: no option "-x"/)

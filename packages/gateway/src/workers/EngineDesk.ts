@@ -45,12 +45,19 @@ const takes: ReadonlyMap<string, "usage" | "breakers"> = new Map([
 const gives: ReadonlyMap<string, "usage" | "breakers"> = new Map([
   ["usage.settle", "usage"],
   ["usage.release", "usage"],
-  ["breakers.conclude", "breakers"]
+  ["breakers.conclude", "breakers"],
+  ["breakers.open", "breakers"]
 ])
 
 const isHeld = (value: unknown): value is Held => {
   const { attempt, key } = (value ?? {}) as Partial<Held>
   return typeof key === "string" && typeof attempt === "string"
+}
+
+/** The engine answered that there is no room, and no permit. */
+const isRefused = (answer: unknown): boolean => {
+  const { _tag, admitted } = (answer ?? {}) as { readonly _tag?: unknown; readonly admitted?: unknown }
+  return _tag === "Refused" || admitted === false
 }
 
 /** Serves an engine to the process behind a peer. */
@@ -86,6 +93,10 @@ export const serve = (engine: Engine, peer: Pick<Peer, "tell">): Served => {
     if (taken !== undefined) held[taken].set(`${key} ${attempt}`, { key, attempt })
     else if (given !== undefined) held[given].delete(`${key} ${attempt}`)
   }
+  const refusedOne = (name: string, [first]: ReadonlyArray<unknown>): void => {
+    const taken = takes.get(name)
+    if (taken !== undefined && isHeld(first)) held[taken].delete(`${first.key} ${first.attempt}`)
+  }
 
   return {
     knows: (name) => name.startsWith(prefix),
@@ -96,7 +107,11 @@ export const serve = (engine: Engine, peer: Pick<Peer, "tell">): Served => {
       const found = operation(name)
       if (found === undefined) return unknown(asked)
       noted(name, args)
-      return Effect.catchAllDefect(found(...args) as Effect.Effect<unknown, EngineError>, (defect) =>
+      const answered = Effect.map(found(...args) as Effect.Effect<unknown, EngineError>, (answer) => {
+        if (isRefused(answer)) refusedOne(name, args)
+        return answer
+      })
+      return Effect.catchAllDefect(answered, (defect) =>
         Effect.fail(new EngineError({ reason: "refused", description: `${name}: ${String(defect)}` }))
       )
     },

@@ -776,7 +776,7 @@ keys: [sk-1]
 log: { level: verbose }
 metrics: { enabled: true }
 fallbacks: [{ writer: [writer] }]
-server: { workers: 4 }
+server: { processes: 4 }
 `)
       assert.deepStrictEqual(errors, [])
       assert.isUndefined(config?.router.cache)

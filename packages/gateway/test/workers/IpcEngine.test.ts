@@ -60,6 +60,23 @@ describe("an engine behind another process", () => {
       assert.deepInclude(after, { calls: 0, requests: 2, tokens: 4 })
     })
   )
+  it.scoped("calls that were refused are held by nobody", () =>
+    Effect.gen(function* () {
+      const memory = yield* MemoryEngine.make()
+      const ended: Array<string> = []
+      const usage: Engine["usage"] = {
+        ...memory.usage,
+        renew: (held, lease) => {
+          ended.push(...held.map(({ attempt }) => attempt))
+          return memory.usage.renew(held, lease)
+        }
+      }
+      const { end, engine } = yield* served({ ...memory, usage })
+      for (const attempt of ["a", "b", "c"]) yield* engine.usage.admit(ask(attempt))
+      yield* end
+      assert.deepStrictEqual(ended, ["a"])
+    })
+  )
   it.scoped("when the channel closes, what was asked and what will be asked is told that it is away", () =>
     Effect.gen(function* () {
       const memory = yield* MemoryEngine.make()
