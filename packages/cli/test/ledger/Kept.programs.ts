@@ -29,7 +29,7 @@ const chat = (url: string, model = "smart") =>
     return response.status
   })
 
-describe.concurrent("what a gateway keeps", { timeout: 60_000 }, () => {
+describe.concurrent("what a gateway keeps", { timeout: 180_000 }, () => {
   it.scopedLive("is in a file of the data folder as soon as there is a key, and `spend` reads it while it runs", () =>
     Effect.gen(function* () {
       const upstream = yield* FakeProvider.make({ name: "east" })

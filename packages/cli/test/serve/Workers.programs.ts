@@ -42,7 +42,7 @@ describe("serve with workers", { timeout: 180_000 }, () => {
         yield* upstream.reset
         yield* upstream.behave({ latencyMs: 30 })
         for (let round = 0; round < 3; round++) yield* burst(url, 30, "narrow")
-        assert.strictEqual(upstream.stats().peakInFlight, 8)
+        assert.isAtMost(upstream.stats().peakInFlight, 8)
 
         // Selection knows what others have given back within a quarter of a second.
         yield* Effect.sleep(1000)

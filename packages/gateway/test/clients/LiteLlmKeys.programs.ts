@@ -136,9 +136,9 @@ const script = ({ a, b, provider }: Gateways) =>
     yield* within("the old key is gone", chat(a, key), ({ status }) => status === 401)
     assert.strictEqual((yield* chat(a, next.json.key)).status, 429)
 
-    // More money goes on at both.
+    // More money goes on at both; a busy store may take longer over the first lease of it than a call waits.
     yield* post(a, "/key/update", { key: next.json.key, max_budget: 5000 })
-    assert.strictEqual((yield* chat(a, next.json.key)).status, 200)
+    yield* within("it may spend more where that was said", chat(a, next.json.key), ({ status }) => status === 200)
     yield* within("it may spend more", chat(b, next.json.key), ({ status }) => status === 200)
 
     yield* post(b, "/key/block", { key: next.json.key })
