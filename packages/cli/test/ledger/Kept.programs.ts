@@ -55,6 +55,7 @@ describe.concurrent("what a gateway keeps", { timeout: 180_000 }, () => {
       assert.strictEqual(statSync(data).mode & 0o777, 0o700)
       assert.strictEqual(statSync(where).mode & 0o777, 0o600)
       const sums = yield* spend("--by", "key")
+      assert.strictEqual(sums.stderr, "")
       assert.match(sums.stdout, /\njoe +2 +1 /)
     })
   )

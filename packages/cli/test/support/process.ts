@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { threadId } from "node:worker_threads"
 import { Effect, type Scope } from "effect"
 import { bundled } from "../../../../scripts/bundled.js"
 
@@ -42,7 +43,7 @@ export const start = (
       Effect.promise(() => bundled("packages/cli/src/main.ts")),
       (program) => {
         const { SWITCHYARD_MASTER_KEY: _, ...inherited } = process.env
-        const data = join(tmpdir(), `switchyard-data-${process.pid}-${++started}`)
+        const data = join(tmpdir(), `switchyard-data-${process.pid}-${threadId}-${++started}`)
         const child = spawn(process.execPath, [program, ...args], {
           cwd: root,
           env: { ...inherited, SWITCHYARD_DATA: data, ...env }
