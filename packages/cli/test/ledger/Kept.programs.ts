@@ -7,27 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect } from "effect"
 import { file, run, start } from "../support/process.js"
-
-const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
-
-const settings = (url: string, more = "") => `server: { port: 0 }
-masterKey: sk-master-of-test-1
-keys:
-  - { name: joe, key: sk-joe-of-test-1, budget: { limit: 10, window: 1 day } }
-deployments:
-  - { id: east, group: smart, model: m, baseUrl: ${JSON.stringify(url)}, apiKey: sk-upstream-1, inputPrice: 1000, outputPrice: 1000 }
-${more}`
-
-const chat = (url: string, model = "smart") =>
-  Effect.promise(async () => {
-    const response = await fetch(`${url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: "Bearer sk-joe-of-test-1" },
-      body: JSON.stringify({ model, messages: [{ role: "user", content: "words nobody keeps" }] })
-    })
-    await response.text()
-    return response.status
-  })
+import { chat, listens, settings } from "./support.js"
 
 describe.concurrent("what a gateway keeps", { timeout: 180_000 }, () => {
   it.scopedLive("is in a file of the data folder as soon as there is a key, and `spend` reads it while it runs", () =>
@@ -38,8 +18,8 @@ describe.concurrent("what a gateway keeps", { timeout: 180_000 }, () => {
       const [, url = ""] = yield* until(listens)
       const where = join(data, "ledger.db")
       yield* until(/"event":"ledger".*"engine":"sqlite"/)
-      assert.strictEqual(yield* chat(url), 200)
-      assert.strictEqual(yield* chat(url, "nobody-has-this"), 404)
+      assert.strictEqual(yield* chat(url, { content: "words nobody keeps" }), 200)
+      assert.strictEqual(yield* chat(url, { model: "nobody-has-this" }), 404)
       const spend = (...words: ReadonlyArray<string>) => run(["spend", "--config", config, "--data", data, ...words])
       const seen = yield* Effect.repeat(spend("--export", "jsonl"), {
         until: ({ stdout }) => stdout.split("\n").length === 3,

@@ -6,19 +6,7 @@ import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect, Schedule } from "effect"
 import * as Key from "../../src/Key.js"
 import { file, run, start } from "../support/process.js"
-
-const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
-
-const chat = (url: string, key: string) =>
-  Effect.promise(async () => {
-    const response = await fetch(`${url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
-      body: JSON.stringify({ model: "smart", messages: [{ role: "user", content: "Hi" }] })
-    })
-    await response.text()
-    return response.status
-  })
+import { chat, listens } from "./support.js"
 
 describe.concurrent("keys of the ledger by command", { timeout: 60_000 }, () => {
   it.scopedLive("are in force where a gateway runs: made, shown once, listed without themselves, revoked", () =>
@@ -39,7 +27,7 @@ deployments: [{ id: east, group: smart, model: m, baseUrl: ${JSON.stringify(upst
       assert.deepStrictEqual([made.code, made.stderr], [0, ""])
       const [, own = ""] = /\n {2}(sk-[\w-]{20,})\n$/.exec(made.stdout) ?? []
       const within = (status: number) =>
-        Effect.repeat(chat(url, own), {
+        Effect.repeat(chat(url, { key: own }), {
           until: (answer) => answer === status,
           schedule: Schedule.intersect(Schedule.spaced("100 millis"), Schedule.recurs(100))
         })

@@ -12,27 +12,7 @@ import * as SqliteStore from "@switchyard/ledger/SqliteStore"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect } from "effect"
 import { file, run, start } from "../support/process.js"
-
-const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
-
-const settings = (url: string, more = "") => `server: { port: 0 }
-masterKey: sk-master-of-test-1
-keys:
-  - { name: joe, key: sk-joe-of-test-1, budget: { limit: 10, window: 1 day } }
-deployments:
-  - { id: east, group: smart, model: m, baseUrl: ${JSON.stringify(url)}, apiKey: sk-upstream-1, inputPrice: 1000, outputPrice: 1000 }
-${more}`
-
-const chat = (url: string) =>
-  Effect.promise(async () => {
-    const response = await fetch(`${url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: "Bearer sk-joe-of-test-1" },
-      body: JSON.stringify({ model: "smart", messages: [{ role: "user", content: "Hi" }] })
-    })
-    await response.text()
-    return response.status
-  })
+import { chat, listens, settings } from "./support.js"
 
 /** A database as a later version of Switchyard would leave it. */
 const ofLaterVersion = (path: string): void => {

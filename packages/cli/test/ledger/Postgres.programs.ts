@@ -8,11 +8,10 @@ import { Effect } from "effect"
 import { beforeAll } from "vitest"
 import * as KeyHash from "../../../ledger/src/keys/KeyHash.js"
 import { file, run, start } from "../support/process.js"
+import { chat, listens } from "./support.js"
 
 const missing = PostgresServer.missing()
 if (missing !== undefined) console.warn(missing)
-
-const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
 
 const settings = (upstream: string, database: string) => `server: { port: 0 }
 masterKey: sk-master-of-test-1
@@ -21,17 +20,6 @@ keys: [{ name: joe, key: sk-joe-of-test-1, budget: { limit: 10, window: 1 day } 
 deployments:
   - { id: east, group: smart, model: m, baseUrl: ${JSON.stringify(upstream)}, apiKey: sk-upstream-1, inputPrice: 1000, outputPrice: 1000 }
 `
-
-const chat = (url: string, key: string) =>
-  Effect.promise(async () => {
-    const response = await fetch(`${url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
-      body: JSON.stringify({ model: "smart", messages: [{ role: "user", content: "Hi" }] })
-    })
-    await response.text()
-    return response.status
-  })
 
 const get = (url: string, path: string) =>
   Effect.promise(async () => {
@@ -95,21 +83,21 @@ describe.skipIf(missing !== undefined)("over PostgreSQL", { timeout: 300_000 }, 
 
         const gateway = yield* start(["serve", "--config", config])
         const [, url = ""] = yield* gateway.until(listens)
-        assert.strictEqual(yield* chat(url, alice), 200)
-        assert.strictEqual(yield* chat(url, old), 403)
-        assert.strictEqual(yield* chat(url, KeyHash.sha256(alice)), 401)
+        assert.strictEqual(yield* chat(url, { key: alice }), 200)
+        assert.strictEqual(yield* chat(url, { key: old }), 403)
+        assert.strictEqual(yield* chat(url, { key: KeyHash.sha256(alice) }), 401)
         const info = yield* get(url, `/key/info?key=${alice}`)
         assert.include(info.text, '"key_alias":"alice"')
         assert.isAtLeast((JSON.parse(info.text) as { readonly info: { readonly spend: number } }).info.spend, 1.5)
 
         const made = yield* command("key", "create", "--name", "blog", "--team", "t1", "--budget", "5", "--per", "1d")
         const [, own = ""] = /\n {2}(sk-[\w-]{20,})\n$/.exec(made.stdout) ?? []
-        yield* until(chat(url, own), (status) => status === 200)
+        yield* until(chat(url, { key: own }), (status) => status === 200)
         const listed = yield* command("key", "list")
         assert.match(listed.stdout, /\nalice +sk-\.\.\.cdef +t1 +smart +100 USD/)
         assert.match(listed.stdout, /\nold .*blocked\n3 keys\n$/)
         yield* command("key", "revoke", "blog")
-        yield* until(chat(url, own), (status) => status === 401)
+        yield* until(chat(url, { key: own }), (status) => status === 401)
         const sums = yield* until(command("spend", "--by", "key,team"), ({ stdout }) => /\nblog /.test(stdout))
         assert.match(sums.stdout, /\nalice +t1 +1 +0 /)
         const exported = yield* command("spend", "--export", "jsonl", "--key", "alice")
@@ -138,7 +126,7 @@ describe.skipIf(missing !== undefined)("over PostgreSQL", { timeout: 300_000 }, 
         const gateway = yield* start(["serve", "--config", config])
         yield* gateway.until(/nothing is kept, all goes on in memory: .*give it CREATE on the database/)
         const [, own = ""] = yield* gateway.until(listens)
-        assert.strictEqual(yield* chat(own, "sk-joe-of-test-1"), 200)
+        assert.strictEqual(yield* chat(own), 200)
         const shown = (yield* get(own, "/admin/config")).text
         assert.include(shown, "all goes on in memory")
         assert.strictEqual(

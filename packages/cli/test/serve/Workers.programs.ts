@@ -26,7 +26,7 @@ describe("serve with workers", { timeout: 180_000 }, () => {
   - { id: narrow, group: narrow, model: m, baseUrl: ${base}, apiKey: sk-upstream-1, maxParallel: 8 }`
         })
         const { pids, upstream, url } = gateway
-        // On a busy machine a worker that waits too long for the primary refuses by its own share, in other words.
+        // How the others are refused is not asked: one 503 was seen among the 429s, and why is not known.
         assert.strictEqual(counted(yield* burst(url, 150, "often"))["200"], 100)
         assert.strictEqual(upstream.journal().length, 100)
 
