@@ -101,6 +101,29 @@ export const TeamIds = Schema.Struct({
 /** One team. */
 export const OneTeam = Schema.Struct({ team_id: teamId })
 
+const named = {
+  user_id: nullable(name, "The user."),
+  user_email: nullable(name, "The user's address, where the id is not known.")
+}
+
+const member = Schema.Struct({
+  ...named,
+  role: nullable(Schema.Literal("admin", "user"), "Told back: nobody but the master key manages teams. Default `user`.")
+})
+/** Somebody in a team. */
+export type Member = typeof member.Type
+
+/** Members for a team: one, or several. */
+export const NewMembers = Schema.Struct({
+  team_id: teamId,
+  member: Field.required(Schema.Union(member, Schema.Array(member)), "Who comes in: one member, or a list.")
+})
+export type NewMembers = typeof NewMembers.Type
+
+/** One member of a team. */
+export const OneMember = Schema.Struct({ ...named, team_id: teamId })
+export type OneMember = typeof OneMember.Type
+
 const ofUser = {
   ...limits,
   user_alias: nullable(name, "The user's name, for people."),

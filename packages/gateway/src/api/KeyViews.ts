@@ -69,7 +69,9 @@ export const TeamView = Schema.Struct({
   team_id: Schema.String,
   team_alias: text,
   ...limits,
-  members_with_roles: Schema.Array(Schema.Unknown)
+  members_with_roles: Schema.Array(
+    Schema.Struct({ user_id: text, user_email: text, role: Schema.Literal("admin", "user") })
+  )
 })
 export type TeamView = typeof TeamView.Type
 

@@ -171,6 +171,8 @@ const teams = HttpApiGroup.make("teams", { topLevel: true })
   .add(post("deleteTeams", "/team/delete", Asks.TeamIds, Views.DeletedTeams, "deletes teams, and their keys"))
   .add(post("blockTeam", "/team/block", Asks.OneTeam, Views.TeamView, "lets nobody in by a team's keys"))
   .add(post("unblockTeam", "/team/unblock", Asks.OneTeam, Views.TeamView, "lets them in again"))
+  .add(post("addMembers", "/team/member_add", Asks.NewMembers, Views.TeamView, "puts users into a team, all or none"))
+  .add(post("deleteMember", "/team/member_delete", Asks.OneMember, Views.TeamView, "takes a user out; keys stay"))
   .add(get("teamInfo", "/team/info", { team_id: text }, Views.TeamInfo, "a team and its keys"))
   .add(
     get(
@@ -178,7 +180,7 @@ const teams = HttpApiGroup.make("teams", { topLevel: true })
       "/team/list",
       { user_id: text },
       Schema.Array(Views.TeamView),
-      "teams; of a user's keys, where one is named"
+      "teams; where a user is named those of their keys, and those they are in"
     )
   )
   .middleware(ManagesKeys)

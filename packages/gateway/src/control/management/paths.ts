@@ -11,7 +11,7 @@ export interface Managed {
 
 const posts = [
   ...["generate", "update", "delete", "block", "unblock", "regenerate"].map((what) => `/key/${what}`),
-  ...["new", "update", "delete", "block", "unblock"].map((what) => `/team/${what}`),
+  ...["new", "update", "delete", "block", "unblock", "member_add", "member_delete"].map((what) => `/team/${what}`),
   ...["new", "update", "delete"].map((what) => `/user/${what}`)
 ]
 

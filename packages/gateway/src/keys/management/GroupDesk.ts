@@ -16,7 +16,7 @@ type Kind = LedgerGroup["kind"]
 export interface GroupFields extends Limits {
   readonly alias?: string | null | undefined
   /** Notes that have fields of their own in the API; kept among the others. */
-  readonly notes?: Readonly<Record<string, string | null | undefined>>
+  readonly notes?: Readonly<Record<string, unknown>>
 }
 
 const idOf: Readonly<Record<Kind, string>> = { team: "team_id", user: "user_id" }

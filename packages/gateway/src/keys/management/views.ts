@@ -5,6 +5,7 @@ import * as Money from "@switchyard/ledger/Money"
 import type { KeyView, TeamView, UserView } from "../../api/KeyViews.js"
 import * as Durations from "./durations.js"
 import type { Spent } from "./Spend.js"
+import * as TeamMembers from "./teamMembers.js"
 
 const dateOf = (time: number | undefined): string | null =>
   time === undefined || !Number.isFinite(time) || time >= 8.64e15 ? null : new Date(time).toISOString()
@@ -48,12 +49,15 @@ export const key = (kept: LedgerKey, spent: Spent): KeyView => ({
 })
 
 /** A team. */
-export const team = (kept: LedgerGroup, spent: Spent): TeamView => ({
-  team_id: kept.id,
-  team_alias: orNull(kept.alias),
-  ...limitsOf(kept, spent),
-  members_with_roles: []
-})
+export const team = (kept: LedgerGroup, spent: Spent): TeamView => {
+  const { [TeamMembers.note]: _, ...metadata } = kept.metadata
+  return {
+    team_id: kept.id,
+    team_alias: orNull(kept.alias),
+    ...limitsOf({ ...kept, metadata }, spent),
+    members_with_roles: TeamMembers.of(kept)
+  }
+}
 
 /** A user, whose address and role are kept among the notes. */
 export const user = (kept: LedgerGroup, spent: Spent): UserView => {

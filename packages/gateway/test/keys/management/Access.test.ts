@@ -19,6 +19,8 @@ const bodies: Readonly<Record<string, object>> = {
   "/team/delete": { team_ids: ["t"] },
   "/team/block": { team_id: "t" },
   "/team/unblock": { team_id: "t" },
+  "/team/member_add": { team_id: "t", member: { user_id: "u" } },
+  "/team/member_delete": { team_id: "t", user_id: "u" },
   "/user/new": { user_id: "new" },
   "/user/update": { user_id: "u" },
   "/user/delete": { user_ids: ["u"] }

@@ -57,6 +57,54 @@ describe("teams and users over HTTP", () => {
     })
   )
 
+  it.scopedLive("members of a team are told back, outlive what is changed of it, and keep no key from anybody", () =>
+    Effect.gen(function* () {
+      const gateway = yield* start()
+      const of = (team: string) =>
+        Effect.map(ask(gateway, `/team/info?team_id=${team}`), ({ json }) => json.team_info.members_with_roles)
+      const ann = { user_id: "ann", user_email: null, role: "admin" }
+      const bob = { user_id: null, user_email: "bob@example.com", role: "user" }
+      yield* ask(gateway, "/team/new", { team_id: "core", metadata: { a: 1 } })
+      const one = yield* ask(gateway, "/team/member_add", {
+        team_id: "core",
+        member: { role: "admin", user_id: "ann" }
+      })
+      assert.deepInclude(one.json, { members_with_roles: [ann], metadata: { a: 1 } })
+      const refused = (path: string, body: object) =>
+        Effect.map(ask(gateway, path, body), ({ json, status }) => [status, json.error.param, json.error.message])
+      const several = [{ user_email: "bob@example.com" }, { user_id: "ann" }]
+      assert.deepStrictEqual(yield* refused("/team/member_add", { team_id: "core", member: several }), [
+        409,
+        "member.1",
+        "The user is in the team already."
+      ])
+      assert.deepStrictEqual(yield* refused("/team/member_add", { team_id: "core", member: {} }), [
+        400,
+        "member",
+        "member: expected `user_id` or `user_email`, found nothing"
+      ])
+      assert.strictEqual((yield* refused("/team/member_add", { team_id: "core", member: { role: "boss" } }))[0], 400)
+      assert.strictEqual((yield* refused("/team/member_add", { team_id: "none", member: several }))[0], 404)
+      assert.deepStrictEqual(yield* of("core"), [ann])
+
+      yield* ask(gateway, "/team/member_add", { team_id: "core", member: several.slice(0, 1) })
+      yield* ask(gateway, "/team/update", { team_id: "core", metadata: { b: 2 } })
+      assert.deepStrictEqual(yield* of("core"), [ann, bob])
+      const teams = yield* ask(gateway, "/team/list?user_id=ann")
+      assert.deepStrictEqual(
+        teams.json.map((team: { team_id: string; metadata: object }) => [team.team_id, team.metadata]),
+        [["core", { b: 2 }]]
+      )
+
+      const { key } = (yield* ask(gateway, "/key/generate", { team_id: "core", user_id: "ann" })).json
+      const left = yield* ask(gateway, "/team/member_delete", { team_id: "core", user_id: "ann" })
+      assert.deepStrictEqual(left.json.members_with_roles, [bob])
+      assert.strictEqual((yield* chat(gateway, key)).status, 200)
+      const again = yield* refused("/team/member_delete", { team_id: "core", user_id: "ann" })
+      assert.deepStrictEqual(again, [404, "user_id", "There is no such member."])
+    })
+  )
+
   it.scopedLive("a user is made with a key, unless told not to, and may be blocked", () =>
     Effect.gen(function* () {
       const gateway = yield* start()
