@@ -228,6 +228,10 @@ const rows = [
       ]),
       series("Tokens left in this minute", "short", [
         ["{{deployment}}", `sum by (deployment) (switchyard_deployment_tpm_headroom{${deployment}})`]
+      ]),
+      series("Calls at once, and how many are borne", "short", [
+        ["{{deployment}} borne", `sum by (deployment) (switchyard_deployment_concurrency_limit{${deployment}})`],
+        ["{{deployment}} in flight", `sum by (deployment) (switchyard_deployment_in_flight{${deployment}})`]
       ])
     ]
   },
@@ -275,6 +279,14 @@ const rows = [
         "reqps",
         [["{{deployment}} {{reason}}", rate("stream_restarts_total", deployment, "deployment, reason")]],
         { stack: true }
+      ),
+      series(
+        "Requests that were turned away",
+        "reqps",
+        [["{{model}}", rate("requests_throttled_total", group, "model")]],
+        {
+          stack: true
+        }
       ),
       series(
         "Budgets that ran out",

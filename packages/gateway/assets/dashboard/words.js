@@ -105,6 +105,11 @@ const events = {
   Retried: ["Retry", "warn", (e) => `${e.group} tried again after ${because(e)}`],
   FallbackTaken: ["Fallback", "warn", (e) => `${e.from} → ${e.to} (${e.kind}): ${because(e)}`],
   StreamRestarted: ["Restart", "warn", (e) => `A stream of ${e.group} went on elsewhere after ${because(e)}`],
+  RequestThrottled: [
+    "Throttled",
+    "warn",
+    (e) => `${e.group} has more to do than it can: about ${Math.round(e.share * 100)} % of requests are turned away`
+  ],
   HedgeWon: ["Hedge won", "idle", (e) => `${e.deployment} answered first for ${e.group}`],
   BatchSettled: [
     "Batch",

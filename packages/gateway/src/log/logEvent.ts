@@ -81,6 +81,8 @@ export const lineOf = (event: RouterEvent): EventLine | undefined => {
       return frequent("hedge_started", { group: event.group, deployment: event.deployment })
     case "HedgeWon":
       return frequent("hedge_won", { group: event.group, deployment: event.deployment })
+    case "RequestThrottled":
+      return frequent("request_throttled", { group: event.group, share: event.share })
     case "StreamRestarted":
       return frequent("stream_restarted", { group: event.group, deployment: event.deployment, reason: event.reason })
     default:

@@ -167,6 +167,14 @@ export type RouterEvent =
       readonly soft: number
     }
   | {
+      /** A request was turned away because its group has more to do than it can. */
+      readonly _tag: "RequestThrottled"
+      readonly at: number
+      readonly group: string
+      /** Of requests like it, from 0 to 1. */
+      readonly share: number
+    }
+  | {
       /** A configuration came into force. */
       readonly _tag: "ConfigReloaded"
       readonly at: number

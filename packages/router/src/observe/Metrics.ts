@@ -6,9 +6,10 @@ import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import type { Slot } from "@switchyard/core/Slot"
 import * as Time from "@switchyard/core/Time"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import { CooldownState } from "../breaker/CooldownState.js"
 import { HealthStatus } from "../breaker/HealthStatus.js"
+import { ConcurrencyLimits } from "../concurrency/ConcurrencyLimits.js"
 import { EventHub } from "../events/eventHub.js"
 import { RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents, tapped } from "../events/TowerEvents.js"
@@ -70,6 +71,7 @@ const familiesAt = (state: Context.Context<Collected>, options: Options, now: nu
   const latencies = Context.get(state, LatencyTracker)
   const stats = Context.get(state, DeploymentStats)
   const windows = Context.get(state, UsageWindows)
+  const concurrency = Option.getOrUndefined(Context.getOption(state, ConcurrencyLimits))
   const gauges = new Gauges(new SeriesMaker(options))
   for (const slot of Context.get(state, DeploymentRegistry).slots()) {
     const { blockedBy, circuit, health } = cooldowns.inspect(slot, now)
@@ -87,6 +89,7 @@ const familiesAt = (state: Context.Context<Collected>, options: Options, now: nu
     const latency = latencies.of(slot)
     gauges.add(metricTable.latencyEma, slot, seconds(latency.duration(now)))
     gauges.add(metricTable.ttftEma, slot, seconds(latency.timeToFirstToken(now)))
+    gauges.add(metricTable.concurrencyLimit, slot, concurrency?.known(slot)?.limit)
     // To ask for the usage of a deployment without limits would have its calls counted from then on.
     if (!windows.counts(slot)) continue
     const { rpm, tpm } = slot.deployment

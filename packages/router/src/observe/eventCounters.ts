@@ -38,6 +38,7 @@ export const counting = (
     inputs(group, provider)(usage.inputTokens)
     outputs(group, provider)(usage.outputTokens)
   }
+  const throttled = table1(maxRows, (model) => series.counter(metricTable.throttled, { model }))
   const budgets = table1(maxRows, (scope) => series.counter(metricTable.budgetsExhausted, { scope }))
   const nearly = table1(maxRows, (scope) => series.counter(metricTable.budgetsNearlySpent, { scope }))
   return (event) => {
@@ -58,6 +59,8 @@ export const counting = (
         return streamRestarts(event.deployment ?? "none", event.reason)(1)
       case "BatchSettled":
         return countBatch(event)
+      case "RequestThrottled":
+        return throttled(event.group)(1)
       case "BudgetExhausted":
         return budgets(event.scope)(1)
       case "BudgetNearlySpent":

@@ -186,6 +186,12 @@ export const metricTable = {
     [...deployment, "reason"],
     "Batches that are over, by whether their results told what they used (settled) or the estimate holds (estimated)."
   ),
+  throttled: counter(
+    "event",
+    "requests_throttled_total",
+    ["model"],
+    "Requests that were turned away because their group had more to do than it can."
+  ),
   budgetsExhausted: counter("event", "budgets_exhausted_total", ["scope"], "Budgets that ran out, by what they bound."),
   budgetsNearlySpent: counter(
     "event",
@@ -258,6 +264,12 @@ export const metricTable = {
     "deployment_tpm_headroom",
     deployment,
     "Tokens that the limit still allows in this minute; absent without a limit."
+  ),
+  concurrencyLimit: gauge(
+    "state",
+    "deployment_concurrency_limit",
+    deployment,
+    "Calls at once that the deployment bears, as learned; absent without adaptive concurrency."
   )
 } as const satisfies Readonly<Record<string, Definition>>
 

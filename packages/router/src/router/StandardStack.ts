@@ -3,6 +3,7 @@ import { Balancer } from "../balancing/Balancer.js"
 import { Cooldown } from "../breaker/Cooldown.js"
 import { HealthProbes } from "../breaker/HealthProbes.js"
 import { Cache } from "../cache/Cache.js"
+import { AdaptiveConcurrency } from "../concurrency/AdaptiveConcurrency.js"
 import { FaultInjection } from "../drills/FaultInjection.js"
 import { RequestEvents } from "../events/RequestEvents.js"
 import { Fallback } from "../fallback/Fallback.js"
@@ -23,6 +24,7 @@ import { AdmissionQueue } from "../queue/AdmissionQueue.js"
 import { HeldBack, StreamRecovery } from "../recovery/StreamRecovery.js"
 import { Retry } from "../retry/Retry.js"
 import * as Stack from "../stack/Stack.js"
+import { AdmissionThrottle } from "../throttle/AdmissionThrottle.js"
 import { Deadline } from "../time/Deadline.js"
 import { Timeouts } from "../time/Timeouts.js"
 
@@ -40,6 +42,7 @@ export const standard = Stack.make({
     StreamRecovery,
     Patience,
     Fallback,
+    AdmissionThrottle,
     Retry,
     HeldBack,
     Hedge,
@@ -50,6 +53,7 @@ export const standard = Stack.make({
   attempt: [
     TracingSelections,
     Cooldown,
+    AdaptiveConcurrency,
     Limits,
     SpendLimits,
     TracingAttempts,

@@ -82,6 +82,7 @@ const everything = (prefix: string) =>
       fallback: { chains: { general: { m: ["spare"] } } },
       retry: { attempts: 4, baseDelay: 1 },
       hedge: { delay: 1000 },
+      adaptiveConcurrency: {},
       cache: {},
       cooldown: { failures: 3, duration: 1000 },
       callerBudget: { callers: { poor: { limit: 0.000_001, window: "1 day" } } },
@@ -133,6 +134,8 @@ const everything = (prefix: string) =>
     publish(batch)
     // Only what is told of keys, teams and users has a soft limit.
     publish({ _tag: "BudgetNearlySpent", at: 0, scope: "team", key: "t", soft: 1 })
+    // Who turns away does it by chance.
+    publish({ _tag: "RequestThrottled", at: 0, group: "m", share: 0.5 })
     return made
   })
 

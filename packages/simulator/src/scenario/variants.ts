@@ -4,6 +4,7 @@ import type * as Router from "@switchyard/router/Router"
 import * as StrategyNames from "@switchyard/router/RoutingStrategy/Names"
 import { Either } from "effect"
 import * as PeerRules from "../rules/PeerRules.js"
+import { presets } from "./presets.js"
 import type { ScenarioModel } from "./ScenarioModel.js"
 
 /** One way to route that is tried. */
@@ -24,7 +25,15 @@ export const choose = (
   compare: ReadonlyArray<string> | undefined
 ): Either.Either<ReadonlyArray<Variant>, ReadonlyArray<ConfigIssue>> => {
   const wanted = compare ?? (Object.keys(variants).length > 0 ? Object.keys(variants) : [standardName])
-  const known = [...new Set([...Object.keys(variants), ...StrategyNames.names, ...PeerRules.names, standardName])]
+  const known = [
+    ...new Set([
+      ...Object.keys(variants),
+      ...Object.keys(presets),
+      ...StrategyNames.names,
+      ...PeerRules.names,
+      standardName
+    ])
+  ]
   const issues: Array<ConfigIssue> = []
   const chosen: Array<Variant> = []
   const ruled = (name: string, rule: string, own: object): Variant => ({
@@ -39,6 +48,8 @@ export const choose = (
     } else if (own?.rule !== undefined) chosen.push(ruled(name, own.rule, own.router ?? {}))
     else if (own !== undefined) chosen.push({ name, rule: undefined, options: { ...router, ...own.router } })
     else if (name === standardName) chosen.push({ name, rule: undefined, options: router })
+    else if (Object.hasOwn(presets, name))
+      chosen.push({ name, rule: undefined, options: { ...router, ...presets[name] } })
     else if (PeerRules.names.includes(name)) chosen.push(ruled(name, name, {}))
     else if (known.includes(name))
       chosen.push({ name, rule: undefined, options: { ...router, strategy: name, groupStrategies: {} } })
