@@ -169,6 +169,38 @@ const inTurn = async (tasks) => {
   return said
 }
 
+/**
+ * The command, with modules of a user's: one that imports nothing, one that imports what the command is made of. Its layer fails
+ * to be one where there are two of that.
+ * @param {string} folder
+ */
+const commandRuns = (folder) => {
+  const command = "node_modules/switchyard/bin/switchyard.js"
+  const stacks = {
+    given: "export default (stack) => stack\n",
+    importing: `import * as Router from "@switchyard/router/Router"
+import { LlmError } from "@switchyard/core/LlmError"
+export default (stack, kit) => {
+  if (stack !== Router.standard || kit.LlmError.LlmError !== LlmError) throw new Error("there are two of them")
+  return stack
+}
+`
+  }
+  const deployments = [{ id: "a", group: "m", model: "m", baseUrl: "http://127.0.0.1:9/v1" }]
+  return [
+    ["the command", [command, "--version"]],
+    ...Object.entries(stacks).map(([name, text]) => {
+      writeFileSync(join(folder, `${name}.mjs`), text)
+      writeFileSync(join(folder, `${name}.json`), JSON.stringify({ stack: `./${name}.mjs`, deployments }))
+      return [`the command with a stack, ${name}`, [command, "check", `${name}.json`]]
+    })
+  ].map(
+    ([what, args]) =>
+      () =>
+        node(folder, String(what), /** @type {ReadonlyArray<string>} */ (args))
+  )
+}
+
 /** What does not work there. @param {ReadonlyArray<Tarball>} tarballs @returns {Promise<ReadonlyArray<string>>} */
 export const outside = async (tarballs) => {
   const folder = mkdtempSync(join(tmpdir(), "switchyard-outside-"))
@@ -197,7 +229,7 @@ for (const name of names) {
       ...["nodenext", "bundler"].map((way) => () => node(folder, `run as ${way}`, ["run.mjs", way, ...plain.map(js)])),
       ...examples.map((name) => () => node(folder, `examples/${name}`, [`nodenext/${name}.js`])),
       () => node(folder, "the documents' tests", [vitest, "run", "--dir", "nodenext"]),
-      () => node(folder, "the command", ["node_modules/switchyard/bin/switchyard.js", "--version"])
+      ...commandRuns(folder)
     ])
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -100,6 +100,9 @@ for (const folder of folders) {
   for (const file of files) if (unwanted.test(file)) report(`its tarball has ${file}`)
   if ((tarball?.size ?? 0) > maxBytes) report(`its tarball is ${tarball.size} bytes, more than ${maxBytes}`)
 
+  if (manifest.bin !== undefined && has("dist/command/main.cjs") !== has("dist/command/LICENSES.txt")) {
+    report("its tarball has no licences of what it is made of")
+  }
   const { messages } = await publint({ pkgDir: join(root, folder), pack: "npm", strict: true })
   for (const message of messages) report(`publint: ${formatMessage(message, manifest, { color: false })}`)
 

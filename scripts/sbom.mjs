@@ -21,15 +21,6 @@ const published = readdirSync(join(root, "packages"))
   .map((folder) => `packages/${folder}`)
   .filter((path) => existsSync(join(root, path, "package.json")) && json(`${path}/package.json`).private !== true)
 
-/** Everything that a user may install: the published packages, and what the lock file does not call a tool of development. */
-const entries = new Map(
-  Object.entries(packages).filter(([path, { dev, devOptional, link }]) =>
-    path.includes("node_modules/") ? link !== true && dev !== true && devOptional !== true : published.includes(path)
-  )
-)
-
-const refs = new Map([...entries].map(([path, entry]) => [path, purlOf(nameOf(path, entry), entry.version)]))
-
 /** Where Node finds a package for the one at `path`. */
 const find = (/** @type {string} */ path, /** @type {string} */ wanted) => {
   for (let folder = path; ; folder = folder.replace(/\/?(?:node_modules\/(?:@[^/]+\/)?[^/]+|packages\/[^/]+)$/, "")) {
@@ -39,6 +30,27 @@ const find = (/** @type {string} */ path, /** @type {string} */ wanted) => {
     if (folder === "") return undefined
   }
 }
+
+/** What is part of the command's one file (bundle.mjs), though only tests here install it: the client of PostgreSQL. */
+const inCommand = new Set(["node_modules/@effect/sql-pg"])
+for (const path of inCommand) {
+  const { dependencies, peerDependencies } = packages[path]
+  for (const wanted of Object.keys({ ...dependencies, ...peerDependencies })) {
+    const found = find(path, wanted)
+    if (found !== undefined) inCommand.add(found)
+  }
+}
+
+/** Everything that a user may install: the published packages, and what the lock file does not call a tool of development. */
+const entries = new Map(
+  Object.entries(packages).filter(([path, { dev, devOptional, link }]) =>
+    path.includes("node_modules/")
+      ? link !== true && ((dev !== true && devOptional !== true) || inCommand.has(path))
+      : published.includes(path)
+  )
+)
+
+const refs = new Map([...entries].map(([path, entry]) => [path, purlOf(nameOf(path, entry), entry.version)]))
 
 const licencesOf = (/** @type {string | undefined} */ licence) =>
   licence === undefined

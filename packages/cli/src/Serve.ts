@@ -8,6 +8,7 @@ import type { Gateway, Overrides } from "@switchyard/gateway/Gateway"
 import type { Source } from "@switchyard/gateway/Generations"
 import type { LogOutput } from "@switchyard/gateway/RequestLog"
 import { Effect, Either, Queue, type Scope } from "effect"
+import { readOptions } from "./bundle/ownModules.js"
 import { requireFile, size } from "./configuration.js"
 import { catchFaults, ignoreReloads, outlivePipes } from "./lifetime.js"
 import { type CommandError, fail, hasColours, print } from "./output.js"
@@ -101,7 +102,7 @@ const alone = (
       if (file !== undefined && loaded !== undefined) {
         const { watch } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigWatch"))
         const reload = (next: LoadedConfig) => Effect.as(gateway.reload(told(next)), told(next))
-        yield* watch(file, loaded, onChange({ reload, refuse: gateway.refuse }, file, log))
+        yield* watch(file, loaded, onChange({ reload, refuse: gateway.refuse }, file, log), readOptions())
       }
       yield* print(listening(gateway, size(source.config)))
       if (loaded === undefined) yield* print(firstSteps(gateway.url))
@@ -127,7 +128,7 @@ const byWorkers = (
       if (loaded !== undefined) yield* Serving.tellProblems(loaded.problems, log)
       if (file !== undefined && loaded !== undefined) {
         const { watch } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigWatch"))
-        yield* watch(file, loaded, onChange(primary, file, log))
+        yield* watch(file, loaded, onChange(primary, file, log), readOptions())
       }
       yield* onRestart(primary.restart)
       yield* print(listening(primary, `${size(source.config)}; ${count} workers`))
@@ -166,7 +167,7 @@ const asWorker = (flags: Flags, { host }: Listening): Effect.Effect<void, Comman
         const engine = sharesState ? ipc.engine : undefined
         const here = yield* Serving.open({ source, loaded, data, overrides, log, engine, tellsProblems: index === 0 })
         const { load } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigFile"))
-        yield* tied.served(here, (said) => load(file ?? "", { contents: said }))
+        yield* tied.served(here, (said) => load(file ?? "", { ...readOptions(), contents: said }))
         return yield* Effect.interrupt
       })
       return yield* opened.withLog(gateway)

@@ -5,13 +5,19 @@ import type { ConfigFileError, LoadedConfig, ReadOptions } from "@switchyard/gat
 import type { GatewayConfig } from "@switchyard/gateway/GatewayConfig"
 import * as Problems from "@switchyard/gateway/Problem"
 import { Effect } from "effect"
+import { FromPackages, type Met, readOptions } from "./bundle/ownModules.js"
 import { CommandError, counted, plain } from "./output.js"
 
-/** Reads a file; the reader is loaded by then. */
+/** Reads a file; the reader is loaded by then. Dies of {@link FromPackages} where it needs modules that import something. */
 export const load = (path: string, options?: ReadOptions): Effect.Effect<LoadedConfig, ConfigFileError> =>
   Effect.flatMap(
     Effect.promise(() => import("@switchyard/gateway/ConfigFile")),
-    ({ load }) => load(path, options)
+    ({ load }) => {
+      const met: Met = { importing: false }
+      return Effect.flatMap(Effect.exit(load(path, { ...readOptions(met), ...options })), (read) =>
+        met.importing ? Effect.die(new FromPackages()) : read
+      )
+    }
   )
 
 /** The same for a subcommand that has no use for a file with errors: it ends with all of them. */

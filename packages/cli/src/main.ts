@@ -26,8 +26,7 @@ watchPipes()
 
 const asked = read(process.argv.slice(2), commands)
 if (asked._tag === "Run") {
-  const { run } = await import("./parser/program.js")
-  run(() => asked.command.start(asked.given))
+  void import("./parser/program.js").then(({ run }) => run(() => asked.command.start(asked.given)))
 } else if (asked._tag === "Mistake") {
   process.stderr.write(`switchyard: ${asked.message} (switchyard --help)\n`)
   process.exitCode = 1

@@ -2,11 +2,14 @@
  * Runs a subcommand, and turns what it fails with into one line on stderr and exit code 1.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Effect, Logger } from "effect"
+import { Cause, Effect, Logger, Option } from "effect"
+import { FromPackages, runFromPackages } from "../bundle/ownModules.js"
 import { teardown } from "../lifetime.js"
 import { type CommandError, failed, printError } from "../output.js"
 
 const mistake = (message: string) => Effect.zipRight(printError(`switchyard: ${message}`), failed)
+
+const isFromPackages = (defect: unknown): boolean => defect instanceof FromPackages
 
 /** What the gateway logs goes to stderr, a line each. */
 const logging = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
@@ -15,9 +18,11 @@ const logging = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Log
 export const run = (load: () => Promise<Effect.Effect<void, CommandError>>): void =>
   Effect.flatten(Effect.promise(load)).pipe(
     Effect.catchTag("CommandError", ({ message }) => mistake(message)),
-    Effect.catchAllCause((cause) =>
-      Cause.isInterruptedOnly(cause) ? Effect.interrupt : mistake(`internal error\n${Cause.pretty(cause)}`)
-    ),
+    Effect.catchAllCause((cause) => {
+      if (Cause.isInterruptedOnly(cause)) return Effect.interrupt
+      if (Option.exists(Cause.dieOption(cause), isFromPackages)) return Effect.sync(runFromPackages)
+      return mistake(`internal error\n${Cause.pretty(cause)}`)
+    }),
     Effect.provide(logging),
     NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown })
   )

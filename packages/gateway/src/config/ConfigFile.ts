@@ -9,7 +9,7 @@ import type { GatewayConfig } from "./GatewayConfig.js"
 import { gathered } from "./gathered.js"
 import * as Problem from "./Problem.js"
 import { bytesOf, type Contents, type FilesRead, fingerprintOf, readFiles } from "./readFiles.js"
-import { readStack, type StackRead } from "./stackModule.js"
+import { type ImportModule, readStack, type StackRead } from "./stackModule.js"
 
 export type { Contents }
 
@@ -34,6 +34,8 @@ export interface ReadOptions {
   readonly unsetVariables?: "error" | "note"
   /** What files say, by their absolute paths, where that is known already. Default: they are read. */
   readonly contents?: Contents
+  /** How the module of a stack is loaded, by its address and what it says. Default: it is imported. */
+  readonly importModule?: ImportModule
 }
 
 /** A file that cannot be used. `problems` holds warnings too, in the order of their lines. */
@@ -83,7 +85,7 @@ export const load: Read = (path, options = {}) =>
   Effect.flatMap(
     Effect.promise(async () => {
       const read = await readFiles(path, options.env ?? process.env, isLiteLlm, options.contents)
-      return [read, await readStack(read.root)] as const
+      return [read, await readStack(read.root, options.importModule)] as const
     }),
     ([read, module]) => Effect.suspend(() => conclude(path, read, module, options))
   )

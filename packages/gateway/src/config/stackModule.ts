@@ -24,9 +24,12 @@ const none: StackRead = { stack: undefined, problems: [], file: undefined }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+/** Loads a module, by its address; what it says is known. */
+export type ImportModule = (url: string, source: string) => Promise<unknown>
+
 /** The stack that a module's default export is, or makes. */
-const stackOf = async (url: string): Promise<AnyStack | string> => {
-  const module = (await import(url)) as { readonly default?: unknown }
+const stackOf = async (imported: Promise<unknown>): Promise<AnyStack | string> => {
+  const module = (await imported) as { readonly default?: unknown }
   const { default: given } = module
   if (given === undefined)
     return "a module with a default export: a stack, or a function that makes one of the standard stack"
@@ -36,7 +39,10 @@ const stackOf = async (url: string): Promise<AnyStack | string> => {
 }
 
 /** Loads what `stack` names, relative to the file that it stands in. A module that has changed is loaded afresh. */
-export const readStack = async (root: MapNode | undefined): Promise<StackRead> => {
+export const readStack = async (
+  root: MapNode | undefined,
+  importModule: ImportModule = (url) => import(url)
+): Promise<StackRead> => {
   const entry = root?.entries.get("stack")
   if (entry === undefined || entry.node.kind !== "scalar" || typeof entry.node.value !== "string") return none
   const { value } = entry.node
@@ -49,7 +55,8 @@ export const readStack = async (root: MapNode | undefined): Promise<StackRead> =
   if (typeof bytes === "string") return { stack: undefined, problems: problem(bytes), file: { path, bytes } }
   try {
     // Node keeps a module by its address: another content needs another one.
-    const found = await stackOf(`${pathToFileURL(path).href}?${fingerprintOf([bytes]).slice(0, 16)}`)
+    const url = `${pathToFileURL(path).href}?${fingerprintOf([bytes]).slice(0, 16)}`
+    const found = await stackOf(importModule(url, bytes.toString()))
     return typeof found === "string"
       ? { stack: undefined, problems: problem(`expected ${found}`), file: { path, bytes } }
       : { stack: found, problems: [], file: { path, bytes } }

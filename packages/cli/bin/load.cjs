@@ -1,0 +1,58 @@
+// Runs a program that is one file, by what V8 has compiled of it before: to read and compile all of it takes as long as all else
+// that a start does. What it has compiled is kept beside the program, for each Node: by the build for the one that builds, else by
+// the first start that may write there.
+const { readFileSync, renameSync, writeFileSync } = require("node:fs")
+const { createRequire } = require("node:module")
+const { dirname } = require("node:path")
+const { Script } = require("node:vm")
+
+/** Ms after which a start is over: what is compiled by then is what the next one needs. The build does not wait that long. */
+const startTakes = Number(process.env.SWITCHYARD_START_TAKES ?? 5_000)
+
+/** @param {string} path */
+const read = (path) => {
+  try {
+    return readFileSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * A program begins with a comment that says its hash: V8 itself tells programs apart by their length only.
+ * @param {string} file @param {string} source
+ */
+const cacheOf = (file, source) =>
+  `${file}.${source.slice(2, source.indexOf("*", 2))}.${process.version}-${process.arch}.cache`
+
+/** @param {string} path @param {import("node:vm").Script} script */
+const keep = (path, script) => {
+  const draft = `${path}.${process.pid}`
+  try {
+    writeFileSync(draft, script.createCachedData(), { mode: 0o644 })
+    renameSync(draft, path)
+  } catch {
+    // Nobody may write there: the next start takes as long as this one.
+  }
+}
+
+/** A script that was compiled before imports nothing itself. @param {string} specifier */
+const importHere = (specifier) => import(specifier)
+
+/** @param {string} file */
+const load = (file) => {
+  // One byte a character: the build writes nothing else.
+  const source = readFileSync(file, "latin1")
+  const path = cacheOf(file, source)
+  const cachedData = read(path)
+  const script = new Script(source, {
+    filename: file,
+    ...(cachedData === undefined ? {} : { cachedData })
+  })
+  const run = script.runInThisContext()
+  const module = { exports: {} }
+  run(module.exports, createRequire(file), module, file, dirname(file), importHere)
+  if (cachedData === undefined) setTimeout(() => keep(path, script), startTakes).unref()
+}
+
+module.exports = { load }
