@@ -40,10 +40,12 @@ const serviceFor = (services: Protocols, protocol: string): Service.AttemptServi
  */
 export const make = (services: Protocols): Service.AttemptService => {
   const all = [...new Set(Object.values(services))]
-  const service = Service.attempt(
-    (attempt) => {
+  const entries = new Map(all.map((service) => [service, Service.entry(service)]))
+  const service = Service.attemptWithin(
+    (attempt, region) => {
       const service = serviceFor(services, attempt.target.protocol)
-      if (service !== undefined) return service.call(attempt)
+      const enter = service === undefined ? undefined : entries.get(service)
+      if (enter !== undefined) return enter(attempt, region)
       return Effect.fail(
         new LlmError({
           reason: "Unavailable",

@@ -29,9 +29,9 @@ export const count: Effect.Effect<ReadonlyArray<Counted>> = Effect.gen(function*
   const bare = StubLlm.attempt(LlmRequest.begin(request, 0), StubLlm.slot("bare"))
   const answer = (yield* Effect.orDie(StubLlm.make().attempts.call(bare))) as CompleteResponse
   const plain = Service.attempt(({ request: { route } }) => Effect.succeed({ ...answer, journal: route.journal }))
-  /** As the HTTP base does: its calls can be ended from outside, so that they need no fiber of their own. */
+  /** As the HTTP base does: its calls can be ended from outside, so that they need no fiber of their own, and share a region. */
   const ending = Service.expiring(
-    Service.attempt((attempt) => {
+    Service.attemptWithin((attempt) => {
       attempt.expire = () => {}
       return plain.call(attempt)
     })
@@ -60,7 +60,7 @@ export const count: Effect.Effect<ReadonlyArray<Counted>> = Effect.gen(function*
 
 /** Prints the counts. */
 export const run = async (): Promise<void> => {
-  console.log("\nEffect operations of a plain call (at most 55 in the default tower)")
+  console.log("\nEffect operations of a plain call (at most 22 in the default tower)")
   for (const { called, name, tower } of await Effect.runPromise(count)) {
     console.log(`  ${name.padEnd(52)}${String(tower).padStart(4)} in the tower, ${called} with the accessor`)
   }

@@ -8,6 +8,7 @@ import { withoutPrompt } from "../dialect/promptTexts.js"
 import { LlmError } from "../errors/LlmError.js"
 import { type LlmRequest, wordsOf } from "../request/LlmRequest.js"
 import type { Attempt } from "./Attempt.js"
+import { enteringOf } from "./region.js"
 import * as Service from "./Service.js"
 
 /** The code of an error that stands for a defect. */
@@ -71,10 +72,11 @@ const isDefect = (cause: Cause.Cause<LlmError>): boolean =>
 
 /** The same service, whose defects are failures. Belongs around the base service, below every layer. */
 export const caught = (base: Service.AttemptService): Service.AttemptService => {
-  const service = Service.attempt((attempt: Attempt) => {
+  const enter = enteringOf(base)
+  const service = Service.attemptWithin((attempt: Attempt, region) => {
     let call: Service.Call
     try {
-      call = base.call(attempt)
+      call = enter(attempt, region)
     } catch (defect) {
       return failed(attempt, Cause.die(defect), false)
     }

@@ -2,7 +2,7 @@
  * The request tier's tag, and the accessors that most users want: they begin the request's route, and close what a
  * caller leaves behind.
  */
-import { Context, Effect, type Scope, Stream } from "effect"
+import { Context, Effect, Exit, type Scope, Stream } from "effect"
 import { toStream } from "../answer/EventStream.js"
 import type { CompleteResponse, LlmResponse } from "../answer/LlmResponse.js"
 import type { StreamEvent } from "../dialect/ChatChunk.js"
@@ -11,12 +11,13 @@ import { LlmError } from "../errors/LlmError.js"
 import type { Journal } from "../outcome/Journal.js"
 import { begin, type LlmRequest } from "../request/LlmRequest.js"
 import { clockHere, nowMs } from "../shared/Time.js"
+import { entryOf, type Region } from "./region.js"
 import type { RequestService } from "./Service.js"
 
 /** Told of a request's journal when it begins: a server reads it also when the request fails, or its caller leaves. */
 export type Tell = (journal: Journal) => void
 
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+type Restore = NonNullable<Region>
 
 /** The error with every attempt that was made: what the accessors fail with. */
 export const withAttempts = (error: LlmError, journal: Journal): LlmError =>
@@ -24,8 +25,8 @@ export const withAttempts = (error: LlmError, journal: Journal): LlmError =>
 
 /**
  * Begins the request's route, calls the service and hands the response with the request's own journal to `own`. Runs in
- * an uninterruptible region, with only the call itself restored: an interruption that falls between the answer and its
- * owner must not lose an open stream.
+ * an uninterruptible region, in which only what waits can be interrupted: an interruption that falls between the answer and
+ * its owner must not lose an open stream. The layers of the tower share the region.
  */
 const send = <A, R>(
   service: RequestService,
@@ -37,13 +38,18 @@ const send = <A, R>(
     const begun = begin(request, nowMs(clockHere()))
     const { journal } = begun.route
     tell?.(journal)
-    const told = Effect.mapError((error: LlmError) => withAttempts(error, journal))
-    return Effect.matchCauseEffect(restore(service.call(begun)), {
+    const told = (call: Effect.Effect<A, LlmError, R>): Effect.Effect<A, LlmError, R> =>
+      Effect.mapError(call, (error) => withAttempts(error, journal))
+    return Effect.matchCauseEffect(entryOf(service)(begun, restore), {
       onFailure: (cause) => {
         journal.releaseAll()
         return told(Effect.failCause(cause))
       },
-      onSuccess: (response) => told(own(response, journal, restore))
+      onSuccess: (response) => {
+        const owned = own(response, journal, restore)
+        // What has succeeded by now has no error to tell of.
+        return Exit.isExit(owned) && Exit.isSuccess(owned) ? owned : told(owned)
+      }
     })
   })
 

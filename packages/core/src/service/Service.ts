@@ -2,7 +2,7 @@
  * The algebra of the tower: a service takes a request, a layer is a function from the inner service to the outer one.
  * Two tiers, two types: a layer on the wrong side of the router does not compile.
  */
-import { type Clock, type Context, Effect, Layer, Pipeable } from "effect"
+import { Cause, type Clock, type Context, Effect, Layer, Option, Pipeable } from "effect"
 import { globalValue } from "effect/GlobalValue"
 import { type Openings, unknown } from "../deployment/Opening.js"
 import type { Slot } from "../deployment/Slot.js"
@@ -11,9 +11,11 @@ import type { LlmError } from "../errors/LlmError.js"
 import type { Outcome } from "../outcome/Outcome.js"
 import type { LlmRequest } from "../request/LlmRequest.js"
 import type { Attempt } from "./Attempt.js"
-import { type AnyBracket, type Bracket, type Call, within } from "./lifetime.js"
+import { type AnyBracket, type Bracket, within } from "./lifetime.js"
+import { awaiting, type Call, callOf, entryOf, type Region, type Run, share, waiting } from "./region.js"
 
-export type { Bracket, Call }
+export type { Bracket, Call, Region, Run }
+export { awaiting, waiting }
 
 /** Something that answers requests of one kind. */
 export interface Service<in Req> extends Pipeable.Pipeable {
@@ -64,6 +66,32 @@ export const attempt = (
   status: AttemptService["status"] = () => open
 ): AttemptService => ({ pipe, call, status })
 
+/**
+ * A request-tier service that shares the uninterruptible region of the layers around it, which spares it one of its own: for
+ * layers that stand in the way of each call. What waits in it has to be made interruptible by `waiting`; the service within is
+ * entered by `entry`.
+ */
+export const requestWithin = (run: Run<LlmRequest>, openings: RequestService["openings"] = unknown): RequestService =>
+  request(callOf(run), openings)
+
+/** The same for the attempt tier. */
+export const attemptWithin = (run: Run<Attempt>, status?: AttemptService["status"]): AttemptService =>
+  attempt(callOf(run), status)
+
+/** How a layer enters its inner service when it shares regions; made once, with the layer. */
+export const entry: <Req>(next: Service<Req>) => Run<Req> = entryOf
+
+/**
+ * Goes on by `f` after a failure; defects and interruptions pass. An answer passes without an operation, where `Effect.catchAll`
+ * has one of its own.
+ */
+export const recovered = (call: Call, f: (error: LlmError) => Call): Call =>
+  Effect.catchAllCause(call, (cause) => {
+    if (cause._tag === "Fail") return f(cause.error)
+    const failure = Cause.isDie(cause) ? Option.none() : Cause.failureOption(cause)
+    return Option.isSome(failure) ? f(failure.value) : Effect.failCause(cause)
+  })
+
 /** Whether the calls for a request can be ended by `attempt.expire`. */
 export type Expiry = (request: LlmRequest) => boolean
 
@@ -109,15 +137,15 @@ export const mapAttempt =
     attempt((input) => f(next.call(input), input), next.status)
 
 /** What a service that is nothing but brackets around another one is made of, the outermost first. */
-interface Run<Req> {
+interface Fold<Req> {
   readonly brackets: ReadonlyArray<AnyBracket<Req>>
-  readonly inner: Service<Req>
+  readonly inner: Run<Req>
 }
 
-/** Kept beside the functions, as promises are: a service with another `call`, made by spread say, is no such run. */
-const runs = globalValue(
-  Symbol.for("@switchyard/core/Service/runs"),
-  () => new WeakMap<(request: never) => Call, Run<never>>()
+/** Kept beside the functions, as promises are: a service with another `call`, made by spread say, is no such fold. */
+const folds = globalValue(
+  Symbol.for("@switchyard/core/Service/folds"),
+  () => new WeakMap<(request: never) => Call, Fold<never>>()
 )
 
 /** The call within a bracket. Those that the service is made of already are run with it as one. */
@@ -126,15 +154,17 @@ const around = <Req, A>(
   next: Service<Req>,
   onEnd?: (request: Req, at: number) => void
 ): Service<Req>["call"] => {
-  const known = runs.get(next.call) as Run<Req> | undefined
+  const known = folds.get(next.call) as Fold<Req> | undefined
   const own = bracket as unknown as AnyBracket<Req>
   const brackets = known === undefined ? [own] : [own, ...known.brackets]
-  const inner = known?.inner ?? next
-  const enter = (request: Req): Call => inner.call(request)
-  const isNeeded = (request: Req): boolean => brackets.some(({ when }) => when === undefined || when(request))
-  const call = (request: Req): Call =>
-    isNeeded(request) ? within(brackets, request, enter, onEnd) : inner.call(request)
-  runs.set(call, { brackets, inner } as unknown as Run<never>)
+  const inner = known?.inner ?? entryOf(next)
+  const isAlways = brackets.some(({ when }) => when === undefined)
+  const isNeeded = (request: Req): boolean => isAlways || brackets.some(({ when }) => when?.(request))
+  const run: Run<Req> = (request, region) =>
+    isNeeded(request) ? within(brackets, request, inner, region, onEnd) : inner(request, region)
+  const call = (request: Req): Call => run(request, undefined)
+  folds.set(call, { brackets, inner } as unknown as Fold<never>)
+  share(call, run)
   return call
 }
 
@@ -146,7 +176,7 @@ export interface AttemptBracket<in out A = void> extends Bracket<Attempt, A> {
 
 /**
  * A layer of the attempt tier that takes and gives back, or only watches. Around a service of which the outermost layers are
- * such ones, it runs with them as one bracket, which costs 7 operations however many they are: order, and who hears what,
+ * such ones, it runs with them as one bracket, which costs 2 operations however many they are, and 5 more where no region is open: order, and who hears what,
  * stay as they are written. A layer of another kind between them begins a new one.
  */
 export const bracketAttempt =
@@ -195,7 +225,7 @@ export const bracket = <A>(
   within<void>(
     [{ begin: (_, at, clock) => begin(at, clock), end: (taken, outcome, at) => end(taken as A, outcome, at) }],
     undefined,
-    (_, taken) => call(taken as A)
+    (_, region, taken) => waiting(region, call(taken as A))
   )
 
 /**
@@ -213,12 +243,17 @@ export const onSettled = (call: Call, f: (outcome: Outcome, at: number) => void)
  * Waits for the first content of a stream, so that everything before it is an ordinary failure and retry, fallback and
  * hedging need no stream code. Plain responses pass. A caller that leaves while waiting closes the stream.
  */
-export const primed = (call: Call): Call =>
+export const primed = (call: Call): Call => primedWithin(call, undefined)
+
+/** The same for a call that was entered in a region. */
+export const primedWithin = (call: Call, region: Region): Call =>
   Effect.flatMap(call, (response) =>
     response._tag === "Complete" || response.events.settlement.hasContent
       ? Effect.succeed(response)
       : Effect.as(
-          Effect.onInterrupt(response.events.awaitContent, () => Effect.sync(() => response.events.close())),
+          Effect.onInterrupt(waiting(region, response.events.awaitContent), () =>
+            Effect.sync(() => response.events.close())
+          ),
           response
         )
   )

@@ -3,9 +3,7 @@ import type { LlmResponse } from "../answer/LlmResponse.js"
 import type { LlmError } from "../errors/LlmError.js"
 import * as Outcome from "../outcome/Outcome.js"
 import { clockHere, nowMs } from "../shared/Time.js"
-
-/** A call. A streaming response may outlive it: who gets one reads it to the end or closes it. */
-export type Call = Effect.Effect<LlmResponse, LlmError>
+import type { Call, Region } from "./region.js"
 
 /**
  * What stands around a call as data: what it takes before, and how it is given back. All functions are synchronous and must
@@ -42,7 +40,8 @@ export interface Bracket<in out Req, in out A = void> {
 /** Brackets whose types nobody needs any more. */
 export type AnyBracket<Req> = Bracket<Req, unknown>
 
-type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+/** What is called within brackets; `taken` is what the innermost one took. */
+export type Inner<in Req> = (request: Req, region: Region, taken: unknown) => Call
 
 /** In place of what a bracket took that had nothing to do. */
 const nothing = Symbol("nothing")
@@ -58,9 +57,9 @@ class Lifetime<Req> {
   constructor(
     /** Outermost first. */
     private readonly brackets: ReadonlyArray<AnyBracket<Req>>,
-    private readonly inner: (request: Req, taken: unknown) => Call,
+    private readonly inner: Inner<Req>,
     private request: Req,
-    private readonly restore: Restore,
+    private readonly region: Region,
     private readonly onEnd: ((request: Req, at: number) => void) | undefined
   ) {}
 
@@ -75,8 +74,7 @@ class Lifetime<Req> {
         if (Effect.isEffect(begun)) return this.waitFor(begun as Effect.Effect<unknown, LlmError>, bracket, i)
         this.hold(bracket, begun)
       }
-      const call = this.inner(this.request, this.taken[brackets.length - 1])
-      return Effect.matchCauseEffect(this.restore(call), this)
+      return Effect.matchCauseEffect(this.inner(this.request, this.region, this.taken[brackets.length - 1]), this)
     } catch (defect) {
       return this.onFailure(Cause.die(defect))
     }
@@ -194,11 +192,15 @@ class Lifetime<Req> {
 /**
  * Runs brackets, the outermost first, around one call, in the operations of one; `onEnd` is told when they have ended. The first `begin` and the watch over the
  * call are one uninterruptible step: between a plain `Effect.suspend` and an `onExit` after it a fiber may yield, be
- * interrupted, and leak what it took.
+ * interrupted, and leak what it took. So a region is opened, unless one is open already.
  */
 export const within = <Req>(
   brackets: ReadonlyArray<AnyBracket<Req>>,
   request: Req,
-  inner: (request: Req, taken: unknown) => Call,
+  inner: Inner<Req>,
+  region?: Region,
   onEnd?: (request: Req, at: number) => void
-): Call => Effect.uninterruptibleMask((restore) => new Lifetime(brackets, inner, request, restore, onEnd).from(0))
+): Call =>
+  region === undefined
+    ? Effect.uninterruptibleMask((restore) => new Lifetime(brackets, inner, request, restore, onEnd).from(0))
+    : new Lifetime(brackets, inner, request, region, onEnd).from(0)

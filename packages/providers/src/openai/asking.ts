@@ -5,10 +5,10 @@ import type { Attempt } from "@switchyard/core/Attempt"
 import type { Deployment } from "@switchyard/core/Deployment"
 import { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
-import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { tellDropped } from "@switchyard/core/Payload"
 import * as Service from "@switchyard/core/Service"
 import { hasOperation } from "@switchyard/core/Serving"
+import { clockHere } from "@switchyard/core/Time"
 import { type Clock, type Context, Effect, Random } from "effect"
 import { Accounts, type Showing } from "../auth/accounts.js"
 import type { Unsigned } from "../auth/aws.js"
@@ -123,7 +123,11 @@ export const ask = (
     return made
   }
 
-  const exchanged = ({ attempt, clock, outgoing, path, saying, target }: Outgoing, showing?: Showing): Service.Call => {
+  const exchanged = (
+    { attempt, clock, outgoing, path, saying, target }: Outgoing,
+    region: Service.Region,
+    showing?: Showing
+  ): Service.Call => {
     const { request } = attempt
     const own = saying.headers === undefined ? outgoing.headers : { ...outgoing.headers, ...saying.headers }
     const headers = showing === undefined ? own : { ...own, ...showing.headers }
@@ -163,7 +167,7 @@ export const ask = (
       return late
     }
     const plainer = plain === undefined ? undefined : { isRefused: plain.isRefused, send: again, worked: plain.worked }
-    return Effect.async<LlmResponse, LlmError>((resume) => {
+    return Service.awaiting(region, (resume) => {
       const exchange = new Exchange(settings, attempt, clock, secrets, resume, plainer, saying.hearing)
       attempt.sent = true
       exchange.runsOn(
@@ -172,7 +176,7 @@ export const ask = (
           exchange
         )
       )
-      return Effect.sync(() => exchange.abort())
+      return () => exchange.abort()
     })
   }
 
@@ -192,7 +196,13 @@ export const ask = (
     }
   }
 
-  const say = (attempt: Attempt, target: Target, clock: Clock.Clock, stamp: () => Stamp): Service.Call => {
+  const say = (
+    attempt: Attempt,
+    target: Target,
+    clock: Clock.Clock,
+    region: Service.Region,
+    stamp: () => Stamp
+  ): Service.Call => {
     const { request } = attempt
     const saying = said(attempt, target, stamp)
     if (saying instanceof LlmError) return Effect.fail(saying)
@@ -208,7 +218,7 @@ export const ask = (
     if ("bad" in outgoing)
       return Effect.fail(invalid(attempt, `the header ${JSON.stringify(outgoing.bad)} cannot be sent`))
     const sent: Outgoing = { attempt, clock, target, path, outgoing, saying }
-    if (target.cloud === undefined) return told(attempt, saying, exchanged(sent))
+    if (target.cloud === undefined) return told(attempt, saying, exchanged(sent, region))
     const unsigned: Unsigned = {
       method: "POST",
       origin: target.origin,
@@ -220,7 +230,7 @@ export const ask = (
     return told(
       attempt,
       saying,
-      Effect.flatMap(shown, (showing) => exchanged(sent, showing))
+      Effect.flatMap(Service.waiting(region, shown), (showing) => exchanged(sent, region, showing))
     )
   }
 
@@ -256,23 +266,24 @@ export const ask = (
         )
     })
 
-  const send = (attempt: Attempt, clock: Clock.Clock): Service.Call => {
+  const send = (attempt: Attempt, clock: Clock.Clock, region: Service.Region): Service.Call => {
     attempt.sent = false
     const target = targetFor(attempt.target)
     if ("problem" in target) return Effect.fail(unusable(attempt, target))
     const { request } = attempt
     if (request.passage !== undefined) {
-      return pass({ accounts, connectTimeout, transport }, request.passage, attempt, target, clock)
+      const passing = pass({ accounts, connectTimeout, transport }, request.passage, attempt, target, clock)
+      return Service.waiting(region, passing)
     }
     if (request.stream && decodeAws === undefined && target.protocol.name === "bedrock") {
-      return Effect.flatMap(prepared(attempt), () => send(attempt, clock))
+      return Effect.flatMap(Service.waiting(region, prepared(attempt)), () => send(attempt, clock, region))
     }
-    if (sayings.isNative(target.protocol, attempt)) return say(attempt, target, clock, noStamp)
-    const call = Effect.flatMap(Random.next, (dice) => say(attempt, target, clock, () => stampOf(dice, clock)))
-    return media === undefined ? call : Effect.zipRight(fetched(attempt, target, media), call)
+    if (sayings.isNative(target.protocol, attempt)) return say(attempt, target, clock, region, noStamp)
+    const call = Effect.flatMap(Random.next, (dice) => say(attempt, target, clock, region, () => stampOf(dice, clock)))
+    return media === undefined ? call : Effect.zipRight(Service.waiting(region, fetched(attempt, target, media)), call)
   }
 
-  return Service.expiring(Service.attempt((attempt) => Effect.clockWith((clock) => send(attempt, clock))))
+  return Service.expiring(Service.attemptWithin((attempt, region) => send(attempt, clockHere(), region)))
 }
 
 const noStamp = (): Stamp => ({ id: "", created: 0 })

@@ -12,7 +12,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import type { Outcome } from "@switchyard/core/Outcome"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
-import { nowMs } from "@switchyard/core/Time"
+import { clockHere, nowMs } from "@switchyard/core/Time"
 import { substitute } from "@switchyard/core/Wildcard"
 import { type Clock, type Context, Duration, Effect, Layer, Schema } from "effect"
 import { attemptEnded, attemptStarted } from "../events/attemptEvents.js"
@@ -54,6 +54,12 @@ export interface BalancerDeps {
   readonly events?: Pick<Events, "publish" | "isActive">
 }
 
+/** Where a request is routed. */
+interface Here {
+  readonly clock: Clock.Clock
+  readonly region: Service.Region
+}
+
 const unknownModel = (model: string, why: string | undefined): LlmError =>
   new LlmError({
     reason: "UnknownModel",
@@ -65,7 +71,7 @@ const isLocalRejection = (outcome: Outcome, attempt: Attempt): boolean =>
 
 /** It was this process that had no connection left: without another deployment that is what the caller is told. */
 const orRefusal = (elsewhere: Service.Call, refusal: LlmError): Service.Call =>
-  Effect.catchAll(elsewhere, (error) =>
+  Service.recovered(elsewhere, (error) =>
     Effect.fail(error.reason === "NoDeployment" ? refusal.with({ deployment: undefined }) : error)
   )
 
@@ -103,11 +109,11 @@ export const make =
         if (events?.isActive() === true) events.publish(attemptEnded(attempt, outcome, at))
       }
     })
-    const sent = written(guarded(next))
+    const enter = Service.entry(written(guarded(next)))
 
-    const run = (attempt: Attempt): Service.Call => {
-      const call = sent.call(attempt)
-      return attempt.request.stream ? Service.primed(call) : call
+    const run = (attempt: Attempt, region: Service.Region): Service.Call => {
+      const call = enter(attempt, region)
+      return attempt.request.stream ? Service.primedWithin(call, region) : call
     }
 
     const dispatch = (
@@ -116,7 +122,7 @@ export const make =
       resolved: Resolved,
       request: LlmRequest,
       now: number,
-      clock: Clock.Clock
+      { clock, region }: Here
     ): Service.Call => {
       const { slot } = choice
       const attempt = new Attempt(
@@ -130,10 +136,10 @@ export const make =
       )
       attempt.named = resolved.group.isById || request.demands.deployment === slot.id
       // A lost race for a limit is no failure: pick again without that deployment.
-      return Effect.catchAll(run(attempt), (error) => {
+      return Service.recovered(run(attempt, region), (error) => {
         if (!attempt.rejected) return Effect.fail(error)
         const elsewhere = Effect.suspend(() =>
-          route(resolved, { ...request, route: Route.exclude(request.route, slot.id) }, clock)
+          route(resolved, { ...request, route: Route.exclude(request.route, slot.id) }, { clock, region })
         )
         return error.code === "no_connection" ? orRefusal(elsewhere, error) : elsewhere
       })
@@ -144,34 +150,33 @@ export const make =
       resolved: Resolved,
       request: LlmRequest,
       now: number,
-      clock: Clock.Clock
+      { clock, region }: Here
     ): Service.Call => {
       const wait = error.retryAfter
       if (wait === undefined || now + wait >= request.route.deadline) return Effect.fail(error)
       return Effect.zipRight(
-        clock.sleep(Duration.millis(Math.max(1, wait))),
-        Effect.suspend(() => route(registry.resolve(request.model) ?? resolved, request, clock))
+        Service.waiting(region, clock.sleep(Duration.millis(Math.max(1, wait)))),
+        Effect.suspend(() => route(registry.resolve(request.model) ?? resolved, request, { clock, region }))
       )
     }
 
-    const route = (resolved: Resolved, request: LlmRequest, clock: Clock.Clock): Service.Call => {
-      const now = nowMs(clock)
+    const route = (resolved: Resolved, request: LlmRequest, here: Here): Service.Call => {
+      const now = nowMs(here.clock)
       const selection = new Selection(resolved.group, request, now, next.status, resolved.captures)
       const choice =
         selection.pick(strategy) ?? (options.whenAllClosed === "leastBad" ? selection.leastBad() : undefined)
-      if (choice !== undefined) return dispatch(choice, selection, resolved, request, now, clock)
+      if (choice !== undefined) return dispatch(choice, selection, resolved, request, now, here)
       const error = selection.nothing()
-      return options.whenAllClosed === "wait" ? waitAndRoute(error, resolved, request, now, clock) : Effect.fail(error)
+      return options.whenAllClosed === "wait" ? waitAndRoute(error, resolved, request, now, here) : Effect.fail(error)
     }
 
-    return Service.request(
-      (request) =>
-        Effect.clockWith((clock) => {
-          const resolved = registry.resolve(request.model)
-          return resolved === undefined
-            ? Effect.fail(unknownModel(request.model, registry.whyUnserved(request.model)))
-            : route(resolved, request, clock)
-        }),
+    return Service.requestWithin(
+      (request, region) => {
+        const resolved = registry.resolve(request.model)
+        return resolved === undefined
+          ? Effect.fail(unknownModel(request.model, registry.whyUnserved(request.model)))
+          : route(resolved, request, { clock: clockHere(), region })
+      },
       (request, now) => {
         const resolved = registry.resolve(request.model)
         return resolved === undefined

@@ -96,11 +96,12 @@ export const make = (): Service.AttemptLayer => {
     })
 
   return (next) => {
+    const enter = Service.entry(next)
     const expires = Service.expiryOf(next)
     return Service.expiring(
-      Service.attempt((attempt) => {
+      Service.attemptWithin((attempt, region) => {
         const { fault } = attempt.request.overrides
-        return fault === undefined ? next.call(attempt) : faulty(fault, attempt, next)
+        return fault === undefined ? enter(attempt, region) : Service.waiting(region, faulty(fault, attempt, next))
       }, next.status),
       (request) => request.overrides.fault === undefined && expires(request)
     )

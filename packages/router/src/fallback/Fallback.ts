@@ -60,7 +60,8 @@ interface Filtered {
 /** One request's walk over the chains. */
 interface Walk {
   readonly request: LlmRequest
-  readonly next: Service.RequestService
+  readonly enter: Service.Run<LlmRequest>
+  readonly region: Service.Region
   /** The error of the group that the caller asked for. */
   readonly primary: LlmError
   /** The first answer that a content filter stopped: better than an error when nothing else answers. */
@@ -196,7 +197,7 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
       events?.publish({ _tag: "FallbackTaken", at: now, kind, from, to: target.model, deployment, reason }, request)
       walk.visited.add(target.model)
       walk.names.push(target.model)
-      return Effect.matchEffect(walk.next.call(requestFor(request, target, routeOf(walk, target.model))), {
+      return Effect.matchEffect(walk.enter(requestFor(request, target, routeOf(walk, target.model)), walk.region), {
         onFailure: (error) => {
           if (isOvertaken(journal, error)) return Effect.fail(error)
           if (error.reason === "BudgetExceeded") return surface(walk)
@@ -217,7 +218,8 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
     })
 
   const walkFrom = (
-    next: Service.RequestService,
+    enter: Service.Run<LlmRequest>,
+    region: Service.Region,
     request: LlmRequest,
     primary: LlmError,
     filtered?: Filtered
@@ -227,7 +229,8 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
       const names = [...request.route.visited, request.model]
       const walk: Walk = {
         request,
-        next,
+        enter,
+        region,
         primary,
         filtered,
         pending: [],
@@ -241,34 +244,32 @@ export const make = (deps: FallbackDeps, options: Options = {}): Service.Request
       return proceed(walk)
     })
 
-  return (next) =>
-    Service.request(
-      (request) =>
-        Effect.suspend(() => {
-          if (request.overrides.disableFallbacks === true) return next.call(request)
-          const hops = hopsLeft(request)
-          if (!(hops > 0)) return next.call(request)
-          const plan = plans.plan(request, request.model)
-          if (plan.isEmpty) return next.call(request)
-          const { overtaking, visited } = request.route
-          if (overtaking?.error !== undefined) return walkFrom(next, request, overtaking.error)
-          const route = routeWith(request.route, Math.min(plan.ahead, hops), visited)
-          const call = next.call({ ...request, route })
-          if (!plan.contentPolicy) return Effect.catchAll(call, (error) => walkFrom(next, request, error))
-          return Effect.matchEffect(call, {
-            onFailure: (error) => walkFrom(next, request, error),
-            onSuccess: (response) =>
-              isFiltered(request, response)
-                ? walkFrom(next, request, violation(request.model), {
-                    response,
-                    attempt: request.route.journal.answered,
-                    hop: undefined
-                  })
-                : Effect.succeed(response)
-          })
-        }),
-      next.openings
-    )
+  return (next) => {
+    const enter = Service.entry(next)
+    return Service.requestWithin((request, region) => {
+      if (request.overrides.disableFallbacks === true) return enter(request, region)
+      const hops = hopsLeft(request)
+      if (!(hops > 0)) return enter(request, region)
+      const plan = plans.plan(request, request.model)
+      if (plan.isEmpty) return enter(request, region)
+      const { overtaking, visited } = request.route
+      if (overtaking?.error !== undefined) return walkFrom(enter, region, request, overtaking.error)
+      const route = routeWith(request.route, Math.min(plan.ahead, hops), visited)
+      const call = enter({ ...request, route }, region)
+      if (!plan.contentPolicy) return Service.recovered(call, (error) => walkFrom(enter, region, request, error))
+      return Effect.matchEffect(call, {
+        onFailure: (error) => walkFrom(enter, region, request, error),
+        onSuccess: (response) =>
+          isFiltered(request, response)
+            ? walkFrom(enter, region, request, violation(request.model), {
+                response,
+                attempt: request.route.journal.answered,
+                hop: undefined
+              })
+            : Effect.succeed(response)
+      })
+    }, next.openings)
+  }
 }
 
 /**

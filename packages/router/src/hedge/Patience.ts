@@ -9,13 +9,12 @@ import * as Field from "@switchyard/core/Field"
 import type { Journal } from "@switchyard/core/Journal"
 import { LlmError } from "@switchyard/core/LlmError"
 import { type LlmRequest, maxOutputTokens } from "@switchyard/core/LlmRequest"
-import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import { LlmService } from "@switchyard/core/LlmService"
 import { openAi } from "@switchyard/core/OpenAi"
 import * as Reasoning from "@switchyard/core/Reasoning"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
-import { clockHere, nowMs, toMs } from "@switchyard/core/Time"
+import { clockOf, fiberHere, nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
@@ -136,16 +135,18 @@ export const make = (deps: PatienceDeps, options: Options = {}): Service.Request
     }
   }
 
-  return (next) =>
-    Service.request((request) => {
-      if (request.stream || soonest === Number.POSITIVE_INFINITY) return next.call(request)
-      return Effect.withFiberRuntime<LlmResponse, LlmError>((caller) => {
-        const clock = clockHere()
-        const now = nowMs(clock)
-        const due = now + Math.min(soonest, (request.route.deadline - now) / 2)
-        return new Overtaking(rules, next, request, clock, caller).run(next.call(request), due)
-      })
+  return (next) => {
+    const enter = Service.entry(next)
+    return Service.requestWithin((request, region) => {
+      if (request.stream || soonest === Number.POSITIVE_INFINITY) return enter(request, region)
+      const caller = fiberHere()
+      const clock = clockOf(caller)
+      const now = nowMs(clock)
+      const due = now + Math.min(soonest, (request.route.deadline - now) / 2)
+      const overtaking = new Overtaking(rules, next, request, clock, caller)
+      return overtaking.run(enter, region, due)
     }, next.openings)
+  }
 }
 
 /** Asks others beside slow calls of the inner service. Belongs directly outside Fallback; below, a Timeouts layer must be. */

@@ -2,11 +2,11 @@ import { type Attempt, isAttempt } from "@switchyard/core/Attempt"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
-import type { Call, RequestService } from "@switchyard/core/Service"
+import { type Call, type Region, type RequestService, type Run, waiting } from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
 import { Cause, type Clock, type Context, Effect, Exit, type Fiber, FiberId, Option, Runtime } from "effect"
 import { slowOnes } from "../retry/overtaken.js"
-import { isDue, knownTimers, Timer, type Timers, timersOf } from "../time/timers.js"
+import { isDue, Timer, type Timers, timersFor } from "../time/timers.js"
 
 /** How plain calls are overtaken; one for all calls of a layer. */
 export interface OvertakingRules {
@@ -57,7 +57,7 @@ export class Overtaking extends Timer {
   ) {
     super()
     this.spent = request.route.journal.spent
-    this.timers = knownTimers(clock) ?? timersOf(clock, this.runtime)
+    this.timers = timersFor(clock, caller)
   }
 
   private get runtime(): Runtime.Runtime<never> {
@@ -69,19 +69,18 @@ export class Overtaking extends Timer {
   }
 
   /** The call; `due` is when it is looked for slow attempts first (monotonic ms). */
-  run(call: Call, due: number): Call {
-    return Effect.uninterruptibleMask((restore) => {
-      this.timers.set(this, due)
-      return Effect.matchCauseEffect(restore(call), {
-        onFailure: (cause) => {
-          this.over()
-          return this.beside.length === 0 ? Effect.failCause(cause) : this.failed(cause, restore)
-        },
-        onSuccess: (response) => {
-          this.over()
-          return this.beside.length === 0 ? Effect.succeed(response) : Effect.as(this.endOthers, response)
-        }
-      })
+  run(enter: Run<LlmRequest>, region: Region, due: number): Call {
+    if (region === undefined) return Effect.uninterruptibleMask((restore) => this.run(enter, restore, due))
+    this.timers.set(this, due)
+    return Effect.matchCauseEffect(enter(this.request, region), {
+      onFailure: (cause) => {
+        this.over()
+        return this.beside.length === 0 ? Effect.failCause(cause) : this.failed(cause, region)
+      },
+      onSuccess: (response) => {
+        this.over()
+        return this.beside.length === 0 ? Effect.succeed(response) : Effect.as(this.endOthers, response)
+      }
     })
   }
 
@@ -155,19 +154,22 @@ export class Overtaking extends Timer {
   }
 
   /** The caller's own call has failed, or was ended because another one won. */
-  private failed(
-    cause: Cause.Cause<LlmError>,
-    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  ): Call {
+  private failed(cause: Cause.Cause<LlmError>, region: Region): Call {
     if (this.won === undefined && isFinal(cause)) return Effect.zipRight(this.endOthers, Effect.failCause(cause))
-    return Effect.matchCauseEffect(restore(this.settled(() => this.running === 0 || this.won !== undefined)), {
-      onFailure: (left) => Effect.zipRight(this.endOthers, Effect.failCause(left)),
-      onSuccess: () =>
-        Effect.flatMap(this.endOthers, () => {
-          if (this.won === undefined) return Effect.failCause(cause)
-          this.rules.onWon(this, nowMs(this.clock))
-          return this.won
-        })
-    })
+    return Effect.matchCauseEffect(
+      waiting(
+        region,
+        this.settled(() => this.running === 0 || this.won !== undefined)
+      ),
+      {
+        onFailure: (left) => Effect.zipRight(this.endOthers, Effect.failCause(left)),
+        onSuccess: () =>
+          Effect.flatMap(this.endOthers, () => {
+            if (this.won === undefined) return Effect.failCause(cause)
+            this.rules.onWon(this, nowMs(this.clock))
+            return this.won
+          })
+      }
+    )
   }
 }

@@ -15,7 +15,7 @@ import { total } from "@switchyard/core/Usage"
 import { type Clock, type Context, Effect, Layer } from "effect"
 import * as Concern from "../stack/Concern.js"
 import { assumedOutputTokens, estimateTokens } from "./estimateTokens.js"
-import { DeploymentUsage, type Reservation, UsageWindows } from "./UsageWindows.js"
+import { DeploymentUsage, type Reservation, takeAtOnce, UsageWindows } from "./UsageWindows.js"
 
 /** Options of the layer. */
 export const Options = Field.options(
@@ -91,6 +91,8 @@ interface Held {
 export const make = ({ windows }: LimitsDeps, options: Options = {}): Service.AttemptLayer => {
   const learns = options.learnFromHeaders ?? defaults.learnFromHeaders
 
+  const take = takeAtOnce(windows)
+
   const estimate = (request: LlmRequest): number => estimateTokens(request, options.outputTokens)
 
   const finish = (attempt: Attempt, reservation: Reservation, outcome: Outcome, now: number): void => {
@@ -103,15 +105,22 @@ export const make = ({ windows }: LimitsDeps, options: Options = {}): Service.At
     reservation.settle(usage === undefined ? estimateInputTokens(attempt.request) : total(usage), now)
   }
 
-  const admit = (attempt: Attempt, at: number, clock: Clock.Clock): Effect.Effect<Held, LlmError> =>
-    Effect.flatMap(
-      windows.reserve(attempt.slot, estimate(attempt.request), at, attempt.request.route.journal),
-      (admission) => {
-        if (admission._tag === "Busy") return Effect.fail(rejected(attempt, admission, at))
-        admission.whenLost?.(() => attempt.expire?.(lost(attempt)))
-        return Effect.succeed({ reservation: admission, clock })
-      }
-    )
+  const held = (attempt: Attempt, admission: Reservation | Busy, at: number, clock: Clock.Clock): Held | LlmError => {
+    if (admission._tag === "Busy") return rejected(attempt, admission, at)
+    admission.whenLost?.(() => attempt.expire?.(lost(attempt)))
+    return { reservation: admission, clock }
+  }
+
+  const admit = (attempt: Attempt, at: number, clock: Clock.Clock): Held | Effect.Effect<Held, LlmError> => {
+    const { request, slot } = attempt
+    const { journal } = request.route
+    const tokens = estimate(request)
+    if (take !== undefined) return held(attempt, take(slot, tokens, at, journal), at, clock)
+    return Effect.flatMap(windows.reserve(slot, tokens, at, journal), (admission) => {
+      const taken = held(attempt, admission, at, clock)
+      return taken instanceof LlmError ? taken : Effect.succeed(taken)
+    })
+  }
 
   return Service.bracketAttempt<Held>({
     when: ({ slot }) => windows.counts(slot),

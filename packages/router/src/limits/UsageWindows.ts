@@ -67,6 +67,8 @@ export class UsageWindows extends Context.Tag("@switchyard/router/UsageWindows")
       now: number,
       journal?: Journal
     ) => Effect.Effect<Reservation | Busy>
+    /** The same at once, which spares operations; left out by a service that has to ask somebody else. */
+    readonly reserveNow?: (slot: Slot.Slot, tokens: number, now: number, journal?: Journal) => Reservation | Busy
     /** Learns from a provider's rate-limit headers; `wallNow` is wall-clock ms, for dates in them. */
     readonly learn: (slot: Slot.Slot, headers: Headers, now: number, wallNow: number) => void
     /** The provider asked to be left alone for `duration` ms (60 s at most count): no headroom until then. */
@@ -156,6 +158,18 @@ class MemoryReservation implements Reservation {
 const hasLimit = ({ deployment: { maxParallel, rpm, tpm } }: Slot.Slot): boolean =>
   rpm !== undefined || tpm !== undefined || maxParallel !== undefined
 
+type Reserve = Context.Tag.Service<UsageWindows>["reserve"]
+
+/** What reserves without an effect. */
+type Take = (slot: Slot.Slot, tokens: number, now: number, journal: Journal | undefined) => Reservation | Busy
+
+/** Kept beside the very function: windows with another `reserve`, made by spread say, have nothing here. */
+const atOnce = new WeakMap<Reserve, Take>()
+
+/** What `reserve` does, at once, where it has to ask nobody: 4 operations less for each attempt. Undefined where it has to. */
+export const takeAtOnce = ({ reserve }: Pick<Context.Tag.Service<UsageWindows>, "reserve">): Take | undefined =>
+  atOnce.get(reserve)
+
 /** A value of the service, for composing without Layers: exact windows in this process, in the cells of the slots. */
 export const make = (): Context.Tag.Service<UsageWindows> => {
   const key = Slot.key("usageWindows", () => new SlotUsage())
@@ -163,7 +177,7 @@ export const make = (): Context.Tag.Service<UsageWindows> => {
   const released = new Listeners()
   let ignored = 0
 
-  const take = (slot: Slot.Slot, tokens: number, now: number, journal: Journal | undefined): Reservation | Busy => {
+  const take: Take = (slot, tokens, now, journal) => {
     const usage = slot.get(key)
     const status = usage.status(slot.deployment, tokens, now)
     if (status._tag === "Busy") return status
@@ -171,6 +185,9 @@ export const make = (): Context.Tag.Service<UsageWindows> => {
     admitted.tell(slot, now, journal)
     return new MemoryReservation(slot, usage, taken, journal, released)
   }
+
+  const reserve: Reserve = (slot, tokens, now, journal) => Effect.sync(() => take(slot, tokens, now, journal))
+  atOnce.set(reserve, take)
 
   return {
     usage: (slot, now) => {
@@ -186,7 +203,7 @@ export const make = (): Context.Tag.Service<UsageWindows> => {
     holding: (slot) => slot.get(key).holding,
     counts: (slot) => hasLimit(slot) || !released.isEmpty || !admitted.isEmpty || slot.get(key).isWatched,
     status: (slot, tokens, now) => slot.get(key).status(slot.deployment, tokens, now),
-    reserve: (slot, tokens, now, journal) => Effect.sync(() => take(slot, tokens, now, journal)),
+    reserve,
     learn: (slot, headers, now, wallNow) => {
       if (!tellsLimits(headers)) return
       const said = RateLimitHeaders.parse(headers, wallNow)

@@ -139,38 +139,35 @@ export const make = (
     if (shared.length > 0) issued.share(shared, owner)
   }
 
-  const noted = (response: LlmResponse, request: LlmRequest): LlmResponse => {
+  const noted = (response: LlmResponse, request: LlmRequest): void => {
     const { journal } = response
     if (response._tag === "Complete") {
       const { body } = response
-      note((request.dialect ?? openAi).answer.issued(body), journal, request, body.id)
-      return response
+      return note((request.dialect ?? openAi).answer.issued(body), journal, request, body.id)
     }
     const { events } = response
     // A stream that was taken up again ends with the facts of another one.
     events.settlement.onSettled((outcome) => {
       if (outcome._tag === "Completed") note(events.facts.issued, journal, request, events.facts.id)
     })
-    return response
   }
 
   return (next) => {
-    const send = (request: LlmRequest, bond: Bond | undefined): Service.Call => {
-      if (bond === undefined) return Effect.map(next.call(request), (response) => noted(response, request))
-      const call = next.call(bound(request, bond))
-      const { pin } = bond
-      if (pin === undefined) return Effect.map(call, (response) => noted(response, request))
-      return Effect.mapBoth(call, {
-        onFailure: (error) =>
-          error.with({
-            description: `${error.description}; the request is bound to deployment ${pin.deployment} by a ${pin.state.kind} and cannot fail over`
-          }),
-        onSuccess: (response) => noted(response, request)
-      })
-    }
+    const enter = Service.entry(next)
+    const pins = new WeakMap<LlmRequest, Pin>()
+    const explained = Service.requestWithin((request, region) => {
+      const call = enter(request, region)
+      const pin = pins.get(request)
+      if (pin === undefined) return call
+      return Effect.mapError(call, (error) =>
+        error.with({
+          description: `${error.description}; the request is bound to deployment ${pin.deployment} by a ${pin.state.kind} and cannot fail over`
+        })
+      )
+    }, next.openings)
 
-    return Service.request(
-      (request) => {
+    return Service.bracketRequest<Bond | undefined>({
+      begin: (request) => {
         const states = statesOf(request)
         const asked =
           states.length === 0
@@ -179,15 +176,20 @@ export const make = (
                 states.map(({ value }) => value),
                 capacity
               )
-        return asked === undefined
-          ? send(request, bondOf(request, states))
-          : Effect.flatMap(asked, () => send(request, bondOf(request, states)))
+        return asked === undefined ? bondOf(request, states) : Effect.map(asked, () => bondOf(request, states))
       },
-      (request, now) => {
+      pass: (request, bond) => {
+        if (bond === undefined) return request
+        const passed = bound(request, bond)
+        if (bond.pin !== undefined) pins.set(passed, bond.pin)
+        return passed
+      },
+      onResponse: (_, response, __, request) => noted(response, request),
+      asks: (request) => {
         const bond = bondOf(request)
-        return next.openings(bond === undefined ? request : bound(request, bond), now)
+        return bond === undefined ? request : bound(request, bond)
       }
-    )
+    })(explained)
   }
 }
 

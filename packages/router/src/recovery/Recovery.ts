@@ -9,6 +9,7 @@ import { wordsOf } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
 import { openAi } from "@switchyard/core/OpenAi"
 import * as Service from "@switchyard/core/Service"
+import { clockHere } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
@@ -61,24 +62,25 @@ const prefill =
 
 const resumed =
   ({ events: published }: RecoveryDeps, ways: ReadonlyArray<Resume>): Service.RequestLayer =>
-  (next) =>
-    Service.request((request) => {
+  (next) => {
+    const enter = Service.entry(next)
+    return Service.requestWithin((request, region) => {
       const { delivered } = (request.dialect ?? openAi).answer
-      if (!request.stream || delivered === undefined) return next.call(request)
-      return Effect.clockWith((clock) =>
-        Effect.map(next.call(request), (response) => {
-          if (response._tag === "Complete" || response.events.settlement.outcome?._tag === "Completed") return response
-          const recovering = {
-            request,
-            clock,
-            send: next.call,
-            ways,
-            onRestart: (error: LlmError, at: number) => published?.publish(restarted(request, error, at), request)
-          }
-          return { ...response, events: new RecoveredStream(response, recovering, delivered()) }
-        })
-      )
+      if (!request.stream || delivered === undefined) return enter(request, region)
+      const clock = clockHere()
+      return Effect.map(enter(request, region), (response) => {
+        if (response._tag === "Complete" || response.events.settlement.outcome?._tag === "Completed") return response
+        const recovering = {
+          request,
+          clock,
+          send: next.call,
+          ways,
+          onRestart: (error: LlmError, at: number) => published?.publish(restarted(request, error, at), request)
+        }
+        return { ...response, events: new RecoveredStream(response, recovering, delivered()) }
+      })
     }, next.openings)
+  }
 
 /** The layer, from what it works with. */
 export const make = (deps: RecoveryDeps, options: Options = {}): Service.RequestLayer => {

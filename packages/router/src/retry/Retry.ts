@@ -12,7 +12,7 @@ import { LlmService } from "@switchyard/core/LlmService"
 import { isUnknown, type Opening } from "@switchyard/core/Opening"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
-import { nowMs, toMs } from "@switchyard/core/Time"
+import { clockHere, nowMs, toMs } from "@switchyard/core/Time"
 import { type Clock, type Context, Duration, Effect, Layer } from "effect"
 import { type Events, RouterEvents } from "../events/RouterEvents.js"
 import { TowerEvents } from "../events/TowerEvents.js"
@@ -48,6 +48,8 @@ export const defaultAttempts = defaults.attempts
 /** One request's tries in one group. */
 interface Tries {
   readonly next: Service.RequestService
+  readonly enter: Service.Run<LlmRequest>
+  readonly region: Service.Region
   readonly request: LlmRequest
   readonly clock: Clock.Clock
   /** What the journal held when the group was entered: its length, and the attempts that count. */
@@ -204,7 +206,9 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
     if (isSpent) return retry(tries, failure, error, failures, retries, undefined)
     return steps === undefined
       ? retry(tries, failure, error, failures, retries, backoff(used - 1))
-      : Effect.flatMap(steps.next(error), (same) => retry(tries, failure, error, failures, retries, same))
+      : Effect.flatMap(Service.waiting(tries.region, steps.next(error)), (same) =>
+          retry(tries, failure, error, failures, retries, same)
+        )
   }
 
   /** `same` is how long, in ms, the same deployment is left alone; undefined where nobody is to be asked again. */
@@ -237,39 +241,42 @@ export const make = (deps: RetryDeps, options: Options = {}): Service.RequestLay
     )
     tries.made++
     const again = Effect.suspend(() => attempt(tries, bounded(request, route, spent, retries)))
-    return wait > 0 ? Effect.zipRight(untilOpen(tries, route, now + wait, now + wait + maxWait), again) : again
+    if (wait <= 0) return again
+    const slept = untilOpen(tries, route, now + wait, now + wait + maxWait)
+    return Effect.zipRight(Service.waiting(tries.region, slept), again)
   }
 
   const attempt = (tries: Tries, request: LlmRequest): Service.Call =>
-    Effect.catchAll(tries.next.call(request), (error) => afterFailure(tries, error))
+    Service.recovered(tries.enter(request, tries.region), (error) => afterFailure(tries, error))
 
-  return (next) =>
-    Service.request(
-      (request) =>
-        Effect.clockWith((clock) => {
-          const { route } = request
-          const spent = route.overtaking?.spent ?? route.journal.spent
-          const from = route.journal.entries.length
-          budget.deposit(nowMs(clock))
-          return Effect.catchAll(next.call(bounded(request, route, spent, retriesAtFirst(request))), (error) =>
-            afterFailure(
-              {
-                next,
-                request,
-                clock,
-                from,
-                spent,
-                made: 1,
-                upstream: undefined,
-                others: "unknown",
-                steps: schedule && new Steps(schedule, clock)
-              },
-              error
-            )
-          )
-        }),
-      next.openings
-    )
+  return (next) => {
+    const enter = Service.entry(next)
+    return Service.requestWithin((request, region) => {
+      const clock = clockHere()
+      const { route } = request
+      const spent = route.overtaking?.spent ?? route.journal.spent
+      const from = route.journal.entries.length
+      budget.deposit(nowMs(clock))
+      return Service.recovered(enter(bounded(request, route, spent, retriesAtFirst(request)), region), (error) =>
+        afterFailure(
+          {
+            next,
+            enter,
+            region,
+            request,
+            clock,
+            from,
+            spent,
+            made: 1,
+            upstream: undefined,
+            others: "unknown",
+            steps: schedule && new Steps(schedule, clock)
+          },
+          error
+        )
+      )
+    }, next.openings)
+  }
 }
 
 /**

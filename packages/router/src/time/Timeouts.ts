@@ -12,9 +12,9 @@ import { isMedia } from "@switchyard/core/Operation"
 import * as Reasoning from "@switchyard/core/Reasoning"
 import * as Route from "@switchyard/core/Route"
 import * as Service from "@switchyard/core/Service"
-import { nowMs, toMs } from "@switchyard/core/Time"
+import { clockHere, nowMs, toMs } from "@switchyard/core/Time"
 import { filesOf } from "@switchyard/core/Upload"
-import { Effect, Layer } from "effect"
+import { type Clock, Effect, Layer } from "effect"
 import * as Concern from "../stack/Concern.js"
 import { type AttemptBounds, Watch } from "./watch.js"
 
@@ -228,22 +228,41 @@ const boundsOf = (attempt: Attempt, router: Bounds, now: number): readonly [Atte
 export const make = (options: Options = {}): Service.AttemptLayer => {
   const router = bounds(options)
   const mayWait = (attempt: Attempt): number => connectionWait(attempt, router)
+  const watchOf = (attempt: Attempt, now: number, clock: Clock.Clock): Watch | undefined => {
+    attempt.connectTimeout = router.connect
+    attempt.mayWait = mayWait
+    const [inForce, configured] = boundsOf(attempt, router, now)
+    const watch = new Watch(attempt, clock, inForce, configured)
+    return watch.isBounded ? watch : undefined
+  }
   return (next) => {
+    const enter = Service.entry(next)
     const expires = Service.expiryOf(next)
-    return Service.attempt(
-      (attempt) =>
-        Effect.clockWith((clock) => {
-          attempt.connectTimeout = router.connect
-          attempt.mayWait = mayWait
-          const now = nowMs(clock)
-          const [inForce, configured] = boundsOf(attempt, router, now)
-          const watch = new Watch(attempt, clock, inForce, configured)
-          const call = next.call(attempt)
-          if (!watch.isBounded) return call
-          return expires(attempt.request) ? watch.runInline(call, now) : watch.run(call, now)
-        }),
-      next.status
-    )
+    /** A timer that is set and taken back is all there is to a plain call that can be ended from outside. */
+    const isTimed = ({ request }: Attempt): boolean => !request.stream && expires(request)
+    const watched = Service.attemptWithin((attempt, region) => {
+      if (isTimed(attempt)) return enter(attempt, region)
+      const clock = clockHere()
+      const now = nowMs(clock)
+      const watch = watchOf(attempt, now, clock)
+      if (watch === undefined) return enter(attempt, region)
+      return expires(attempt.request)
+        ? watch.runInline(enter, region, now)
+        : watch.run(
+            Effect.suspend(() => next.call(attempt)),
+            region,
+            now
+          )
+    }, next.status)
+    const timed = Service.bracketAttempt<Watch | undefined>({
+      when: isTimed,
+      begin: (attempt, now, clock) => {
+        const watch = watchOf(attempt, now, clock)
+        return watch?.start(now) ?? watch
+      },
+      end: (watch) => watch?.stop()
+    })
+    return timed(watched)
   }
 }
 

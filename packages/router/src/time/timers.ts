@@ -170,17 +170,21 @@ export class Timers {
 
 const shared = new WeakMap<Clock.Clock, Timers>()
 
-/** The timers of a clock, once somebody has asked for them. */
-export const knownTimers = (clock: Clock.Clock): Timers | undefined => shared.get(clock)
+const timersWith = (clock: Clock.Clock, scheduler: () => Scheduler.Scheduler): Timers => {
+  const known = shared.get(clock)
+  if (known !== undefined) return known
+  const made = new Timers(clock, scheduler())
+  shared.set(clock, made)
+  return made
+}
 
 /**
  * The timers of a clock: one heap and one sleeping fiber for all layers that run on it. The fiber runs where the first
  * call ran that asked, so that a simulation's own scheduler sees it.
  */
-export const timersOf = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): Timers => {
-  const known = shared.get(clock)
-  if (known !== undefined) return known
-  const made = new Timers(clock, FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentScheduler))
-  shared.set(clock, made)
-  return made
-}
+export const timersOf = (clock: Clock.Clock, runtime: Runtime.Runtime<never>): Timers =>
+  timersWith(clock, () => FiberRefs.getOrDefault(runtime.fiberRefs, FiberRef.currentScheduler))
+
+/** The same, for a caller that knows its fiber: to make a runtime copies what is local to it. */
+export const timersFor = (clock: Clock.Clock, fiber: Fiber.RuntimeFiber<unknown, unknown>): Timers =>
+  timersWith(clock, () => fiber.getFiberRef(FiberRef.currentScheduler))

@@ -2,10 +2,10 @@ import type { Attempt } from "@switchyard/core/Attempt"
 import type { EventStream } from "@switchyard/core/EventStream"
 import { LlmError, type TimeoutPhase } from "@switchyard/core/LlmError"
 import type { LlmResponse, StreamingResponse } from "@switchyard/core/LlmResponse"
-import type { Call } from "@switchyard/core/Service"
-import { nowMs } from "@switchyard/core/Time"
+import { type Call, type Region, type Run, waiting } from "@switchyard/core/Service"
+import { fiberHere, nowMs } from "@switchyard/core/Time"
 import { type Clock, Effect, Exit, Fiber, FiberId, Runtime } from "effect"
-import { isDue, knownTimers, Timer, type Timers, timersOf } from "./timers.js"
+import { isDue, Timer, type Timers, timersFor } from "./timers.js"
 
 /** When the bounds of one attempt run out, in monotonic ms; silences are durations in ms. Infinite ones do not bound it. */
 export interface AttemptBounds {
@@ -21,7 +21,6 @@ export interface AttemptBounds {
 const silenceDue = (bounds: AttemptBounds, silentSince: number | undefined, isWorking: boolean): number =>
   silentSince === undefined ? bounds.firstTokenAt : silentSince + (isWorking ? bounds.idleReasoning : bounds.idle)
 
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 type Running = Fiber.RuntimeFiber<LlmResponse, LlmError>
 
 const words: Record<TimeoutPhase, string> = {
@@ -71,66 +70,66 @@ export class Watch extends Timer {
   }
 
   /** The call within its bounds. A caller that leaves waits until the call has ended. */
-  run(call: Call, now: number): Call {
+  run(call: Call, region: Region, now: number): Call {
     const due = this.next(now)
     if (isDue(due, now)) return Effect.fail(this.error())
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(Effect.runtime<never>(), (runtime) => {
-        const timers = timersOf(this.clock, runtime)
-        this.timers = timers
-        this.attempt.expire = (error) => {
-          this.expired ??= error
-          this.fiber?.unsafeInterruptAsFork(FiberId.none)
-        }
-        const fiber = Runtime.runFork(runtime)(Effect.interruptible(call))
-        const exit = fiber.unsafePoll()
-        if (exit !== null) return this.finish(exit, restore)
-        this.fiber = fiber
-        timers.set(this, due)
-        fiber.addObserver(() => timers.remove(this))
-        return Effect.matchCauseEffect(restore(exitOf(fiber)), {
-          onFailure: (cause) =>
-            Effect.flatMap(Fiber.interrupt(fiber), (lost) => {
-              close(lost)
-              return Effect.failCause(cause)
-            }),
-          onSuccess: (known) => this.finish(known, restore)
-        })
+    if (region === undefined) return Effect.uninterruptibleMask((restore) => this.run(call, restore, now))
+    return Effect.flatMap(Effect.runtime<never>(), (runtime) => {
+      const timers = timersFor(this.clock, fiberHere())
+      this.timers = timers
+      this.attempt.expire = (error) => {
+        this.expired ??= error
+        this.fiber?.unsafeInterruptAsFork(FiberId.none)
+      }
+      const fiber = Runtime.runFork(runtime)(Effect.interruptible(call))
+      const exit = fiber.unsafePoll()
+      if (exit !== null) return this.finish(exit, region)
+      this.fiber = fiber
+      timers.set(this, due)
+      fiber.addObserver(() => timers.remove(this))
+      return Effect.matchCauseEffect(waiting(region, exitOf(fiber)), {
+        onFailure: (cause) =>
+          Effect.flatMap(Fiber.interrupt(fiber), (lost) => {
+            close(lost)
+            return Effect.failCause(cause)
+          }),
+        onSuccess: (known) => this.finish(known, region)
       })
-    )
+    })
+  }
+
+  /** Sets the timer for a plain call that can be ended from outside, and says so where it is too late already. */
+  start(now: number): LlmError | undefined {
+    const due = this.next(now)
+    if (isDue(due, now)) return this.error()
+    this.timers = timersFor(this.clock, fiberHere())
+    this.isInline = true
+    this.timers.set(this, due)
+    return undefined
+  }
+
+  /** Takes the timer back. */
+  stop(): void {
+    this.timers?.remove(this)
   }
 
   /**
-   * The same for a service whose calls can be ended from outside: in the caller's own fiber, which saves a fiber for each
+   * A call of a service whose calls can be ended from outside: in the caller's own fiber, which saves a fiber for each
    * attempt.
    */
-  runInline(call: Call, now: number): Call {
-    const due = this.next(now)
-    if (isDue(due, now)) return Effect.fail(this.error())
-    const known = knownTimers(this.clock)
-    if (known === undefined) {
-      return Effect.flatMap(Effect.runtime<never>(), (runtime) =>
-        this.watchInline(call, due, timersOf(this.clock, runtime))
-      )
-    }
-    return this.watchInline(call, due, known)
-  }
-
-  private watchInline(call: Call, due: number, timers: Timers): Call {
-    return Effect.uninterruptibleMask((restore) => {
-      this.timers = timers
-      this.isInline = true
-      timers.set(this, due)
-      return Effect.matchCauseEffect(restore(call), {
-        onFailure: (cause) => {
-          timers.remove(this)
-          return this.expired === undefined ? Effect.failCause(cause) : Effect.fail(this.expired)
-        },
-        onSuccess: (response) => {
-          timers.remove(this)
-          return response._tag === "Complete" ? Effect.succeed(response) : this.follow(response, restore)
-        }
-      })
+  runInline(enter: Run<Attempt>, region: Region, now: number): Call {
+    if (region === undefined) return Effect.uninterruptibleMask((restore) => this.runInline(enter, restore, now))
+    const late = this.start(now)
+    if (late !== undefined) return Effect.fail(late)
+    return Effect.matchCauseEffect(enter(this.attempt, region), {
+      onFailure: (cause) => {
+        this.stop()
+        return this.expired === undefined ? Effect.failCause(cause) : Effect.fail(this.expired)
+      },
+      onSuccess: (response) => {
+        this.stop()
+        return response._tag === "Complete" ? Effect.succeed(response) : this.follow(response, region)
+      }
     })
   }
 
@@ -196,13 +195,13 @@ export class Watch extends Timer {
     })
   }
 
-  private finish(exit: Exit.Exit<LlmResponse, LlmError>, restore: Restore): Call {
+  private finish(exit: Exit.Exit<LlmResponse, LlmError>, region: Region): Call {
     if (Exit.isFailure(exit)) return this.expired === undefined ? exit : Effect.fail(this.expired)
-    return exit.value._tag === "Complete" ? exit : this.follow(exit.value, restore)
+    return exit.value._tag === "Complete" ? exit : this.follow(exit.value, region)
   }
 
   /** From here on the stream itself is told when a bound runs out. Waits for its first content. */
-  private follow(response: StreamingResponse, restore: Restore): Call {
+  private follow(response: StreamingResponse, region: Region): Call {
     const { events } = response
     const { settlement } = events
     const schedule = () => {
@@ -215,7 +214,7 @@ export class Watch extends Timer {
     settlement.onFirstContent(schedule)
     settlement.onSettled(() => this.timers?.remove(this))
     if (settlement.hasContent) return Effect.succeed(response)
-    return Effect.matchCauseEffect(restore(events.awaitContent), {
+    return Effect.matchCauseEffect(waiting(region, events.awaitContent), {
       onFailure: (cause) => {
         events.close()
         return Effect.failCause(cause)

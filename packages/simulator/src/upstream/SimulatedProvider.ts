@@ -11,15 +11,17 @@ import { SimulatedCall } from "./simulatedCall.js"
 /** The upstreams of a simulation, by the ids of their deployments, as a base service. */
 export const make = (time: VirtualTime, upstreams: ReadonlyMap<string, SimulatedUpstream>): Service.AttemptService =>
   Service.expiring(
-    Service.attempt((attempt) =>
-      Effect.async((resume) => {
+    Service.attemptWithin((attempt, region) =>
+      Service.awaiting(region, (resume) => {
         const upstream = upstreams.get(attempt.deployment)
-        if (upstream === undefined)
-          return resume(Effect.dieMessage(`no upstream is modelled for ${attempt.deployment}`))
+        if (upstream === undefined) {
+          resume(Effect.dieMessage(`no upstream is modelled for ${attempt.deployment}`))
+          return () => {}
+        }
         attempt.sent = true
         const call = new SimulatedCall(attempt, upstream, time, resume)
         upstream.receive(attempt, call)
-        return Effect.sync(() => call.leave())
+        return () => call.leave()
       })
     )
   )
