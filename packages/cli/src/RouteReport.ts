@@ -81,10 +81,18 @@ const filters: Readonly<Record<string, string>> = {
   contextWindow: "the prompt does not fit"
 }
 
-const why = ({ filter, forced, reason }: Verdict): string =>
+const expectation = ({ isWithin, ms, usd }: NonNullable<Verdict["expected"]>): string =>
+  [
+    ms === undefined ? "time not known yet" : `about ${(ms / 1000).toFixed(1)} s`,
+    usd === undefined ? "price not known" : `${usd.toPrecision(3)} USD`,
+    ...(isWithin === undefined ? [] : [isWithin ? "within the objective" : "beyond the objective"])
+  ].join(", ")
+
+const why = ({ expected, filter, forced, reason }: Verdict): string =>
   [
     filter === undefined ? undefined : (filters[filter] ?? filter),
     reason,
+    expected === undefined ? undefined : expectation(expected),
     forced === true ? "asked all the same: nothing else is left" : undefined
   ]
     .filter((part) => part !== undefined)

@@ -8,6 +8,7 @@ import * as Field from "@switchyard/core/Field"
 import * as Providers from "@switchyard/providers/Providers"
 import * as Router from "@switchyard/router/Router"
 import * as Strategies from "@switchyard/router/RoutingStrategy/Names"
+import * as Objective from "@switchyard/router/RoutingStrategy/Objective"
 import { isStack } from "@switchyard/router/Stack"
 import { Either, Layer, Redacted, Schema } from "effect"
 import { secretIssues } from "./callerSecrets.js"
@@ -100,7 +101,9 @@ const groups = Schema.Struct({
   groupStrategies: Field.option(
     Schema.Record({ key: Schema.String, value: strategy }),
     "Other strategies for single model groups, by the group's name."
-  )
+  ),
+  /** What the strategy `objective` makes least, and within which bounds. */
+  objective: Field.option(Objective.Options, "What the strategy `objective` makes least, and within which bounds.")
 })
 
 /** Every setting of a file of our own; `decode` also checks what no schema can say. */

@@ -37,6 +37,12 @@ export class Candidates {
     private readonly captures: ReadonlyArray<string> = []
   ) {}
 
+  /** The same candidates under the same indices, of which only those may be chosen that pass one more filter. */
+  only(filter: Filter): Candidates {
+    const { captures, filters, group, now, request, slots, status } = this
+    return new Candidates(group, slots, request, now, status, [...filters, filter], captures)
+  }
+
   /** The provider's model name that a candidate would be asked for. */
   modelAt(index: number): string {
     return substitute(this.at(index).deployment.model, this.captures)

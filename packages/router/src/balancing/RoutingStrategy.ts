@@ -15,6 +15,18 @@ export interface Strategy {
    * own state is atomic.
    */
   readonly select: (candidates: Candidates) => number
+  /** What it reckons with for a candidate, for those who ask why: a plain read. Strategies that reckon with neither have none. */
+  readonly judge?: (candidates: Candidates, index: number) => Judgement
+}
+
+/** What a strategy expects of a request on a deployment. */
+export interface Judgement {
+  /** Ms until the whole answer is there; undefined while nobody knows. */
+  readonly expectedTime: number | undefined
+  /** USD; undefined where no price is known. */
+  readonly expectedCost: number | undefined
+  /** Whether that is within what the strategy was told; undefined while nobody knows. */
+  readonly isWithin: boolean | undefined
 }
 
 /** Chooses a deployment. A custom strategy is any layer that provides this tag. */

@@ -45,7 +45,11 @@ class Lengths {
 class AnswerLengths {
   readonly all = new Lengths()
   readonly whole = new Lengths()
+  mean: number | undefined
 }
+
+/** The weight of a new answer in the mean. */
+const meanWeight = 0.05
 
 const answerLengths = key("answerLengths", () => new AnswerLengths())
 
@@ -69,8 +73,10 @@ export const learnLength = (slot: Slot, request: LlmRequest, outcome: Outcome, n
   if (choicesOf(request, slot.deployment) > 1) return
   const { outputTokens } = outcome.usage
   if (!(outputTokens >= 0)) return
-  const { all, whole } = slot.get(answerLengths)
+  const lengths = slot.get(answerLengths)
+  const { all, mean = outputTokens, whole } = lengths
   const bound = boundOf(request, slot.deployment)
+  lengths.mean = mean + meanWeight * (outputTokens - mean)
   all.record(outputTokens, now)
   if (bound === undefined || outputTokens > bound || outputTokens < bound * closeToBound) {
     whole.record(outputTokens, now)
@@ -90,4 +96,17 @@ export const likelyOutput = (request: LlmRequest, slot: Slot, model: string, now
   const { all, whole } = slot.get(answerLengths)
   const learned = (bound === undefined ? whole : all).get(now) ?? untilKnown(slot, model)
   return Math.min(most, Math.max(bound ?? 0, learned) * choicesOf(request, slot.deployment))
+}
+
+/** Output tokens that an answer of a deployment has on average; undefined before its first. */
+export const usualOutput = (slot: Slot): number | undefined => slot.get(answerLengths).mean
+
+/** Output tokens that an answer is assumed to have where nothing is known. */
+const assumedAnswer = 256
+
+/** Output tokens that are to be expected of a request on a deployment: the usual answer, but no more than the bound allows. */
+export const expectedOutput = (request: LlmRequest, slot: Slot): number => {
+  if (writesNothing(request.operation)) return 0
+  const bound = boundOf(request, slot.deployment) ?? most
+  return Math.min(bound, usualOutput(slot) ?? assumedAnswer) * choicesOf(request, slot.deployment)
 }

@@ -6,9 +6,13 @@ import type { DeploymentId } from "@switchyard/core/Deployment"
 import { LlmError, type Reason } from "@switchyard/core/LlmError"
 import { type FallbackTarget, inForce, type LlmRequest } from "@switchyard/core/LlmRequest"
 import type { AttemptService } from "@switchyard/core/Service"
+import type { Slot } from "@switchyard/core/Slot"
 import { substitute } from "@switchyard/core/Wildcard"
-import { Context } from "effect"
+import { Context, Option } from "effect"
+import { Candidates } from "../balancing/Candidates.js"
+import type { Judgement, Strategy } from "../balancing/RoutingStrategy.js"
 import { Selection } from "../balancing/selection.js"
+import { TowerStrategies } from "../balancing/TowerStrategies.js"
 import { defaultMaxFallbacks } from "../fallback/Fallback.js"
 import * as FallbackChains from "../fallback/FallbackChains.js"
 import { FallbackPlans } from "../fallback/fallbackPlans.js"
@@ -31,6 +35,8 @@ export interface Verdict {
   readonly reason?: string
   /** Monotonic ms when its status opens by itself; absent when it is open, or nobody knows. */
   readonly until?: number
+  /** What the strategy reckons with, where it reckons: ms until the whole answer, USD, and whether both are within its bounds. */
+  readonly expected?: { readonly ms?: number; readonly usd?: number; readonly isWithin?: boolean }
   /** The only one left in the last place to go: it is asked although its breaker is closed. */
   readonly forced?: true
 }
@@ -77,13 +83,19 @@ export interface ExplainDeps {
   readonly status: AttemptService["status"]
   readonly strategyOf: (group: string) => string
   readonly settings: Pick<Built["settings"], "fallback">
+  /** The strategy of a group, which is asked what it expects of each deployment. Default: nothing is told of it. */
+  readonly chooser?: (group: string) => Strategy | undefined
 }
 
 const depsOf = ({ attempts, settings, state, strategyOf }: Built): ExplainDeps => ({
   registry: Context.get(state, DeploymentRegistry),
   status: attempts.status,
   strategyOf,
-  settings
+  settings,
+  chooser: (group) =>
+    Option.getOrUndefined(Context.getOption(state as Context.Context<TowerStrategies>, TowerStrategies))?.strategyFor(
+      group
+    )
 })
 
 const failures: ReadonlyArray<readonly [FailureKind, Reason]> = [
@@ -132,22 +144,56 @@ const because = ({ isDefault, path, resolved, via }: Trace, model: string): stri
   return isDefault ? `nothing is named ${quoted(model)}, so the default group stands in: ${how}` : how
 }
 
-const verdictsOf = (
-  { status }: ExplainDeps,
+const expectedOf = ({
+  expectedCost: usd,
+  expectedTime: ms,
+  isWithin
+}: Judgement): NonNullable<Verdict["expected"]> => ({
+  ...(ms === undefined ? {} : { ms }),
+  ...(usd === undefined ? {} : { usd }),
+  ...(isWithin === undefined ? {} : { isWithin })
+})
+
+/** What the group's strategy expects of a slot; undefined for a strategy that does not reckon. */
+const judging = (
+  { chooser, status }: ExplainDeps,
   { captures, group }: NonNullable<Trace["resolved"]>,
   request: LlmRequest,
   now: number
-): ReadonlyArray<Verdict> =>
-  new Selection(group, request, now, status).findings().map(({ filter, forced, slot, status: found, tier }) => ({
-    deployment: slot.id,
-    model: substitute(slot.deployment.model, captures),
-    tier,
-    verdict: filter === undefined && (forced || found._tag === "Open") ? "candidate" : "out",
-    ...(filter === undefined ? {} : { filter }),
-    ...(found._tag === "Open" ? {} : { reason: found.reason }),
-    ...(found._tag === "Open" || found.until === undefined ? {} : { until: found.until }),
-    ...(forced ? { forced } : {})
-  }))
+): ((slot: Slot, tier: number) => Judgement | undefined) => {
+  const strategy = chooser?.(group.name)
+  if (strategy?.judge === undefined) return () => undefined
+  const tiers = group.tiers.map((slots) => new Candidates(group.name, slots, request, now, status, [], captures))
+  return (slot, tier) => {
+    const candidates = tiers[tier]
+    return candidates === undefined ? undefined : strategy.judge?.(candidates, group.tiers[tier]?.indexOf(slot) ?? 0)
+  }
+}
+
+const verdictsOf = (
+  deps: ExplainDeps,
+  resolved: NonNullable<Trace["resolved"]>,
+  request: LlmRequest,
+  now: number
+): ReadonlyArray<Verdict> => {
+  const { captures, group } = resolved
+  const judge = judging(deps, resolved, request, now)
+  const selection = new Selection(group, request, now, deps.status)
+  return selection.findings().map(({ filter, forced, slot, status: found, tier }) => {
+    const judgement = judge(slot, tier)
+    return {
+      deployment: slot.id,
+      model: substitute(slot.deployment.model, captures),
+      tier,
+      verdict: filter === undefined && (forced || found._tag === "Open") ? "candidate" : "out",
+      ...(filter === undefined ? {} : { filter }),
+      ...(found._tag === "Open" ? {} : { reason: found.reason }),
+      ...(found._tag === "Open" || found.until === undefined ? {} : { until: found.until }),
+      ...(judgement === undefined ? {} : { expected: expectedOf(judgement) }),
+      ...(forced ? { forced } : {})
+    }
+  })
+}
 
 /**
  * Explains where a request would go at `now` (monotonic ms), without sending it. The first selection is meant: what a retry

@@ -22,6 +22,7 @@ const strategies = [
   "cost-based-routing",
   "peak-ewma",
   "least-expected-latency",
+  "objective",
   "sticky"
 ]
 

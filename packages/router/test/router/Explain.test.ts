@@ -62,6 +62,28 @@ describe("what a request demands", () => {
   }
 })
 
+describe("what the strategy expects", () => {
+  it.scoped("is told of each deployment, where it reckons with time and cost", () =>
+    Effect.gen(function* () {
+      const deployments = [
+        d("dear", { inputPrice: 10, outputPrice: 10 }),
+        d("cheap", { inputPrice: 1, outputPrice: 1 })
+      ]
+      const objective = { minimize: "latency", costPerMillion: 5 } as const
+      const { explain } = yield* setup({ deployments, strategy: "objective", objective })
+      const [dear, cheap] = (yield* explain()).deployments
+      assert.strictEqual(dear?.expected?.isWithin, false)
+      assert.strictEqual(cheap?.expected?.isWithin, true)
+      assert.closeTo((dear?.expected?.usd ?? 0) / (cheap?.expected?.usd ?? 1), 10, 1e-6)
+      const plain = yield* setup({ deployments })
+      assert.deepStrictEqual(
+        (yield* plain.explain()).deployments.map(({ expected }) => expected),
+        [undefined, undefined]
+      )
+    })
+  )
+})
+
 describe("what a deployment's status says", () => {
   it.scoped("in cooldown, on trial, isolated, full: each is out, with the time when that passes", () =>
     Effect.gen(function* () {

@@ -4,17 +4,15 @@
  * ones win. A price of 0 is free and wins; a deployment whose price nobody knows is last.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
-import type { Deployment } from "@switchyard/core/Deployment"
 import { type Uniform, uniform } from "@switchyard/core/Dice"
 import * as Field from "@switchyard/core/Field"
 import { estimateInputTokens, type LlmRequest, maxOutputTokens, wordsOf } from "@switchyard/core/LlmRequest"
-import * as Slot from "@switchyard/core/Slot"
 import { type Context, Effect, Layer } from "effect"
 import { ratesFor } from "../../catalogue/price.js"
-import { type Price, PriceBook } from "../../money/PriceBook.js"
-import type { Candidates } from "../Candidates.js"
+import { PriceBook } from "../../money/PriceBook.js"
 import { LowestPick } from "../lowestPick.js"
 import { RoutingStrategy, type Strategy } from "../RoutingStrategy.js"
+import { quoting } from "./quotes.js"
 
 /** Options of the strategy. */
 export const Options = Field.options("The strategy that chooses by cost.", {
@@ -38,11 +36,6 @@ export interface Deps {
   readonly random: Uniform
 }
 
-interface Quote {
-  deployment: Deployment | undefined
-  price: Price | undefined
-}
-
 /** Output tokens to reckon with, for all of the answers that the request asks for. */
 const outputTokens = (request: LlmRequest, assumed: number): number => {
   if (request.operation === "embeddings") return 0
@@ -54,18 +47,8 @@ const outputTokens = (request: LlmRequest, assumed: number): number => {
 export const make = ({ prices, random }: Deps, options: Options = {}): Strategy => {
   const assumedOutput = options.outputTokens ?? defaults.outputTokens
   const cachedShare = options.cachedShare ?? defaults.cachedShare
-  const quotes = Slot.key<Quote>("price", () => ({ deployment: undefined, price: undefined }))
   const pick = new LowestPick(random)
-  const priceAt = (candidates: Candidates, index: number): Price | undefined => {
-    const slot = candidates.at(index)
-    if (candidates.isWildcard) return prices.price(slot.deployment, candidates.modelAt(index))
-    const quote = slot.get(quotes)
-    if (quote.deployment !== slot.deployment) {
-      quote.deployment = slot.deployment
-      quote.price = prices.price(slot.deployment)
-    }
-    return quote.price
-  }
+  const priceAt = quoting(prices)
   return {
     name: "CostBased",
     select: (candidates) => {

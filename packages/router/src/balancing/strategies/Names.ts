@@ -13,6 +13,7 @@ import * as CostBased from "./CostBased.js"
 import * as LatencyBased from "./LatencyBased.js"
 import * as LeastBusy from "./LeastBusy.js"
 import * as LeastExpectedLatency from "./LeastExpectedLatency.js"
+import * as Objective from "./Objective.js"
 import * as Ordered from "./Ordered.js"
 import * as PeakEwma from "./PeakEwma.js"
 import * as PriorityBased from "./PriorityBased.js"
@@ -33,6 +34,7 @@ export type AnyStrategyLayer = Layer.Layer<
 export interface StrategyOptions {
   readonly latencyBased?: LatencyBased.Options
   readonly costBased?: CostBased.Options
+  readonly objective?: Objective.Options | undefined
   readonly sticky?: Sticky.Options
 }
 
@@ -55,6 +57,7 @@ export type StrategyName =
   | "cost-based-routing"
   | "peak-ewma"
   | "least-expected-latency"
+  | "objective"
   | "sticky"
 
 const table: ReadonlyArray<readonly [name: StrategyName, make: (options: StrategyOptions) => AnyStrategyLayer]> = [
@@ -75,6 +78,7 @@ const table: ReadonlyArray<readonly [name: StrategyName, make: (options: Strateg
   ["cost-based-routing", (options) => CostBased.layerWith(options.costBased ?? {})],
   ["peak-ewma", () => PeakEwma.layer],
   ["least-expected-latency", () => LeastExpectedLatency.layer],
+  ["objective", (options) => Objective.layerWith(options.objective ?? {})],
   ["sticky", (options) => Sticky.layerWith(options.sticky ?? {})]
 ]
 

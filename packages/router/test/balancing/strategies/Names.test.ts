@@ -29,6 +29,7 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   LatencyBased: ["latency-based-routing", "latency-based", "LatencyBased"],
   CostBased: ["cost-based-routing", "cost-based", "CostBased"],
   LeastExpectedLatency: ["least-expected-latency", "LeastExpectedLatency"],
+  Objective: ["objective", "Objective"],
   PeakEwma: ["peak-ewma", "PeakEwma", "PeakEWMA"],
   Sticky: ["sticky", "Sticky"]
 }
