@@ -1,6 +1,7 @@
 /**
  * What workers cost: CPU for each request of one process, and of a primary and two workers together, turn by turn within one
- * run. `npm run bench:workers`. The ratio counts, not the figures.
+ * run. `npm run bench:workers`; `LIMIT=0` for a deployment without limits, of which nothing is asked. The ratio counts, not
+ * the figures.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -38,10 +39,10 @@ const base = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/v1`
 
 const folder = mkdtempSync(join(tmpdir(), "switchyard-bench-"))
 const config = join(folder, "c.yaml")
-// A limit that is never reached: every call is asked for.
+// A limit that is never reached.
 writeFileSync(
   config,
-  `server: { port: 0 }\nmasterKey: ${key}\nledger: false\ndeployments:\n  - { id: a, group: m, model: m, baseUrl: "${base}", apiKey: sk-upstream-1, rpm: 100000000 }\n`
+  `server: { port: 0 }\nmasterKey: ${key}\nledger: false\ndeployments:\n  - { id: a, group: m, model: m, baseUrl: "${base}", apiKey: sk-upstream-1${process.env["LIMIT"] === "0" ? "" : ", rpm: 100000000"} }\n`
 )
 const program = await bundled("packages/cli/src/main.ts")
 
@@ -115,13 +116,15 @@ const ask = ({ agent, url }: Subject): Promise<void> =>
   })
 
 const load = async (subject: Subject, count: number): Promise<number> => {
-  const before = cpu(subject.pids)
+  const before = subject.pids.map((pid) => cpu([pid]))
   let left = count
   const one = async () => {
     while (left-- > 0) await ask(subject)
   }
   await Promise.all(Array.from({ length: atOnce }, one))
-  return ((cpu(subject.pids) - before) * 1000) / count
+  const parts = subject.pids.map((pid, index) => ((cpu([pid]) - (before[index] ?? 0)) * 1000) / count)
+  if (parts.length > 1) console.log(`  of which each process: ${parts.map(Math.round).join(", ")}`)
+  return parts.reduce((sum, part) => sum + part, 0)
 }
 
 const median = (values: ReadonlyArray<number>): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0
@@ -129,7 +132,8 @@ const median = (values: ReadonlyArray<number>): number => [...values].sort((a, b
 const alone = await start("one process", 1)
 const workers = await start("a primary and 2 workers", 2)
 const subjects = [alone, workers]
-for (const subject of subjects) await load(subject, each)
+// Each process compiles for itself: until it has, it costs twice as much.
+for (const subject of subjects) await load(subject, 4 * each)
 const found = new Map<Subject, Array<number>>(subjects.map((subject) => [subject, []]))
 for (let round = 0; round < rounds; round++) {
   for (const subject of round % 2 === 0 ? subjects : [...subjects].reverse()) {

@@ -145,7 +145,7 @@ const asWorker = (flags: Flags, { host }: Listening): Effect.Effect<void, Comman
     const Worker = yield* Effect.promise(() => import("./serve/worker.js"))
     // A primary that is gone has nobody to tell.
     const tied = yield* Effect.orElse(Worker.join, () => Effect.interrupt)
-    const { contents, hasColours: isColoured, idSecret, index, ipc, isTerminal, port, sharesState, siblings } = tied
+    const { contents, hasColours: isColoured, idSecret, index, isTerminal, port, sharesState, siblings } = tied
     const serving = Effect.gen(function* () {
       const loaded =
         file === undefined ? undefined : yield* requireFile("serve", file, contents === undefined ? {} : { contents })
@@ -164,7 +164,7 @@ const asWorker = (flags: Flags, { host }: Listening): Effect.Effect<void, Comman
       const log = index === 0 ? opened.log : Worker.quiet(opened.log)
       const gateway = Effect.gen(function* () {
         const overrides = { ...(host === undefined ? {} : { host }), port, telemetry: opened.telemetry, siblings }
-        const engine = sharesState ? ipc.engine : undefined
+        const engine = sharesState ? tied.engine : undefined
         const here = yield* Serving.open({ source, loaded, data, overrides, log, engine, tellsProblems: index === 0 })
         const { load } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigFile"))
         yield* tied.served(here, (said) => load(file ?? "", { ...readOptions(), contents: said }))

@@ -8,11 +8,11 @@ import type { LoadedConfig } from "@switchyard/gateway/ConfigFile"
 import * as ConfigFile from "@switchyard/gateway/ConfigFile"
 import * as EngineDesk from "@switchyard/gateway/EngineDesk"
 import type { Source } from "@switchyard/gateway/Generations"
+import * as Lending from "@switchyard/gateway/Lending"
 import * as Peer from "@switchyard/gateway/Peer"
 import * as ProcessChannel from "@switchyard/gateway/ProcessChannel"
 import type { RequestLog } from "@switchyard/gateway/RequestLog"
 import * as WorkerCounts from "@switchyard/gateway/WorkerCounts"
-import type { Engine } from "@switchyard/router/Engine"
 import * as MemoryEngine from "@switchyard/router/MemoryEngine"
 import { Deferred, Effect, Exit, Runtime, Scope } from "effect"
 import { CommandError, hasColours, plain } from "../output.js"
@@ -69,7 +69,8 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     const host = options.host ?? configured ?? "127.0.0.1"
     const port = yield* Effect.mapError(Port.fixed(host, options.port ?? config.server.port ?? 4000), asError)
-    const engine: Engine | undefined = config.redis === undefined ? yield* MemoryEngine.make() : undefined
+    const engine = config.redis === undefined ? yield* MemoryEngine.make() : undefined
+    const lending = engine === undefined ? undefined : Lending.make(engine)
     const members = new Map<Supervisor.Worker<Ready>, Member>()
     const idSecret = newIdSecret()
     let restarts = 0
@@ -138,13 +139,16 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
                     return Peer.unknown(operation)
                 }
               },
-              hear: (topic, value) => between.heard(peer, topic, value)
+              hear: (topic, value) => {
+                served?.hear(topic, value)
+                between.heard(peer, topic, value)
+              }
             },
             { name: `worker ${index}` }
           ),
           scope
         )
-        if (engine !== undefined) served = EngineDesk.serve(engine, peer)
+        if (engine !== undefined) served = EngineDesk.serve(engine, peer, lending)
         const end = served?.end ?? Effect.void
         forked.once("exit", (code: number | null, signal: string | null) =>
           runFork(

@@ -2,13 +2,14 @@
  * A worker: a gateway in a process that another one has started, and that ends with it.
  */
 import cluster from "node:cluster"
+import * as BorrowedUsage from "@switchyard/gateway/BorrowedUsage"
 import type { Contents, LoadedConfig } from "@switchyard/gateway/ConfigFile"
 import * as IpcEngine from "@switchyard/gateway/IpcEngine"
 import * as Peer from "@switchyard/gateway/Peer"
 import * as ProcessChannel from "@switchyard/gateway/ProcessChannel"
 import type { RequestLog } from "@switchyard/gateway/RequestLog"
 import type { Answer, Siblings } from "@switchyard/gateway/Siblings"
-import type { EngineError } from "@switchyard/router/Engine"
+import type { Engine, EngineError } from "@switchyard/router/Engine"
 import { Deferred, Effect, type Scope } from "effect"
 import type { CommandError } from "../output.js"
 import type { Serving } from "./gateway.js"
@@ -24,7 +25,8 @@ const handover = "10 seconds"
 /** A worker's ties to its primary. */
 export interface Tied extends Beginning {
   readonly peer: Peer.Peer
-  readonly ipc: IpcEngine.IpcEngine
+  /** What all workers share, as the primary keeps it. */
+  readonly engine: Engine
   readonly siblings: Siblings
   /** Serves what the primary asks for; succeeds when it is to end. */
   readonly served: (
@@ -66,6 +68,8 @@ export const join: Effect.Effect<Tied, EngineError, Scope.Scope> = Effect.gen(fu
   )
   const ipc = IpcEngine.make(peer)
   heard = ipc.heard
+  const { engine, recall } = yield* BorrowedUsage.make(ipc.engine, peer)
+  answers.set(BorrowedUsage.recallQuestion, ([loan]) => recall(Number(loan)))
   process.on("disconnect", orphaned)
   const beginning = (yield* peer.ask(asks.begin, [], patience)) as Beginning
   answers.set(orders.sibling, ([question, args]) => {
@@ -92,7 +96,7 @@ export const join: Effect.Effect<Tied, EngineError, Scope.Scope> = Effect.gen(fu
   return {
     ...beginning,
     peer,
-    ipc,
+    engine,
     siblings,
     served: ({ gateway, told }, load) =>
       Effect.gen(function* () {

@@ -2,15 +2,20 @@
  * An engine as the process that keeps it serves it to others: each operation by its name, and what a process holds given back
  * when it is gone.
  */
-import { type Engine, EngineError } from "@switchyard/router/Engine"
+import { type AdmitAsk, type Engine, EngineError } from "@switchyard/router/Engine"
+import type { Lent, Told } from "@switchyard/router/UsageLoans"
 import { Effect, Exit, Scope } from "effect"
+import { renewQuestion, toldTopic } from "./BorrowedUsage.js"
 import { newsTopic, prefix } from "./IpcEngine.js"
+import type { Lending } from "./Lending.js"
 import { type Peer, type Services, unknown } from "./Peer.js"
 
 /** What is served to one process. */
 export interface Served extends Pick<Services, "answer"> {
   /** Whether a question is one for the engine. */
   readonly knows: (operation: string) => boolean
+  /** Hears what the process tells of what it was lent. */
+  readonly hear: (topic: string, value: unknown) => void
   /** The process is gone: what it held comes back. */
   readonly end: Effect.Effect<void>
 }
@@ -60,8 +65,9 @@ const isRefused = (answer: unknown): boolean => {
   return _tag === "Refused" || admitted === false
 }
 
-/** Serves an engine to the process behind a peer. */
-export const serve = (engine: Engine, peer: Pick<Peer, "tell">): Served => {
+/** Serves an engine to the process behind a peer; with something to lend, calls that fit are let in there. */
+export const serve = (engine: Engine, peer: Pick<Peer, "ask" | "tell">, lending?: Lending): Served => {
+  const borrower = lending?.join(peer)
   const operations = new Map<string, Operation | undefined>()
   const held = { usage: new Map<string, Held>(), breakers: new Map<string, Held>() }
   const channels = new Map<string, Scope.CloseableScope>()
@@ -98,16 +104,26 @@ export const serve = (engine: Engine, peer: Pick<Peer, "tell">): Served => {
     if (taken !== undefined && isHeld(first)) held[taken].delete(`${first.key} ${first.attempt}`)
   }
 
+  const asked = (name: string, found: Operation, args: ReadonlyArray<unknown>) =>
+    borrower !== undefined && name === "usage.admit" ? borrower.admit(args[0] as AdmitAsk) : found(...args)
+
   return {
     knows: (name) => name.startsWith(prefix),
-    answer: (asked, args) => {
-      const name = asked.slice(prefix.length)
+    hear: (topic, value) => {
+      if (topic === toldTopic) borrower?.told(value as ReadonlyArray<Told>)
+    },
+    answer: (question, args) => {
+      const name = question.slice(prefix.length)
+      if (question === renewQuestion) {
+        const [lent, lease] = args as readonly [ReadonlyArray<Lent>, number]
+        return borrower?.renew(lent, lease) ?? unknown(question)
+      }
       if (name === "news.listen") return listen(String(args[0]))
       if (name === "news.leave") return leave(String(args[0]))
       const found = operation(name)
-      if (found === undefined) return unknown(asked)
+      if (found === undefined) return unknown(question)
       noted(name, args)
-      const answered = Effect.map(found(...args) as Effect.Effect<unknown, EngineError>, (answer) => {
+      const answered = Effect.map(asked(name, found, args) as Effect.Effect<unknown, EngineError>, (answer) => {
         if (isRefused(answer)) refusedOne(name, args)
         return answer
       })
@@ -118,7 +134,9 @@ export const serve = (engine: Engine, peer: Pick<Peer, "tell">): Served => {
     end: Effect.suspend(() => {
       const members = ["usage", "breakers"] as const
       return Effect.zipRight(
-        Effect.forEach([...channels.keys()], leave, { discard: true }),
+        Effect.forEach([...channels.keys()], leave, { discard: true }).pipe(
+          Effect.zipRight(borrower?.end ?? Effect.void)
+        ),
         // Leases of no length: what the calls held counts as used, as with those that have run out.
         Effect.forEach(
           members.filter((member) => held[member].size > 0),

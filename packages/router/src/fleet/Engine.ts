@@ -55,7 +55,10 @@ export interface AdmitAsk {
 /** There is room, and it is held. */
 export interface Admitted {
   readonly _tag: "Admitted"
-  /** Admissions of this key so far, this one included: the n-th and the (n + rpm)-th are at least a window apart. */
+  /**
+   * Admissions of this key so far, this one included: the n-th and the (n + rpm)-th are at least a window apart. 0 where a process
+   * let it in by room that it was lent.
+   */
   readonly number: number
   readonly use: SharedUse
 }

@@ -12,6 +12,12 @@ import * as memoryNews from "./memoryNews.js"
 import * as memorySpend from "./memorySpend.js"
 import * as memoryValues from "./memoryValues.js"
 import { SharedUsage } from "./sharedUsage.js"
+import type { Lent, UsageLender } from "./UsageLoans.js"
+
+/** An engine that also lends room in advance. */
+export interface MemoryEngine extends Engine {
+  readonly lender: UsageLender
+}
 
 /** Makes room for a hundredth of the keys at once. */
 const prune = (keys: Map<string, SharedUsage>, now: number): void => {
@@ -19,7 +25,7 @@ const prune = (keys: Map<string, SharedUsage>, now: number): void => {
 }
 
 /** An engine over the clock that it is made with. Keys that nobody uses any more are forgotten, from `capacity` (100,000) on. */
-export const make = (capacity = 100_000): Effect.Effect<Engine> =>
+export const make = (capacity = 100_000): Effect.Effect<MemoryEngine> =>
   Effect.map(Effect.clock, (clock) => {
     const keys = new Map<string, SharedUsage>()
     const replicas = new Map<string, number>()
@@ -50,6 +56,22 @@ export const make = (capacity = 100_000): Effect.Effect<Engine> =>
             }
           }),
         look: (asked, window) => at((now) => asked.map((key) => usageOf(key, window, now).use(now)))
+      },
+      lender: {
+        lend: (ask, borrower, borrowers) => at((now) => keys.get(ask.key)?.lend(ask, borrower, borrowers, now)),
+        told: (borrower, words) =>
+          at((now) => {
+            for (const word of words) keys.get(word.key)?.told(borrower, word, now)
+          }),
+        renew: (borrower, lent, lease) =>
+          at((now) =>
+            lent.filter(({ key, loan }: Lent) => keys.get(key)?.renewLoan(borrower, loan, lease, now) !== true)
+          ),
+        recall: (key) => at((now) => keys.get(key)?.recall(now) ?? []),
+        forfeit: (borrower) =>
+          at((now) => {
+            for (const usage of keys.values()) usage.forfeit(borrower, now)
+          })
       },
       spend: memorySpend.make(at, capacity),
       boards: memoryBoards.make(at),

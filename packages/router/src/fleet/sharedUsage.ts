@@ -1,5 +1,7 @@
 import { SlidingWindow } from "../limits/slidingWindow.js"
 import type { AdmitAsk, Admitted, Refused, SharedLimits, SharedUse } from "./Engine.js"
+import { Loans } from "./loans.js"
+import type { Grant, Lent, Told } from "./UsageLoans.js"
 
 /** A call in flight. */
 interface Taken {
@@ -24,6 +26,7 @@ export class SharedUsage {
   private readonly requests: SlidingWindow
   private readonly settled: SlidingWindow
   private readonly taken = new Map<string, Taken>()
+  private readonly loans: Loans
   private held = 0
   private count = 0
   /** No lease ends before. */
@@ -35,6 +38,7 @@ export class SharedUsage {
   ) {
     this.requests = new SlidingWindow(window)
     this.settled = new SlidingWindow(window)
+    this.loans = new Loans(window, this.requests, this.settled)
   }
 
   admit({ attempt, lease, limits, tokens }: AdmitAsk, now: number): Admitted | Refused {
@@ -90,12 +94,46 @@ export class SharedUsage {
     this.count += requests
   }
 
+  /** Room like that of a call that was just admitted, for one of so many borrowers; undefined near the limit. */
+  lend(ask: AdmitAsk, borrower: string, borrowers: number, now: number): Grant | undefined {
+    const { maxParallel, rpm, tpm } = ask.limits
+    const { calls, requests, tokens } = this.loans.lent
+    const left = (limit: number | undefined, used: number) => (limit ?? Number.POSITIVE_INFINITY) - used
+    const free = {
+      requests: left(rpm, this.requests.total(now) + requests),
+      tokens: left(tpm, this.held + this.settled.total(now) + tokens),
+      calls: left(maxParallel, this.taken.size + calls)
+    }
+    return this.loans.lend(ask, borrower, borrowers, free, now)
+  }
+
+  told(borrower: string, word: Told, now: number): void {
+    this.endLeases(now)
+    this.count += this.loans.told(borrower, word, now)
+  }
+
+  /** False for a loan that was forfeited. */
+  renewLoan(borrower: string, loan: number, lease: number, now: number): boolean {
+    this.endLeases(now)
+    return this.loans.renew(borrower, loan, lease, now)
+  }
+
+  /** What has to be asked back before anybody is refused. */
+  recall(now: number): ReadonlyArray<Lent> {
+    this.endLeases(now)
+    return this.loans.recall(now)
+  }
+
+  forfeit(borrower: string, now: number): void {
+    this.loans.forfeit(borrower, now)
+  }
+
   use(now: number): SharedUse {
     this.endLeases(now)
     return {
       requests: this.requests.total(now),
-      tokens: this.held + this.settled.total(now),
-      calls: this.taken.size,
+      tokens: this.held + this.loans.held + this.settled.total(now),
+      calls: this.taken.size + this.loans.running,
       requestsFreeIn: left(this.requests.leaves(1), now),
       tokensFreeIn: left(this.settled.leaves(1), now)
     }
@@ -104,7 +142,7 @@ export class SharedUsage {
   /** Nothing counts any more. */
   isIdle(now: number): boolean {
     this.endLeases(now)
-    return this.taken.size === 0 && this.requests.isEmpty(now) && this.settled.isEmpty(now)
+    return this.taken.size === 0 && this.loans.isEmpty && this.requests.isEmpty(now) && this.settled.isEmpty(now)
   }
 
   private refusal({ maxParallel, rpm, tpm }: SharedLimits, tokens: number, now: number): Refused | undefined {
@@ -114,13 +152,16 @@ export class SharedUsage {
       freesIn: left(until, now),
       use: this.use(now)
     })
-    if (maxParallel !== undefined && this.taken.size >= maxParallel) return refused("maxParallel", undefined)
+    const { lent } = this.loans
+    if (maxParallel !== undefined && this.taken.size + lent.calls >= maxParallel) {
+      return refused("maxParallel", undefined)
+    }
     if (rpm !== undefined) {
-      const used = this.requests.total(now)
+      const used = this.requests.total(now) + lent.requests
       if (used >= rpm) return refused("rpm", rpm <= 0 ? undefined : this.requests.leaves(used - rpm + 1))
     }
     if (tpm !== undefined) {
-      const excess = this.held + this.settled.total(now) + tokens - tpm
+      const excess = this.held + lent.tokens + this.settled.total(now) + tokens - tpm
       if (tpm <= 0 || excess > 0) return refused("tpm", tpm <= 0 ? undefined : this.settled.leaves(excess))
     }
     return undefined
@@ -135,6 +176,7 @@ export class SharedUsage {
 
   /** A process that says nothing any more may have used what its calls held. */
   private endLeases(now: number): void {
+    this.loans.endLeases(now)
     if (now < this.endsFirst) return
     this.endsFirst = Number.POSITIVE_INFINITY
     for (const [attempt, taken] of this.taken) {
