@@ -3,7 +3,7 @@
  * pulls them. It knows when the first content came and when an answer is whole, and settles its call exactly once.
  */
 import { Cause, Effect } from "effect"
-import { errorOf, promptBlocked } from "../dialect/AnswerFailure.js"
+import { promptBlocked } from "../dialect/AnswerFailure.js"
 import { type StreamEvent, StreamFacts } from "../dialect/ChatChunk.js"
 import type { AnswerWords, EventReader } from "../dialect/Dialect.js"
 import { openAi } from "../dialect/OpenAi.js"
@@ -84,11 +84,11 @@ export class EventQueue extends ReadSide {
 
   private add(event: StreamEvent): void {
     const { foreign } = this
-    const error = foreign === undefined ? errorOf(event.json) : foreign.words.error(event)
+    const error = (foreign?.words ?? openAi.answer).error(event)
     if (error !== undefined) return this.fail(StreamErrors.ofEvent(this.options, error))
     this.heard++
     const { steps } = this.facts
-    if (foreign === undefined) this.facts.read(event.json)
+    if (foreign === undefined) this.facts.take(event)
     else this.readForeign(foreign.reader, event)
     if (this.facts.steps === steps) this.life()
     else this.silence.broken()

@@ -7,6 +7,7 @@ import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import { inBody, type Units, type Usage } from "../outcome/Usage.js"
 import { blockedPrompt } from "./AnswerFailure.js"
 import type { StreamEvent } from "./StreamEvent.js"
+import { WrittenChunk } from "./WrittenChunk.js"
 
 export { errorOf } from "./AnswerFailure.js"
 export { collect } from "./AnswerView.js"
@@ -82,6 +83,12 @@ export class StreamFacts {
   /** The choices that have begun and not said why they end. */
   get openChoices(): ReadonlyArray<number> {
     return [...this.unfinished]
+  }
+
+  /** Takes in one event, in its bytes where it is a `WrittenChunk`. */
+  take(event: StreamEvent): void {
+    if (event instanceof WrittenChunk) this.readWritten(event)
+    else this.read(event.json)
   }
 
   /** Takes in one chunk. */
@@ -182,6 +189,18 @@ export class StreamFacts {
     this.characters += characters
   }
 
+  private readWritten(chunk: WrittenChunk): void {
+    const { characters, choice, isReasoning, like } = chunk
+    this.named(like.id, like.model)
+    if (this.room > 0) this.keep(textOfEvent(chunk))
+    if (characters > 0) {
+      if (isReasoning) this.reasoned(characters)
+      else this.addContent(characters)
+      if (this.finished.has(choice)) this.wentOn(choice)
+    }
+    this.began(choice)
+  }
+
   private readChoice(choice: JsonObject): void {
     const index = typeof choice.index === "number" ? choice.index : 0
     const delta = choice.delta
@@ -259,7 +278,11 @@ export const text = (chunk: JsonObject): string => {
   return ""
 }
 
-const textOfEvent = ({ json }: StreamEvent): string => text(json)
+/** The text that an event adds to the first choice; empty for roles, tools and usage. */
+export const textOfEvent = (event: StreamEvent): string => {
+  if (!(event instanceof WrittenChunk)) return text(event.json)
+  return event.isReasoning || event.choice !== 0 ? "" : event.text
+}
 
 /** The text of a whole chat or legacy completion: that of the first choice; empty when there is none. */
 export const completionText = (body: JsonObject): string => {

@@ -5,6 +5,7 @@ import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import type { StreamEvent } from "./ChatChunk.js"
 import type { Delivered, Joint } from "./Dialect.js"
 import { longestRepeated, Splice } from "./Splice.js"
+import { WrittenChunk } from "./WrittenChunk.js"
 
 const nonEmpty = (value: unknown): value is string => typeof value === "string" && value.length > 0
 
@@ -35,8 +36,10 @@ export class DeliveredChat implements Delivered {
   /** The `id` and `created` of the first event that had an id. */
   identity: { readonly id: string; readonly created: unknown } | undefined
 
-  read({ json }: StreamEvent): void {
+  read(event: StreamEvent): void {
     this.hasBegun = true
+    if (event instanceof WrittenChunk) return this.readWritten(event)
+    const { json } = event
     if (this.identity === undefined && nonEmpty(json.id)) this.identity = { id: json.id, created: json.created }
     const choices = json.choices
     if (!Array.isArray(choices)) return
@@ -53,9 +56,18 @@ export class DeliveredChat implements Delivered {
     const text = chat ? delta.content : choice.text
     if (chat && hasOtherContent(delta)) this.isFixed = true
     if (isSet(choice.logprobs)) this.isFixed = true
-    if (!nonEmpty(text)) return
+    if (nonEmpty(text)) this.readText(text, choice.index === undefined ? 0 : choice.index)
+  }
+
+  private readWritten(chunk: WrittenChunk): void {
+    const { created, id } = chunk.like
+    if (this.identity === undefined && nonEmpty(id)) this.identity = { id, created }
+    if (!chunk.isReasoning && chunk.characters > 0) this.readText(chunk.text, chunk.choice)
+  }
+
+  private readText(text: string, choice: unknown): void {
     this.hasText = true
-    if (choice.index !== undefined && choice.index !== 0) this.isFixed = true
+    if (choice !== 0) this.isFixed = true
     if (this.isFixed || this.text.length + text.length > longestRepeated) {
       this.isFixed = true
       this.text = ""

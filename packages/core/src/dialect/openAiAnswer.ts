@@ -3,12 +3,20 @@ import { inBody } from "../outcome/Usage.js"
 import { errorOf, failureOf } from "./AnswerFailure.js"
 import * as AnswerView from "./AnswerView.js"
 import { addedFinish } from "./addedFinish.js"
-import { completionText, fromCompletion, type StreamEvent, type StreamFacts, signatures, text } from "./ChatChunk.js"
+import {
+  completionText,
+  fromCompletion,
+  type StreamEvent,
+  type StreamFacts,
+  signatures,
+  textOfEvent
+} from "./ChatChunk.js"
 import { ChunkFold } from "./ChunkFold.js"
 import { cannedAnswer, cannedChunks } from "./cannedAnswer.js"
 import { DeliveredChat } from "./continuation.js"
 import type { AnswerIdentity, AnswerWords, EventFold, EventReader, Turn } from "./Dialect.js"
 import { turnOf } from "./openAiRequest.js"
+import { WrittenChunk } from "./WrittenChunk.js"
 
 const length = (value: unknown): number => (typeof value === "string" ? value.length : 0)
 
@@ -62,8 +70,8 @@ const isFiltered = (body: JsonObject): boolean => {
 }
 
 const reader: EventReader = {
-  read: ({ json }: StreamEvent, facts: StreamFacts) => facts.read(json),
-  text: ({ json }: StreamEvent) => text(json)
+  read: (event: StreamEvent, facts: StreamFacts) => facts.take(event),
+  text: textOfEvent
 }
 
 const fold = (): EventFold => {
@@ -83,7 +91,7 @@ export const answer: AnswerWords = {
   turn,
   issued,
   isFiltered,
-  error: ({ json }) => errorOf(json),
+  error: (event) => (event instanceof WrittenChunk ? undefined : errorOf(event.json)),
   reader: () => reader,
   fold,
   events: (body) => [asEvent(fromCompletion(body))],

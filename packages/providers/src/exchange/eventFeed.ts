@@ -5,6 +5,7 @@ import { errorOf, fromCompletion } from "@switchyard/core/ChatChunk"
 import type { EventQueue } from "@switchyard/core/EventQueue"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
+import { WrittenChunks } from "@switchyard/core/WrittenChunk"
 import { createParser, type EventSourceMessage, type EventSourceParser } from "eventsource-parser"
 import { startOfText } from "./eventText.js"
 import type { EventFeedOptions, EventSink, Feed } from "./feed.js"
@@ -23,6 +24,16 @@ export const streamSink = (events: EventQueue): EventSink => ({
   end: (saidDone) => events.end(saidDone),
   fail: (error, upstreamGone) => events.fail(error, upstreamGone)
 })
+
+const lineFeed = 0x0a
+
+/** Where the event that stands at `from` ends, its empty line included, or the bytes that came of it. */
+const endOfEvent = (bytes: Uint8Array, from: number): number => {
+  for (let at = bytes.indexOf(lineFeed, from); at !== -1; at = bytes.indexOf(lineFeed, at + 1)) {
+    if (bytes[at + 1] === lineFeed) return at + 2
+  }
+  return bytes.length
+}
 
 /** What providers send so that nobody takes the connection for dead. */
 const lifeWord = /^\s*(?:ping|pong|heart-?beat|keep-?alive)\s*$/i
@@ -53,12 +64,20 @@ export class EventFeed implements Feed {
   /** Of dialects other than OpenAI's chat. */
   private readonly heard: HeardEvents | undefined
 
+  /** Events that are alike are read in their bytes; of OpenAI's chat alone. */
+  private readonly written: WrittenChunks | undefined
+  /** All bytes so far are whole events. */
+  private isBetween = false
+  /** The event that is parsed, alone. */
+  private parsing: Uint8Array | undefined
+
   /** `hearing`: how events are heard that are not OpenAI's chat, or not for a caller who speaks that. */
   constructor(
     private readonly options: EventFeedOptions,
     private readonly hearing?: Hearing
   ) {
     this.heard = hearing === undefined ? undefined : new HeardEvents(hearing, options)
+    this.written = hearing === undefined ? new WrittenChunks() : undefined
     this.parser = createParser({
       onEvent: (message) => this.event(message),
       onError: (error) => {
@@ -71,9 +90,32 @@ export class EventFeed implements Feed {
   /** Takes bytes; a character may be cut in two between chunks. */
   data(chunk: Uint8Array): void {
     if (this.isOver) return
+    if (this.written === undefined || !this.hasBegun || this.whole !== undefined) return this.parse(chunk)
+    for (let at = 0; at < chunk.length && !this.isOver; ) {
+      const event = this.isBetween ? this.written.match(chunk, at) : undefined
+      if (event !== undefined && event.end - at <= this.options.maxEvent) {
+        this.options.sink.push(event)
+        at = event.end
+        continue
+      }
+      const end = endOfEvent(chunk, at)
+      this.parseNext(chunk.subarray(at, end))
+      at = end
+    }
+  }
+
+  /** Takes the bytes of one event, or of a part of one. */
+  private parseNext(bytes: Uint8Array): void {
+    this.parsing = this.isBetween ? bytes : undefined
+    this.parse(bytes)
+    this.parsing = undefined
+  }
+
+  private parse(chunk: Uint8Array): void {
     const text = this.decoder.decode(chunk, { stream: true })
     if (this.hasBegun && this.whole === undefined) this.parser.feed(text)
     else this.begin(text)
+    this.isBetween = chunk.length > 1 && chunk[chunk.length - 1] === lineFeed && chunk[chunk.length - 2] === lineFeed
   }
 
   /** The response ended as its framing says. A last event without its empty line still counts, half of one does not. */
@@ -137,6 +179,7 @@ export class EventFeed implements Feed {
     if (isTooDeep(data, json)) return this.options.sink.malformed(data, tooDeep)
     // The lines of one event are one JSON text, in which a line's end is only space.
     this.options.sink.push({ data: data.includes("\n") ? data.replaceAll("\n", " ") : data, json })
+    if (this.parsing !== undefined && event === undefined) this.written?.learn(this.parsing, json)
   }
 
   private done(): void {

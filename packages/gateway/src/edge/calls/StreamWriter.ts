@@ -5,6 +5,7 @@
 import type { ServerResponse } from "node:http"
 import { Effect } from "effect"
 import type { Heartbeat, Pulse } from "../heartbeat.js"
+import { ChunkedBody, type Pieces } from "./chunkedBody.js"
 
 /** Bounds of a stream's connection, in ms. */
 export interface StreamTimes {
@@ -34,6 +35,7 @@ export class StreamWriter implements Pulse {
   private wrote = true
   private lastWriteAt: number
   private isBlocked = false
+  private readonly body: ChunkedBody
 
   constructor(
     private readonly response: ServerResponse,
@@ -46,6 +48,7 @@ export class StreamWriter implements Pulse {
     private readonly manner: Manner
   ) {
     this.lastWriteAt = startedAt
+    this.body = new ChunkedBody(response)
     heartbeat.add(this)
   }
 
@@ -61,32 +64,34 @@ export class StreamWriter implements Pulse {
     all["content-type"] = this.manner.contentType
     for (const name in streamHeaders) all[name] = streamHeaders[name as keyof typeof streamHeaders]
     this.response.writeHead(200, all)
+    this.body.begin()
   }
 
   /** Writes whole events; false when the client should be waited for. After `finish` they are dropped. */
-  write(events: string): boolean {
+  write(events: Pieces): boolean {
     if (this.response.writableEnded) return true
     this.wrote = true
-    this.isBlocked = !this.response.write(events)
+    this.isBlocked = !this.body.write(events)
     return !this.isBlocked
   }
 
   /** The client has room again, or is gone; then the server interrupts the fiber. */
   readonly drained: Effect.Effect<void> = Effect.async<void>((resume) => {
-    const { response } = this
-    const onDrain = (): void => {
+    const cancel = this.body.onRoom(() => {
       this.isBlocked = false
       resume(Effect.void)
-    }
-    if (!response.writableNeedDrain) return onDrain()
-    response.once("drain", onDrain)
-    return Effect.sync(() => response.off("drain", onDrain))
+    })
+    return cancel === undefined ? undefined : Effect.sync(cancel)
   })
 
-  /** Writes the last events, whoever still has more. */
+  /** Writes the last events, and ends the stream, whoever still has more. */
   finish(events: string): void {
-    this.write(events)
-    this.response.end()
+    if (!this.response.writableEnded) this.body.end(events)
+  }
+
+  /** What is written from now on is the last, and goes out together with the end. */
+  hold(): void {
+    this.body.hold()
   }
 
   beat(now: number): void {

@@ -268,7 +268,7 @@ export class Exchange implements Ended {
           // What cannot be written must fail while the status can still tell it.
           const events = encoder.whole(answer)
           begin()
-          writer.write(events)
+          writer.finish(events)
         })
       }
       const { events } = answer
@@ -280,7 +280,7 @@ export class Exchange implements Ended {
     return Effect.ensuring(
       Effect.matchEffect(LlmService.using(service, request, use, this.begun), {
         onFailure: (error) => (writer.hasBegun ? this.failInBand(writer, encoder, error) : this.fail(error)),
-        onSuccess: () => Effect.sync(() => this.response.end())
+        onSuccess: () => Effect.void
       }),
       Effect.sync(() => writer.close())
     )
@@ -313,8 +313,7 @@ export class Exchange implements Ended {
   private failInBand(writer: StreamWriter, encoder: EventEncoder, error: LlmError): Effect.Effect<void> {
     return Effect.sync(() => {
       this.error = error
-      writer.write(encoder.failure(this.told(error), { id: this.id, status: error.httpStatus }))
-      this.response.end()
+      writer.finish(encoder.failure(this.told(error), { id: this.id, status: error.httpStatus }))
     })
   }
 
