@@ -24,6 +24,7 @@ const concerns = {
     "catalogue",
     "drills",
     "events",
+    "ejection",
     "latency",
     "concurrency",
     "time",

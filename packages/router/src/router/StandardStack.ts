@@ -5,6 +5,7 @@ import { HealthProbes } from "../breaker/HealthProbes.js"
 import { Cache } from "../cache/Cache.js"
 import { AdaptiveConcurrency } from "../concurrency/AdaptiveConcurrency.js"
 import { FaultInjection } from "../drills/FaultInjection.js"
+import { OutlierEjection } from "../ejection/OutlierEjection.js"
 import { RequestEvents } from "../events/RequestEvents.js"
 import { Fallback } from "../fallback/Fallback.js"
 import { Hedge } from "../hedge/Hedge.js"
@@ -53,6 +54,7 @@ export const standard = Stack.make({
   attempt: [
     TracingSelections,
     Cooldown,
+    OutlierEjection,
     AdaptiveConcurrency,
     Limits,
     SpendLimits,

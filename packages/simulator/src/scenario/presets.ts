@@ -4,6 +4,7 @@ import type * as Router from "@switchyard/router/Router"
 export const presets: Readonly<Record<string, Partial<Router.Options>>> = {
   adaptive: { adaptiveConcurrency: {} },
   "adaptive-objective": { strategy: "objective", groupStrategies: {}, adaptiveConcurrency: {} },
+  ejecting: { outlierEjection: {} },
   throttled: { throttle: {} },
   "adaptive-throttled": { adaptiveConcurrency: {}, throttle: {} }
 }
