@@ -45,8 +45,11 @@ const patience = 7_200_000
 /** Parts that a result tells of. */
 const moments = 120
 
+/** Reads to the end; a stream that is known to be whole has nothing more to say. */
 const drained = (events: EventStream): Effect.Effect<void, LlmError> =>
-  Effect.flatMap(events.pull, (batch) => (batch.length === 0 ? Effect.void : drained(events)))
+  Effect.flatMap(events.pull, (batch) =>
+    batch.length === 0 || events.settlement.outcome?._tag === "Completed" ? Effect.void : drained(events)
+  )
 
 interface Sent {
   readonly startedAt: number
@@ -201,6 +204,7 @@ export const run = (
       const { feed, figures, time } = own
       const replicas = scenario.model.replicas ?? 1
       const towers = yield* build(variant, replicas, time, own.upstreams, seed)
+      // The runtime brings the scheduler of its time: to name it for each fiber would copy what is local to it.
       const fork = Runtime.runFork(towers.runtime)
       let next = 0
       own.connect((request, told, over) => {
@@ -209,7 +213,7 @@ export const run = (
           told(response)
           return response._tag === "Streaming" ? drained(response.events) : Effect.void
         })
-        fork(call, { scheduler: time }).addObserver(over)
+        fork(call).addObserver(over)
       })
       feed.start()
       const isOver = (): boolean => own.isOver || (feed.isDry && time.now - feed.lastSentAt > patience)

@@ -25,22 +25,31 @@ interface Details {
   readonly says: boolean
 }
 
+/** No prompt is longer, however long its session. */
+const longestPrompt = 200_000
+
+let words = ""
+
+/** A part of one long text is a view of it: a text for each request would be a fifth of all that a simulation allocates. */
+const promptOf = (tokens: number): string => {
+  const length = tokens * 4
+  if (words.length < length) words = Buffer.alloc(Math.max(length, longestPrompt * 4), "x").toString("latin1")
+  return words.slice(0, length)
+}
+
 const planned = (asked: Asked, { model, says, stream, tags }: Details): Planned => ({
   asked,
   request: LlmRequest.chat(
     {
       model,
       // What estimates go by: four characters are a token.
-      messages: [{ role: "user", content: "x".repeat(asked.inputTokens * 4) }],
+      messages: [{ role: "user", content: promptOf(asked.inputTokens) }],
       stream,
       ...(says ? { max_tokens: asked.outputTokens } : {})
     },
     { sessionKey: asked.session, tags }
   )
 })
-
-/** No prompt is longer, however long its session. */
-const longestPrompt = 200_000
 
 /** Different for each request, and the same in every variant. */
 const luckOf = (source: number, plan: number, turn: number): number =>
