@@ -6,7 +6,7 @@ import type { ServerResponse } from "node:http"
 import type { Writable } from "node:stream"
 
 /** Bytes that stand in others. */
-export interface Stretch {
+interface Stretch {
   readonly source: Uint8Array
   readonly start: number
   readonly end: number
