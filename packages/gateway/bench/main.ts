@@ -5,9 +5,10 @@
  * all programs share the machine. The gateway is the command as it is installed, so it has to be built. Needs Linux's /proc. Exits 0 however the figures come out.
  *
  * `-- --write` puts the tables into docs/performance.md, `--explain` tells what each concern costs by leaving it out, `--profile` whose code runs,
- * `--nodes PATH,PATH` runs the gateway on other Nodes beside this one, `--against PATH` beside another checkout's command.
+ * `--nodes 22,24` runs the gateway on other Nodes beside this one (majors come from the npm registry, paths are taken as they are), `--against PATH` beside another checkout's command.
  * BENCH_SHORT=1 is CI's form.
  */
+import { nodeOf } from "../../../scripts/nodes.mjs"
 import { explain } from "./explain.js"
 import * as Operations from "./operations.js"
 import { profiled } from "./profile.js"
@@ -22,6 +23,8 @@ const valueOf = (option: string): string | undefined => {
 
 const isWriting = process.argv.includes("--write")
 
+const isVersion = (word: string): boolean => /^\d+(\.\d+)*$/.test(word)
+
 /** Gateways that take part beside the bare proxy. */
 const variants = (): ReadonlyArray<readonly [string, Variant]> => {
   const nodes = valueOf("--nodes")?.split(",") ?? []
@@ -30,7 +33,7 @@ const variants = (): ReadonlyArray<readonly [string, Variant]> => {
     ["Switchyard", {}],
     ["without the ledger", { settings: { ledger: false } }],
     ["without the log", { settings: { log: { format: "off" } } }],
-    ...nodes.map((node) => [node, { node }] as const),
+    ...nodes.map((node) => [`on Node ${node}`, { node: isVersion(node) ? nodeOf(node) : node }] as const),
     ...(other === undefined ? [] : [[other, { bin: other }] as const])
   ]
 }

@@ -1,10 +1,11 @@
 /**
- * Other gateways beside ours, the same work in the same run. Whatever is found on the machine takes part: Portkey's, where
- * `npm install @portkey-ai/gateway` put it below this folder or PORTKEY names its `build/start-server.js`; liter-llm, where
- * `cargo install liter-llm-cli --locked` did, or LITER_LLM names it. Installs nothing. `-- --write` puts the table into
- * docs/performance.md.
+ * Other gateways beside ours, the same work in the same run. Whatever is found on the machine takes part: Portkey's, where npm
+ * put it below this folder or PORTKEY names its `build/start-server.js`; liter-llm, where cargo did, or LITER_LLM names it.
+ * `-- --install` has both installed first, below node_modules/.cache, and compiles for minutes; without it nothing is. `--write` puts the
+ * table into docs/performance.md.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { homedir, tmpdir } from "node:os"
 import { join } from "node:path"
@@ -18,27 +19,54 @@ const literPort = 18_788
 
 const portkeyPackage = "@portkey-ai/gateway"
 
-const require = createRequire(join(process.cwd(), "package.json"))
+const cache = join(process.cwd(), "node_modules/.cache/peers")
+
+/** What is not there, or whose registry does not answer, takes no part. */
+const install = (): void => {
+  mkdirSync(cache, { recursive: true })
+  const npm = ["install", "--prefix", cache, "--no-audit", "--no-fund", "--ignore-scripts", `${portkeyPackage}@1.15.2`]
+  const cargo = ["install", "liter-llm-cli@2.4.4", "--locked", "--root", cache]
+  for (const [command, args] of [
+    ["npm", npm],
+    ["cargo", cargo]
+  ] as const) {
+    const { status } = spawnSync(command, args, { stdio: "inherit" })
+    if (status !== 0) console.log(`${command} ${args.join(" ")}: ${status ?? "not there"}`)
+  }
+}
+if (process.argv.includes("--install")) install()
+
+const portkeyIn = (folder: string): string =>
+  createRequire(join(folder, "package.json")).resolve(`${portkeyPackage}/build/start-server.js`)
 
 const portkeyScript = (): string | undefined => {
   const given = process.env.PORTKEY
   if (given !== undefined) return given
-  try {
-    return require.resolve(`${portkeyPackage}/build/start-server.js`)
-  } catch {
-    return undefined
+  for (const folder of [process.cwd(), cache]) {
+    try {
+      return portkeyIn(folder)
+    } catch {
+      // It may be in the other one.
+    }
   }
+  return undefined
 }
 
 const literCommand = (): string | undefined =>
-  [process.env.LITER_LLM, join(homedir(), ".cargo/bin/liter-llm")].find(
+  [process.env.LITER_LLM, join(cache, "bin/liter-llm"), join(homedir(), ".cargo/bin/liter-llm")].find(
     (path) => path !== undefined && existsSync(path)
   )
 
 const portkey = async (upstream: number): Promise<Rival | undefined> => {
   const script = portkeyScript()
   if (script === undefined) return undefined
-  const args = [script, `--port=${portkeyPort}`, "--headless"]
+  const args = [
+    "--import",
+    new URL("mutableAnswers.mjs", import.meta.url).href,
+    script,
+    `--port=${portkeyPort}`,
+    "--headless"
+  ]
   const env = { NODE_ENV: "production", TRUSTED_CUSTOM_HOSTS: "127.0.0.1,localhost" }
   const program = await startCommand("Portkey (Node)", process.execPath, args, { env, port: portkeyPort })
   const target = { provider: "openai", api_key: "sk-upstream", custom_host: `http://127.0.0.1:${upstream}/v1` }
