@@ -116,6 +116,7 @@ export type Member = typeof member.Type
 /** Members for a team: one, or several. */
 export const NewMembers = Schema.Struct({
   team_id: teamId,
+  /** Who comes in: one member, or a list. */
   member: Field.required(Schema.Union(member, Schema.Array(member)), "Who comes in: one member, or a list.")
 })
 export type NewMembers = typeof NewMembers.Type
