@@ -61,6 +61,9 @@ export default undefined
 const escaped = (/** @type {string} */ code) =>
   code.replace(/[^\0-\x7f]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
+/** What runs the programs, and sets flags, which what V8 keeps is bound to. */
+const starters = ["load.cjs", "switchyard.js"].map((file) => readFileSync(join(root, "packages/cli/bin", file))).join()
+
 /** Makes a program one file. */
 const bundle = async (/** @type {string} */ name, /** @type {string} */ entry) => {
   const { metafile, outputFiles } = await build({
@@ -85,7 +88,7 @@ const bundle = async (/** @type {string} */ name, /** @type {string} */ entry) =
     logLevel: "warning"
   })
   const code = escaped(outputFiles[0]?.text ?? "").replace(/(?<![\w$.])import\(/g, "importHere(")
-  const hash = createHash("sha256").update(code).digest("hex").slice(0, 16)
+  const hash = createHash("sha256").update(code).update(starters).digest("hex").slice(0, 16)
   const text = `/*${hash}*/(function(exports,require,module,__filename,__dirname,importHere){${code}})\n`
   return { file: `${name}.cjs`, text, inputs: Object.keys(metafile.inputs) }
 }

@@ -4,6 +4,7 @@
 const { readFileSync, renameSync, writeFileSync } = require("node:fs")
 const { createRequire } = require("node:module")
 const { dirname } = require("node:path")
+const { cachedDataVersionTag } = require("node:v8")
 const { Script } = require("node:vm")
 
 /** Ms after which a start is over: what is compiled by then is what the next one needs. The build does not wait that long. */
@@ -19,11 +20,12 @@ const read = (path) => {
 }
 
 /**
- * A program begins with a comment that says its hash: V8 itself tells programs apart by their length only.
+ * A program begins with a comment that says its hash: V8 itself tells programs apart by their length only. The tag stands for its
+ * version, its flags and the processor: what was compiled under others it refuses.
  * @param {string} file @param {string} source
  */
 const cacheOf = (file, source) =>
-  `${file}.${source.slice(2, source.indexOf("*", 2))}.${process.version}-${process.arch}.cache`
+  `${file}.${source.slice(2, source.indexOf("*", 2))}.${process.version}-${cachedDataVersionTag()}.cache`
 
 /** @param {string} path @param {import("node:vm").Script} script */
 const keep = (path, script) => {

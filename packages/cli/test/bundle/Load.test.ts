@@ -37,7 +37,7 @@ const kept = (): ReadonlyArray<string> => readdirSync(folder).filter((name) => n
 describe("a program that is one file", () => {
   it("runs the same with what was compiled before as without, and imports", () => {
     assert.strictEqual(run("aaaa", "one"), "one\n/\n")
-    assert.deepStrictEqual(kept(), [`program.cjs.aaaa.${process.version}-${process.arch}.cache`])
+    assert.match(kept().join(), /^program\.cjs\.aaaa\.v[\d.]+-\d+\.cache$/)
     assert.strictEqual(run("aaaa", "one"), "one\n/\n")
     assert.strictEqual(kept().length, 1)
   })
