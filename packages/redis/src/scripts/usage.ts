@@ -16,7 +16,8 @@ local now = time[1] * 1000.0 + math.floor(time[2] / 1000)
 local grain = math.max(1, math.ceil(window / 2000))
 local function whole(n) return string.format('%.0f', n) end
 local function add(field, n) if n ~= 0 then redis.call('HINCRBY', U, field, whole(n)) end end
-local function read(field) return tonumber(redis.call('HGET', U, field) or '0') end
+local function number(found) return tonumber(found or '0') or 0 end
+local function read(field) return number(redis.call('HGET', U, field)) end
 local function keep()
   local ms = whole(window + lease + 60000)
   redis.call('PEXPIRE', U, ms)
@@ -25,8 +26,7 @@ local function keep()
 end
 local function moment()
   local m = whole(math.floor(now / grain))
-  redis.call('ZADD', M, whole(now), m)
-  return m
+  return m, redis.call('ZADD', M, whole(now), m) == 1
 end
 local function count(kind, m, n) add(kind, n) add(kind .. m, n) end
 local function finish(attempt, used, isRefunded)
@@ -46,20 +46,38 @@ local function finish(attempt, used, isRefunded)
     keep()
   end
 end
-local function expire()
-  local old = redis.call('ZRANGEBYSCORE', M, '-inf', whole(now - window))
-  for i = 1, #old do
-    add('r', -read('r' .. old[i]))
-    add('t', -read('t' .. old[i]))
-    redis.call('HDEL', U, 'r' .. old[i], 't' .. old[i])
-  end
-  if #old > 0 then redis.call('ZREMRANGEBYSCORE', M, '-inf', whole(now - window)) end
+local function endLeases()
   local dead = redis.call('ZRANGEBYSCORE', F, '-inf', whole(now))
   for i = 1, #dead do
     local known = redis.call('HGET', U, 'a' .. dead[i])
     if known then finish(dead[i], tonumber(string.match(known, ':(%d+)$')), false)
     else redis.call('ZREM', F, dead[i]) end
   end
+end
+local function forget(old, from, to)
+  local fields = {}
+  for i = from, to do
+    fields[#fields + 1] = 'r' .. old[i]
+    fields[#fields + 1] = 't' .. old[i]
+  end
+  local amounts = redis.call('HMGET', U, unpack(fields))
+  local r, t = 0, 0
+  for i = 1, #fields, 2 do
+    r = r + number(amounts[i])
+    t = t + number(amounts[i + 1])
+  end
+  add('r', -r)
+  add('t', -t)
+  redis.call('HDEL', U, unpack(fields))
+end
+local function expire()
+  local oldest = redis.call('ZRANGE', M, 0, 0, 'WITHSCORES')
+  if oldest[1] and tonumber(oldest[2]) <= now - window then
+    local old = redis.call('ZRANGEBYSCORE', M, '-inf', whole(now - window))
+    for from = 1, #old, 500 do forget(old, from, math.min(#old, from + 499)) end
+    redis.call('ZREMRANGEBYSCORE', M, '-inf', whole(now - window))
+  end
+  endLeases()
 end
 local function leaves(kind, amount)
   local sum, from, size = 0, 0, 2
@@ -74,21 +92,35 @@ local function leaves(kind, amount)
     size = 2 * size
   end
 end
-local function sums() return read('r'), read('t'), read('h'), read('n'), redis.call('ZCARD', F) end
-local function use(r, t, h, calls)
-  return r, t + h, calls, r > 0 and leaves('r', 1) or -1, t > 0 and leaves('t', 1) or -1
+local function sums(attempt)
+  local found = redis.call('HMGET', U, 'r', 't', 'h', 'n', 'a' .. attempt)
+  local isKnown = type(found[5]) == 'string'
+  return number(found[1]), number(found[2]), number(found[3]), number(found[4]), redis.call('ZCARD', F), isKnown
 end
-expire()
+local function use(r, t, h, calls)
+  local rIn, tIn = -1, -1
+  if r > 0 or t > 0 then
+    local first = redis.call('ZRANGE', M, 0, 0, 'WITHSCORES')
+    if first[1] then
+      local amounts = redis.call('HMGET', U, 'r' .. first[1], 't' .. first[1])
+      local left = math.max(0, tonumber(first[2]) + window - now)
+      if r > 0 then rIn = number(amounts[1]) > 0 and left or leaves('r', 1) end
+      if t > 0 then tIn = number(amounts[2]) > 0 and left or leaves('t', 1) end
+    end
+  end
+  return r, t + h, calls, rIn, tIn
+end
 `
 
 /** ARGV: window, lease, attempt, rpm, tpm, maxParallel (-1: none), tokens. Gives 0 or a reason's number, then what goes with it. */
 export const admit = `${prelude}
+expire()
 local attempt, rpm, tpm, most = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local tokens = tonumber(ARGV[7])
 if tpm >= 0 then tokens = math.min(tokens, tpm) end
 tokens = math.max(1, tokens)
-local r, t, h, n, calls = sums()
-if not redis.call('HGET', U, 'a' .. attempt) then
+local r, t, h, n, calls, isKnown = sums(attempt)
+if not isKnown then
   local reason, freesIn = 0, -1
   if most >= 0 and calls >= most then reason = 3
   elseif rpm >= 0 and r >= rpm then
@@ -102,20 +134,21 @@ if not redis.call('HGET', U, 'a' .. attempt) then
     end
   end
   if reason > 0 then return {reason, freesIn, use(r, t, h, calls)} end
-  local m = moment()
-  count('r', m, 1)
-  add('h', tokens)
-  add('n', 1)
-  redis.call('HSET', U, 'a' .. attempt, m .. ':' .. whole(tokens))
-  redis.call('ZADD', F, whole(now + lease), attempt)
+  local m, isNew = moment()
+  local isFirst = calls == 0
   r, h, n, calls = r + 1, h + tokens, n + 1, calls + 1
+  redis.call('HINCRBY', U, 'r' .. m, 1)
+  redis.call('HSET', U, 'r', whole(r), 'h', whole(h), 'n', whole(n), 'a' .. attempt, m .. ':' .. whole(tokens))
+  redis.call('ZADD', F, whole(now + lease), attempt)
+  -- A set that was empty is a new key; within a moment all live long enough.
+  if isNew or isFirst then keep() end
 end
-keep()
 return {0, n, use(r, t, h, calls)}
 `
 
 /** ARGV: window, lease, attempt, tokens (-1: nothing was sent). How long the keys live was said with the admission. */
 export const settle = `${prelude}
+endLeases()
 local used = tonumber(ARGV[4])
 finish(ARGV[3], math.max(0, used), used < 0)
 return 1
@@ -123,6 +156,7 @@ return 1
 
 /** ARGV: window, lease, attempts. Gives those that are held no more. */
 export const renew = `${prelude}
+expire()
 local lost = {}
 for i = 3, #ARGV do
   if redis.call('ZSCORE', F, ARGV[i]) then redis.call('ZADD', F, whole(now + lease), ARGV[i])
@@ -134,6 +168,7 @@ return lost
 
 /** ARGV: window, lease, requests, tokens. */
 export const record = `${prelude}
+expire()
 local m = moment()
 count('r', m, tonumber(ARGV[3]))
 count('t', m, tonumber(ARGV[4]))
@@ -144,6 +179,7 @@ return 1
 
 /** ARGV: window, lease. */
 export const look = `${prelude}
-local r, t, h, _, calls = sums()
+expire()
+local r, t, h, _, calls = sums('')
 return {use(r, t, h, calls)}
 `
