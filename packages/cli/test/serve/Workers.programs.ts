@@ -26,8 +26,7 @@ describe("serve with workers", { timeout: 180_000 }, () => {
   - { id: narrow, group: narrow, model: m, baseUrl: ${base}, apiKey: sk-upstream-1, maxParallel: 8 }`
         })
         const { pids, upstream, url } = gateway
-        // How the others are refused is not asked: one 503 was seen among the 429s, and why is not known.
-        assert.strictEqual(counted(yield* burst(url, 150, "often"))["200"], 100)
+        assert.deepStrictEqual(counted(yield* burst(url, 150, "often")), { 200: 100, 429: 50 })
         assert.strictEqual(upstream.journal().length, 100)
 
         const { text } = yield* get(url, "/metrics")

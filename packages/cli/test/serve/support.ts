@@ -11,10 +11,16 @@ const masterKey = "sk-master-of-workers-1"
 /** What came of a request: its status, or why there was none. */
 export type Came = number | string
 
+/** What came of a request, with what was answered. */
+export interface Answer {
+  readonly came: Came
+  readonly text: string
+}
+
 /** Asks by connections of an agent's own. */
 const asker = (url: string, connections: number, isKept: boolean) => {
   const agent = new Agent({ keepAlive: isKept, maxSockets: connections })
-  const ask = (path: string, body?: object, key = masterKey): Promise<{ readonly came: Came; readonly text: string }> =>
+  const ask = (path: string, body?: object, key = masterKey): Promise<Answer> =>
     new Promise((resolve) => {
       const sent = request(
         `${url}${path}`,
@@ -54,16 +60,25 @@ export const load = (url: string, atOnce: number, isOver: () => boolean, isKept 
     return came
   })
 
-/** So many requests at once, each by a connection of its own. */
-export const burst = (url: string, count: number, model = "smart", key = masterKey) =>
+/** So many requests at once, each by a connection of its own, with what was answered. */
+export const answers = (
+  url: string,
+  count: number,
+  model = "smart",
+  key = masterKey
+): Effect.Effect<ReadonlyArray<Answer>> =>
   Effect.promise(async () => {
     const { ask, close } = asker(url, count, false)
     const came = await Promise.all(
       Array.from({ length: count }, () => ask("/v1/chat/completions", { ...chat, model }, key))
     )
     close()
-    return came.map((one) => one.came)
+    return came
   })
+
+/** What came of so many requests at once, each by a connection of its own. */
+export const burst = (url: string, count: number, model?: string, key?: string) =>
+  Effect.map(answers(url, count, model, key), (all) => all.map(({ came }) => came))
 
 /** How often each came. */
 export const counted = (came: ReadonlyArray<Came>): Readonly<Record<string, number>> => {

@@ -58,7 +58,11 @@ export interface BalancerDeps {
 interface Here {
   readonly clock: Clock.Clock
   readonly region: Service.Region
+  /** What turned it away so far, of the deployments that its route leaves out for that. */
+  readonly refusals: ReadonlyArray<LlmError>
 }
+
+const none: ReadonlyArray<LlmError> = []
 
 const unknownModel = (model: string, why: string | undefined): LlmError =>
   new LlmError({
@@ -122,7 +126,7 @@ export const make =
       resolved: Resolved,
       request: LlmRequest,
       now: number,
-      { clock, region }: Here
+      { clock, refusals, region }: Here
     ): Service.Call => {
       const { slot } = choice
       const attempt = new Attempt(
@@ -139,7 +143,11 @@ export const make =
       return Service.recovered(run(attempt, region), (error) => {
         if (!attempt.rejected) return Effect.fail(error)
         const elsewhere = Effect.suspend(() =>
-          route(resolved, { ...request, route: Route.exclude(request.route, slot.id) }, { clock, region })
+          route(
+            resolved,
+            { ...request, route: Route.exclude(request.route, slot.id) },
+            { clock, region, refusals: [...refusals, error] }
+          )
         )
         return error.code === "no_connection" ? orRefusal(elsewhere, error) : elsewhere
       })
@@ -150,19 +158,19 @@ export const make =
       resolved: Resolved,
       request: LlmRequest,
       now: number,
-      { clock, region }: Here
+      { clock, refusals, region }: Here
     ): Service.Call => {
       const wait = error.retryAfter
       if (wait === undefined || now + wait >= request.route.deadline) return Effect.fail(error)
       return Effect.zipRight(
         Service.waiting(region, clock.sleep(Duration.millis(Math.max(1, wait)))),
-        Effect.suspend(() => route(registry.resolve(request.model) ?? resolved, request, { clock, region }))
+        Effect.suspend(() => route(registry.resolve(request.model) ?? resolved, request, { clock, region, refusals }))
       )
     }
 
     const route = (resolved: Resolved, request: LlmRequest, here: Here): Service.Call => {
       const now = nowMs(here.clock)
-      const selection = new Selection(resolved.group, request, now, next.status, resolved.captures)
+      const selection = new Selection(resolved.group, request, now, next.status, resolved.captures, here.refusals)
       const choice =
         selection.pick(strategy) ?? (options.whenAllClosed === "leastBad" ? selection.leastBad() : undefined)
       if (choice !== undefined) return dispatch(choice, selection, resolved, request, now, here)
@@ -175,7 +183,7 @@ export const make =
         const resolved = registry.resolve(request.model)
         return resolved === undefined
           ? Effect.fail(unknownModel(request.model, registry.whyUnserved(request.model)))
-          : route(resolved, request, { clock: clockHere(), region })
+          : route(resolved, request, { clock: clockHere(), region, refusals: none })
       },
       (request, now) => {
         const resolved = registry.resolve(request.model)

@@ -67,7 +67,9 @@ export class Selection {
     private readonly request: LlmRequest,
     private readonly now: number,
     private readonly status: AttemptService["status"],
-    private readonly captures: ReadonlyArray<string> = []
+    private readonly captures: ReadonlyArray<string> = [],
+    /** What turned the request away so far, of deployments that it leaves out for that. */
+    private readonly refusals: ReadonlyArray<LlmError> = []
   ) {
     this.filters = requestFilters(request, group)
   }
@@ -171,7 +173,16 @@ export class Selection {
   private blocked(slot: Slot): Blocked {
     const status = this.statusOf(slot)
     const failing = this.failing(slot)
-    // A deployment that was left out because a limit turned it away is blocked by that limit.
+    // A deployment that was left out because a limit turned it away is blocked by that limit, whatever its status says by now:
+    // others may give room back meanwhile, and where many processes share a limit, what is read of it is a moment old.
+    const refusal =
+      failing === "excluded" && status._tag === "Open"
+        ? this.refusals.find(({ deployment }) => deployment === slot.id)
+        : undefined
+    if (refusal !== undefined) {
+      const { code = "excluded", retryAfter } = refusal
+      return { deployment: slot.id, reason: code, cause: "limit", ...(retryAfter === undefined ? {} : { retryAfter }) }
+    }
     if (failing !== undefined && (failing !== "excluded" || status._tag === "Open")) {
       return { deployment: slot.id, reason: failing, ...(failing === "excluded" ? {} : { cause: "request" as const }) }
     }

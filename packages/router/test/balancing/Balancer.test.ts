@@ -471,6 +471,22 @@ describe("nothing open", () => {
 })
 
 describe("attempts", () => {
+  it.effect("one whose limit turned the request away is blocked by that limit, though it reads as open by now", () =>
+    Effect.gen(function* () {
+      const { service, statuses } = setup([{ id: "a" }, { id: "b" }], {
+        reply: ({ deployment }) => ({
+          fail: { reason: "Rejected", description: "full", deployment, code: "rpm", retryAfter: 5_000 }
+        })
+      })
+      const error = yield* failure(service, chat())
+      assert.deepStrictEqual(blocks(error), ["a:rpm", "b:rpm"])
+      assert.deepStrictEqual([error.httpStatus, error.fallback, error.retryAfter], [429, "rateLimit", 5_000])
+      statuses.set("b", closed("cooldown", 20))
+      const other = yield* failure(service, chat())
+      assert.deepStrictEqual(blocks(other), ["a:rpm", "b:cooldown"])
+      assert.strictEqual(other.httpStatus, 503)
+    })
+  )
   it.effect("a lost race for a limit picks again at once, and costs no attempt", () =>
     Effect.gen(function* () {
       const { figures, service, used } = setup([{ id: "a" }, { id: "b" }], {
