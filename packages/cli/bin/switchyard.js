@@ -2,12 +2,6 @@
 import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
-import { setFlagsFromString } from "node:v8"
-
-// V8 collects once the heap is this much larger than what was alive, in % of it; by itself it waits until it is several times
-// that: 201 MiB resident under load in place of 174, for no CPU that a bench could tell. Before all else: what V8 keeps of
-// programs is bound to its flags.
-setFlagsFromString("--heap-growing-percent=30")
 
 const major = Number(process.versions.node.split(".")[0])
 const main = new URL("../dist/main.js", import.meta.url)

@@ -11,6 +11,7 @@ import type { Engine } from "@switchyard/router/Engine"
 import { Effect } from "effect"
 import { exitCodes, type Fault } from "../lifetime.js"
 import { CommandError, plain, printError } from "../output.js"
+import { keepRequestsYoung } from "./collecting.js"
 
 /** What a gateway is made of. */
 export interface Ingredients {
@@ -126,5 +127,6 @@ export const open = (ingredients: Ingredients) =>
       log
     ).pipe(Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` })))
     cutCalls = gateway.cutCalls
+    keepRequestsYoung()
     return { gateway, told: kept.told } satisfies Serving
   })
