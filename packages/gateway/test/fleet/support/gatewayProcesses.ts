@@ -49,18 +49,21 @@ const start = (asked: Asked) =>
 /** What a fleet is made of. */
 export interface Settings extends SharedStates.Options {
   readonly redis: Asked["redis"]
+  /** Of the deployment before the upstream. */
   readonly limits?: Partial<DeploymentConfig>
+  /** Deployments that come after it. */
+  readonly besides?: ReadonlyArray<DeploymentConfig>
   readonly more?: object
   /** Of each process, ms. */
   readonly skews?: ReadonlyArray<number>
 }
 
 /** So many processes before one upstream. */
-export const fleet = (count: number, { limits, more, redis, skews = [], ...windows }: Settings) =>
+export const fleet = (count: number, { besides = [], limits, more, redis, skews = [], ...windows }: Settings) =>
   Effect.gen(function* () {
     const upstream = yield* FakeProvider.make({ name: "east", journalLimit: 20_000 })
     const config = {
-      deployments: [deploymentOf(upstream, limits)],
+      deployments: [deploymentOf(upstream, limits), ...besides],
       masterKey,
       retry: false,
       cooldown: false,

@@ -1,0 +1,137 @@
+/** What several gateways, each a process of its own, know together over one Redis: breakers, and what a caller may spend. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import * as FakeProvider from "@switchyard/testing/FakeProvider"
+import * as RedisServer from "@switchyard/testing/RedisServer"
+import { Effect, Fiber } from "effect"
+import { deploymentOf, masterKey, messages } from "../support/gateways.js"
+import { ask, fleet, type GatewayProcess } from "./support/gatewayProcesses.js"
+
+const missing = RedisServer.missing()
+if (missing !== undefined) console.error(missing)
+
+let runs = 0
+
+/** Until it is so, for as long as `within` says. */
+const until = (isSo: Effect.Effect<boolean>, within: `${number} seconds`, what: string) =>
+  Effect.repeat(Effect.zipRight(Effect.sleep(10), isSo), { until: (is) => is }).pipe(
+    Effect.timeoutFail({ duration: within, onTimeout: () => new Error(`within ${within}: ${what}`) }),
+    Effect.orDie
+  )
+
+const stateIn = ({ url }: GatewayProcess, id: string) =>
+  Effect.promise(async () => {
+    const response = await fetch(`${url}/admin/deployments`, { headers: { authorization: `Bearer ${masterKey}` } })
+    const { deployments } = (await response.json()) as {
+      readonly deployments: ReadonlyArray<{ readonly id: string; readonly state: string }>
+    }
+    return deployments.find((one) => one.id === id)?.state
+  })
+
+/** So many of each, all at once. */
+const askAll = (gateways: ReadonlyArray<GatewayProcess>, each: number, key?: string) =>
+  Effect.promise(() =>
+    Promise.all(gateways.flatMap((gateway) => Array.from({ length: each }, () => ask(gateway, key))))
+  )
+
+describe.skipIf(missing !== undefined)("gateways as processes on one Redis", { timeout: 60_000 }, () => {
+  let redis: RedisServer.RedisServer
+  beforeAll(async () => {
+    redis = await RedisServer.start()
+  })
+  afterAll(() => redis?.stop())
+
+  const own = () => ({ url: redis.url, prefix: `together ${++runs}:`, timeout: "10 seconds" as const })
+
+  it.scopedLive(
+    "what failed in one is left alone by all, tried again with one call of them all, and asked by all once that went well",
+    () =>
+      Effect.gen(function* () {
+        const spare = yield* FakeProvider.make({ name: "west" })
+        const { gateways, upstream } = yield* fleet(3, {
+          redis: own(),
+          besides: [deploymentOf(spare)],
+          more: {
+            strategy: "ordered",
+            cooldown: { failures: 1, jitter: 0, duration: "3 seconds", maxDuration: "3 seconds", successThreshold: 1 }
+          }
+        })
+        const [first, ...others] = gateways
+        if (first === undefined) return
+        const asked = () => upstream.journal().length
+        const all = (state: string, of: ReadonlyArray<GatewayProcess>) =>
+          Effect.map(
+            Effect.forEach(of, (gateway) => stateIn(gateway, "east"), { concurrency: "unbounded" }),
+            (states) => states.every((one) => one === state)
+          )
+        yield* upstream.behave({ status: 503 })
+        yield* Effect.promise(() => ask(first))
+        yield* until(all("cooldown", others), "5 seconds", "the others know that it failed")
+        const before = asked()
+        assert.deepStrictEqual(yield* askAll(others, 2), [200, 200, 200, 200])
+        assert.strictEqual(before, 1)
+
+        // A call on trial that takes longer than all that is asked meanwhile.
+        yield* upstream.behave({ latencyMs: 4_000 })
+        const trying = yield* Effect.fork(
+          Effect.repeat(Effect.zipRight(Effect.sleep(20), askAll(gateways, 1)), { until: () => asked() > before })
+        )
+        yield* until(
+          Effect.sync(() => upstream.inFlight() > 0),
+          "10 seconds",
+          "it is tried"
+        )
+        yield* upstream.behave({})
+        const meanwhile = yield* askAll(gateways, 4)
+        assert.isTrue(meanwhile.every((status) => status === 200))
+        assert.deepStrictEqual([asked() - before, upstream.inFlight()], [1, 1])
+        yield* Fiber.join(trying)
+        const askedBy = () =>
+          new Set(
+            upstream
+              .journal()
+              .slice(before + 1)
+              .map(({ headers }) => headers["x-gateway"])
+          )
+        yield* until(
+          Effect.map(askAll(gateways, 1), () => askedBy().size === 3),
+          "10 seconds",
+          "all ask it again"
+        )
+      })
+  )
+
+  it.scopedLive("a caller's budget is that of all, and is passed by what is in flight at most", () =>
+    Effect.gen(function* () {
+      const key = "sk-joe-of-processes-1"
+      const { gateways, upstream } = yield* fleet(3, {
+        redis: own(),
+        limits: { inputPrice: 1_000, outputPrice: 0 },
+        more: { keys: [{ name: "joe", key, budget: { limit: 2, window: "1 hour" } }] }
+      })
+      // 0.1 USD, far more than what is set aside for it.
+      yield* upstream.behave({ usage: { prompt_tokens: 100, completion_tokens: 1 } })
+      const came: Array<number | "broken"> = []
+      const answered = () => came.filter((one) => one === 200).length
+      const refusal = ({ url }: GatewayProcess) =>
+        Effect.promise(async () => {
+          const headers = { "content-type": "application/json", authorization: `Bearer ${key}` }
+          const body = JSON.stringify({ model: "smart", messages })
+          const response = await fetch(`${url}/v1/chat/completions`, { method: "POST", headers, body })
+          if (response.status === 200) came.push(200)
+          return response.text()
+        })
+      // One call of each at once. What one has leased the others don't have: some are told to come again before all is spent.
+      const isSpent = Effect.gen(function* () {
+        came.push(...(yield* askAll(gateways, 1, key)))
+        if (answered() < 20) return false
+        const told = yield* Effect.forEach(gateways, refusal, { concurrency: "unbounded" })
+        return told.every((text) => text.includes("the caller's budget of 2 USD is used up"))
+      })
+      yield* until(isSpent, "30 seconds", "all is spent")
+      assert.isTrue(came.every((one) => one === 200 || one === 429))
+      assert.isAtMost(answered(), 20 + gateways.length)
+      assert.strictEqual(upstream.journal().length, answered())
+      assert.strictEqual(new Set(upstream.journal().map(({ headers }) => headers["x-gateway"])).size, 3)
+    })
+  )
+})
