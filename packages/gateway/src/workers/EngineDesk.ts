@@ -3,6 +3,7 @@
  * when it is gone.
  */
 import { type AdmitAsk, type Engine, EngineError } from "@switchyard/router/Engine"
+import type { SpendAsk } from "@switchyard/router/SpendEngine"
 import type { Lent, Told } from "@switchyard/router/UsageLoans"
 import { Effect, Exit, Scope } from "effect"
 import { renewQuestion, toldTopic } from "./BorrowedUsage.js"
@@ -70,6 +71,7 @@ export const serve = (engine: Engine, peer: Pick<Peer, "ask" | "tell">, lending?
   const borrower = lending?.join(peer)
   const operations = new Map<string, Operation | undefined>()
   const held = { usage: new Map<string, Held>(), breakers: new Map<string, Held>() }
+  const leased = new Map<string, SpendAsk>()
   const channels = new Map<string, Scope.CloseableScope>()
 
   const operation = (name: string): Operation | undefined => {
@@ -93,6 +95,12 @@ export const serve = (engine: Engine, peer: Pick<Peer, "ask" | "tell">, lending?
       })
     })
   const noted = (name: string, [first]: ReadonlyArray<unknown>): void => {
+    if (name === "spend.lease") {
+      for (const ask of first as ReadonlyArray<SpendAsk>) {
+        if (ask.amount === 0) leased.delete(ask.key)
+        else if (ask.amount !== undefined) leased.set(ask.key, ask)
+      }
+    }
     if (!isHeld(first)) return
     const { attempt, key } = first
     const [taken, given] = [takes.get(name), gives.get(name)]
@@ -103,6 +111,12 @@ export const serve = (engine: Engine, peer: Pick<Peer, "ask" | "tell">, lending?
     const taken = takes.get(name)
     if (taken !== undefined && isHeld(first)) held[taken].delete(`${first.key} ${first.attempt}`)
   }
+
+  /** What was settled counts already, as far as it was told; the rest is nobody's any more. */
+  const unleased = Effect.suspend(() => {
+    const given = [...leased.values()].map((ask): SpendAsk => ({ ...ask, amount: 0, settled: ask.confirmed, known: 0 }))
+    return given.length === 0 ? Effect.void : Effect.ignore(engine.spend.lease(given))
+  })
 
   const asked = (name: string, found: Operation, args: ReadonlyArray<unknown>) =>
     borrower !== undefined && name === "usage.admit" ? borrower.admit(args[0] as AdmitAsk) : found(...args)
@@ -135,7 +149,8 @@ export const serve = (engine: Engine, peer: Pick<Peer, "ask" | "tell">, lending?
       const members = ["usage", "breakers"] as const
       return Effect.zipRight(
         Effect.forEach([...channels.keys()], leave, { discard: true }).pipe(
-          Effect.zipRight(borrower?.end ?? Effect.void)
+          Effect.zipRight(borrower?.end ?? Effect.void),
+          Effect.zipRight(unleased)
         ),
         // Leases of no length: what the calls held counts as used, as with those that have run out.
         Effect.forEach(

@@ -4,6 +4,7 @@ import * as IpcEngine from "@switchyard/gateway/IpcEngine"
 import * as Peer from "@switchyard/gateway/Peer"
 import type { Engine } from "@switchyard/router/Engine"
 import * as MemoryEngine from "@switchyard/router/MemoryEngine"
+import type { SpendAsk } from "@switchyard/router/SpendEngine"
 import * as EngineContract from "@switchyard/testing/EngineContract"
 import { Deferred, Effect, Either, TestClock } from "effect"
 import { pipe } from "./pipe.js"
@@ -59,6 +60,34 @@ describe("an engine behind another process", () => {
       const [after] = yield* memory.usage.look(["k"], 60_000)
       assert.deepInclude(after, { calls: 0, requests: 2, tokens: 4 })
     })
+  )
+  it.scoped(
+    "what a process that is gone had leased of a budget is the others' at once; what it told that it spent stays spent",
+    () =>
+      Effect.gen(function* () {
+        const memory = yield* MemoryEngine.make()
+        const [one, other] = [yield* served(memory), yield* served(memory)]
+        const lease = (holder: string, amount: number, settled = 0): SpendAsk => ({
+          key: "joe",
+          holder,
+          length: 60_000,
+          limit: 100,
+          amount,
+          lasts: 60_000,
+          settled,
+          confirmed: 0,
+          known: 0,
+          window: 0,
+          endsIn: undefined
+        })
+        yield* one.engine.spend.lease([lease("one", 90)])
+        yield* one.engine.spend.lease([lease("one", 60, 30)])
+        const [before] = yield* other.engine.spend.lease([lease("other", 50)])
+        assert.deepInclude(before, { spent: 30, granted: 10, leasedByOthers: 60 })
+        yield* one.end
+        const [after] = yield* other.engine.spend.lease([lease("other", 100)])
+        assert.deepInclude(after, { spent: 30, granted: 70, leasedByOthers: 0 })
+      })
   )
   it.scoped("calls that were refused are held by nobody", () =>
     Effect.gen(function* () {
