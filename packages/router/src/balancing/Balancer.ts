@@ -32,14 +32,15 @@ export { StrategyDefect }
 export const Options = Field.options("How a deployment of a group is chosen.", {
   /**
    * What to do when every deployment of the group is closed: `fail` at once, `wait` up to the request's deadline for the
-   * soonest, or send to the `leastBad` one. Default `fail`.
+   * soonest, send to the `leastBad` one, or `look`: fail at once, but while failures keep more than half of the group closed,
+   * one request a second is sent to one of those, to see whether it is back. Default `look`.
    */
   whenAllClosed: Field.option(
-    Schema.Literal("fail", "wait", "leastBad").annotations({
-      message: () => ({ message: '"fail", "wait" or "leastBad"', override: true })
+    Schema.Literal("fail", "wait", "leastBad", "look").annotations({
+      message: () => ({ message: '"fail", "wait", "leastBad" or "look"', override: true })
     }),
-    "What to do when every deployment of the group is closed: `fail` at once, `wait` up to the request's deadline for the soonest, or send to the `leastBad` one.",
-    "fail"
+    "What to do when every deployment of the group is closed: `fail` at once, `wait` up to the request's deadline for the soonest, send to the `leastBad` one, or `look`: fail at once, but while failures keep more than half of the group closed, one request a second is sent to one of those, to see whether it is back.",
+    "look"
   )
 })
 /** Options of the balancer. */
@@ -70,8 +71,15 @@ const unknownModel = (model: string, why: string | undefined): LlmError =>
     description: `no group, alias, wildcard or deployment is named ${JSON.stringify(model)}${why === undefined ? "" : `: ${why}`}`
   })
 
+/** Ms between two looks at a group of which most are closed: soon enough to be back at once, too rarely to press anybody. */
+const betweenLooks = 1000
+/** Ms for which nobody looks after a look met a limit: that is no outage, and passes with time. */
+const afterLimit = 30_000
+
 const isLocalRejection = (outcome: Outcome, attempt: Attempt): boolean =>
   outcome._tag === "Failed" && outcome.error.reason === "Rejected" && outcome.error.deployment === attempt.deployment
+
+const isLimit = (outcome: Outcome): boolean => outcome._tag === "Failed" && outcome.error.reason === "RateLimited"
 
 /** It was this process that had no connection left: without another deployment that is what the caller is told. */
 const orRefusal = (elsewhere: Service.Call, refusal: LlmError): Service.Call =>
@@ -84,6 +92,8 @@ export const make =
   (deps: BalancerDeps, options: Options = {}) =>
   (next: Service.AttemptService): Service.RequestService => {
     const { events, registry, stats, strategy } = deps
+    const { whenAllClosed = "look" } = options
+    const lookedAt = new Map<string, number>()
 
     const settle = (attempt: Attempt, outcome: Outcome, at: number): void => {
       const figures = stats.of(attempt.slot)
@@ -93,6 +103,7 @@ export const make =
         attempt.request.route.journal.noteRejected()
         DeploymentStats.rejected(figures, at)
       } else {
+        if (attempt.forced && isLimit(outcome)) lookedAt.set(attempt.slot.deployment.group, at + afterLimit)
         DeploymentStats.settled(figures, outcome, at)
         learnLength(attempt.slot, attempt.request, outcome, at)
       }
@@ -168,14 +179,26 @@ export const make =
       )
     }
 
+    /** The one that is asked to see whether it is back: once a second, where failures closed most of the group. */
+    const looked = (selection: Selection, { group }: Resolved, now: number): Choice | undefined => {
+      const since = lookedAt.get(group.name)
+      if (since !== undefined && now - since < betweenLooks) return undefined
+      lookedAt.set(group.name, now)
+      return since === undefined ? undefined : selection.look((slot) => stats.of(slot).inFlight === 0)
+    }
+
+    const chosen = (selection: Selection, resolved: Resolved, now: number): Choice | undefined => {
+      const look = whenAllClosed === "look" && resolved.group.size > 1 ? looked(selection, resolved, now) : undefined
+      return look ?? selection.pick(strategy) ?? (whenAllClosed === "leastBad" ? selection.leastBad() : undefined)
+    }
+
     const route = (resolved: Resolved, request: LlmRequest, here: Here): Service.Call => {
       const now = nowMs(here.clock)
       const selection = new Selection(resolved.group, request, now, next.status, resolved.captures, here.refusals)
-      const choice =
-        selection.pick(strategy) ?? (options.whenAllClosed === "leastBad" ? selection.leastBad() : undefined)
+      const choice = chosen(selection, resolved, now)
       if (choice !== undefined) return dispatch(choice, selection, resolved, request, now, here)
       const error = selection.nothing()
-      return options.whenAllClosed === "wait" ? waitAndRoute(error, resolved, request, now, here) : Effect.fail(error)
+      return whenAllClosed === "wait" ? waitAndRoute(error, resolved, request, now, here) : Effect.fail(error)
     }
 
     return Service.requestWithin(

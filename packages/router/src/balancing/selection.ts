@@ -38,6 +38,9 @@ export interface Finding {
   readonly forced: boolean
 }
 
+/** Ms from which on a deployment is closed for more than failures that may pass. */
+const longestOutage = 60_000
+
 const choose = (strategy: Strategy, candidates: Candidates): Slot | undefined => {
   const defect = (detail: string) => new StrategyDefect({ strategy: strategy.name, detail })
   let index: number
@@ -103,6 +106,31 @@ export class Selection {
       }
     }
     return best === undefined ? undefined : { slot: best, forced: true }
+  }
+
+  /**
+   * Of those that failures closed, the one that opens soonest and is asked by nobody, where they are more than half of those
+   * that the request could go to: an outage of most is no reason to press the rest, and may be over. Without an open one it
+   * is asked in the last place to go alone. Who is closed for long, as for a key that is refused, is let alone.
+   */
+  look(isIdle: (slot: Slot) => boolean): Choice | undefined {
+    const { now, request } = this
+    let best: Slot | undefined
+    let bestUntil = now + longestOutage
+    let all = 0
+    let open = 0
+    for (const slot of this.slots()) {
+      if (slot.deployment.weight === 0 || this.failing(slot) !== undefined) continue
+      const status = this.statusOf(slot)
+      all++
+      if (status._tag === "Open") open++
+      if (status._tag !== "Closed" || !isOverridable(status, now) || !isIdle(slot)) continue
+      if (status.until === undefined || status.until >= bestUntil) continue
+      best = slot
+      bestUntil = status.until
+    }
+    if (best === undefined || 2 * open >= all || (open === 0 && !request.route.lastResort)) return undefined
+    return { slot: best, forced: true }
   }
 
   /** Whether a deployment other than `chosen` could take the request now. */

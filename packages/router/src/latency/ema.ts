@@ -10,6 +10,8 @@ export class Ema {
   private at = Number.NEGATIVE_INFINITY
   private squares = 0
   private concentration = 1
+  /** The last sample; NaN before the first. */
+  latest = Number.NaN
 
   constructor(
     private readonly alpha: number,
@@ -39,6 +41,7 @@ export class Ema {
   record(sample: number, now: number): void {
     const kept = this.isEmpty ? 0 : (1 - this.alpha) * 2 ** ((this.at - now) / this.halfLife)
     const off = sample - this.value
+    this.latest = sample
     this.value += (1 - kept) * off
     this.squares = kept * (this.squares + (1 - kept) * off * off)
     this.concentration = kept * kept * this.concentration + (1 - kept) * (1 - kept)

@@ -31,6 +31,8 @@ export interface Average {
   readonly get: (now: number) => number | undefined
   /** Ms since the last sample; infinite before the first. */
   readonly age: (now: number) => number
+  /** The last sample, in ms; NaN before the first. */
+  readonly latest: number
   /** The variance of the samples, in ms²; undefined while there was only one. */
   readonly variance: number | undefined
   /** What the average's own variance is of that: 1 after the first sample, then less with each. */
@@ -49,6 +51,13 @@ export interface DeploymentLatency extends Answers {
   readonly wholes: Average
   readonly perToken: Average
   readonly firsts: Average
+  /** Time of streams per output token from the first content on: how fast they are written. */
+  readonly writing: Average
+  /**
+   * Time of streams to their first content, of those that began with about as many calls running beside them: `beside` is
+   * how many. It says when a deployment has more calls than it serves at once.
+   */
+  readonly firstsBeside: (beside: number) => Average
   /**
    * Time to the first token (headers for a plain call), jumping to a peak at once and fading by e^(−Δt/τ), also while
    * nothing happens.
@@ -73,6 +82,10 @@ export interface GroupLatency extends Answers {
    * nothing comes from the whole group: what a deployment counts as of which nothing is known.
    */
   readonly typical: (now: number) => number | undefined
+  /** Output tokens of an answer, on average. */
+  readonly length: Average
+  /** Time of streams per output token from the first content on, on average. */
+  readonly writing: Average
 }
 
 /** One call under observation. Every method is synchronous; later calls of the same one do nothing. */
@@ -99,13 +112,20 @@ class AnswerHistograms {
   }
 }
 
+/** Weight of a new length: lengths differ much, and are no matter of the moment. */
+const lengthAlpha = 0.02
+
 /** The figures of a model group. */
 export class GroupCell implements GroupLatency {
+  readonly length: Ema
+  readonly writing: Ema
   private readonly answers: AnswerHistograms
   private readonly first: DecayingHistogram
   private lastAt = 0
 
   constructor(private readonly settings: Settings) {
+    this.length = new Ema(lengthAlpha, settings.halfLife)
+    this.writing = new Ema(settings.alpha, settings.halfLife)
     this.answers = new AnswerHistograms(settings)
     this.first = new DecayingHistogram(toTau(settings.halfLife))
   }
@@ -133,6 +153,9 @@ export class GroupCell implements GroupLatency {
   }
 }
 
+/** Crowds are told apart by powers of two, up to a thousand and more. */
+const mostCrowds = 10
+
 /** The figures of a deployment, and its unanswered calls in the order in which they began. */
 export class LatencyCell implements DeploymentLatency {
   running = 0
@@ -142,19 +165,28 @@ export class LatencyCell implements DeploymentLatency {
   readonly wholes: Ema
   readonly perToken: Ema
   readonly firsts: Ema
+  readonly writing: Ema
   readonly peaks: PeakFigure
   private readonly answers: AnswerHistograms
+  private readonly byCrowd: Array<Ema> = []
 
-  constructor(settings: Settings) {
+  constructor(private readonly settings: Settings) {
     this.wholes = new Ema(settings.alpha, settings.halfLife)
     this.perToken = new Ema(settings.alpha, settings.halfLife)
     this.firsts = new Ema(settings.alpha, settings.halfLife)
+    this.writing = new Ema(settings.alpha, settings.halfLife)
     this.peaks = new PeakFigure(settings.tau)
     this.answers = new AnswerHistograms(settings)
   }
 
   get oldestUnanswered(): number | undefined {
     return this.head?.startedAt
+  }
+
+  firstsBeside(beside: number): Ema {
+    const crowd = Math.min(mostCrowds, 31 - Math.clz32(beside + 1))
+    while (this.byCrowd.length <= crowd) this.byCrowd.push(new Ema(this.settings.alpha, this.settings.halfLife))
+    return this.byCrowd[crowd] as Ema
   }
 
   duration(now: number): number | undefined {
@@ -222,6 +254,8 @@ export class Tracked implements TrackedCall {
   after: Tracked | undefined
   private waiting = true
   private over = false
+  private readonly beside: number
+  private first = 0
 
   constructor(
     private readonly cell: LatencyCell,
@@ -229,6 +263,7 @@ export class Tracked implements TrackedCall {
     private readonly stream: boolean,
     readonly startedAt: number
   ) {
+    this.beside = cell.running
     cell.begin(this)
   }
 
@@ -244,6 +279,7 @@ export class Tracked implements TrackedCall {
       case "Completed":
         if (this.waiting) this.firstAnswer(outcome.timeToFirstToken, now)
         this.whole(outcome.duration, outcome.usage.outputTokens, now)
+        this.written(outcome.duration, outcome.usage.outputTokens, now)
         break
       case "Failed":
         this.failed(outcome.error, now)
@@ -265,8 +301,19 @@ export class Tracked implements TrackedCall {
     cell.peaks.succeeded(now)
     group.firstAnswer(sample, now)
     if (!this.stream) return
+    this.first = sample
     cell.firsts.record(sample, now)
+    cell.firstsBeside(this.beside).record(sample, now)
     this.answer(sample, now)
+  }
+
+  private written(whole: number, outputTokens: number, now: number): void {
+    if (!(outputTokens > 0)) return
+    this.group.length.record(outputTokens, now)
+    if (!this.stream) return
+    const perToken = Math.max(0, whole - this.first) / outputTokens
+    this.cell.writing.record(perToken, now)
+    this.group.writing.record(perToken, now)
   }
 
   private whole(sample: number, outputTokens: number, now: number): void {

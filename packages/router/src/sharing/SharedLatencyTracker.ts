@@ -25,6 +25,7 @@ class SharedFigures implements LatencyTracker.DeploymentLatency {
   readonly wholes: MergedAverage
   readonly perToken: MergedAverage
   readonly firsts: MergedAverage
+  readonly writing: MergedAverage
   private peaked: Heard["peak"]
 
   constructor(
@@ -34,13 +35,19 @@ class SharedFigures implements LatencyTracker.DeploymentLatency {
     this.wholes = new MergedAverage(own.wholes, fading.halfLife)
     this.perToken = new MergedAverage(own.perToken, fading.halfLife)
     this.firsts = new MergedAverage(own.firsts, fading.halfLife)
+    this.writing = new MergedAverage(own.writing, fading.halfLife)
   }
 
   hear(heard: Heard | undefined): void {
     this.wholes.heard = heard?.wholes
     this.perToken.heard = heard?.perToken
     this.firsts.heard = heard?.firsts
+    this.writing.heard = heard?.writing
     this.peaked = heard?.peak
+  }
+
+  firstsBeside(beside: number): LatencyTracker.Average {
+    return this.own.firstsBeside(beside)
   }
 
   duration(now: number): number | undefined {

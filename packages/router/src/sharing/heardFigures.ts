@@ -18,6 +18,7 @@ export interface Heard {
   readonly wholes: HeardAverage | undefined
   readonly perToken: HeardAverage | undefined
   readonly firsts: HeardAverage | undefined
+  readonly writing: HeardAverage | undefined
   readonly peak: { readonly value: number; readonly heardAt: number } | undefined
 }
 
@@ -50,7 +51,8 @@ export const written = (figures: Iterable<readonly [string, DeploymentLatency]>,
     const peak = latency.peak(now) ?? null
     if (parts.every((part) => part === null) && peak === null) continue
     if (++count > mostDeployments) break
-    word[id] = [...parts, peak]
+    // Behind the peak: older processes read as far as that.
+    word[id] = [...parts, peak, said(latency.writing, now) ?? null]
   }
   return JSON.stringify(word)
 }
@@ -93,6 +95,7 @@ export const read = (posted: ReadonlyArray<Posted>, fading: Fading, now: number)
       const known = found.get(id)
       const [wholes, perToken, firsts] = parts.map((part) => averageOf(part, age, fading, now))
       const peak = number(parts[3])
+      const writing = averageOf(parts[4], age, fading, now)
       const faded = peak === undefined ? undefined : peak * Math.exp(-age / fading.tau)
       const peaks = (known?.peaks ?? 0) + (faded === undefined ? 0 : 1)
       const sum = (known?.peak?.value ?? 0) * (known?.peaks ?? 0) + (faded ?? 0)
@@ -100,6 +103,7 @@ export const read = (posted: ReadonlyArray<Posted>, fading: Fading, now: number)
         wholes: together(known?.wholes, wholes),
         perToken: together(known?.perToken, perToken),
         firsts: together(known?.firsts, firsts),
+        writing: together(known?.writing, writing),
         peak: peaks === 0 ? undefined : { value: sum / peaks, heardAt: now },
         peaks
       })
@@ -130,6 +134,10 @@ export class MergedAverage implements Average {
   age(now: number): number {
     const own = this.own.age(now)
     return this.heard === undefined ? own : Math.min(own, now - this.heard.sampledAt)
+  }
+
+  get latest(): number {
+    return this.own.latest
   }
 
   get variance(): number | undefined {

@@ -11,7 +11,7 @@ import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import * as DeploymentStats from "@switchyard/router/DeploymentStats"
 import type { Strategy } from "@switchyard/router/RoutingStrategy"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Cause, Effect, Exit, Fiber, Stream, TestClock } from "effect"
+import { Cause, Effect, Either, Exit, Fiber, Stream, TestClock } from "effect"
 import { VirtualTime } from "../support/schedules.js"
 
 const firstOpen: Strategy = {
@@ -466,6 +466,77 @@ describe("nothing open", () => {
       statuses.set("a", closed("cooldown", 9000)).set("b", closed("cooldown", 4000))
       yield* LlmService.complete(service, chat())
       assert.deepStrictEqual(used(), ["b"])
+    })
+  )
+})
+
+describe("looks, where failures closed most of a group", () => {
+  const cooling = (...ids: ReadonlyArray<string>) => new Map(ids.map((id, i) => [id, closed("cooldown", 30_000 + i)]))
+
+  it.effect("one request a second is sent to see whether one is back, and the others fail at once", () =>
+    Effect.gen(function* () {
+      const { service, statuses, used } = setup([{ id: "a" }, { id: "b" }])
+      for (const [id, status] of cooling("b", "a")) statuses.set(id, status)
+      const reasons: Array<string> = []
+      for (let tenth = 0; tenth < 30; tenth++) {
+        const answer = yield* Effect.either(service.call(chat()))
+        reasons.push(Either.isRight(answer) ? "answered" : answer.left.reason)
+        yield* TestClock.adjust(100)
+      }
+      assert.deepStrictEqual(used(), ["b", "b"])
+      assert.strictEqual(reasons.filter((reason) => reason === "NoDeployment").length, 28)
+    })
+  )
+  it.effect("also while one of three is open, but not while two are", () =>
+    Effect.gen(function* () {
+      const { service, statuses, used } = setup([{ id: "a" }, { id: "b" }, { id: "c" }])
+      for (const [id, status] of cooling("b", "c")) statuses.set(id, status)
+      yield* LlmService.complete(service, chat())
+      yield* TestClock.adjust(1000)
+      yield* LlmService.complete(service, chat())
+      statuses.delete("c")
+      yield* TestClock.adjust(1000)
+      yield* LlmService.complete(service, chat())
+      assert.deepStrictEqual(used(), ["a", "b", "a"])
+    })
+  )
+  it.effect("not while a fallback is left, nor at who is asked already, nor at who is closed for long", () =>
+    Effect.gen(function* () {
+      const { figures, service, statuses, used } = setup([{ id: "a" }, { id: "b" }])
+      for (const [id, status] of cooling("a", "b")) statuses.set(id, status)
+      const request = chat()
+      yield* Effect.flip(service.call(request))
+      yield* TestClock.adjust(1000)
+      yield* Effect.flip(service.call({ ...request, route: { ...request.route, lastResort: false } }))
+      yield* TestClock.adjust(1000)
+      figures("a").inFlight = 1
+      statuses.set("b", closed("cooldown", 300_000))
+      yield* Effect.flip(service.call(chat()))
+      assert.deepStrictEqual(used(), [])
+    })
+  )
+  it.effect("not for half a minute after one met a limit: that is no outage", () =>
+    Effect.gen(function* () {
+      const { service, statuses, used } = setup([{ id: "a" }, { id: "b" }], {
+        reply: { fail: { reason: "RateLimited", description: "slow down" } }
+      })
+      for (const id of ["a", "b"]) statuses.set(id, closed("cooldown", 60_000))
+      for (let second = 0; second < 20; second++) {
+        yield* Effect.flip(service.call(chat()))
+        yield* TestClock.adjust(1000)
+      }
+      assert.strictEqual(used().length, 1)
+    })
+  )
+  it.effect("never with `fail`", () =>
+    Effect.gen(function* () {
+      const { service, statuses, used } = setup([{ id: "a" }, { id: "b" }], { options: { whenAllClosed: "fail" } })
+      for (const [id, status] of cooling("a", "b")) statuses.set(id, status)
+      for (let second = 0; second < 5; second++) {
+        yield* Effect.flip(service.call(chat()))
+        yield* TestClock.adjust(1000)
+      }
+      assert.deepStrictEqual(used(), [])
     })
   )
 })

@@ -32,6 +32,29 @@ const close = (actual: number | undefined, expected: number, tolerance = 1e-6) =
   assert.closeTo(actual ?? Number.NaN, expected, tolerance)
 }
 
+describe("streams", () => {
+  it("say how fast they are written, per token from the first content on", () => {
+    const { figures, stream, tracker } = setup()
+    stream(0, 500, 2500, completed(2500, 100, 500))
+    assert.strictEqual(figures.writing.get(2500), 20)
+    const group = tracker.group("m")
+    assert.deepStrictEqual([group?.writing.get(2500), group?.length.get(2500)], [20, 100])
+  })
+
+  it("say what the first token takes beside few calls and beside many, by powers of two", () => {
+    const { figures, slot, stream, tracker } = setup()
+    stream(0, 100, 100)
+    const others = Array.from({ length: 8 }, () => tracker.begin(slot, true, 0))
+    stream(0, 900, 900)
+    assert.strictEqual(figures.firstsBeside(0).get(900), 100)
+    assert.strictEqual(figures.firstsBeside(8).get(900), 900)
+    assert.strictEqual(figures.firstsBeside(13).get(900), 900)
+    assert.isUndefined(figures.firstsBeside(15).get(900))
+    assert.isUndefined(figures.firstsBeside(3).get(900))
+    for (const other of others) other.settled(abandoned, 900)
+  })
+})
+
 describe("averages", () => {
   it("are unknown before the first sample, which is then the average; 0 is a latency as any other", () => {
     const { call, figures } = setup()

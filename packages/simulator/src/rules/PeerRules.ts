@@ -11,6 +11,7 @@ export type { Rule, RuleDeps }
 
 /** LiteLLM's ways beside its choice: two retries, five seconds of cooldown, 600 seconds until a call has timed out. */
 const liteLlm: Partial<Router.Options> = {
+  balancer: { whenAllClosed: "fail" },
   retry: { attempts: 3 },
   cooldown: {
     failures: false,

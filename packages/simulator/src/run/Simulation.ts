@@ -202,13 +202,13 @@ export const run = (
       const seed = options.seed ?? scenario.model.seed ?? 1
       const own = new Run(scenario, variant, seed)
       const { feed, figures, time } = own
-      const replicas = scenario.model.replicas ?? 1
+      const replicas = { count: scenario.model.replicas ?? 1, shares: scenario.model.shares ?? false }
       const towers = yield* build(variant, replicas, time, own.upstreams, seed)
       // The runtime brings the scheduler of its time: to name it for each fiber would copy what is local to it.
       const fork = Runtime.runFork(towers.runtime)
       let next = 0
       own.connect((request, told, over) => {
-        const service = towers.services[next++ % replicas] as (typeof towers.services)[number]
+        const service = towers.services[next++ % replicas.count] as (typeof towers.services)[number]
         const call = Effect.flatMap(service.call(request), (response) => {
           told(response)
           return response._tag === "Streaming" ? drained(response.events) : Effect.void

@@ -1,8 +1,11 @@
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Service from "@switchyard/core/Service"
+import * as EngineGuard from "@switchyard/router/EngineGuard"
+import * as MemoryEngine from "@switchyard/router/MemoryEngine"
 import * as Router from "@switchyard/router/Router"
 import { RoutingStrategy } from "@switchyard/router/RoutingStrategy"
-import { Effect, Layer, Logger, LogLevel, Random, type Runtime, Scope } from "effect"
+import * as SharedStates from "@switchyard/router/SharedStates"
+import { Context, Effect, Exit, Layer, Logger, LogLevel, Random, type Runtime, Scope } from "effect"
 import { Draws } from "../chance/Draws.js"
 import * as PeerRules from "../rules/PeerRules.js"
 import type { Variant } from "../scenario/Scenario.js"
@@ -45,21 +48,44 @@ const ruled = (
   return { base: told, options: { ...options, strategy } }
 }
 
-/** Builds a variant's towers, one for each replica; they share upstreams, and nothing else. */
+/** Runs an effect to its end in virtual time, which goes on meanwhile only as far as it has to. */
+const inTime = <A, E>(time: VirtualTime, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.async<A, E>((resume) => {
+    const fiber = Effect.runFork(effect, { scheduler: time })
+    time.run(10_000, () => fiber.unsafePoll() !== null)
+    resume(fiber.unsafePoll() ?? Effect.dieMessage("the tower waits for what is not simulated"))
+  })
+
+/** How many towers there are, and whether they tell each other what they know. */
+export interface Replicas {
+  readonly count: number
+  readonly shares: boolean
+}
+
+/** What the replicas share over an engine of their own, one after the other. */
+const sharing = Effect.map(
+  MemoryEngine.make(),
+  (engine) => (replica: number) =>
+    Effect.flatMap(EngineGuard.make(engine, { id: `replica ${replica}` }), (guard) => SharedStates.make(guard))
+)
+
+/** Builds a variant's towers, one for each replica; they share upstreams, and what they tell each other. */
 export const build = (
   variant: Variant,
-  replicas: number,
+  replicas: Replicas,
   time: VirtualTime,
   upstreams: ReadonlyMap<string, SimulatedUpstream>,
   seed: number
 ): Effect.Effect<Towers, ConfigError, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => {
+  Effect.gen(function* () {
     const base = SimulatedProvider.make(time, upstreams)
+    const scope = yield* Effect.acquireRelease(Scope.make(), (made) => inTime(time, Scope.close(made, Exit.void)))
     const towers = Effect.gen(function* () {
       const built: Array<Router.Built> = []
-      for (let replica = 0; replica < replicas; replica++) {
+      const shared = replicas.shares ? yield* sharing : () => Effect.succeed(Context.empty())
+      for (let replica = 0; replica < replicas.count; replica++) {
         const made = ruled(variant, base, upstreams, new Draws(seed, `rule ${replica}`))
-        built.push(yield* Router.make(made.options, made.base))
+        built.push(yield* Effect.provide(Router.make(made.options, made.base), yield* shared(replica)))
       }
       const runtime = yield* Effect.runtime<never>()
       return {
@@ -74,10 +100,5 @@ export const build = (
       // A defect of a call is in the figures; a line for each would be a million.
       Logger.withMinimumLogLevel(LogLevel.None)
     )
-    return Effect.async<Towers, ConfigError>((resume) => {
-      const fiber = Effect.runFork(towers, { scheduler: time })
-      time.run(10_000, () => fiber.unsafePoll() !== null)
-      const exit = fiber.unsafePoll()
-      resume(exit ?? Effect.dieMessage("the tower waits for what is not simulated"))
-    })
+    return yield* inTime(time, towers)
   })

@@ -63,6 +63,12 @@ export const ScenarioModel = Field.options("A scenario.", {
   ),
   /** Routers that share the work, each with a view of its own. Default 1. */
   replicas: Field.option(Field.positiveCount, "Routers that share the work, each with a view of its own.", 1),
+  /** Whether these routers tell each other what they know, as gateways over one Redis do, some seconds late. Default false. */
+  shares: Field.option(
+    Field.flag,
+    "Whether these routers tell each other what they know, as gateways over one Redis do, some seconds late.",
+    false
+  ),
   /** What may be compared, by name. Default none. */
   variants: Field.option(Schema.Record({ key: Schema.String, value: variant }), "What may be compared, by name.", {})
 })

@@ -37,6 +37,9 @@ const body = {
 }
 const raw = JSON.stringify(body)
 
+/** Ms between two words of a long answer that are simulated: less than any bound on silence that makes sense. */
+const betweenWords = 5000
+
 /** One call at an upstream, from its arrival to its end. */
 export class SimulatedCall {
   readonly asked: Asked.Asked
@@ -160,8 +163,7 @@ export class SimulatedCall {
     this.events = events
     attempt.adopt(events)
     events.push(content)
-    if (ending === "stall") this.event = undefined
-    else this.event = time.at(time.now + writing, () => this.finish(events, ending))
+    this.write(events, time.now + writing, ending)
     this.resume(
       Effect.succeed({
         _tag: "Streaming",
@@ -171,6 +173,18 @@ export class SimulatedCall {
         journal: attempt.request.route.journal
       })
     )
+  }
+
+  /** Writes until `endsAt`. A long answer says a word now and then: bounds on silence are for those that say none. */
+  private write(events: InstanceType<typeof EventStream>, endsAt: number, ending: Ending): void {
+    const { time } = this
+    if (endsAt - time.now > betweenWords) {
+      this.event = time.at(time.now + betweenWords, () => {
+        events.push(content)
+        this.write(events, endsAt, ending)
+      })
+    } else if (ending === "stall") this.event = undefined
+    else this.event = time.at(endsAt, () => this.finish(events, ending))
   }
 
   private finish(events: InstanceType<typeof EventStream>, ending: Ending): void {

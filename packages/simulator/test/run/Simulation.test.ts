@@ -83,6 +83,25 @@ describe("Simulation", () => {
     expect(stalled.latency.p99).toBeGreaterThan(10_000)
   })
 
+  it("has no silence in a stream that is written for minutes", async () => {
+    const result = await simulateOne({
+      requests: 20,
+      upstreams: { "*": { firstToken: 300, tokensPerSecond: 10 } },
+      workload: [{ model: "m", rate: 1, outputTokens: 1000 }]
+    })
+    expect(result).toMatchObject({ completed: 20, errors: {}, attemptsPerRequest: 1 })
+    expect(result.latency.p50).toBeCloseTo(100_300, 3)
+  })
+
+  it("lets replicas that share hear of an outage that others saw", async () => {
+    const parts = { replicas: 8, requests: 1000, incidents: [{ deployments: ["a"], from: "10 seconds", down: 503 }] }
+    const alone = await simulateOne(parts)
+    const [shared, again] = await Promise.all([1, 2].map(() => simulateOne({ ...parts, shares: true })))
+    expect(shared).toMatchObject({ completed: 1000 })
+    expect(shared?.failedAttempts).toBeLessThan(alone.failedAttempts)
+    expect(JSON.stringify(again)).toBe(JSON.stringify(shared))
+  })
+
   it("befalls a whole region, and falls back to another group", async () => {
     const result = await simulateOne({
       router: {

@@ -103,8 +103,51 @@ describe("LeastExpectedLatency", () => {
     assert.closeTo(phase(0, 20_000), 0.33, 0.15)
     phase(20_000, 24_000)
     assert.isBelow(phase(24_000, 50_000), 0.03)
-    phase(50_000, 400_000)
-    assert.isAbove(phase(400_000, 430_000), 0.15)
+    phase(50_000, 100_000)
+    assert.isAbove(phase(100_000, 130_000), 0.15)
+  })
+
+  const unequal = ["d0", "d1", "d2"].map((id, index) => [id, 300 * (index + 1)] as const)
+  const firstOf = new Map<string, number>(unequal)
+
+  it("sends nearly all streams to the fastest, where it bears them", () => {
+    const { run } = simulate(
+      plainSlots(3),
+      (deps) => LeastExpectedLatency.make({ ...deps, random: seeded("bears") }),
+      true
+    )
+    const fate = (id: string) => ({ first: firstOf.get(id) ?? 0, takes: 2000 + (firstOf.get(id) ?? 0) })
+    assert.isAbove(shareOf("d0", run(every(80, 0, 200_000), fate).slice(1000)), 0.9)
+  })
+
+  it("leaves some of them to others, where more calls at once make it slow", () => {
+    const sim = simulate(
+      plainSlots(3),
+      (deps) => LeastExpectedLatency.make({ ...deps, random: seeded("burdened") }),
+      true
+    )
+    let most = 0
+    const fate = (id: string) => {
+      const { inFlight } = sim.stats.of(sim.slots.find((slot) => slot.id === id) ?? assert.fail(id))
+      if (id === "d0") most = Math.max(most, inFlight)
+      const first = (firstOf.get(id) ?? 0) + (id === "d0" && inFlight > 10 ? 500 * (inFlight - 10) : 0)
+      return { first, takes: 2000 + first }
+    }
+    sim.run(every(80, 0, 60_000), fate)
+    most = 0
+    const share = shareOf("d0", sim.run(every(80, 60_000, 200_000), fate))
+    assert.isBelow(share, 0.75)
+    assert.isAtMost(most, 20)
+  })
+
+  it("adds the time in which an answer is written", () => {
+    const { run } = simulate(
+      plainSlots(2),
+      (deps) => LeastExpectedLatency.make({ ...deps, random: seeded("written") }),
+      true
+    )
+    const fate = (id: string) => (id === "d0" ? { first: 300, takes: 6000 } : { first: 400, takes: 2000 })
+    assert.isAbove(shareOf("d1", run(every(200, 0, 100_000), fate).slice(100)), 0.9)
   })
 
   it("looks at sixteen of ten thousand, and finds the only one that is open", () => {

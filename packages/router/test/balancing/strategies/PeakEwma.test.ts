@@ -14,6 +14,7 @@ import {
   every,
   plainSlots,
   refused,
+  request,
   seeded,
   shareOf,
   simulate,
@@ -245,6 +246,42 @@ describe("PeakEwma", () => {
         assert.include(after, last, `failed once among ${size}, ${takes} ms`)
       }
     }
+  })
+
+  it("keeps streams from a slow one, although many are being written at the fast ones", () => {
+    const { run } = simulate(plainSlots(4), (deps) => PeakEwma.make({ ...deps, random: seeded("streams") }), true)
+    const fate = (id: string) => (id === "d3" ? { first: 2000, takes: 12_000 } : { first: 400, takes: 5000 })
+    const sent = run(every(80, 0, 240_000), fate).slice(500)
+    assert.isBelow(shareOf("d3", sent), 0.01)
+    for (const id of ["d0", "d1", "d2"]) assert.closeTo(shareOf(id, sent), 0.33, 0.07)
+  })
+
+  it("looks again each half minute at one whose streams were slow, and comes back at once when they no longer are", () => {
+    const { run } = simulate(plainSlots(3), (deps) => PeakEwma.make({ ...deps, random: seeded("again") }), true)
+    const fate = (id: string, now: number) =>
+      id === "d0" && now >= 20_000 && now < 60_000 ? { first: 5000, takes: 9000 } : { first: 300, takes: 1500 }
+    const phase = (from: number, to: number) => shareOf("d0", run(every(50, from, to), fate))
+    assert.closeTo(phase(0, 20_000), 0.33, 0.1)
+    phase(20_000, 25_000)
+    assert.isBelow(phase(25_000, 60_000), 0.02)
+    phase(60_000, 105_000)
+    assert.isAbove(phase(105_000, 120_000), 0.2)
+  })
+
+  it("adds what it takes to write an answer of the usual length, or of the request's own bound", () => {
+    const { at, slots, strategy, tracker } = pair({}, {})
+    const streamed = (index: number, first: number, takes: number) => {
+      const tracked = tracker.begin(at(index), true, 0)
+      tracked.answered(first)
+      tracked.settled(completed(takes, 100, first), takes)
+    }
+    for (let i = 0; i < 3; i++) {
+      streamed(0, 300, 1300)
+      streamed(1, 200, 5200)
+    }
+    const asked = (body: object) => choose(strategy, slots, { now: 5200, request: request({ stream: true, body }) })
+    assert.strictEqual(asked({}), "a")
+    assert.strictEqual(asked({ max_tokens: 1 }), "b")
   })
 
   it.effect("is built as a Layer from the state that it reads", () =>

@@ -119,6 +119,8 @@ export const refused: Outcome = failed(new LlmError({ reason: "Unavailable", des
 interface Fate {
   readonly takes: number
   readonly fails?: boolean
+  /** Of streams: ms to the first token. */
+  readonly first?: number
 }
 
 /** What both layers around the strategy write, in virtual time, as Balancer and Latency do. */
@@ -134,11 +136,13 @@ export interface Simulation {
   ) => ReadonlyArray<string>
 }
 
-/** A simulation of one strategy; its time goes on from one `run` to the next. */
+/** A simulation of one strategy; its time goes on from one `run` to the next. Answers to streams have 100 tokens. */
 export const simulate = (
   slots: ReadonlyArray<Slot>,
-  make: (deps: Pick<Simulation, "tracker" | "stats">) => Strategy
+  make: (deps: Pick<Simulation, "tracker" | "stats">) => Strategy,
+  stream = false
 ): Simulation => {
+  const asked = request({ stream })
   const tracker = LatencyTracker.make()
   const stats = DeploymentStats.make()
   const strategy = make({ tracker, stats })
@@ -161,15 +165,16 @@ export const simulate = (
     run: (arrivals, fate, onChosen) =>
       arrivals.map((now) => {
         endUntil(now)
-        const index = strategy.select(candidatesOf(slots, { now }))
+        const index = strategy.select(candidatesOf(slots, { now, request: asked }))
         const slot = slots[index]
         if (slot === undefined) return "none"
         onChosen?.(slot, now)
         const figures = stats.of(slot)
         DeploymentStats.started(figures, now)
-        const tracked = tracker.begin(slot, false, now)
-        const { fails, takes } = fate(slot.id, now)
-        const outcome = fails === true ? refused : completed(takes)
+        const tracked = tracker.begin(slot, stream, now)
+        const { fails, first, takes } = fate(slot.id, now)
+        const outcome = fails === true ? refused : stream ? completed(takes, 100, first) : completed(takes)
+        if (first !== undefined) pending.push({ at: now + first, end: () => tracked.answered(now + first) })
         const end = () => {
           tracked.settled(outcome, now + takes)
           DeploymentStats.settled(figures, outcome)
