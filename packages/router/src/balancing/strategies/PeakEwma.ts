@@ -92,7 +92,9 @@ export const make = ({ random, stats, tracker }: Deps): Strategy => {
     if (ofA === ofB) return random() < 0.5 ? a : b
     const winner = ofA < ofB ? a : b
     const loser = winner === a ? b : a
-    return isDue(candidates.at(loser), candidates.at(winner), candidates.now, candidates.request.stream) ? loser : winner
+    return isDue(candidates.at(loser), candidates.at(winner), candidates.now, candidates.request.stream)
+      ? loser
+      : winner
   }
 
   const canServe = (candidates: Candidates, index: number, weighted: boolean): boolean =>

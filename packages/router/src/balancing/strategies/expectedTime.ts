@@ -29,7 +29,7 @@ const lookAgainAfter = 30_000
  * average, so that a slow time may be over.
  */
 export const isWorthALook = (average: Average, best: number, now: number): boolean =>
-  average.age(now) >= lookAgainAfter || average.latest <= best
+  average.age(now) >= lookAgainAfter || (average.latest <= best && (average.get(now) ?? 0) > best * asFast)
 
 /** Calls that were chosen and have no answer yet, including those that the tracker has not seen begin. */
 export const unanswered = (slot: Slot, latency: DeploymentLatency, stats: Deps["stats"]): number =>
