@@ -279,7 +279,8 @@ describe("PeakEwma", () => {
       streamed(0, 300, 1300)
       streamed(1, 200, 5200)
     }
-    const asked = (body: Record<string, unknown>) => choose(strategy, slots, { now: 5200, request: request({ stream: true, body }) })
+    const asked = (body: Record<string, unknown>) =>
+      choose(strategy, slots, { now: 5200, request: request({ stream: true, body }) })
     assert.strictEqual(asked({}), "a")
     assert.strictEqual(asked({ max_tokens: 1 }), "b")
   })
