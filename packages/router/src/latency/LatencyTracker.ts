@@ -8,16 +8,8 @@ import * as Slot from "@switchyard/core/Slot"
 import { toMs } from "@switchyard/core/Time"
 import { Context, Effect, Layer, Schema, type Scope } from "effect"
 import * as State from "../stack/State.js"
-import {
-  type Answers,
-  type Average,
-  type DeploymentLatency,
-  GroupCell,
-  type GroupLatency,
-  LatencyCell,
-  Tracked,
-  type TrackedCall
-} from "./latencyCell.js"
+import { type Answers, type Average, GroupCell, type GroupLatency } from "./groupCell.js"
+import { type DeploymentLatency, LatencyCell, Tracked, type TrackedCall } from "./latencyCell.js"
 
 export type { Answers, Average, DeploymentLatency, GroupLatency, TrackedCall }
 
