@@ -2,6 +2,7 @@
  * Tries a router in virtual time: a scenario, or what a log says that was, with one way to route or several to compare.
  */
 import { readFileSync, writeFileSync } from "node:fs"
+import { nearest } from "@switchyard/core/Closest"
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import type { Options } from "@switchyard/router/Router"
 import type { Result } from "@switchyard/simulator/Result"
@@ -61,11 +62,22 @@ const routerOf = (path: string): Effect.Effect<Options, CommandError> =>
     return routerOptions(config)
   })
 
+/** A file's text, or what else may have been meant by a word that is the name of no file. */
+const scenarioText = (name: string, known: ReadonlyArray<string>): Effect.Effect<string, CommandError> =>
+  Effect.mapError(readText("the scenario", name), (error) => {
+    if (/[./]/.test(name)) return error
+    const near = nearest(name, known)
+    const meant = near.length > 0 ? `did you mean ${near.join(" or ")}?` : `these come along: ${known.join(", ")}`
+    return new CommandError({ message: `${error.message}; ${meant}` })
+  })
+
 const modelOf = (flags: Flags, log: string | undefined, { LearnedUpstreams, Scenario, Scenarios }: Modules) =>
   Effect.gen(function* () {
     const { replay, scenario } = flags
     if (scenario !== "") {
-      const text = Scenarios.isName(scenario) ? Scenarios.text(scenario) : yield* readText("the scenario", scenario)
+      const text = Scenarios.isName(scenario)
+        ? Scenarios.text(scenario)
+        : yield* scenarioText(scenario, Scenarios.names)
       return yield* orProblems(scenario, Scenario.parse(text, scenario))
     }
     if (replay === undefined || log === undefined) {
@@ -89,6 +101,17 @@ const fitted = (model: ScenarioModel, router: Options | undefined, isLearned: bo
   )
   const [only] = groups.size === 1 ? groups : []
   return { ...model, upstreams, ...(only === undefined ? {} : { traceModel: only }) }
+}
+
+/** Tells whom the log of a gateway, or of its ledger, says too little of: what is made up must not look as if it had been measured. */
+const tellUnlearned = (log: string, { upstreams = {} }: ScenarioModel, router: Options | undefined) => {
+  const unknown = log.includes("latency_ms")
+    ? (router?.deployments ?? []).map(({ id }) => id).filter((id) => !Object.hasOwn(upstreams, id))
+    : []
+  if (unknown.length === 0) return Effect.void
+  const why = "of each, the log has fewer than 20 streams that one attempt answered"
+  const list = plain(unknown.join(", "))
+  return printError(`Not measured, but answering as upstreams do by default: ${list} (${why})`)
 }
 
 const seedOf = (text: string | undefined): Effect.Effect<number | undefined, CommandError> => {
@@ -155,6 +178,7 @@ export const run = (flags: Flags) =>
     const router = flags.config === undefined ? undefined : yield* routerOf(flags.config)
     const log = flags.replay === undefined ? undefined : yield* readText("the log", flags.replay)
     const model = fitted(yield* modelOf(flags, log, all), router, flags.scenario === "")
+    if (log !== undefined && flags.scenario === "") yield* tellUnlearned(log, model, router)
     const tracePath = flags.replay ?? model.trace
     const traced =
       log ?? (tracePath === undefined ? undefined : yield* readText("the trace", besides(flags.scenario, tracePath)))

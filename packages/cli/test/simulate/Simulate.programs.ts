@@ -83,6 +83,16 @@ describe("switchyard simulate", () => {
       })
   )
 
+  it.scopedLive("says of which deployments a log tells too little", () =>
+    Effect.gen(function* () {
+      const path = yield* file("config.yaml", `${config}\n`.replace("id: us", "id: asia"))
+      const lines = yield* file("tuesday.jsonl", log)
+      const { code, stderr } = yield* run(["simulate", "--replay", lines, "--config", path])
+      assert.strictEqual(code, 0)
+      assert.match(stderr, /^Not measured, but answering as upstreams do by default: asia \(of each, /)
+    })
+  )
+
   it.scopedLive("replays a public trace that names no model, where a file has one model group alone", () =>
     Effect.gen(function* () {
       const path = yield* file("config.yaml", config)
@@ -111,6 +121,11 @@ describe("switchyard simulate", () => {
       assert.strictEqual(seed.stderr, 'switchyard: simulate: --seed: expected a whole number, found "x"\n')
       const missing = yield* run(["simulate", "nowhere.yaml"])
       assert.strictEqual(missing.stderr, "switchyard: simulate: the scenario nowhere.yaml: no such file\n")
+      const misspelt = yield* run(["simulate", "one-slo"])
+      assert.strictEqual(
+        misspelt.stderr,
+        "switchyard: simulate: the scenario one-slo: no such file; did you mean one-slow?\n"
+      )
     })
   )
 

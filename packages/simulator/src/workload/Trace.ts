@@ -118,19 +118,25 @@ export const parse = (
     const inputTokens = countOf(input)
     const outputTokens = countOf(output ?? 0)
     if (at === undefined) issues.push(issue(`${path}.time`, time, "a time: ISO, or seconds or ms as a number"))
+    else {
+      // Ours are in the order of their ends, or the newest first.
+      if (isOurs(fields)) last = at
+      if (at < last) issues.push(issue(`${path}.time`, time, "a time that is not before that of the line above"))
+      else if (at - last > longestHole && last !== Number.NEGATIVE_INFINITY) {
+        issues.push(
+          issue(
+            `${path}.time`,
+            time,
+            `at most ${longestHole / 1000} seconds after the line above: the trace has a hole`
+          )
+        )
+      }
+      last = Math.max(last, at)
+    }
     if (inputTokens === undefined) issues.push(issue(`${path}.inputTokens`, input, "a whole number of tokens"))
     if (outputTokens === undefined) issues.push(issue(`${path}.outputTokens`, output, "a whole number of tokens"))
     if (at === undefined || inputTokens === undefined || outputTokens === undefined) continue
-    // Ours are in the order of their ends, or the newest first.
-    if (isOurs(fields)) last = at
-    if (at < last) issues.push(issue(`${path}.time`, time, "a time that is not before that of the line above"))
-    else if (entries.length > 0 && at - last > longestHole) {
-      issues.push(
-        issue(`${path}.time`, time, `at most ${longestHole / 1000} seconds after the line above: the trace has a hole`)
-      )
-    }
     start = Math.min(start, at)
-    last = Math.max(last, at)
     const model = found(fields, names.model)
     const session = found(fields, names.session)
     entries.push({

@@ -23,7 +23,14 @@ const csvCells = (line: string): ReadonlyArray<string> => {
 /** One line, and what it holds; undefined where that cannot be read. */
 export type Row = { readonly line: number; readonly fields: JsonObject | undefined; readonly text: string }
 
-/** The lines of a text, as CSV with a head, or as JSON; empty ones are none. */
+/** Only a first line may be an object without a key. */
+const isJsonLine = ({ content }: { readonly content: string }, index: number): boolean =>
+  /^\s*\{\s*"/.test(content) || (index === 0 && content.trimStart().startsWith("{"))
+
+/**
+ * The lines of a text, as CSV with a head, or as JSON; empty ones are none, and so are those before the first of JSON: a process
+ * whose output all goes to one file greets before it logs.
+ */
 export const rowsOf = (text: string): ReadonlyArray<Row> => {
   const lines = text
     .replace(/^\ufeff/, "")
@@ -32,8 +39,9 @@ export const rowsOf = (text: string): ReadonlyArray<Row> => {
     .filter(({ content }) => content.trim() !== "")
   const first = lines[0]
   if (first === undefined) return []
-  if (first.content.trimStart().startsWith("{")) {
-    return lines.map(({ content, line }) => {
+  const begin = lines.findIndex(isJsonLine)
+  if (begin !== -1) {
+    return lines.slice(begin).map(({ content, line }) => {
       try {
         const json: unknown = JSON.parse(content)
         return { line, text: content, fields: isJsonObject(json) ? json : undefined }

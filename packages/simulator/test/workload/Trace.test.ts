@@ -34,6 +34,15 @@ describe("Trace", () => {
     ])
   })
 
+  it("reads a log that stands behind what the process said as it began, and tells later lines that are none", () => {
+    const greeting =
+      "switchyard listens on http://127.0.0.1:4000 (4 deployments, 2 groups)\n\n  curl -d '{\"model\": 1}'\n"
+    const line =
+      '{"time":"2026-11-24T10:00:05.000Z","event":"request","latency_ms":1,"input_tokens":1,"output_tokens":5}'
+    expect(read(`${greeting}${line}\n`)).toMatchObject([{ at: 0, inputTokens: 1, outputTokens: 5 }])
+    expect(problems(`${greeting}${line}\nstopped\n`)).toEqual(["trace:5"])
+  })
+
   it("reads a ledger's export, the newest first: what a prompt cache served is of the prompt, reasoning of the answer", () => {
     const head =
       "time,model,stream,input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,reasoning_tokens,outcome,latency_ms,session"
@@ -60,6 +69,8 @@ describe("Trace", () => {
       "t.csv:5.time",
       "t.csv:6"
     ])
+    const late = "time,inputTokens\n1700000000,1\n1700003000,many\n1700006000,1\n1700005000,few"
+    expect(problems(late, { name: "t.csv" })).toEqual(["t.csv:3.inputTokens", "t.csv:5.time", "t.csv:5.inputTokens"])
     expect(problems("")).toEqual(["trace"])
     expect(problems('{"time":1,"inputTokens":1}\n{nonsense')).toEqual(["trace:2"])
   })
