@@ -134,4 +134,42 @@ describe.skipIf(missing !== undefined)("gateways as processes on one Redis", { t
       assert.strictEqual(new Set(upstream.journal().map(({ headers }) => headers["x-gateway"])).size, 3)
     })
   )
+
+  it.scopedLive(
+    "calls of one that is frozen beyond their lease end when it wakes, where others have the caller's permits",
+    () =>
+      Effect.gen(function* () {
+        const key = "sk-joe-of-processes-2"
+        const { gateways, upstream } = yield* fleet(2, {
+          redis: own(),
+          lease: 3_000,
+          more: { keys: [{ name: "joe", key, maxParallel: 2 }], retry: { attempts: 3 } }
+        })
+        const [frozen, other] = gateways
+        if (frozen === undefined || other === undefined) return
+        yield* upstream.when(({ headers }) => ({ latencyMs: headers["x-gateway"] === frozen.name ? 600_000 : 5 }))
+        const held = [ask(frozen, key), ask(frozen, key)]
+        yield* until(
+          Effect.sync(() => upstream.inFlight() === 2),
+          "10 seconds",
+          "both are asked"
+        )
+        assert.strictEqual(yield* Effect.promise(() => ask(other, key)), 429)
+        frozen.child.kill("SIGSTOP")
+        yield* until(
+          Effect.promise(async () => (await ask(other, key)) === 200),
+          "20 seconds",
+          "the other has their permits"
+        )
+        frozen.child.kill("SIGCONT")
+        assert.deepStrictEqual(yield* Effect.promise(() => Promise.all(held)), [503, 503])
+        yield* until(
+          Effect.sync(() => upstream.journal().filter(({ end }) => end === "clientAborted").length === 2),
+          "10 seconds",
+          "nothing of them runs"
+        )
+        const askedByFrozen = upstream.journal().filter(({ headers }) => headers["x-gateway"] === frozen.name)
+        assert.strictEqual(askedByFrozen.length, 2, "nobody tries them again")
+      })
+  )
 })

@@ -3,8 +3,10 @@
  * uses nothing) and outside everything that calls a provider: a request counts once, however many attempts it takes, and
  * its tokens are those of all of them.
  */
+import { isAttempt } from "@switchyard/core/Attempt"
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
+import type { JournalEntry } from "@switchyard/core/Journal"
 import { LlmError } from "@switchyard/core/LlmError"
 import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import { LlmService } from "@switchyard/core/LlmService"
@@ -54,6 +56,29 @@ const refused = ({ limit, scope }: Limit, { reason, until }: Busy, now: number):
     ...(until === undefined ? {} : { retryAfter: Math.max(0, until - now) })
   })
 
+const lost = ({ scope }: Limit): LlmError =>
+  new LlmError({
+    reason: "Unavailable",
+    description: `the process did not run for so long that the ${scope}'s permit of the call went to others`,
+    code: "lease_lost",
+    blames: "request"
+  })
+
+const turnedAway = ({ scope }: Limit, { deployment, provider }: JournalEntry): LlmError =>
+  new LlmError({
+    reason: "Rejected",
+    description: `the ${scope}'s permit of the call went to others`,
+    code: `${scope}_limit`,
+    deployment,
+    provider
+  })
+
+/** Ends what runs of a request, and lets no more of it begin. */
+const end = (limited: Limit, { route: { journal } }: LlmRequest): void => {
+  journal.guard((attempt) => turnedAway(limited, attempt))
+  for (const entry of journal.entries) if (isAttempt(entry)) entry.expire?.(lost(limited))
+}
+
 /** Tokens of all attempts; one that the provider worked on, and of which nobody knows more, used its prompt. */
 const tokensOf = (request: LlmRequest): number => {
   let sum = 0
@@ -90,6 +115,7 @@ export const make = ({ terms, windows }: CallerLimitsDeps, options: Options = {}
   /** All at once, since each takes as long as others need to answer; what was given is given back where one refuses. */
   const askAll = (
     limits: ReadonlyArray<Limit>,
+    request: LlmRequest,
     tokens: number,
     at: number
   ): Effect.Effect<ReadonlyArray<Reservation>, LlmError> => {
@@ -105,6 +131,10 @@ export const make = ({ terms, windows }: CallerLimitsDeps, options: Options = {}
         for (const reservation of taken) reservation.release(at)
         return refused(limited, room, at)
       }
+      for (const [index, reservation] of taken.entries()) {
+        const limited = limits[index]
+        if (limited !== undefined) reservation.whenLost?.(() => end(limited, request))
+      }
       return Effect.succeed(taken)
     })
   }
@@ -117,7 +147,7 @@ export const make = ({ terms, windows }: CallerLimitsDeps, options: Options = {}
       const taken: Array<Reservation> = []
       for (const limited of limits) {
         const window = windowOf(limited, at)
-        if (window.ask !== undefined) return askAll(limits, tokens, at)
+        if (window.ask !== undefined) return askAll(limits, request, tokens, at)
         const room = window.reserve(limited.limit, tokens, at)
         if (room._tag === "Busy") {
           for (const reservation of taken) reservation.release(at)

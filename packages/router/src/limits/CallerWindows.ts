@@ -29,6 +29,8 @@ export interface Reservation {
   readonly settle: (tokens: number, now: number) => void
   /** Nothing was asked for after all: request, tokens and permit come back. */
   readonly release: (now: number) => void
+  /** Says what ends the call where its permit may be taken away: a process that was frozen finds it gone to others. */
+  readonly whenLost?: (end: () => void) => void
 }
 
 /** The window of one caller. Times are monotonic ms. */

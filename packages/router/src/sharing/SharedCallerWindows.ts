@@ -60,10 +60,10 @@ class SharedCallerWindow implements CallerWindows.CallerWindow {
     Effect.map(this.calls.ask(this.key, limitsOf(limit), tokens), (answer) => {
       if (answer._tag === "Refused") return refusedUntil(answer, now)
       const room = this.own.reserve(answer.place === "here" ? this.shared(limit) : unlimited, tokens, now)
-      return room._tag === "Busy" ? room : this.going(room, answer)
+      return room._tag === "Busy" ? room : this.going(room, answer, limit.maxParallel !== undefined)
     })
 
-  private going(own: CallerWindows.Reservation, call: SharedCalls.Call): CallerWindows.Reservation {
+  private going(own: CallerWindows.Reservation, call: SharedCalls.Call, hasPermit: boolean): CallerWindows.Reservation {
     const { calls } = this
     calls.start(call)
     return {
@@ -73,7 +73,15 @@ class SharedCallerWindow implements CallerWindows.CallerWindow {
       },
       release: (at) => {
         if (calls.end(call, undefined, at)) own.release(at)
-      }
+      },
+      // Requests and tokens that were let in count whoever sleeps: only a permit can go to others.
+      ...(hasPermit
+        ? {
+            whenLost: (end: () => void) => {
+              call.end = end
+            }
+          }
+        : {})
     }
   }
 
@@ -83,8 +91,8 @@ class SharedCallerWindow implements CallerWindows.CallerWindow {
 }
 
 /**
- * The state over a guarded engine, for as long as the scope lives. A process that was frozen for longer than its lease does not end
- * its callers' calls: they are told to the engine again, and keep others out until they end.
+ * The state over a guarded engine, for as long as the scope lives. A process that was frozen for longer than its lease ends those
+ * of its callers' calls whose permits went to others; calls under limits of requests and tokens alone go on.
  */
 export const make = (
   guard: EngineGuard,

@@ -165,18 +165,40 @@ describe("callers' limits over an engine", () => {
     })
   )
 
-  it.effect("calls of a process that was frozen go on, and keep others out again once it wakes", () =>
+  it.effect(
+    "permits that went to others while a process was frozen end its calls once it wakes, and free nothing twice",
+    () =>
+      simulated(function* () {
+        const { a, b, engine, used } = yield* two({ maxParallel: 1 })
+        const room = yield* a.ask()
+        let ended = 0
+        if (room._tag === "Reservation") {
+          room.whenLost?.(() => {
+            ended++
+            room.settle(1, a.now())
+          })
+        }
+        // As if it had slept through its lease.
+        yield* engine.usage.settle({ key: "caller:alice", attempt: "a:1" }, 0)
+        assert.strictEqual((yield* b.ask())._tag, "Reservation")
+        yield* Effect.sleep("10 seconds")
+        assert.deepStrictEqual([ended, (yield* used())[2], a.holding()], [1, 1, 0])
+        assert.strictEqual((yield* a.ask())._tag, "Busy")
+      })
+  )
+
+  it.effect("calls under limits of requests alone go on in a process that was frozen, and count", () =>
     simulated(function* () {
-      const { a, b, engine, used } = yield* two({ maxParallel: 1 })
+      const { a, b, engine, used } = yield* two({ rpm: 2 })
       const room = yield* a.ask()
-      // As if it had slept through its lease.
+      assert.isFalse(room._tag === "Reservation" && "whenLost" in room)
       yield* engine.usage.settle({ key: "caller:alice", attempt: "a:1" }, 0)
-      assert.strictEqual((yield* b.ask())._tag, "Reservation")
       yield* Effect.sleep("10 seconds")
-      assert.deepStrictEqual([(yield* used())[2], a.holding()], [2, 1])
+      assert.strictEqual(a.holding(), 1)
       if (room._tag === "Reservation") room.settle(1, a.now())
       yield* Effect.sleep(1)
-      assert.deepStrictEqual([(yield* used())[2], a.holding()], [1, 0])
+      assert.deepStrictEqual([(yield* used())[2], a.holding()], [0, 0])
+      assert.strictEqual((yield* Effect.zipRight(b.ask(), b.ask()))._tag, "Busy")
     })
   )
 
