@@ -9,11 +9,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import { LlmService } from "@switchyard/core/LlmService"
 import { Transport } from "@switchyard/providers/Transport"
+import * as AdmissionRates from "@switchyard/router/AdmissionRates"
 import * as CacheStore from "@switchyard/router/CacheStore"
 import * as CallerWindows from "@switchyard/router/CallerWindows"
+import * as ConcurrencyLimits from "@switchyard/router/ConcurrencyLimits"
 import * as CooldownState from "@switchyard/router/CooldownState"
 import * as DeploymentRegistry from "@switchyard/router/DeploymentRegistry"
 import * as DeploymentStats from "@switchyard/router/DeploymentStats"
+import * as Ejections from "@switchyard/router/Ejections"
 import * as LatencyTracker from "@switchyard/router/LatencyTracker"
 import * as PriceBook from "@switchyard/router/PriceBook"
 import * as RetryBudget from "@switchyard/router/RetryBudget"
@@ -88,10 +91,13 @@ const surroundings = Effect.suspend(() => {
       Layer.fresh(RouterEvents.layer),
       DeploymentRegistry.layer({ deployments: [{ id: "a", group: "m", model: "m" }] }),
       Ordered.layer,
+      AdmissionRates.layerMemory,
       CacheStore.layerMemory,
       CallerWindows.layerMemory,
+      ConcurrencyLimits.layerMemory,
       CooldownState.layerMemory,
       DeploymentStats.layerMemory,
+      Ejections.layerMemory,
       LatencyTracker.layerMemory,
       PriceBook.layer,
       RetryBudget.layerMemory,
@@ -103,9 +109,12 @@ const surroundings = Effect.suspend(() => {
 
 /** One value of these is one thing in an app, whoever is given it: the table in the router's README says why. */
 const shared = [
+  "AdmissionRates.layerMemory",
   "CallerWindows.layerMemory",
+  "ConcurrencyLimits.layerMemory",
   "CooldownState.layerMemory",
   "DeploymentStats.layerMemory",
+  "Ejections.layerMemory",
   "FakeProvider.layer",
   "LatencyTracker.layerMemory",
   "PriceBook.layer",

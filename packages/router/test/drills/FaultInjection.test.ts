@@ -221,11 +221,23 @@ describe("a delay", () => {
 })
 
 describe("a request that asks for nothing", () => {
-  it.effect("gets the inner service's own call", () =>
+  it.effect("is the inner service's, as it came, and so is its answer", () =>
     Effect.gen(function* () {
-      const call = Effect.never
-      const service = FaultInjection.make()({ ...setup().service, call: () => call })
-      assert.strictEqual(service.call(StubLlm.attempt(chat(undefined), slot)), call)
+      const { service } = setup()
+      const asked: Array<unknown> = []
+      const answers: Array<unknown> = []
+      const inner = FaultInjection.make()({
+        ...service,
+        call: (attempt) => {
+          asked.push(attempt)
+          return Effect.tap(service.call(attempt), (answer) => answers.push(answer))
+        }
+      })
+      const attempt = StubLlm.attempt(chat(undefined), slot)
+      const answer = yield* inner.call(attempt)
+      assert.deepStrictEqual([asked.length, answers.length], [1, 1])
+      assert.strictEqual(asked[0], attempt)
+      assert.strictEqual(answers[0], answer)
     })
   )
 })
