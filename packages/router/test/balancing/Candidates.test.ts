@@ -98,7 +98,7 @@ describe("a recovered deployment with slow start", () => {
         if (slot === undefined) return assert.fail("no such slot")
         yield* recover(slot, tower)
         yield* share("b", 20)
-        const slow = yield* share("b", 400)
+        const slow = yield* share("b", 200)
         assert.isBelow(slow, 0.25, `usually ${usual}`)
         assert.isAbove(slow, 0)
         yield* Effect.sleep("10 minutes")

@@ -11,6 +11,7 @@ import type { ConfigError } from "@switchyard/core/ConfigError"
 import { uniform } from "@switchyard/core/Dice"
 import * as Field from "@switchyard/core/Field"
 import { estimateInputTokens } from "@switchyard/core/LlmRequest"
+import type { Slot } from "@switchyard/core/Slot"
 import { toMs } from "@switchyard/core/Time"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { ratesFor } from "../../catalogue/price.js"
@@ -104,12 +105,16 @@ export const make = (deps: Deps, options: Options = {}): Strategy => {
   const pick = new LowestPick(random)
   const old = new LowestPick(random)
 
+  /** Who is not known yet answers as its siblings do: otherwise a guess would make it dearer than they are, for ever. */
+  const outputAt = ({ group, now, request }: Candidates, slot: Slot): number =>
+    expectedOutput(request, slot, tracker.group(group)?.length.get(now))
+
   const costAt = (candidates: Candidates, index: number): number | undefined => {
     const price = priceAt(candidates, index)
     if (price === undefined) return undefined
     const input = estimateInputTokens(candidates.request)
     const rates = ratesFor(price, input)
-    return (input * rates.input + expectedOutput(candidates.request, candidates.at(index)) * rates.output) / 1e6
+    return (input * rates.input + outputAt(candidates, candidates.at(index)) * rates.output) / 1e6
   }
 
   /** Of a stream the first token is known before its whole time is, and so is what makes it late. */
@@ -121,7 +126,7 @@ export const make = (deps: Deps, options: Options = {}): Strategy => {
     if (whole === undefined) return undefined
     const first = request.stream ? Math.min(whole, latency.timeToFirstToken(now) ?? 0) : 0
     const usual = usualOutput(slot) ?? 0
-    const share = usual > 0 ? Math.min(1, expectedOutput(request, slot) / usual) : 1
+    const share = usual > 0 ? Math.min(1, outputAt(candidates, slot) / usual) : 1
     const { oldestUnanswered } = latency
     // One call that takes twice as long as usual is nothing unusual.
     const waited = oldestUnanswered === undefined ? 0 : (now - oldestUnanswered) / 2
@@ -140,8 +145,7 @@ export const make = (deps: Deps, options: Options = {}): Strategy => {
     if (cost === any && costPerMillion === any) return true
     const expected = costAt(candidates, index)
     if (expected === undefined) return false
-    const { request } = candidates
-    const tokens = estimateInputTokens(request) + expectedOutput(request, candidates.at(index))
+    const tokens = estimateInputTokens(candidates.request) + outputAt(candidates, candidates.at(index))
     return expected <= cost && (expected * 1e6) / Math.max(1, tokens) <= costPerMillion
   }
 
