@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as PostgresServer from "@switchyard/testing/PostgresServer"
-import { Duration, Effect, Exit, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Scope } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import type { LedgerError } from "../../src/errors/LedgerError.js"
 import * as PostgresStore from "../../src/store/PostgresStore.js"
+import * as PgEngine from "../../src/store/postgres/pgEngine.js"
 import type { Store } from "../../src/store/Store.js"
 import { suite } from "./contract.js"
 import { key, morning, record } from "./samples.js"
@@ -87,6 +88,35 @@ describe.skipIf(missing !== undefined)("with a real server", () => {
         yield* Effect.sleep("10 millis")
         yield* store.putKey(key(), undefined)
         yield* told
+      })
+    )
+
+    it.scopedLive("does a transaction again that lost to another in a deadlock", () =>
+      Effect.gen(function* () {
+        yield* fresh
+        server.sql(
+          "CREATE SCHEMA switchyard; CREATE TABLE switchyard.pairs (id int PRIMARY KEY, n int); INSERT INTO switchyard.pairs VALUES (1, 0), (2, 0)"
+        )
+        const engine = yield* PgEngine.make(server.url(), false)
+        const both = yield* Deferred.make<void>()
+        let begun = 0
+        let runs = 0
+        const add = (id: number) => engine.rows("UPDATE switchyard.pairs SET n = n + 1 WHERE id = ?", [id])
+        const crossing = (first: number, second: number) =>
+          engine.atomic(
+            "write",
+            Effect.gen(function* () {
+              runs++
+              yield* add(first)
+              if (++begun === 2) yield* Deferred.succeed(both, undefined)
+              yield* Deferred.await(both)
+              yield* add(second)
+            })
+          )
+        yield* Effect.all([crossing(1, 2), crossing(2, 1)], { concurrency: "unbounded" })
+        expect(runs).toBe(3)
+        expect(server.sql("SELECT string_agg(n::text, ',') FROM switchyard.pairs")).toBe("2,2")
+        yield* fresh
       })
     )
 

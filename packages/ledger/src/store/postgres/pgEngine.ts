@@ -32,6 +32,9 @@ const numberMarks = (sql: string): string => {
   return text
 }
 
+/** How often a transaction is done again that the server undid in favour of another one. */
+const turnsAgain = 4
+
 /** How often the notices' connection is made anew: the client does not tell when it has died. */
 const listenAgain = "30 seconds"
 
@@ -92,17 +95,20 @@ export const make = (url: string, isListening: boolean): Effect.Effect<Engine, L
               asColumns(keys, of)
             ),
       atomic: (kind, effect) =>
-        pool.use((client) =>
-          client.withTransaction(
-            Effect.zipRight(
-              client.unsafe(
-                // A snapshot and its version are read as of one moment.
-                `${kind === "read" ? "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; " : ""}SET LOCAL statement_timeout = ${Duration.toMillis(PgPool.patience) - 200}`,
-                []
-              ),
-              Effect.provideService(effect, Held, client)
+        Effect.retry(
+          pool.use((client) =>
+            client.withTransaction(
+              Effect.zipRight(
+                client.unsafe(
+                  // A snapshot and its version are read as of one moment.
+                  `${kind === "read" ? "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; " : ""}SET LOCAL statement_timeout = ${Duration.toMillis(PgPool.patience) - 200}`,
+                  []
+                ),
+                Effect.provideService(effect, Held, client)
+              )
             )
-          )
+          ),
+          { times: turnsAgain, while: PgErrors.isTurnedBack }
         ),
       tellChanged: (version) => Effect.asVoid(run(`SELECT pg_notify('${channel}', ?::bigint::text)`, [version])),
       changed: Effect.async<void>((resume) => {

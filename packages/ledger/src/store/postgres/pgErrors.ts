@@ -37,6 +37,15 @@ const exact: Readonly<Record<string, readonly [Reason, string]>> = {
   "57014": ["away", "it did not answer in time"]
 }
 
+/** A deadlock's victim, and one that came between two others: nothing was done, and done again it may well be. */
+const turnedBack: ReadonlySet<unknown> = new Set(["40P01", "40001"])
+
+/** A property and no set of errors: who fails with an error in a span passes on a proxy of it. */
+const isVictim = Symbol("isVictim")
+
+/** Whether the transaction only has to be done again: the server has undone it in favour of another. */
+export const isTurnedBack = (error: LedgerError & { readonly [isVictim]?: true }): boolean => error[isVictim] === true
+
 /** What was thrown about a server, as the ledger's error. Its own words are left out: they may hold values. */
 export const of = (thrown: unknown, place: string): LedgerError => {
   if (thrown instanceof LedgerError) return thrown
@@ -45,10 +54,11 @@ export const of = (thrown: unknown, place: string): LedgerError => {
   if (known !== undefined) return new LedgerError({ reason: known[0], description: `${place}: ${known[1]}` })
   const isSql = typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !/^(08|53|57|58|XX)/.test(code)
   const why = typeof code === "string" ? code : String(message ?? "no answer")
-  return new LedgerError({
+  const error = new LedgerError({
     reason: isSql ? "place" : "away",
     description: isSql
       ? `${place} did not do what it was asked for (${code})`
       : `${place} can't be reached or did not answer in time (${why}): the journal goes on, and it is tried again`
   })
+  return turnedBack.has(code) ? Object.assign(error, { [isVictim]: true as const }) : error
 }
