@@ -4,7 +4,7 @@
 const { readFileSync, renameSync, writeFileSync } = require("node:fs")
 const { createRequire } = require("node:module")
 const { dirname } = require("node:path")
-const { cachedDataVersionTag } = require("node:v8")
+const { cachedDataVersionTag, setFlagsFromString } = require("node:v8")
 const { Script } = require("node:vm")
 
 /** Ms after which a start is over: what is compiled by then is what the next one needs. The build does not wait that long. */
@@ -27,11 +27,26 @@ const read = (path) => {
 const cacheOf = (file, source) =>
   `${file}.${source.slice(2, source.indexOf("*", 2))}.${process.version}-${cachedDataVersionTag()}.cache`
 
-/** @param {string} path @param {import("node:vm").Script} script */
-const keep = (path, script) => {
+/**
+ * What V8 has compiled, as it will be asked for: under the flags of a start. A gateway that serves has changed one since
+ * (src/serve/collecting.ts), and V8 refuses what bears other flags than it has when it reads it.
+ * @param {import("node:vm").Script} script @param {number} tag
+ */
+const compiled = (script, tag) => {
+  if (cachedDataVersionTag() === tag) return script.createCachedData()
+  setFlagsFromString("--allocation-site-pretenuring")
+  try {
+    return script.createCachedData()
+  } finally {
+    setFlagsFromString("--no-allocation-site-pretenuring")
+  }
+}
+
+/** @param {string} path @param {import("node:vm").Script} script @param {number} tag */
+const keep = (path, script, tag) => {
   const draft = `${path}.${process.pid}`
   try {
-    writeFileSync(draft, script.createCachedData(), { mode: 0o644 })
+    writeFileSync(draft, compiled(script, tag), { mode: 0o644 })
     renameSync(draft, path)
   } catch {
     // Nobody may write there: the next start takes as long as this one.
@@ -46,6 +61,7 @@ const load = (file) => {
   // One byte a character: the build writes nothing else.
   const source = readFileSync(file, "latin1")
   const path = cacheOf(file, source)
+  const tag = cachedDataVersionTag()
   const cachedData = read(path)
   const script = new Script(source, {
     filename: file,
@@ -54,7 +70,9 @@ const load = (file) => {
   const run = script.runInThisContext()
   const module = { exports: {} }
   run(module.exports, createRequire(file), module, file, dirname(file), importHere)
-  if (cachedData === undefined) setTimeout(() => keep(path, script), startTakes).unref()
+  if (cachedData === undefined || script.cachedDataRejected) {
+    setTimeout(() => keep(path, script, tag), startTakes).unref()
+  }
 }
 
 module.exports = { load }
