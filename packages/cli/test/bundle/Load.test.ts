@@ -47,6 +47,16 @@ describe("a program that is one file", () => {
     assert.strictEqual(run("bbbb", "two"), "two\n/\n")
   })
 
+  it("is taken by V8 at the next start, also where a gateway has changed how garbage is collected since", () => {
+    run("aaaa", 'one");require("node:v8").setFlagsFromString("--no-allocation-site-pretenuring");("')
+    const [name = ""] = kept()
+    const [file, cache] = ["program.cjs", name].map((one) => JSON.stringify(join(folder, one)))
+    const code = `const { readFileSync } = require("node:fs"); const source = readFileSync(${file}, "latin1")
+      const { cachedDataRejected } = new (require("node:vm").Script)(source, { filename: ${file}, cachedData: readFileSync(${cache}) })
+      console.log(cachedDataRejected)`
+    assert.strictEqual(execFileSync(process.execPath, ["-e", code], { encoding: "utf8" }), "false\n")
+  })
+
   it("runs where what is kept is spoilt", () => {
     run("aaaa", "one")
     for (const name of kept()) writeFileSync(join(folder, name), "nothing that V8 knows")
