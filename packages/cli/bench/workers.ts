@@ -1,154 +1,100 @@
 /**
- * What workers cost: CPU for each request of one process, and of a primary and two workers together, turn by turn within one
- * run. `npm run bench:workers`; `LIMIT=0` for a deployment without limits, of which nothing is asked. The ratio counts, not
- * the figures.
+ * What workers cost: CPU a request of one process, and of a primary and two workers together, turn by turn within one run: as
+ * fast as answers come, and at a rate that one process has time for. The reference is a bare proxy whose connections
+ * `node:cluster` shares out among two processes, against the same in one: so much every program on Node pays, since each of two processes with
+ * half of the load has fewer requests in a turn of its event loop. The ratios count, not the figures. Needs the build and Linux's /proc.
+ *
+ * `LIMIT=0` for deployments without limits, `WORKERS=4` for as many, `RATE=300` for another rate, `ROUNDS`, `REQUESTS`.
  */
-import { spawn } from "node:child_process"
-import { once } from "node:events"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { Agent, createServer, request } from "node:http"
-import type { AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { bundled } from "../../../scripts/bundled.js"
+import type { Load } from "../../gateway/bench/driver.js"
+import {
+  cpuOfProcess,
+  drive,
+  median,
+  type Program,
+  processesOf,
+  startGateway,
+  startScript,
+  usual
+} from "../../gateway/bench/programs.js"
+import { busyConnections, loadOf, workloads } from "../../gateway/bench/workloads.js"
 
-const atOnce = 16
-const each = Number(process.env["REQUESTS"] ?? 2_000)
-const rounds = Number(process.env["ROUNDS"] ?? 5)
+const number = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise)
+const requests = number("REQUESTS", 3_000)
+const rounds = number("ROUNDS", 7)
+const workers = number("WORKERS", 2)
+const rate = number("RATE", 400)
+const connections = number("CONNECTIONS", busyConnections)
+/** Each process compiles for itself: until it has, it costs twice as much. */
+const warming = 4
 
-const key = "sk-master-of-the-bench"
-const body = JSON.stringify({ model: "m", messages: [{ role: "user", content: "Hello there, how are you?" }] })
+const [chat] = workloads
+if (chat === undefined) throw new Error("no workload")
 
-const upstream = createServer((asked, answer) => {
-  asked.resume()
-  asked.on("end", () => {
-    answer.setHeader("content-type", "application/json")
-    answer.end(
-      JSON.stringify({
-        id: "a",
-        object: "chat.completion",
-        model: "m",
-        choices: [{ index: 0, message: { role: "assistant", content: "Fine, thank you." }, finish_reason: "stop" }],
-        usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 }
-      })
-    )
-  })
-}).listen(0, "127.0.0.1")
-await once(upstream, "listening")
-const base = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/v1`
-
-const folder = mkdtempSync(join(tmpdir(), "switchyard-bench-"))
-const config = join(folder, "c.yaml")
-// A limit that is never reached.
-writeFileSync(
-  config,
-  `server: { port: 0 }\nmasterKey: ${key}\nledger: false\ndeployments:\n  - { id: a, group: m, model: m, baseUrl: "${base}", apiKey: sk-upstream-1${process.env["LIMIT"] === "0" ? "" : ", rpm: 100000000"} }\n`
-)
-const program = await bundled("packages/cli/src/main.ts")
+const upstream = await startScript("upstream.ts")
+const driver = await startScript("driver.ts")
+const target = `http://127.0.0.1:${upstream.port}`
+const deployments = usual(upstream.port)["deployments"] as ReadonlyArray<object>
+const settings = {
+  ledger: process.env["LEDGER"] === "1" ? undefined : false,
+  // A limit that is never reached.
+  deployments: deployments.map((one) => (process.env["LIMIT"] === "0" ? one : { ...one, rpm: 100_000_000 }))
+}
 
 interface Subject {
   readonly name: string
-  readonly url: string
+  readonly program: Program
   readonly pids: ReadonlyArray<number>
-  readonly agent: Agent
-  readonly end: () => void
 }
 
-const childrenOf = (pid: number): ReadonlyArray<number> =>
-  readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, "utf8")
-        return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === pid ? [Number(name)] : []
-      } catch {
-        return []
-      }
-    })
+const subject = async (name: string, starting: Promise<Program>): Promise<Subject> => {
+  const program = await starting
+  return { name, program, pids: processesOf(program) }
+}
 
-const start = (name: string, workers: number): Promise<Subject> =>
-  new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, "serve", "--config", config, "--workers", String(workers)], {
-      env: { ...process.env, SWITCHYARD_DATA: join(folder, name) },
-      stdio: ["ignore", "pipe", "pipe"]
-    })
-    let said = ""
-    const look = (text: string) => {
-      said = (said + text).slice(-20_000)
-      const url = /listens on (http:\S+) /.exec(said)?.[1]
-      const ready = new Set(said.match(/"event":"worker_ready","worker":\d+/g)).size
-      if (url === undefined || (workers > 1 && ready < workers)) return
-      child.stderr.removeAllListeners("data").resume()
-      child.stdout.removeAllListeners("data").resume()
-      const pid = child.pid ?? 0
-      resolve({
-        name,
-        url,
-        pids: [pid, ...childrenOf(pid)],
-        agent: new Agent({ keepAlive: true, maxSockets: atOnce }),
-        end: () => child.kill("SIGTERM")
-      })
+const subjects = [
+  await subject("bare, one process", startScript("bare.ts", [target])),
+  await subject(`bare, ${workers} workers`, startScript("bare.ts", [target, `${workers}`])),
+  await subject("gateway, one process", startGateway(upstream.port, "alone", { settings })),
+  await subject(`gateway, ${workers} workers`, startGateway(upstream.port, "workers", { settings, workers }))
+]
+
+/** CPU µs a request of each process. */
+const turn = async ({ pids, program }: Subject, load: Partial<Load>): Promise<ReadonlyArray<number>> => {
+  const before = pids.map(cpuOfProcess)
+  await drive(driver, { ...loadOf({ program }, chat, connections), requests, ...load })
+  return pids.map((pid, index) => (cpuOfProcess(pid) - (before[index] ?? 0)) / requests)
+}
+
+const sum = (parts: ReadonlyArray<number>): number => parts.reduce((all, part) => all + part, 0)
+
+const measured = async (name: string, load: Partial<Load>, turns: number): Promise<void> => {
+  const found = subjects.map(() => [] as Array<ReadonlyArray<number>>)
+  for (let round = 0; round < turns; round++) {
+    const order = [...subjects.keys()]
+    for (const index of round % 2 === 0 ? order : order.reverse()) {
+      const one = subjects[index]
+      if (one !== undefined) found[index]?.push(await turn(one, load))
     }
-    child.stdout.setEncoding("utf8").on("data", look)
-    child.stderr.setEncoding("utf8").on("data", look)
-  })
-
-/** CPU ms of processes so far: a tick is a hundredth of a second. */
-const cpu = (pids: ReadonlyArray<number>): number =>
-  pids.reduce((sum, pid) => {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-    return sum + (Number(fields[11]) + Number(fields[12])) * 10
-  }, 0)
-
-const ask = ({ agent, url }: Subject): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const sent = request(
-      `${url}/v1/chat/completions`,
-      { agent, method: "POST", headers: { "content-type": "application/json", authorization: `Bearer ${key}` } },
-      (answer) => {
-        answer.resume()
-        answer.on("end", () => (answer.statusCode === 200 ? resolve() : reject(new Error(`${answer.statusCode}`))))
-      }
+  }
+  console.log(`${name}:`)
+  for (const [index, { name, pids }] of subjects.entries()) {
+    const parts = found[index] ?? []
+    const each = pids.map((_, at) => Math.round(median(parts.map((turn) => turn[at] ?? 0))))
+    console.log(
+      `  ${name}: ${Math.round(median(parts.map(sum)))} µs CPU a request (${each.join(" + ")}; turns ${parts.map((turn) => Math.round(sum(turn))).join(", ")})`
     )
-    sent.on("error", reject)
-    sent.end(body)
-  })
-
-const load = async (subject: Subject, count: number): Promise<number> => {
-  const before = subject.pids.map((pid) => cpu([pid]))
-  let left = count
-  const one = async () => {
-    while (left-- > 0) await ask(subject)
   }
-  await Promise.all(Array.from({ length: atOnce }, one))
-  const parts = subject.pids.map((pid, index) => ((cpu([pid]) - (before[index] ?? 0)) * 1000) / count)
-  if (parts.length > 1) console.log(`  of which each process: ${parts.map(Math.round).join(", ")}`)
-  return parts.reduce((sum, part) => sum + part, 0)
+  // Of turns that stood side by side: what the machine did meanwhile is in both.
+  const ratio = (of: number, to: number): string =>
+    median((found[of] ?? []).map((parts, at) => sum(parts) / sum(found[to]?.[at] ?? []))).toFixed(2)
+  console.log(`  ${workers} workers to one process: bare ${ratio(1, 0)}, gateway ${ratio(3, 2)}`)
 }
 
-const median = (values: ReadonlyArray<number>): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0
-
-const alone = await start("one process", 1)
-const workers = await start("a primary and 2 workers", 2)
-const subjects = [alone, workers]
-// Each process compiles for itself: until it has, it costs twice as much.
-for (const subject of subjects) await load(subject, 4 * each)
-const found = new Map<Subject, Array<number>>(subjects.map((subject) => [subject, []]))
-for (let round = 0; round < rounds; round++) {
-  for (const subject of round % 2 === 0 ? subjects : [...subjects].reverse()) {
-    found.get(subject)?.push(await load(subject, each))
-  }
-}
-for (const [{ name }, values] of found) {
-  console.log(`${name}: ${Math.round(median(values))} µs CPU a request (${values.map(Math.round).join(", ")})`)
-}
-const [first, second] = subjects.map((subject) => median(found.get(subject) ?? []))
-console.log(`ratio ${((second ?? 0) / (first ?? 1)).toFixed(3)}, at most 1.15`)
-for (const { agent, end } of subjects) {
-  agent.destroy()
-  end()
-}
-upstream.closeAllConnections()
-upstream.close()
-rmSync(folder, { recursive: true, force: true })
+for (const one of subjects) for (let round = 0; round < warming; round++) await turn(one, {})
+await measured(`as fast as answers come, ${connections} connections`, {}, rounds)
+await measured(`${rate} requests a second`, { perSecond: rate }, rounds)
+for (const { program } of subjects) program.stop()
+upstream.stop()
+driver.stop()
+process.exit(0)

@@ -12,6 +12,8 @@ export interface Load {
   readonly connections: number
   /** What every whole answer holds. */
   readonly expects: string
+  /** Requests a second over all connections, each of which begins one in its turn; absent: the next as soon as one is answered. */
+  readonly perSecond?: number
 }
 
 /** How it went; times in ms from a request's first byte to its answer's last, and to its first. */
@@ -28,7 +30,7 @@ const at = (sorted: Float64Array, share: number): number =>
 
 const drive = (load: Load): Promise<Outcome> =>
   new Promise((resolve) => {
-    const { body, connections, expects, headers, path, port, requests } = load
+    const { body, connections, expects, headers, path, perSecond, port, requests } = load
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
     const bytes = Buffer.from(
       `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-type: application/json\r\n${lines.join("")}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
@@ -51,11 +53,19 @@ const drive = (load: Load): Promise<Outcome> =>
       sockets.push(socket)
       let from = 0
       let firstAt = 0
+      let due = began + (perSecond === undefined ? 0 : (index * 1000) / perSecond)
       const send = (): void => {
         if (sent >= requests) return
         sent++
         from = performance.now()
         socket.write(bytes)
+      }
+      const sendInTurn = (): void => {
+        if (perSecond === undefined) return send()
+        const wait = due - performance.now()
+        due += (connections * 1000) / perSecond
+        if (wait < 1) send()
+        else setTimeout(send, wait)
       }
       socket.on("error", (error) => end(error.message))
       readMessages(
@@ -67,13 +77,13 @@ const drive = (load: Load): Promise<Outcome> =>
           took[done] = performance.now() - from
           first[done++] = firstAt - from
           if (done === requests) end(undefined)
-          else send()
+          else sendInTurn()
         },
         () => {
           firstAt = performance.now()
         }
       )
-      socket.once("connect", send)
+      socket.once("connect", sendInTurn)
     }
   })
 

@@ -59,7 +59,12 @@ export const startCommand = async (
   name: string,
   command: string,
   args: ReadonlyArray<string>,
-  { env = {}, port: known, also }: { env?: NodeJS.ProcessEnv; port?: number; also?: () => void } = {}
+  {
+    env = {},
+    port: known,
+    isReady = () => true,
+    also
+  }: { env?: NodeJS.ProcessEnv; port?: number; isReady?: (printed: string) => boolean; also?: () => void } = {}
 ): Promise<Program> => {
   const from = performance.now()
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } })
@@ -68,7 +73,7 @@ export const startCommand = async (
     const look = (text: Buffer): void => {
       if (printed.length < 10_000) printed += text.toString()
       const found = known ?? /(?:https?:\/\/|localhost|127\.0\.0\.1|0\.0\.0\.0)[^\s:]*:(\d+)/.exec(printed)?.[1]
-      if (found !== undefined && printed.includes("\n")) resolve(Number(found))
+      if (found !== undefined && printed.includes("\n") && isReady(printed)) resolve(Number(found))
     }
     child.stdout.on("data", look)
     child.stderr.on("data", look)
@@ -100,11 +105,13 @@ export interface Variant {
   /** The command of another checkout. */
   readonly bin?: string
   readonly nodeOptions?: ReadonlyArray<string>
+  /** Processes that serve. Default 1. */
+  readonly workers?: number
 }
 
 /** Starts the command as it is installed: it has to be built. Its log goes to a pipe that is read. */
 export const startGateway = async (upstream: number, name: string, variant: Variant = {}): Promise<Program> => {
-  const { node = process.execPath, nodeOptions = [], settings = {}, stack } = variant
+  const { node = process.execPath, nodeOptions = [], settings = {}, stack, workers = 1 } = variant
   const folder = mkdtempSync(join(tmpdir(), "switchyard-bench-"))
   const also = (): void => rmSync(folder, { recursive: true, force: true })
   process.once("exit", also)
@@ -113,15 +120,33 @@ export const startGateway = async (upstream: number, name: string, variant: Vari
   const own = stack === undefined ? {} : { stack: "./stack.mjs" }
   writeFileSync(file, JSON.stringify({ ...usual(upstream), ...settings, ...own }))
   const bin = variant.bin ?? fileURLToPath(new URL("../../cli/bin/switchyard.js", import.meta.url))
-  const serve = ["serve", "--config", file, "--data", join(folder, "data"), "--port", "0"]
-  return await startCommand(name, node, [...nodeOptions, bin, ...serve], { also })
+  const serve = ["serve", "--config", file, "--data", join(folder, "data"), "--port", "0", "--workers", `${workers}`]
+  const isReady = (printed: string): boolean =>
+    workers === 1 || new Set(printed.match(/"worker_ready","worker":\d+/g)).size === workers
+  return await startCommand(name, node, [...nodeOptions, bin, ...serve], { isReady, also })
 }
 
 /** µs of CPU that all threads of a process have used. */
-export const cpuOf = ({ child }: Program): number =>
-  readdirSync(`/proc/${child.pid}/task`)
-    .map((thread) => Number(readFileSync(`/proc/${child.pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]))
+export const cpuOfProcess = (pid: number | undefined): number =>
+  readdirSync(`/proc/${pid}/task`)
+    .map((thread) => Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]))
     .reduce((sum, nanos) => sum + nanos, 0) / 1000
+
+/** µs of CPU that a program's first process has used. */
+export const cpuOf = ({ child }: Program): number => cpuOfProcess(child.pid)
+
+/** The processes of a program: its first, and those that this one has started. */
+export const processesOf = ({ child }: Program): ReadonlyArray<number> => [
+  child.pid ?? 0,
+  ...readdirSync("/proc").flatMap((name) => {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8")
+      return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === child.pid ? [Number(name)] : []
+    } catch {
+      return []
+    }
+  })
+]
 
 /** MiB that a process has resident. */
 export const memoryOf = ({ child }: Program): number =>

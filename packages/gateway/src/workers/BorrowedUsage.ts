@@ -1,5 +1,5 @@
 /**
- * The use of limits as a worker asks for it: of room that it was lent before it answers itself, and says a twentieth of a second
+ * The use of limits as a worker asks for it: of room that it was lent before it answers itself, and says a tenth of a second
  * later what it used; for anything else it asks the primary, which asks all for what it lent them before it refuses anybody.
  */
 import { nowMs } from "@switchyard/core/Time"
@@ -27,8 +27,8 @@ export const toldTopic = "loans.told"
 /** The question of a worker whether what it was lent is still its own: takes what it was lent, and for how long. */
 export const renewQuestion = "engine.loans.renew"
 
-/** Ms between two words about what was used. */
-const every = 50
+/** Ms between two words about what was used; a loan that was asked back tells each end at once. */
+const every = 100
 
 /** A loan as a worker names it. */
 type Own = Omit<Lent, "borrower">

@@ -134,7 +134,7 @@ describe("room that workers are lent", () => {
               }
               return
             }
-            // What began is told a twentieth of a second later, and counts for as much longer.
+            // What began is told a tenth of a second later, and counts for as much longer.
             const late = counted(now, window + 200)
             if (answer.reason === "rpm") assert.isAtLeast(late.length, limits.rpm ?? 0, said)
             else if (answer.reason === "maxParallel") assert.strictEqual(running.size, limits.maxParallel, said)

@@ -2,8 +2,8 @@ import type { SlidingWindow } from "../limits/slidingWindow.js"
 import type { AdmitAsk, SharedLimits } from "./Engine.js"
 import type { Grant, Lent, Room, Told } from "./UsageLoans.js"
 
-/** At most so much of each kind is lent, in calls: some tenths of a second of a busy process. */
-const most = 256
+/** At most so much of each kind is lent, in calls: about a second of a busy process. */
+const most = 1_024
 
 /** Less than room for so many calls is not worth a loan, and near the limit nothing is lent. */
 const least = 8

@@ -18,8 +18,8 @@ export interface Pace {
 
 const board = "retries"
 
-/** How long a word stands without a new one, and how old it may get where nothing changes, ms. */
-const [lasts, renewal] = [3_000, 1_000]
+/** How long a word stands without a new one, and how old it may get where nothing changes, ms: at least, and of slow looks. */
+const [leastLasting, leastRenewal] = [3_000, 1_000]
 
 /** So long there have to be fewer processes before each has a larger part, ms. */
 const settling = 5_000
@@ -67,6 +67,8 @@ export const make = (
     const reserve = reserveOf(perSecond, toMs(window))
     const bucket = new LeakyBucket(share, toMs(window), shareOf(reserve, guard.replicas()))
     const { boards } = guard.engine
+    const refresh = toMs(pace.refresh ?? 250)
+    const [lasts, renewal] = [Math.max(leastLasting, 3 * refresh), Math.max(leastRenewal, refresh)]
     const self = `${guard.id}:${++made}`
     const lent = new Map<string, number>()
     const borrowed = new Map<string, number>()
@@ -129,7 +131,7 @@ export const make = (
         ? Effect.void
         : Effect.flatMap(guard.ask(boards.read(board)), (posted) => post(hear(posted)))
     })
-    const rounds = Effect.forever(Effect.zipRight(Effect.sleep(toMs(pace.refresh ?? 250)), Effect.ignore(look)))
+    const rounds = Effect.forever(Effect.zipRight(Effect.sleep(refresh), Effect.ignore(look)))
     yield* Effect.forkScoped(Effect.interruptible(rounds))
 
     return {
