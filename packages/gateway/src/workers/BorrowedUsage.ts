@@ -13,9 +13,9 @@ import type {
   SharedLimits,
   UsageEngine
 } from "@switchyard/router/Engine"
+import { LentBlock } from "@switchyard/router/LentBlock"
 import type { Grant, Lent, Told } from "@switchyard/router/UsageLoans"
 import { Effect, type Scope } from "effect"
-import { Block } from "./block.js"
 import type { Peer } from "./Peer.js"
 
 /** The primary's question for room that it lent: takes the loan's number; what is given back is told before the answer. */
@@ -52,24 +52,24 @@ export const make = (engine: Engine, peer: Peer): Effect.Effect<BorrowedUsage, n
     const clock = yield* Effect.clock
     const due = yield* Effect.makeLatch()
     /** Those that calls may begin with, by key; and all of which something may be to say. */
-    const open = new Map<string, Block>()
-    const blocks = new Map<number, Block>()
-    const running = new Map<string, Block>()
+    const open = new Map<string, LentBlock>()
+    const blocks = new Map<number, LentBlock>()
+    const running = new Map<string, LentBlock>()
 
-    const close = (block: Block): void => {
+    const close = (block: LentBlock): void => {
       block.close()
       if (open.get(block.key) === block) open.delete(block.key)
     }
-    const drop = (block: Block): void => {
+    const drop = (block: LentBlock): void => {
       close(block)
       blocks.delete(block.loan)
     }
-    const wordOf = (block: Block, now: number): ReadonlyArray<Told> => {
+    const wordOf = (block: LentBlock, now: number): ReadonlyArray<Told> => {
       const word = block.word(now)
       if (block.isOver) drop(block)
       return word === undefined ? [] : [word]
     }
-    const say = (block: Block): void => {
+    const say = (block: LentBlock): void => {
       const words = wordOf(block, nowMs(clock))
       if (words.length > 0) tell(words)
     }
@@ -85,7 +85,7 @@ export const make = (engine: Engine, peer: Peer): Effect.Effect<BorrowedUsage, n
       if (blocks.size === 0) due.unsafeClose()
     }
 
-    const take = (ask: AdmitAsk, block: Block, now: number): Admitted | undefined => {
+    const take = (ask: AdmitAsk, block: LentBlock, now: number): Admitted | undefined => {
       if (!isSame(block.limits, ask.limits) || block.window !== ask.window) return undefined
       const use = block.take(ask.attempt, ask.tokens, now)
       if (use === undefined) return undefined
@@ -96,7 +96,7 @@ export const make = (engine: Engine, peer: Peer): Effect.Effect<BorrowedUsage, n
     const granted = ({ key, loan, room }: Grant, ask: AdmitAsk, answer: Admitted, asked: number): void => {
       let block = blocks.get(loan)
       if (block === undefined) {
-        block = new Block(key, loan, ask.limits, ask.window, ask.lease)
+        block = new LentBlock(key, loan, ask.limits, ask.window, ask.lease)
         blocks.set(loan, block)
         open.set(key, block)
         due.unsafeOpen()

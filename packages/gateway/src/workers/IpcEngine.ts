@@ -63,14 +63,17 @@ export const make = (peer: Peer): IpcEngine => {
       )
     )
 
-  const member = (name: string): unknown =>
-    name === "name"
+  const member = (name: string): unknown => {
+    // What an engine lends is no question: nothing of it can be forwarded.
+    if (name === "lent") return undefined
+    return name === "name"
       ? "primary"
       : new Proxy(forward(name), {
           get: named((operation) =>
             name === "news" && operation === "listen" ? listen : forward(`${name}.${operation}`)
           )
         })
+  }
 
   return {
     engine: new Proxy({}, { get: named(member) }) as Engine,

@@ -102,6 +102,20 @@ export interface UsageEngine {
   readonly look: (keys: ReadonlyArray<string>, window: number) => Effect.Effect<ReadonlyArray<SharedUse>, EngineError>
 }
 
+/**
+ * Room that this process was lent in advance: calls that fit into it are let in, and end, without a question. What was lent
+ * counts for all others as if it were used.
+ */
+export interface LentUsage {
+  /** Undefined where the engine has to be asked. */
+  readonly admit: (ask: AdmitAsk) => Admitted | undefined
+  /**
+   * A call that was let in here is over, with the tokens that it used; undefined where nothing was sent. False for any other
+   * call.
+   */
+  readonly end: (held: Held, tokens: number | undefined) => boolean
+}
+
 /** Who else is there. */
 export interface Replicas {
   /** Processes that said so within the last seconds, this one included. */
@@ -115,6 +129,8 @@ export interface Engine {
   /** `redis`, `primary`: for people. */
   readonly name: string
   readonly usage: UsageEngine
+  /** Where it lends room in advance. */
+  readonly lent?: LentUsage | undefined
   readonly spend: SpendEngine
   readonly boards: BoardEngine
   readonly news: NewsEngine

@@ -4,7 +4,7 @@
  */
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Duration, Effect, Runtime, type Scope } from "effect"
-import type { EngineError, Held, Recorded, Refused, SharedLimits, SharedUse } from "../fleet/Engine.js"
+import type { AdmitAsk, EngineError, Held, Recorded, Refused, SharedLimits, SharedUse } from "../fleet/Engine.js"
 import type { EngineGuard } from "../fleet/EngineGuard.js"
 import { windowMs } from "../limits/slidingWindow.js"
 
@@ -61,7 +61,7 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     const lease = toMs(options.lease ?? 10_000)
     const window = toMs(options.window ?? windowMs)
-    const { usage: engine } = guard.engine
+    const { lent, usage: engine } = guard.engine
     const running = new Map<string, Call>()
     /** What was used without the engine, by key. */
     const unheard = new Map<string, Recent>()
@@ -89,6 +89,7 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
     const end: SharedCalls["end"] = (call, tokens, now) => {
       if (!running.delete(call.attempt)) return false
       if (call.place === "shared") {
+        if (lent?.end(call, tokens) === true) return true
         if (guard.mode() === "shared") tell(guard.ask(endOf(call, tokens)))
         else unsettled.set(call.attempt, { held: call, tokens })
       } else if (call.place === "here" && tokens !== undefined) noteUse(call.key, 1, tokens, now)
@@ -99,7 +100,8 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
       const call: Call = { _tag: "Call", key, attempt: `${guard.id}:${++calls}`, tokens, place: "here", end: undefined }
       if (guard.mode() === "local") return Effect.succeed(call)
       const { attempt } = call
-      return Effect.match(guard.ask(engine.admit({ key, attempt, limits, tokens, lease, window })), {
+      const asked: AdmitAsk = { key, attempt, limits, tokens, lease, window }
+      const decided = Effect.match(guard.ask(engine.admit(asked)), {
         onFailure: (): Call => {
           // It may have been admitted all the same: then its room comes back, now or with its lease.
           tell(engine.release(named(call)))
@@ -109,6 +111,14 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
           heard?.(answer.use)
           return answer._tag === "Refused" ? answer : { ...call, place: "shared" }
         }
+      })
+      if (lent === undefined) return decided
+      return Effect.suspend(() => {
+        const own = lent.admit(asked)
+        if (own === undefined) return decided
+        heard?.(own.use)
+        call.place = "shared"
+        return Effect.succeed(call)
       })
     }
 

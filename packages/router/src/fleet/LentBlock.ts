@@ -1,5 +1,8 @@
-import type { SharedLimits, SharedUse } from "@switchyard/router/Engine"
-import type { Room, Told } from "@switchyard/router/UsageLoans"
+/**
+ * Room that a process was lent of one key: which calls fit into it, and what there is to say of them to who lent it.
+ */
+import type { SharedLimits, SharedUse } from "./Engine.js"
+import type { Room, Told } from "./UsageLoans.js"
 
 /** A block of which nothing was used for so long goes back, ms. */
 const idle = 1_000
@@ -17,8 +20,8 @@ interface Ended {
 
 const sane = (tokens: number): number => (tokens > 0 && Number.isFinite(tokens) ? tokens : 0)
 
-/** Room that a worker was lent of one key; times are monotonic ms. */
-export class Block {
+/** A loan as its borrower knows it; times are monotonic ms. */
+export class LentBlock {
   private requests = 0
   private tokens = 0
   private calls = 0
@@ -33,7 +36,7 @@ export class Block {
   private hasNews = false
   private closed = false
   private usedAt = 0
-  /** It was last sure to be this worker's: a frozen one is not, once it wakes. */
+  /** It was last sure to be this process's: a frozen one's is not, once it wakes. */
   private saidAt = 0
   private use = { requests: 0, tokens: 0, calls: 0 }
   private requestsFreeAt: number | undefined
@@ -72,11 +75,16 @@ export class Block {
     this.requests += room.requests
     this.tokens += room.tokens
     this.calls += room.calls
+    this.usedAt = now
+    this.saidAt = asked
+    this.heard(use, now)
+  }
+
+  /** What all have used. */
+  heard(use: SharedUse, now: number): void {
     this.use = { requests: use.requests, tokens: use.tokens, calls: use.calls }
     this.requestsFreeAt = use.requestsFreeIn === undefined ? undefined : now + use.requestsFreeIn
     this.tokensFreeAt = use.tokensFreeIn === undefined ? undefined : now + use.tokensFreeIn
-    this.usedAt = now
-    this.saidAt = asked
   }
 
   /** Begins a call; what is used by then, or undefined where there is no room. */
@@ -156,9 +164,9 @@ export class Block {
     this.calls = 0
   }
 
-  /** What was not said yet; undefined where there is nothing. */
-  word(now: number): Told | undefined {
-    if (!this.hasNews) return undefined
+  /** What was not said yet; undefined where there is nothing, unless a word is due anyway. */
+  word(now: number, isDue = false): Told | undefined {
+    if (!this.hasNews && !isDue) return undefined
     const word: Told = {
       key: this.key,
       loan: this.loan,
