@@ -112,30 +112,44 @@ export const make = ({ terms, windows }: CallerLimitsDeps, options: Options = {}
 
   const windowOf = ({ key, scope }: Limit, now: number): CallerWindow => windows.window(key, now, scope)
 
-  /** All at once, since each takes as long as others need to answer; what was given is given back where one refuses. */
+  /** What is taken ends the request where a permit went to others. */
+  const watched = (
+    limits: ReadonlyArray<Limit>,
+    taken: ReadonlyArray<Reservation>,
+    request: LlmRequest
+  ): ReadonlyArray<Reservation> => {
+    for (const [index, reservation] of taken.entries()) {
+      const limited = limits[index]
+      if (limited !== undefined) reservation.whenLost?.(() => end(limited, request))
+    }
+    return taken
+  }
+
+  /**
+   * Beside what is taken the rest, all at once, since each takes as long as others need to answer; what was given is given
+   * back where one refuses.
+   */
   const askAll = (
     limits: ReadonlyArray<Limit>,
+    before: ReadonlyArray<Reservation>,
     request: LlmRequest,
     tokens: number,
     at: number
   ): Effect.Effect<ReadonlyArray<Reservation>, LlmError> => {
-    const asked = limits.map((limited) => {
+    const rest = limits.slice(before.length)
+    const asked = rest.map((limited) => {
       const window = windowOf(limited, at)
       return window.ask?.(limited.limit, tokens, at) ?? Effect.sync(() => window.reserve(limited.limit, tokens, at))
     })
     return Effect.flatMap(Effect.all(asked, { concurrency: "unbounded" }), (rooms) => {
-      const taken = rooms.filter((room) => room._tag === "Reservation")
-      for (const [index, limited] of limits.entries()) {
+      const taken = [...before, ...rooms.filter((room) => room._tag === "Reservation")]
+      for (const [index, limited] of rest.entries()) {
         const room = rooms[index]
         if (room?._tag !== "Busy") continue
         for (const reservation of taken) reservation.release(at)
         return refused(limited, room, at)
       }
-      for (const [index, reservation] of taken.entries()) {
-        const limited = limits[index]
-        if (limited !== undefined) reservation.whenLost?.(() => end(limited, request))
-      }
-      return Effect.succeed(taken)
+      return Effect.succeed(watched(limits, taken, request))
     })
   }
 
@@ -147,15 +161,18 @@ export const make = ({ terms, windows }: CallerLimitsDeps, options: Options = {}
       const taken: Array<Reservation> = []
       for (const limited of limits) {
         const window = windowOf(limited, at)
-        if (window.ask !== undefined) return askAll(limits, request, tokens, at)
-        const room = window.reserve(limited.limit, tokens, at)
+        const room =
+          window.ask === undefined
+            ? window.reserve(limited.limit, tokens, at)
+            : window.askNow?.(limited.limit, tokens, at)
+        if (room === undefined) return askAll(limits, taken, request, tokens, at)
         if (room._tag === "Busy") {
           for (const reservation of taken) reservation.release(at)
           return refused(limited, room, at)
         }
         taken.push(room)
       }
-      return taken
+      return watched(limits, taken, request)
     },
     end: (taken, _, at, request) => {
       if (taken === undefined) return

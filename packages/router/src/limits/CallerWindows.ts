@@ -88,6 +88,8 @@ export interface CallerWindow extends Pick<MemoryCallerWindow, keyof MemoryCalle
    * no interruption can fall between it and the watch over the call.
    */
   readonly ask?: (limit: CallerLimit, tokens: number, now: number) => Effect.Effect<Reservation | Busy>
+  /** What `ask` does, at once, where nobody has to be asked this time; undefined where somebody has to. */
+  readonly askNow?: (limit: CallerLimit, tokens: number, now: number) => Reservation | Busy | undefined
 }
 
 /** The windows of all callers. */

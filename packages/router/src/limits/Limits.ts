@@ -115,10 +115,11 @@ export const make = ({ windows }: LimitsDeps, options: Options = {}): Service.At
     const { request, slot } = attempt
     const { journal } = request.route
     const tokens = estimate(request)
-    if (take !== undefined) return held(attempt, take(slot, tokens, at, journal), at, clock)
+    const taken = take?.(slot, tokens, at, journal)
+    if (taken !== undefined) return held(attempt, taken, at, clock)
     return Effect.flatMap(windows.reserve(slot, tokens, at, journal), (admission) => {
-      const taken = held(attempt, admission, at, clock)
-      return taken instanceof LlmError ? taken : Effect.succeed(taken)
+      const admitted = held(attempt, admission, at, clock)
+      return admitted instanceof LlmError ? admitted : Effect.succeed(admitted)
     })
   }
 

@@ -160,15 +160,26 @@ const hasLimit = ({ deployment: { maxParallel, rpm, tpm } }: Slot.Slot): boolean
 
 type Reserve = Context.Tag.Service<UsageWindows>["reserve"]
 
-/** What reserves without an effect. */
-type Take = (slot: Slot.Slot, tokens: number, now: number, journal: Journal | undefined) => Reservation | Busy
+/** What reserves without an effect; undefined where somebody has to be asked. */
+type Take = (
+  slot: Slot.Slot,
+  tokens: number,
+  now: number,
+  journal: Journal | undefined
+) => Reservation | Busy | undefined
 
 /** Kept beside the very function: windows with another `reserve`, made by spread say, have nothing here. */
 const atOnce = new WeakMap<Reserve, Take>()
 
-/** What `reserve` does, at once, where it has to ask nobody: 4 operations less for each attempt. Undefined where it has to. */
+/**
+ * What `reserve` does, at once, as long as it has to ask nobody: 4 operations less for each attempt. Undefined for windows that
+ * always have to.
+ */
 export const takeAtOnce = ({ reserve }: Pick<Context.Tag.Service<UsageWindows>, "reserve">): Take | undefined =>
   atOnce.get(reserve)
+
+/** Says what `reserve` does at once. */
+export const givesAtOnce = (reserve: Reserve, take: Take): void => void atOnce.set(reserve, take)
 
 /** A value of the service, for composing without Layers: exact windows in this process, in the cells of the slots. */
 export const make = (): Context.Tag.Service<UsageWindows> => {
@@ -177,7 +188,7 @@ export const make = (): Context.Tag.Service<UsageWindows> => {
   const released = new Listeners()
   let ignored = 0
 
-  const take: Take = (slot, tokens, now, journal) => {
+  const take = (slot: Slot.Slot, tokens: number, now: number, journal: Journal | undefined): Reservation | Busy => {
     const usage = slot.get(key)
     const status = usage.status(slot.deployment, tokens, now)
     if (status._tag === "Busy") return status
@@ -187,7 +198,7 @@ export const make = (): Context.Tag.Service<UsageWindows> => {
   }
 
   const reserve: Reserve = (slot, tokens, now, journal) => Effect.sync(() => take(slot, tokens, now, journal))
-  atOnce.set(reserve, take)
+  givesAtOnce(reserve, take)
 
   return {
     usage: (slot, now) => {

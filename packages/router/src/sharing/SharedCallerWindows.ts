@@ -57,11 +57,28 @@ class SharedCallerWindow implements CallerWindows.CallerWindow {
     tokens: number,
     now: number
   ): Effect.Effect<CallerWindows.Reservation | Busy> =>
-    Effect.map(this.calls.ask(this.key, limitsOf(limit), tokens), (answer) => {
-      if (answer._tag === "Refused") return refusedUntil(answer, now)
-      const room = this.own.reserve(answer.place === "here" ? this.shared(limit) : unlimited, tokens, now)
-      return room._tag === "Busy" ? room : this.going(room, answer, limit.maxParallel !== undefined)
-    })
+    Effect.map(this.calls.ask(this.key, limitsOf(limit), tokens), (answer) =>
+      answer._tag === "Refused" ? refusedUntil(answer, now) : this.begun(answer, limit, tokens, now)
+    )
+
+  readonly askNow = (
+    limit: CallerWindows.CallerLimit,
+    tokens: number,
+    now: number
+  ): CallerWindows.Reservation | Busy | undefined => {
+    const call = this.calls.askNow(this.key, limitsOf(limit), tokens)
+    return call === undefined ? undefined : this.begun(call, limit, tokens, now)
+  }
+
+  private begun(
+    call: SharedCalls.Call,
+    limit: CallerWindows.CallerLimit,
+    tokens: number,
+    now: number
+  ): CallerWindows.Reservation | Busy {
+    const room = this.own.reserve(call.place === "here" ? this.shared(limit) : unlimited, tokens, now)
+    return room._tag === "Busy" ? room : this.going(room, call, limit.maxParallel !== undefined)
+  }
 
   private going(own: CallerWindows.Reservation, call: SharedCalls.Call, hasPermit: boolean): CallerWindows.Reservation {
     const { calls } = this

@@ -2,7 +2,6 @@
  * The use of deployments' limits, shared by many processes over an engine, in place of the windows of one process. Admission
  * is the engine's, exact over all; selection reads what was heard last. Without the engine each process admits its share.
  */
-import type { Journal } from "@switchyard/core/Journal"
 import * as Slot from "@switchyard/core/Slot"
 import { type Busy, open, type Status } from "@switchyard/core/Status"
 import { nowMs, toMs } from "@switchyard/core/Time"
@@ -34,7 +33,10 @@ const isLimited = ({ deployment: { maxParallel, rpm, tpm } }: Slot.Slot): boolea
 
 /** What this process knows of one deployment. */
 interface Cell {
+  readonly key: string
   readonly view: UsageView
+  readonly heard: (use: SharedUse) => void
+  isWatched: boolean
   /** Monotonic ms of the last question about it. */
   askedAt: number
   /** The slot without limits, to count with; and with this process's share of them. Made anew with the configuration. */
@@ -53,18 +55,22 @@ export const make = (
     const window = toMs(options.window ?? windowMs)
     const { usage: engine } = guard.engine
     const local = UsageWindows.make()
+    const localNow = UsageWindows.takeAtOnce(local)
     const calls = yield* SharedCalls.make(guard, options)
     const watched = new Map<string, Cell>()
 
-    const cellKey = Slot.key(
-      "sharedUsage",
-      (): Cell => ({
-        view: new UsageView(),
+    const cellKey = Slot.key("sharedUsage", ({ id }): Cell => {
+      const view = new UsageView()
+      return {
+        key: keyOf(id),
+        view,
+        heard: (use) => view.heard(use, nowMs(clock)),
+        isWatched: false,
         askedAt: Number.NEGATIVE_INFINITY,
         counting: undefined,
         dividing: undefined
-      })
-    )
+      }
+    })
 
     const countingSlot = (slot: Slot.Slot, cell: Cell): Slot.Slot => {
       if (cell.counting?.id !== slot.id) {
@@ -85,7 +91,7 @@ export const make = (
     }
 
     const ended = (
-      slot: Slot.Slot,
+      cell: Cell,
       call: SharedCalls.Call,
       own: UsageWindows.Reservation,
       tokens: number | undefined,
@@ -94,59 +100,76 @@ export const make = (
       if (!calls.end(call, tokens, now)) return
       if (tokens === undefined) own.release(now)
       else own.settle(tokens, now)
-      if (call.place === "shared") watched.get(slot.id)?.view.ended()
+      if (call.place === "shared") cell.view.ended()
     }
 
     /** A call that goes out, counted here as well: what this process does itself it always knows. */
     const going = (
-      slot: Slot.Slot,
       cell: Cell,
-      now: number,
-      journal: Journal | undefined,
-      call: SharedCalls.Call
-    ): Effect.Effect<UsageWindows.Reservation | Busy> =>
-      Effect.map(local.reserve(countingSlot(slot, cell), call.tokens, now, journal), (own) => {
-        if (own._tag === "Busy") return own
-        calls.start(call)
-        return {
-          _tag: "Reservation",
-          settle: (used, at) => ended(slot, call, own, used, at),
-          release: (at) => ended(slot, call, own, undefined, at),
-          whenLost: (end) => {
-            call.end = end
-          }
+      call: SharedCalls.Call,
+      own: UsageWindows.Reservation | Busy
+    ): UsageWindows.Reservation | Busy => {
+      if (own._tag === "Busy") return own
+      calls.start(call)
+      return {
+        _tag: "Reservation",
+        settle: (used, at) => ended(cell, call, own, used, at),
+        release: (at) => ended(cell, call, own, undefined, at),
+        whenLost: (end) => {
+          call.end = end
         }
-      })
+      }
+    }
 
-    const reserve = (
-      slot: Slot.Slot,
-      tokens: number,
-      now: number,
-      journal: Journal | undefined
-    ): Effect.Effect<UsageWindows.Reservation | Busy> => {
+    /** The slot by which a call is counted; `Busy` where this process decides, and its share is used up. */
+    const countedBy = (slot: Slot.Slot, cell: Cell, call: SharedCalls.Call, now: number): Slot.Slot | Busy => {
+      if (call.place === "here") {
+        const status = local.status(dividedSlot(slot, cell), call.tokens, now)
+        if (status._tag === "Busy") return status
+      }
+      return countingSlot(slot, cell)
+    }
+
+    const takeNow: ReturnType<typeof UsageWindows.takeAtOnce> = (slot, tokens, now, journal) => {
+      if (!isLimited(slot)) return localNow?.(slot, tokens, now, journal)
+      const cell = cellOf(slot, now)
+      const call = calls.askNow(cell.key, slot.deployment, tokens, cell.heard)
+      if (call === undefined) return undefined
+      const counted = countedBy(slot, cell, call, now)
+      if ("_tag" in counted) return counted
+      const own = localNow?.(counted, tokens, now, journal)
+      return own === undefined ? undefined : going(cell, call, own)
+    }
+
+    const reserve: Context.Tag.Service<UsageWindows.UsageWindows>["reserve"] = (slot, tokens, now, journal) => {
       if (!isLimited(slot)) return local.reserve(slot, tokens, now, journal)
       const cell = cellOf(slot, now)
-      const heard = (use: SharedUse): void => cell.view.heard(use, nowMs(clock))
-      return Effect.flatMap(calls.ask(keyOf(slot.id), limitsOf(slot), tokens, heard), (answer) => {
+      return Effect.flatMap(calls.ask(cell.key, limitsOf(slot), tokens, cell.heard), (answer) => {
         if (answer._tag === "Refused") return Effect.succeed(refusedUntil(answer, now))
-        if (answer.place === "here") {
-          const status = local.status(dividedSlot(slot, cell), tokens, now)
-          if (status._tag === "Busy") return Effect.succeed(status)
-        }
-        return going(slot, cell, now, journal, answer)
+        const counted = countedBy(slot, cell, answer, now)
+        if ("_tag" in counted) return Effect.succeed(counted)
+        return Effect.map(local.reserve(counted, tokens, now, journal), (own) => going(cell, answer, own))
       })
     }
+    UsageWindows.givesAtOnce(reserve, takeNow)
 
     const cellOf = (slot: Slot.Slot, now: number): Cell => {
       const cell = slot.get(cellKey)
       cell.askedAt = now
-      watched.set(slot.id, cell)
+      if (!cell.isWatched) {
+        cell.isWatched = true
+        watched.set(slot.id, cell)
+      }
       return cell
     }
 
     const lookUp = Effect.suspend(() => {
       const now = nowMs(clock)
-      for (const [id, { askedAt }] of watched) if (now - askedAt > interest) watched.delete(id)
+      for (const [id, cell] of watched) {
+        if (now - cell.askedAt <= interest) continue
+        cell.isWatched = false
+        watched.delete(id)
+      }
       const ids = [...watched.keys()]
       if (guard.mode() === "local" || ids.length === 0) return Effect.void
       return Effect.map(guard.ask(engine.look(ids.map(keyOf), window)), (uses) => {

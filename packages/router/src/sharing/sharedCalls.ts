@@ -4,7 +4,7 @@
  */
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Duration, Effect, Runtime, type Scope } from "effect"
-import type { AdmitAsk, EngineError, Held, Recorded, Refused, SharedLimits, SharedUse } from "../fleet/Engine.js"
+import type { EngineError, Held, Recorded, Refused, SharedLimits, SharedUse } from "../fleet/Engine.js"
 import type { EngineGuard } from "../fleet/EngineGuard.js"
 import { windowMs } from "../limits/slidingWindow.js"
 
@@ -38,6 +38,13 @@ export interface SharedCalls {
     tokens: number,
     heard?: (use: SharedUse) => void
   ) => Effect.Effect<Call | Refused>
+  /** The same at once, where the engine is away, or has lent room for it; undefined where it has to be asked. */
+  readonly askNow: (
+    key: string,
+    limits: SharedLimits,
+    tokens: number,
+    heard?: (use: SharedUse) => void
+  ) => Call | undefined
   /** The call goes out. */
   readonly start: (call: Call) => void
   /** The call is over, with the tokens that it used; undefined where nothing was sent. False where that was told before. */
@@ -96,12 +103,29 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
       return true
     }
 
-    const ask: SharedCalls["ask"] = (key, limits, tokens, heard) => {
-      const call: Call = { _tag: "Call", key, attempt: `${guard.id}:${++calls}`, tokens, place: "here", end: undefined }
-      if (guard.mode() === "local") return Effect.succeed(call)
+    const begun = (key: string, tokens: number, place: Call["place"]): Call => ({
+      _tag: "Call",
+      key,
+      attempt: `${guard.id}:${++calls}`,
+      tokens,
+      place,
+      end: undefined
+    })
+
+    const askNow: SharedCalls["askNow"] = (key, limits, tokens, heard) => {
+      if (guard.mode() === "local") return begun(key, tokens, "here")
+      if (lent === undefined) return undefined
+      const call = begun(key, tokens, "shared")
+      const own = lent.admit({ key, attempt: call.attempt, limits, tokens, lease, window })
+      if (own === undefined) return undefined
+      heard?.(own.use)
+      return call
+    }
+
+    const asked = (key: string, limits: SharedLimits, tokens: number, heard?: (use: SharedUse) => void) => {
+      const call = begun(key, tokens, "here")
       const { attempt } = call
-      const asked: AdmitAsk = { key, attempt, limits, tokens, lease, window }
-      const decided = Effect.match(guard.ask(engine.admit(asked)), {
+      return Effect.match(guard.ask(engine.admit({ key, attempt, limits, tokens, lease, window })), {
         onFailure: (): Call => {
           // It may have been admitted all the same: then its room comes back, now or with its lease.
           tell(engine.release(named(call)))
@@ -112,15 +136,13 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
           return answer._tag === "Refused" ? answer : { ...call, place: "shared" }
         }
       })
-      if (lent === undefined) return decided
-      return Effect.suspend(() => {
-        const own = lent.admit(asked)
-        if (own === undefined) return decided
-        heard?.(own.use)
-        call.place = "shared"
-        return Effect.succeed(call)
-      })
     }
+
+    const ask: SharedCalls["ask"] = (key, limits, tokens, heard) =>
+      Effect.suspend(() => {
+        const call = askNow(key, limits, tokens, heard)
+        return call === undefined ? asked(key, limits, tokens, heard) : Effect.succeed(call)
+      })
 
     const hold = (call: Call): Effect.Effect<void, EngineError> => {
       const { attempt, key, tokens } = call
@@ -180,5 +202,5 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
     yield* Effect.addFinalizer(() => Effect.sync(stop))
     const keepingUp = Effect.suspend(() => (guard.mode() === "shared" ? Effect.ignore(guard.ask(keepUp)) : Effect.void))
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(lease / 3), keepingUp))))
-    return { ask, start: (call) => void running.set(call.attempt, call), end }
+    return { ask, askNow, start: (call) => void running.set(call.attempt, call), end }
   })
