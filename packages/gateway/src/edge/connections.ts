@@ -88,6 +88,7 @@ export const defaultConnections = (maxConcurrent: number, descriptors: number | 
  * Who does not read what he is sent, whatever it is, is let go after a while.
  */
 export class Connections implements Pulse {
+  seat = -1
   private readonly all = new Map<Socket, Connection>()
   private now = 0
   private closed = 0

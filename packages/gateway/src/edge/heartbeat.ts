@@ -1,8 +1,9 @@
+import { Roster, type Seated } from "@switchyard/core/Roster"
 import { nowMs } from "@switchyard/core/Time"
 import { Effect, type Scope } from "effect"
 
 /** Something that wants to know how time goes by. `now` is monotonic ms. */
-export interface Pulse {
+export interface Pulse extends Seated {
   readonly beat: (now: number) => void
 }
 
@@ -11,14 +12,14 @@ const interval = 250
 
 /** One timer for all open streams, in place of one fiber and one timer each. */
 export class Heartbeat {
-  private readonly pulses = new Set<Pulse>()
+  private readonly pulses = new Roster<Pulse>()
 
   add(pulse: Pulse): void {
-    this.pulses.add(pulse)
+    this.pulses.enter(pulse)
   }
 
   delete(pulse: Pulse): void {
-    this.pulses.delete(pulse)
+    this.pulses.leave(pulse)
   }
 
   get size(): number {
@@ -34,7 +35,7 @@ export class Heartbeat {
           Effect.clockWith((clock) =>
             Effect.sync(() => {
               const now = nowMs(clock)
-              for (const pulse of this.pulses) pulse.beat(now)
+              for (const pulse of this.pulses.members()) pulse.beat(now)
             })
           )
         )

@@ -48,6 +48,7 @@ const discard = (socket: Socket): void => {
  * its own side or has had its time.
  */
 export class LingeringCloses implements Pulse {
+  seat = -1
   private readonly all = new Map<Socket, Leaving>()
   private beatAt = 0
   private now = 0

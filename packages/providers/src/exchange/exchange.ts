@@ -10,7 +10,7 @@ import type { AnswerSettings, Plainer, Resume, Wire } from "./answering.js"
 import { AnswerReader } from "./answerReader.js"
 import { AttemptErrors } from "./attemptErrors.js"
 import type { Hearing } from "./hearing.js"
-import type { Lingering } from "./lingering.js"
+import type { Lingering, Waiting } from "./lingering.js"
 import { codingsOf, isPacked, Unpacker } from "./unpacker.js"
 
 /** Bounds and ways of a base service, decoded. */
@@ -22,7 +22,9 @@ export interface ExchangeSettings extends AnswerSettings {
 const maxAfterDone = 64 * 1024
 
 /** The handlers of one request. */
-export class Exchange implements TransportHandlers, Wire {
+export class Exchange implements TransportHandlers, Wire, Waiting {
+  seat = -1
+  waitsSince = 0
   private readonly answer: AnswerReader
   private handle: TransportHandle | undefined
   private aborted = false

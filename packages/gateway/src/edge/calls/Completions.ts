@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { FairShares } from "@switchyard/core/FairShares"
 import type { Operation } from "@switchyard/core/LlmRequest"
 import { isForm } from "@switchyard/core/Operation"
+import { Roster } from "@switchyard/core/Roster"
 import { nowMs } from "@switchyard/core/Time"
 import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import { Context, Either, type Fiber, FiberId, Runtime } from "effect"
@@ -122,7 +123,7 @@ const turnedAway = (id: string, operation: Operation, refusal: Refusal, now: num
 export const make = (deps: CompletionsDeps): Completions => {
   const { bounds, clock, generations, guard, heartbeat, onEnd, place, random, runtime } = deps
   const fork = Runtime.runFork(runtime)
-  const live = new Set<Exchange | ObjectExchange>()
+  const live = new Roster<Exchange | ObjectExchange>()
   const forms = new Map<ServerResponse, Receiving>()
   const bytes = new BytesInFlight(bounds.maxBytesInFlight, clock)
   const shares = new FairShares(bounds.maxConcurrent, () => generations.current().keys.isShared)
@@ -167,7 +168,7 @@ export const make = (deps: CompletionsDeps): Completions => {
       target.object === undefined
         ? new Exchange(deps, target, request, response, lease, caller)
         : new ObjectExchange(deps, target.object, request, response, lease, caller)
-    live.add(exchange)
+    live.enter(exchange)
     const hold = bytes.enter(caller)
     let fiber: Fiber.RuntimeFiber<void> | undefined
     let isOver = false
@@ -192,7 +193,7 @@ export const make = (deps: CompletionsDeps): Completions => {
     const stopReading = receive()
     onceOver(request, response, () => {
       isOver = true
-      live.delete(exchange)
+      live.leave(exchange)
       forms.delete(response)
       stopReading()
       hold.release()
@@ -208,12 +209,12 @@ export const make = (deps: CompletionsDeps): Completions => {
 
   const cut = (): number => {
     const { size } = live
-    for (const exchange of live) exchange.cut(shuttingDown)
+    for (const exchange of live.members()) exchange.cut(shuttingDown)
     return size
   }
 
   const giveUp = (response: ServerResponse, refusal: Refusal): boolean => {
-    for (const exchange of live) {
+    for (const exchange of live.members()) {
       if (!exchange.isAnsweredBy(response)) continue
       exchange.cut(refusal)
       return true

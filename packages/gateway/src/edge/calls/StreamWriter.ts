@@ -32,6 +32,7 @@ export interface Manner {
 
 /** One stream to one client. It lives until `close`, which whoever made it calls once. */
 export class StreamWriter implements Pulse {
+  seat = -1
   private wrote = true
   private lastWriteAt: number
   private isBlocked = false

@@ -11,6 +11,7 @@ import * as LlmService from "@switchyard/core/LlmService"
 import { comesAs, media } from "@switchyard/core/Media"
 import { openAi } from "@switchyard/core/OpenAi"
 import { isMedia } from "@switchyard/core/Operation"
+import type { Seated } from "@switchyard/core/Roster"
 import type * as Service from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
 import { Cause, Effect, Either } from "effect"
@@ -42,7 +43,8 @@ import { dialectOf } from "./speeches.js"
 import { pump } from "./streamPump.js"
 
 /** One request and its answer. */
-export class Exchange implements Ended {
+export class Exchange implements Ended, Seated {
+  seat = -1
   readonly id: string
   readonly operation: Operation
   readonly receivedAt: number

@@ -10,6 +10,7 @@ import type { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import * as LlmService from "@switchyard/core/LlmService"
+import type { Seated } from "@switchyard/core/Roster"
 import { nowMs } from "@switchyard/core/Time"
 import * as TraceContext from "@switchyard/core/TraceContext"
 import { Cause, Effect, Either, Exit } from "effect"
@@ -45,7 +46,8 @@ export interface ObjectDeps extends ExchangeDeps {
 }
 
 /** One request and its answer. */
-export class ObjectExchange implements Ended {
+export class ObjectExchange implements Ended, Seated {
+  seat = -1
   readonly id: string
   readonly operation = "object"
   readonly receivedAt: number

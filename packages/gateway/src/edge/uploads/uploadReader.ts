@@ -102,6 +102,7 @@ const late: Refusal = { status: 408, code: "request_timeout", message: "the requ
 
 /** One form on its way in. */
 class UploadReader implements Pulse {
+  seat = -1
   private size = 0
   private inMemory = 0
   private isDone = false
