@@ -15,6 +15,7 @@ import type { Scenario, Variant } from "../scenario/Scenario.js"
 import { VirtualTime } from "../time/VirtualTime.js"
 import * as Asked from "../upstream/Asked.js"
 import { IncidentTimes } from "../upstream/conditions.js"
+import { Line, Place } from "../upstream/line.js"
 import { SimulatedUpstream } from "../upstream/SimulatedUpstream.js"
 import type { Planned } from "../workload/requests.js"
 import { Feed } from "./feed.js"
@@ -51,10 +52,16 @@ const drained = (events: EventStream): Effect.Effect<void, LlmError> =>
     batch.length === 0 || events.settlement.outcome?._tag === "Completed" ? Effect.void : drained(events)
   )
 
-interface Sent {
-  readonly startedAt: number
-  readonly request: LlmRequest.LlmRequest
+/** A request under way. */
+class Sent extends Place {
   firstContentAt: number | undefined
+
+  constructor(
+    readonly request: LlmRequest.LlmRequest,
+    readonly startedAt: number
+  ) {
+    super()
+  }
 }
 
 const regionsOf = (variant: Variant, scenario: Scenario, id: string): string | undefined => {
@@ -69,7 +76,7 @@ class Run {
   readonly upstreams: ReadonlyMap<string, SimulatedUpstream>
   readonly figures: Figures
   readonly feed: Feed
-  private readonly open = new Set<Sent>()
+  private readonly open = new Line<Sent>()
   private sends: ((planned: Planned, then: () => void) => void) | undefined
 
   constructor(
@@ -129,8 +136,8 @@ class Run {
       const request = LlmRequest.begin(planned.request, now)
       const { journal } = request.route
       Asked.note(journal, planned.asked)
-      const sent: Sent = { startedAt: now, request, firstContentAt: undefined }
-      this.open.add(sent)
+      const sent = new Sent(request, now)
+      this.open.join(sent)
       this.figures.begun(now)
       send(
         request,
@@ -150,7 +157,7 @@ class Run {
   }
 
   private end(sent: Sent, error: LlmError | undefined): void {
-    this.open.delete(sent)
+    this.open.leave(sent)
     const { firstContentAt, request, startedAt } = sent
     this.figures.ended({
       startedAt,
@@ -168,7 +175,7 @@ class Run {
 
   /** Those that wait for what never comes have failed. */
   giveUp(): void {
-    for (const sent of [...this.open]) this.end(sent, unfinished)
+    for (let sent = this.open.first; sent !== undefined; sent = this.open.first) this.end(sent, unfinished)
   }
 }
 

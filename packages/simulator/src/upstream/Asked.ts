@@ -15,12 +15,18 @@ export interface Asked {
 
 const unknown: Asked = { luck: 0, inputTokens: 1, outputTokens: 1, session: undefined, prefix: undefined }
 
-const known = new WeakMap<Journal, Asked>()
+/** Kept in the journal itself: a `WeakMap` of all requests costs each collection of garbage more than all of them together. */
+const key: unique symbol = Symbol("@switchyard/simulator/Asked")
+
+interface Noted extends Journal {
+  [key]?: Asked
+}
 
 /** Notes what the request of a journal asks for. */
 export const note = (journal: Journal, asked: Asked): void => {
-  known.set(journal, asked)
+  const noted: Noted = journal
+  noted[key] = asked
 }
 
 /** What the request of a journal asks for; one token where nobody said, as for a health probe. */
-export const of = (journal: Journal): Asked => known.get(journal) ?? unknown
+export const of = (journal: Noted): Asked => journal[key] ?? unknown

@@ -9,6 +9,7 @@ import { Draws } from "../chance/Draws.js"
 import type { VirtualTime } from "../time/VirtualTime.js"
 import type * as Asked from "./Asked.js"
 import { type Conditions, conditionsAt, type IncidentTimes, sharesOf } from "./conditions.js"
+import { Line } from "./line.js"
 import { MinuteWindow } from "./minuteWindow.js"
 import { type PromptCache, promptCache } from "./promptCache.js"
 import type { CallEnd, Ending, SimulatedCall } from "./simulatedCall.js"
@@ -63,7 +64,7 @@ export class SimulatedUpstream {
   private readonly requests = new MinuteWindow()
   private readonly tokens = new MinuteWindow()
   private readonly cache: PromptCache | undefined
-  private readonly waiting = new Set<SimulatedCall>()
+  private readonly waiting = new Line<SimulatedCall>()
   private readonly coldAfter: number
   private busy = 0
   private lastActive = Number.NEGATIVE_INFINITY
@@ -140,7 +141,7 @@ export class SimulatedUpstream {
     if (this.waiting.size >= (this.model.queue ?? 100)) {
       return this.failLater(call, attempt, this.model.whenFull ?? 503, conditions)
     }
-    this.waiting.add(call)
+    this.waiting.join(call)
   }
 
   /** Ms until it takes such a call again by its limits; 0 where it does. */
@@ -216,7 +217,7 @@ export class SimulatedUpstream {
     const { counts, time } = this
     if (how === "limited") counts.failed++
     counts[how]++
-    this.waiting.delete(call)
+    this.waiting.leave(call)
     if (!call.isServed) return
     const { inputTokens, outputTokens } = call.asked
     const output = Math.round(outputTokens * written)
@@ -227,9 +228,9 @@ export class SimulatedUpstream {
     counts.cost += this.priceOf(inputTokens, call.cachedTokens, output)
     this.lastActive = time.now
     this.busy--
-    for (const next of this.waiting) {
+    for (let next = this.waiting.first; next !== undefined; next = this.waiting.first) {
       if (this.busy >= this.conditions.slots) break
-      this.waiting.delete(next)
+      this.waiting.leave(next)
       this.serve(next)
     }
   }

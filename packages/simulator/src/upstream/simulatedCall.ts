@@ -9,6 +9,7 @@ import { type Usage, zero } from "@switchyard/core/Usage"
 import { Effect } from "effect"
 import type { Event, VirtualTime } from "../time/VirtualTime.js"
 import * as Asked from "./Asked.js"
+import { Place } from "./line.js"
 import { refused } from "./simulatedErrors.js"
 
 /** How an answer ends: whole, broken off, or in silence. */
@@ -41,7 +42,7 @@ const raw = JSON.stringify(body)
 const betweenWords = 5000
 
 /** One call at an upstream, from its arrival to its end. */
-export class SimulatedCall {
+export class SimulatedCall extends Place {
   readonly asked: Asked.Asked
   /** How often its request was here before. */
   readonly again: number
@@ -61,6 +62,7 @@ export class SimulatedCall {
     private readonly time: VirtualTime,
     private readonly resume: Resume
   ) {
+    super()
     const { journal } = attempt.request.route
     this.asked = Asked.of(journal)
     let calls = 0
