@@ -1,5 +1,6 @@
 /** Room that processes are lent over a real server. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import type * as RedisConnection from "@switchyard/redis/RedisConnection"
 import * as RedisEngine from "@switchyard/redis/RedisEngine"
 import type { AdmitAsk, Admitted, Engine, EngineError, Refused, SharedLimits } from "@switchyard/router/Engine"
 import { Dice } from "@switchyard/testing/Dice"
@@ -53,11 +54,17 @@ describe.skipIf(missing !== undefined)("room that processes are lent by a server
   const patient = { timeout: "10 seconds", startTimeout: "10 seconds" } as const
 
   /** So many processes that know of each other, and how one asks for a call of the same key. */
-  const processes = (count: number, limits: Partial<SharedLimits>, lease = 10_000, window = 60_000) =>
+  const processes = (
+    count: number,
+    limits: Partial<SharedLimits>,
+    given: { readonly lease?: number; readonly window?: number; readonly server?: RedisConnection.Options } = {}
+  ) =>
     Effect.gen(function* () {
+      const { lease = 10_000, window = 60_000 } = given
+      const options = { ...(given.server ?? { url: server.url }), ...patient }
       const key = `k${++runs}`
       const prefix = `loans ${runs}:`
-      const all = yield* Effect.replicateEffect(RedisEngine.make({ url: server.url, prefix, ...patient }), count)
+      const all = yield* Effect.replicateEffect(RedisEngine.make({ prefix, ...options }), count)
       for (const round of [1, 2]) {
         for (const [index, engine] of all.entries()) yield* engine.announce(`${round && index}`, 60_000)
       }
@@ -79,9 +86,9 @@ describe.skipIf(missing !== undefined)("room that processes are lent by a server
       use?.calls ?? 0
     ]).pipe(Effect.tap(Effect.sleep(20)), Effect.repeat({ until: is }))
 
-  it.scopedLive("far from the limit hardly any call is asked for, and each counts", () =>
+  const farFromTheLimit = (options: () => RedisConnection.Options) =>
     Effect.gen(function* () {
-      const { all, ask, key } = yield* processes(2, { rpm: 1e6, tpm: 1e8, maxParallel: 1e5 })
+      const { all, ask, key } = yield* processes(2, { rpm: 1e6, tpm: 1e8, maxParallel: 1e5 }, { server: options() })
       for (let index = 0; index < 1000; index++) {
         for (const [place, process] of all.entries()) {
           const attempt = `${place} ${index}`
@@ -93,6 +100,19 @@ describe.skipIf(missing !== undefined)("room that processes are lent by a server
       const [first] = all
       if (first === undefined) return
       yield* untilUsed(first, key, ([requests, tokens, calls]) => requests === 2000 && tokens === 10_000 && calls === 0)
+    })
+
+  it.scopedLive("far from the limit hardly any call is asked for, and each counts", () =>
+    farFromTheLimit(() => ({ url: server.url }))
+  )
+
+  it.scopedLive("the same in a cluster", () =>
+    Effect.gen(function* () {
+      const servers = yield* Effect.acquireRelease(
+        Effect.promise(() => RedisServer.startCluster()),
+        (all) => Effect.promise(() => Promise.all(all.map(({ stop }) => stop())))
+      )
+      yield* farFromTheLimit(() => ({ cluster: servers.map(({ port }) => ({ host: "127.0.0.1", port })) }))
     })
   )
 
@@ -126,7 +146,7 @@ describe.skipIf(missing !== undefined)("room that processes are lent by a server
 
   it.scopedLive("calls of a loan of which the server knows nothing any more are told to be lost", () =>
     Effect.gen(function* () {
-      const { all, ask, key } = yield* processes(2, { maxParallel: 2000 }, 1_500)
+      const { all, ask, key } = yield* processes(2, { maxParallel: 2000 }, { lease: 1_500 })
       const [gone, other] = all
       if (gone === undefined || other === undefined) return
       for (let index = 0; index < 100; index++) yield* gone.admit(ask(`call ${index}`))
@@ -172,7 +192,7 @@ describe.skipIf(missing !== undefined)("room that processes are lent by a server
           tpm: dice.pick([undefined, 8000])
         }
         const said = `seed ${seed}, ${JSON.stringify(limits)}`
-        const { all, ask, key } = yield* processes(3, limits, 10_000, window)
+        const { all, ask, key } = yield* processes(3, limits, { window })
         const running = new Map<string, { readonly of: Process; readonly tokens: number }>()
         /** When calls were let in: the earliest and the latest that may have been. */
         const calls: Array<{ readonly asked: number; readonly answered: number }> = []

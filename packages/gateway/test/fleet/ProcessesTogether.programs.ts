@@ -4,7 +4,7 @@ import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import * as RedisServer from "@switchyard/testing/RedisServer"
 import { Effect, Fiber } from "effect"
 import { deploymentOf, masterKey, messages } from "../support/gateways.js"
-import { ask, fleet, type GatewayProcess } from "./support/gatewayProcesses.js"
+import { ask, fleet, type GatewayProcess, press } from "./support/gatewayProcesses.js"
 
 const missing = RedisServer.missing()
 if (missing !== undefined) console.error(missing)
@@ -98,6 +98,40 @@ describe.skipIf(missing !== undefined)("gateways as processes on one Redis", { t
           "all ask it again"
         )
       })
+  )
+
+  it.scopedLive("what failed in one is asked by the others for half a second more, at most", () =>
+    Effect.gen(function* () {
+      const spare = yield* FakeProvider.make({ name: "west" })
+      const { gateways, upstream } = yield* fleet(3, {
+        redis: own(),
+        besides: [deploymentOf(spare)],
+        more: { strategy: "ordered", cooldown: { failures: 1, jitter: 0, duration: "20 seconds" } }
+      })
+      const [first, ...others] = gateways
+      if (first === undefined) return
+      // The others have no reason of their own to leave it alone.
+      yield* upstream.when(({ headers }) => (headers["x-gateway"] === first.name ? { status: 503 } : {}))
+      let isOver = false
+      const pressed = press(others, 2, () => isOver)
+      yield* until(
+        Effect.sync(() => upstream.stats().answered > 40),
+        "20 seconds",
+        "all are busy"
+      )
+      yield* Effect.promise(() => ask(first))
+      const failed = upstream.journal().find(({ headers }) => headers["x-gateway"] === first.name)
+      const answered = spare.stats().answered
+      yield* until(
+        Effect.sync(() => spare.stats().answered > answered + 100),
+        "20 seconds",
+        "the others ask elsewhere"
+      )
+      isOver = true
+      assert.deepStrictEqual([...(yield* Effect.promise(() => pressed)).keys()], [200])
+      const last = Math.max(...upstream.journal().map(({ receivedAt }) => receivedAt))
+      assert.isAtMost(last - (failed?.endedAt ?? 0), 500)
+    })
   )
 
   it.scopedLive("a caller's budget is that of all, and is passed by what is in flight at most", () =>

@@ -44,6 +44,38 @@ interface Cell {
   dividing: { readonly of: Slot.Slot; readonly by: string; readonly slot: Slot.Slot } | undefined
 }
 
+/** The room of one call, with all and here. */
+class SharedReservation implements UsageWindows.Reservation {
+  readonly _tag = "Reservation"
+
+  constructor(
+    private readonly calls: SharedCalls.SharedCalls,
+    private readonly view: UsageView,
+    private readonly call: SharedCalls.Call,
+    private readonly own: UsageWindows.Reservation
+  ) {}
+
+  settle(tokens: number, now: number): void {
+    if (!this.calls.end(this.call, tokens, now)) return
+    this.own.settle(tokens, now)
+    this.ended()
+  }
+
+  release(now: number): void {
+    if (!this.calls.end(this.call, undefined, now)) return
+    this.own.release(now)
+    this.ended()
+  }
+
+  whenLost(end: () => void): void {
+    this.call.end = end
+  }
+
+  private ended(): void {
+    if (this.call.place === "shared") this.view.ended()
+  }
+}
+
 /** The state over a guarded engine, for as long as the scope lives. */
 export const make = (
   guard: EngineGuard,
@@ -90,19 +122,6 @@ export const make = (
       return cell.dividing.slot
     }
 
-    const ended = (
-      cell: Cell,
-      call: SharedCalls.Call,
-      own: UsageWindows.Reservation,
-      tokens: number | undefined,
-      now: number
-    ): void => {
-      if (!calls.end(call, tokens, now)) return
-      if (tokens === undefined) own.release(now)
-      else own.settle(tokens, now)
-      if (call.place === "shared") cell.view.ended()
-    }
-
     /** A call that goes out, counted here as well: what this process does itself it always knows. */
     const going = (
       cell: Cell,
@@ -111,14 +130,7 @@ export const make = (
     ): UsageWindows.Reservation | Busy => {
       if (own._tag === "Busy") return own
       calls.start(call)
-      return {
-        _tag: "Reservation",
-        settle: (used, at) => ended(cell, call, own, used, at),
-        release: (at) => ended(cell, call, own, undefined, at),
-        whenLost: (end) => {
-          call.end = end
-        }
-      }
+      return new SharedReservation(calls, cell.view, call, own)
     }
 
     /** The slot by which a call is counted; `Busy` where this process decides, and its share is used up. */

@@ -13,18 +13,19 @@ const shareLeft = (used: number, limit: number | undefined): number =>
 /** What was heard last of one deployment's use; times are monotonic ms. */
 export class UsageView {
   private use: SharedUse = nothing
+  private calls = 0
   private at = 0
   private readonly written = { tokens: 0, requests: 0, headroom: 1 }
 
   heard(use: SharedUse, at: number): void {
     this.use = use
+    this.calls = use.calls
     this.at = at
   }
 
   /** A call of this process has ended: nobody has to say so. */
   ended(): void {
-    const { calls } = this.use
-    if (calls > 0) this.use = { ...this.use, calls: calls - 1 }
+    if (this.calls > 0) this.calls--
   }
 
   /** Whether a call fits, by what was heard. What has left the window since is waited for by nobody: its time says so. */
@@ -33,8 +34,8 @@ export class UsageView {
     tokens: number,
     now: number
   ): Status {
-    const { calls, requests, requestsFreeIn, tokens: used, tokensFreeIn } = this.use
-    if (maxParallel !== undefined && calls >= maxParallel) return early(busy("maxParallel"))
+    const { requests, requestsFreeIn, tokens: used, tokensFreeIn } = this.use
+    if (maxParallel !== undefined && this.calls >= maxParallel) return early(busy("maxParallel"))
     let found: Status = open
     if (rpm !== undefined && requests >= rpm) found = this.until("rpm", requestsFreeIn, now, false)
     if (tpm !== undefined && used + Math.max(1, Math.min(tokens, tpm)) > tpm) {
