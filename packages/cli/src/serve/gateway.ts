@@ -110,8 +110,15 @@ const openShared = ({ engine, log, source: { config } }: Ingredients) =>
 export const open = (ingredients: Ingredients) =>
   Effect.gen(function* () {
     const { loaded, log, overrides, source, tellsProblems } = ingredients
-    const kept = yield* openLedger(ingredients)
-    const shared = yield* openShared(ingredients)
+    // Loaded once the ledger's thread has begun: one takes as long as the other.
+    const loading = Effect.zipRight(
+      Effect.sleep(0),
+      Effect.promise(() => import("@switchyard/gateway/Gateway"))
+    )
+    const [[kept, shared], { make }] = yield* Effect.all(
+      [Effect.zip(openLedger(ingredients), openShared(ingredients)), loading],
+      { concurrency: "unbounded" }
+    )
     if (loaded !== undefined && tellsProblems) yield* tellProblems([...loaded.problems, ...kept.problems], log)
     // Looked at once the gateway has ended.
     let cutCalls = (): number => 0
@@ -120,7 +127,6 @@ export const open = (ingredients: Ingredients) =>
         if (cutCalls() > 0) process.exitCode ??= exitCodes.cut
       })
     )
-    const { make } = yield* Effect.promise(() => import("@switchyard/gateway/Gateway"))
     const gateway = yield* make(
       { ...source, problems: [...(source.problems ?? []), ...kept.problems] },
       { ...overrides, environment: process.env, ledger: kept.ledger, shared },
