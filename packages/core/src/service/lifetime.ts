@@ -115,7 +115,10 @@ class Lifetime<Req> {
     for (let i = taken.length - 1; i >= 0; i--) {
       try {
         const learned = taken[i] === nothing ? undefined : brackets[i]?.learn?.(taken[i], outcome, requests[i] as Req)
-        if (learned !== undefined) outcome = { ...outcome, ...learned }
+        if (learned === undefined) continue
+        // Copied once: to spread two objects into one takes V8 2 µs.
+        if (outcome === first) outcome = { ...first }
+        Object.assign(outcome, learned)
       } catch (defect) {
         this.died ??= Cause.die(defect)
       }

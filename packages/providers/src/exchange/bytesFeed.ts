@@ -46,9 +46,9 @@ export const pictured = (
   headers: Headers,
   body: { readonly size: number; readonly bytes: () => Uint8Array }
 ): JsonObject | undefined => {
+  if (operation !== "image" && operation !== "imageEdit" && operation !== "imageVariation") return undefined
   const [, format] = /^image\/([\w.+-]+)$/.exec(typeOf(headers)) ?? []
-  const isAsked = operation === "image" || operation === "imageEdit" || operation === "imageVariation"
-  if (!isAsked || format === undefined || body.size === 0) return undefined
+  if (format === undefined || body.size === 0) return undefined
   return { output_format: format, data: [{ b64_json: Encoding.encodeBase64(body.bytes()) }] }
 }
 

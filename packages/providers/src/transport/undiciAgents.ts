@@ -60,8 +60,21 @@ interface Way {
   readonly isFresh: boolean
 }
 
+/** What is said of certificates, as a text; a request's is one of a few objects that configurations made. */
+const certificates = new WeakMap<Tls, string>()
+
+const certificatesOf = (tls: Tls | undefined): string => {
+  if (tls === undefined) return ""
+  let text = certificates.get(tls)
+  if (text === undefined) {
+    text = JSON.stringify([tls.verify, tls.ca])
+    certificates.set(tls, text)
+  }
+  return text
+}
+
 const keyOf = ({ isFresh, proxy, tls }: Way): string =>
-  tls === undefined && proxy === undefined && !isFresh ? "" : JSON.stringify([tls?.verify, tls?.ca, proxy, isFresh])
+  proxy === undefined && !isFresh ? certificatesOf(tls) : JSON.stringify([certificatesOf(tls), proxy, isFresh])
 
 /** Makes room for one more; what goes finishes what it has begun. */
 const makeRoom = <K, A>(map: Map<K, A>, most: number, close: (value: A) => void): void => {
