@@ -56,7 +56,7 @@ export class EventQueue extends ReadSide {
   private last: StreamEvent | undefined
 
   constructor(private readonly options: EventStreamOptions) {
-    super(options.clock)
+    super(options.clock, options.soon)
     const { dialect } = options
     this.foreign =
       dialect === undefined || dialect === openAi

@@ -13,6 +13,24 @@ export type Batch = ReadonlyArray<StreamEvent>
  */
 export type Take = (batch: Batch) => Effect.Effect<void> | undefined
 
+/**
+ * Waits for who calls back; a reader that leaves before is forgotten by what `start` gives. `Effect.async` with a canceler does
+ * the same in 13 operations of Effect's in place of 9.
+ */
+const waitFor = <A>(
+  start: (resume: (exit: Effect.Effect<A, LlmError>) => void) => (() => void) | undefined
+): Effect.Effect<A, LlmError> =>
+  Effect.uninterruptibleMask((restore) => {
+    let forget: (() => void) | undefined
+    const answer = Effect.async<A, LlmError>((resume) => {
+      forget = start(resume)
+    })
+    return Effect.catchAllCause(restore(answer), (cause) => {
+      forget?.()
+      return Effect.failCause(cause)
+    })
+  })
+
 type Waiter = (exit: Effect.Effect<Batch, LlmError>) => void
 
 const settled = Promise.resolve()
@@ -25,9 +43,14 @@ export abstract class ReadSide {
   /** The registered `forward`: hands over what is there, or ends. */
   private forwarder: (() => void) | undefined
   private isForwardDue = false
+  /** `forwardNow` as a task; made for those that are forwarded. */
+  private forwarding: (() => void) | undefined
   private contentWaiter: ((exit: Effect.Effect<void, LlmError>) => void) | undefined
 
-  protected constructor(private readonly clock: Clock.Clock) {}
+  protected constructor(
+    private readonly clock: Clock.Clock,
+    private readonly soon: ((task: () => void) => void) | undefined
+  ) {}
 
   /** What is queued, taken out; undefined while nothing is. */
   protected abstract takeQueue(): Batch | undefined
@@ -43,22 +66,24 @@ export abstract class ReadSide {
   }
 
   /** The next batch of events; an empty one means the clean end. One reader only. */
-  readonly pull: Effect.Effect<Batch, LlmError> = Effect.suspend(
-    () =>
-      this.readyBatch() ??
-      Effect.async<Batch, LlmError>((resume) => {
-        // The fiber may have yielded since it looked, and events may have come.
-        const ready = this.readyBatch()
-        if (ready !== undefined) return resume(ready)
-        this.waits()
-        this.waiter = resume
-        return Effect.sync(() => {
-          if (this.waiter !== resume) return
-          this.waiter = undefined
-          this.silence.waitingSince = undefined
+  get pull(): Effect.Effect<Batch, LlmError> {
+    return Effect.suspend(
+      () =>
+        this.readyBatch() ??
+        waitFor<Batch>((resume) => {
+          // The fiber may have yielded since it looked, and events may have come.
+          const ready = this.readyBatch()
+          if (ready !== undefined) return void resume(ready)
+          this.waits()
+          this.waiter = resume
+          return () => {
+            if (this.waiter !== resume) return
+            this.waiter = undefined
+            this.silence.waitingSince = undefined
+          }
         })
-      })
-  )
+    )
+  }
 
   /**
    * Gives every batch to `take` in the producer's own turn, until the clean end; fails with what ends the stream before. In
@@ -68,9 +93,9 @@ export abstract class ReadSide {
     const next: Effect.Effect<void, LlmError> = Effect.suspend(
       () =>
         this.forwardReady(take, next) ??
-        Effect.async<void, LlmError>((resume) => {
+        waitFor<void>((resume) => {
           const ready = this.forwardReady(take, next)
-          if (ready !== undefined) return resume(ready)
+          if (ready !== undefined) return void resume(ready)
           const forwarder = (): void => {
             const outcome = this.forwardReady(take, next)
             if (outcome === undefined) return this.waits()
@@ -84,7 +109,7 @@ export abstract class ReadSide {
           }
           this.waits()
           this.forwarder = forwarder
-          return Effect.sync(forget)
+          return forget
         })
     )
     return next
@@ -94,18 +119,20 @@ export abstract class ReadSide {
    * Succeeds at the first content, or at a clean end without any; fails with whatever ends the stream before. The events
    * stay in the queue.
    */
-  readonly awaitContent: Effect.Effect<void, LlmError> = Effect.suspend(
-    () =>
-      this.readyContent() ??
-      Effect.async<void, LlmError>((resume) => {
-        const ready = this.readyContent()
-        if (ready !== undefined) return resume(ready)
-        this.contentWaiter = resume
-        return Effect.sync(() => {
-          if (this.contentWaiter === resume) this.contentWaiter = undefined
+  get awaitContent(): Effect.Effect<void, LlmError> {
+    return Effect.suspend(
+      () =>
+        this.readyContent() ??
+        waitFor<void>((resume) => {
+          const ready = this.readyContent()
+          if (ready !== undefined) return void resume(ready)
+          this.contentWaiter = resume
+          return () => {
+            if (this.contentWaiter === resume) this.contentWaiter = undefined
+          }
         })
-      })
-  )
+    )
+  }
 
   /** Wakes whoever reads, for an event that was queued; false when nobody waits for it. */
   protected wakeForEvent(): boolean {
@@ -145,7 +172,7 @@ export abstract class ReadSide {
   }
 
   /** Runs where nobody can catch anything. */
-  private readonly forwardNow = (): void => {
+  private forwardNow(): void {
     this.isForwardDue = false
     try {
       this.forwarder?.()
@@ -158,8 +185,10 @@ export abstract class ReadSide {
   private forwardSoon(): void {
     if (this.isForwardDue) return
     this.isForwardDue = true
+    this.forwarding ??= () => this.forwardNow()
+    if (this.soon !== undefined) return this.soon(this.forwarding)
     // A promise's reaction and not `queueMicrotask`, which on Node makes an async resource for each call.
-    void settled.then(this.forwardNow)
+    void settled.then(this.forwarding)
   }
 
   private readyBatch(): Effect.Effect<Batch, LlmError> | undefined {

@@ -23,6 +23,8 @@ export interface EventStreamOptions {
   /** Whose stream it is, for errors. */
   readonly provider?: string
   readonly deployment?: string
+  /** Runs a task when what runs now has ended; left out: a promise's reaction. A clock of one's own needs it. */
+  readonly soon?: ((task: () => void) => void) | undefined
   /** The queue is full: stop reading the socket. */
   readonly pause?: () => void
   /** There is room again. */

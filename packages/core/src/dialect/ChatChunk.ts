@@ -6,6 +6,7 @@
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import { inBody, type Units, type Usage } from "../outcome/Usage.js"
 import { blockedPrompt } from "./AnswerFailure.js"
+import { ChoiceStates } from "./choiceStates.js"
 import type { StreamEvent } from "./StreamEvent.js"
 import { WrittenChunk } from "./WrittenChunk.js"
 
@@ -49,25 +50,27 @@ export class StreamFacts {
   /** What was kept of the text of the first choice, for `keepText`. */
   keptText = ""
   private room = 0
-  /** The answer's id and reasoning signatures: state that only the issuing deployment understands. */
-  readonly issued = new Set<string>()
+  private firstIssued: string | undefined
+  private othersIssued: Set<string> | undefined
   /** Why the provider blocked the prompt; undefined when it did not say so. */
   blocked: string | undefined
-  private readonly unfinished = new Set<number>()
-  private readonly finished = new Set<number>()
-  /** Choices that went on after they had said why they end: some providers say it in every chunk. */
-  private readonly resumed = new Set<number>()
-  /** Those of them that have not said it again since. */
-  private readonly trailing = new Set<number>()
+  private readonly choices = new ChoiceStates()
+
+  /** The answer's id and reasoning signatures: state that only the issuing deployment understands. */
+  get issued(): ReadonlyArray<string> {
+    const { firstIssued, othersIssued } = this
+    if (firstIssued === undefined) return []
+    return othersIssued === undefined ? [firstIssued] : [firstIssued, ...othersIssued]
+  }
 
   /** Every choice that began has said why it ended, and kept to it: the answer is whole, whatever becomes of the stream. */
   get isWhole(): boolean {
-    return this.hasFinished && this.resumed.size === 0
+    return this.hasFinished && !this.choices.haveResumed
   }
 
   /** Every choice that began has said at some time why it ended: the answer is whole once the provider says that it is done. */
   get hasFinished(): boolean {
-    return this.finishReason !== undefined && this.unfinished.size === 0
+    return this.finishReason !== undefined && !this.choices.areOpen
   }
 
   /** Reasoning or a tool call has begun, so a long silence is nothing unusual. */
@@ -77,12 +80,12 @@ export class StreamFacts {
 
   /** As `hasFinished`, and said it last: the answer is whole once its stream ends by itself. */
   get isClosed(): boolean {
-    return this.hasFinished && this.trailing.size === 0
+    return this.hasFinished && !this.choices.areTrailing
   }
 
   /** The choices that have begun and not said why they end. */
   get openChoices(): ReadonlyArray<number> {
-    return [...this.unfinished]
+    return this.choices.openChoices
   }
 
   /** Takes in one event, in its bytes where it is a `WrittenChunk`. */
@@ -130,14 +133,19 @@ export class StreamFacts {
   named(id: unknown, model: unknown): void {
     if (this.id === undefined && nonEmpty(id)) {
       this.id = id
-      if (this.issued.size === 0) this.issued.add(id)
+      this.firstIssued ??= id
     }
     if (this.model === undefined && nonEmpty(model)) this.model = model
   }
 
   /** State of the provider that came: a signature, an id. */
   issue(value: string): void {
-    if (value !== "") this.issued.add(value)
+    if (value === "" || value === this.firstIssued) return
+    if (this.firstIssued === undefined) this.firstIssued = value
+    else {
+      this.othersIssued ??= new Set()
+      this.othersIssued.add(value)
+    }
   }
 
   /** What was used so far; the last one stands. */
@@ -152,22 +160,19 @@ export class StreamFacts {
 
   /** A choice has begun, and is to say why it ends. */
   began(choice = 0): void {
-    if (!this.finished.has(choice)) this.unfinished.add(choice)
+    this.choices.began(choice)
   }
 
   /** A choice says why it ends, in OpenAI's words where they have one: `stop`, `length`, `tool_calls`, `content_filter`. */
   ended(reason: string, choice = 0): void {
     this.finishReason = reason
-    this.trailing.delete(choice)
-    this.unfinished.delete(choice)
-    this.finished.add(choice)
+    this.choices.ended(choice)
   }
 
   /** Text, a refusal, or a piece of a tool's call came, of so many characters. */
   content(characters: number, choice = 0): void {
     this.addContent(characters)
-    if (this.finished.has(choice)) this.wentOn(choice)
-    else this.unfinished.add(choice)
+    this.choices.content(choice)
   }
 
   /** Bytes of an answer that is no JSON came. */
@@ -196,7 +201,7 @@ export class StreamFacts {
     if (characters > 0) {
       if (isReasoning) this.reasoned(characters)
       else this.addContent(characters)
-      if (this.finished.has(choice)) this.wentOn(choice)
+      this.choices.wentOn(choice)
     }
     this.began(choice)
   }
@@ -207,14 +212,9 @@ export class StreamFacts {
     const { steps } = this
     if (isJsonObject(delta)) this.readDelta(delta)
     else if (nonEmpty(choice.text)) this.addContent(choice.text.length)
-    if (this.steps !== steps && this.finished.has(index)) this.wentOn(index)
+    if (this.steps !== steps) this.choices.wentOn(index)
     if (nonEmpty(choice.finish_reason)) this.ended(choice.finish_reason, index)
     else this.began(index)
-  }
-
-  private wentOn(choice: number): void {
-    this.resumed.add(choice)
-    this.trailing.add(choice)
   }
 
   private readDelta(delta: JsonObject): void {
@@ -233,7 +233,7 @@ export class StreamFacts {
     if (isJsonObject(delta.audio)) this.addContent(0)
     const reasoning = firstNonEmpty(delta.reasoning_content, delta.reasoning, delta.thinking)
     if (delta.thinking_blocks !== undefined || delta.reasoning_details !== undefined) {
-      for (const signature of signatures(delta)) this.issued.add(signature)
+      for (const signature of signatures(delta)) this.issue(signature)
       if (arrayOf(delta.thinking_blocks).length > 0 || arrayOf(delta.reasoning_details).length > 0) this.reasoned(0)
     }
     if (nonEmpty(reasoning)) this.reasoned(reasoning.length)

@@ -44,7 +44,8 @@ export class RecoveredStream implements EventStream {
   readonly #delivered: Delivered
   readonly #firstContentAt: number
   #inner: EventStream
-  #pulling: Effect.Effect<Batch, LlmError>
+  /** What a pull does; undefined until one is made of the stream that is read at present. */
+  #pulling: Effect.Effect<Batch, LlmError> | undefined
   #joint: Joint | undefined
   /** The first interruption: the one that the caller is told of. */
   #interruption: LlmError | undefined
@@ -62,13 +63,21 @@ export class RecoveredStream implements EventStream {
     this.#inner = response.events
     this.facts = response.events.facts
     if (response.events.settlement.hasContent) this.settlement.firstContent(this.#firstContentAt)
-    this.#pulling = this.#watch(response.events)
+    this.#watch(response.events)
   }
 
-  readonly pull: Effect.Effect<Batch, LlmError> = Effect.suspend(() => {
-    if (this.#over === undefined) return this.#pulling
-    return this.#over.error === undefined ? Effect.succeed(end) : Effect.fail(this.#over.error)
-  })
+  get pull(): Effect.Effect<Batch, LlmError> {
+    return Effect.suspend(() => {
+      if (this.#over === undefined) {
+        this.#pulling ??= Effect.matchEffect(this.#inner.pull, {
+          onFailure: (error) => this.#onFailure(error),
+          onSuccess: (batch) => this.#onBatch(batch)
+        })
+        return this.#pulling
+      }
+      return this.#over.error === undefined ? Effect.succeed(end) : Effect.fail(this.#over.error)
+    })
+  }
 
   /** As fast as the inner stream's until that dies; what comes after a restart is pulled. */
   forward(take: Take): Effect.Effect<void, LlmError> {
@@ -152,8 +161,9 @@ export class RecoveredStream implements EventStream {
   }
 
   /** Reads from an inner stream from now on, and ends with it when it ends well or is closed. */
-  #watch(inner: EventStream): Effect.Effect<Batch, LlmError> {
+  #watch(inner: EventStream): void {
     this.#inner = inner
+    this.#pulling = undefined
     this.facts = inner.facts
     inner.settlement.onSettled((outcome, at) => {
       if (this.#over !== undefined || this.#inner !== inner) return
@@ -164,7 +174,6 @@ export class RecoveredStream implements EventStream {
         this.#complete(outcome)
       }
     })
-    return Effect.matchEffect(inner.pull, { onFailure: this.#onFailure, onSuccess: this.#onBatch })
   }
 
   #complete(outcome: Outcome.Completed): void {
@@ -181,7 +190,7 @@ export class RecoveredStream implements EventStream {
     )
   }
 
-  readonly #onBatch = (batch: Batch): Effect.Effect<Batch, LlmError> => {
+  #onBatch(batch: Batch): Effect.Effect<Batch, LlmError> {
     if (batch.length === 0) return this.#onEnd()
     if (this.#joint === undefined) {
       for (const event of batch) this.#delivered.read(event)
@@ -207,7 +216,7 @@ export class RecoveredStream implements EventStream {
     return Effect.succeed(end)
   }
 
-  readonly #onFailure = (error: LlmError): Effect.Effect<Batch, LlmError> => {
+  #onFailure(error: LlmError): Effect.Effect<Batch, LlmError> {
     if (this.#over !== undefined) return this.pull
     if (error.reason !== "StreamInterrupted") return this.#stop(error)
     this.#interruption ??= error
@@ -293,6 +302,6 @@ export class RecoveredStream implements EventStream {
     const events = asEvents(response, this.#recovering.request, this.#recovering.clock)
     if (this.#over !== undefined) return events.close()
     this.#joint = this.#delivered.joint(repeated)
-    this.#pulling = this.#watch(events)
+    this.#watch(events)
   }
 }

@@ -3,7 +3,6 @@
  * the same result, to the byte.
  */
 import type { ConfigError } from "@switchyard/core/ConfigError"
-import type { EventStream } from "@switchyard/core/EventStream"
 import { isLlmError, LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
@@ -46,11 +45,8 @@ const patience = 7_200_000
 /** Parts that a result tells of. */
 const moments = 120
 
-/** Reads to the end; a stream that is known to be whole has nothing more to say. */
-const drained = (events: EventStream): Effect.Effect<void, LlmError> =>
-  Effect.flatMap(events.pull, (batch) =>
-    batch.length === 0 || events.settlement.outcome?._tag === "Completed" ? Effect.void : drained(events)
-  )
+/** What is read of a stream: all of it, and nobody keeps it. */
+const read = (): undefined => undefined
 
 /** A request under way. */
 class Sent extends Place {
@@ -218,7 +214,7 @@ export const run = (
         const service = towers.services[next++ % replicas.count] as (typeof towers.services)[number]
         const call = Effect.flatMap(service.call(request), (response) => {
           told(response)
-          return response._tag === "Streaming" ? drained(response.events) : Effect.void
+          return response._tag === "Streaming" ? response.events.forward(read) : Effect.void
         })
         fork(call).addObserver(over)
       })

@@ -140,6 +140,9 @@ export class VirtualTime implements Scheduler.Scheduler {
     this.tasks.push(task)
   }
 
+  /** Runs a task at this moment, after what runs already. */
+  readonly soon = (task: () => void): void => this.scheduleTask(task)
+
   private nanos(): bigint {
     if (this.readAt !== this.moment) {
       this.readAt = this.moment

@@ -156,6 +156,7 @@ export class SimulatedCall extends Place {
     this.firstAt = time.now
     const events = new EventStream({
       clock: time.clock,
+      soon: time.soon,
       startedAt: attempt.startedAt,
       provider: attempt.provider,
       deployment: attempt.deployment,
