@@ -8,7 +8,7 @@ import type { Gateway, Overrides } from "@switchyard/gateway/Gateway"
 import type { Source } from "@switchyard/gateway/Generations"
 import type { LogOutput } from "@switchyard/gateway/RequestLog"
 import { Effect, Either, Queue, type Scope } from "effect"
-import { readOptions } from "./bundle/ownModules.js"
+import { isBundled, readOptions } from "./bundle/ownModules.js"
 import { requireFile, size } from "./configuration.js"
 import { catchFaults, ignoreReloads, outlivePipes } from "./lifetime.js"
 import { type CommandError, fail, hasColours, print } from "./output.js"
@@ -190,6 +190,9 @@ const onRestart = (restart: Effect.Effect<void>) =>
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(asked), restart)))
   })
 
+/** The ledger's thread, of which a gateway with a file nearly always has need: from sources it would have to be made first. */
+const ledgerThread = Effect.promise(() => import("@switchyard/ledger/LedgerThread"))
+
 /** Serves until it is interrupted; calls in flight are finished then. */
 export const run = (flags: Flags) =>
   Effect.gen(function* () {
@@ -198,9 +201,12 @@ export const run = (flags: Flags) =>
     const { config: file } = flags
     yield* outlivePipes
     if (file !== undefined) yield* ignoreReloads
+    if (file !== undefined && isBundled) yield* Effect.flatMap(ledgerThread, ({ prepare }) => prepare)
     if (cluster.isWorker) return yield* asWorker(flags, listens)
     const loaded = file === undefined ? undefined : yield* requireFile("serve", file)
     const source: Source = loaded ?? (yield* demoSource)
     const count = resolved(asked ?? source.config.server.workers)
-    return yield* count === 1 ? alone(flags, source, loaded, listens) : byWorkers(flags, source, loaded, listens, count)
+    if (count === 1) return yield* alone(flags, source, loaded, listens)
+    yield* Effect.flatMap(ledgerThread, ({ discard }) => discard)
+    return yield* byWorkers(flags, source, loaded, listens, count)
   }).pipe(Effect.scoped)

@@ -12,9 +12,9 @@ import { nodeOf } from "../../../scripts/nodes.mjs"
 import { explain } from "./explain.js"
 import * as Operations from "./operations.js"
 import { profiled } from "./profile.js"
-import { median, memoryOf, type Program, startGateway, startScript, type Variant } from "./programs.js"
+import { drive, median, memoryOf, type Program, startGateway, startScript, type Variant } from "./programs.js"
 import { intoDocument, row, table } from "./tables.js"
-import { busyConnections, compete, type Figures, isShort, type Rival, rounds, workloads } from "./workloads.js"
+import { busyConnections, compete, type Figures, isShort, loadOf, type Rival, rounds, workloads } from "./workloads.js"
 
 const valueOf = (option: string): string | undefined => {
   const at = process.argv.indexOf(option)
@@ -143,7 +143,8 @@ const grown = async (driver: Program, upstream: number): Promise<string> => {
   const idle = memoryOf(gateway)
   const [chat] = workloads
   const requests = isShort ? 5_000 : 200_000
-  if (chat !== undefined) await compete(driver, [{ program: gateway }], { ...chat, requests }, busyConnections, 0)
+  // In one go: rounds of 200,000 that only warm it would be three more of them.
+  if (chat !== undefined) await drive(driver, loadOf({ program: gateway }, { ...chat, requests }, busyConnections))
   const after = memoryOf(gateway)
   gateway.stop()
   return table(

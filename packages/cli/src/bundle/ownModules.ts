@@ -7,7 +7,8 @@ import type { ReadOptions } from "@switchyard/gateway/ConfigFile"
 /** Set where the command is made one file. */
 declare const SWITCHYARD_BUNDLED: boolean | undefined
 
-const isBundled = typeof SWITCHYARD_BUNDLED !== "undefined"
+/** Whether the command runs as one file. */
+export const isBundled = typeof SWITCHYARD_BUNDLED !== "undefined"
 
 /** What ends the command that is one file, so that it begins anew from its packages. */
 export class FromPackages extends Error {}

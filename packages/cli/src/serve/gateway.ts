@@ -76,13 +76,18 @@ export const tellWarnings = (
 const openLedger = ({ data, loaded, log, source, tellsProblems }: Ingredients) =>
   Effect.gen(function* () {
     if (loaded === undefined) return { ledger: undefined, told: (next: LoadedConfig) => next, problems: [] }
-    const [GatewayLedger, LedgerPlace] = yield* Effect.promise(() =>
-      Promise.all([import("@switchyard/gateway/GatewayLedger"), import("@switchyard/gateway/LedgerPlace")])
+    const [GatewayLedger, LedgerPlace, LedgerThread] = yield* Effect.promise(() =>
+      Promise.all([
+        import("@switchyard/gateway/GatewayLedger"),
+        import("@switchyard/gateway/LedgerPlace"),
+        import("@switchyard/ledger/LedgerThread")
+      ])
     )
     const surroundings = { data, env: process.env }
     const { ledger, place, problems } = yield* GatewayLedger.make(source.config, surroundings).pipe(
       Effect.mapError(({ message }) => new CommandError({ message: `serve: ${plain(message)}` }))
     )
+    yield* LedgerThread.discard
     if (ledger !== undefined && tellsProblems) {
       const { engine, place: where } = ledger.health()
       log.note("info", "ledger", { engine, place: where })

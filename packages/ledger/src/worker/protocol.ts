@@ -7,7 +7,7 @@ export type EngineOptions =
   | { readonly engine: "sqlite"; readonly path: string; readonly driver?: "libsql" | "node" | undefined }
   | { readonly engine: "postgres"; readonly url: string }
 
-/** What a thread is begun with. */
+/** What a thread is told first. */
 export interface ThreadOptions {
   readonly engine: EngineOptions
   /** The folder of all journals, and the name of the one that is written by this process. */

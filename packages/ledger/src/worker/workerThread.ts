@@ -1,20 +1,14 @@
 /** The ledger's thread, as the thread that serves sees it: begun anew when it dies, and every answer bounded in time. */
-import { Worker } from "node:worker_threads"
+import type { Worker } from "node:worker_threads"
 import { Effect } from "effect"
 import { LedgerError } from "../errors/LedgerError.js"
+import { take } from "./LedgerThread.js"
 import { type News, type Question, received, type ThreadOptions, type Word } from "./protocol.js"
-import { threadModule } from "./threadModule.js"
 
 /** How long an answer is waited for. */
 const patience = "5 seconds"
 
 const away = (description: string): LedgerError => new LedgerError({ reason: "away", description })
-
-/**
- * MiB for what the thread has just made, and for what it keeps: it makes much of a journal and keeps nothing of it. What Node gives
- * by itself goes by the machine's memory: 30 MiB more of the gateway, for good. A hundred thousand keys have room.
- */
-const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1_024 }
 
 type Waiting = (answer: Effect.Effect<unknown, LedgerError>) => void
 
@@ -34,11 +28,8 @@ export class WorkerThread {
     /** It is no more. */
     ended: (why: string) => void
   ) {
-    this.worker = new Worker(threadModule(), {
-      workerData: options,
-      execArgv: [],
-      resourceLimits
-    })
+    this.worker = take()
+    this.worker.postMessage(options)
     let why = "it ended"
     this.worker.on("message", (news: News) => {
       this.heard++
