@@ -48,8 +48,10 @@ const nothing = Symbol("nothing")
 
 /** One call within its brackets. */
 class Lifetime<Req> {
-  private readonly taken: Array<unknown> = []
-  private readonly requests: Array<Req> = []
+  /** By bracket, as many as have begun; made as long as they get, since what grows is first made for sixteen. */
+  private readonly taken: Array<unknown>
+  private readonly requests: Array<Req>
+  private begun = 0
   private readonly clock = clockHere()
   /** Of what a bracket died while it learned. */
   private died: Cause.Cause<never> | undefined
@@ -61,7 +63,10 @@ class Lifetime<Req> {
     private request: Req,
     private readonly region: Region,
     private readonly onEnd: ((request: Req, at: number) => void) | undefined
-  ) {}
+  ) {
+    this.taken = new Array(brackets.length)
+    this.requests = new Array(brackets.length)
+  }
 
   /** Begins the brackets from an index on, and calls. */
   from(index: number): Call {
@@ -110,9 +115,9 @@ class Lifetime<Req> {
 
   /** Innermost first. What throws here is told by `end`, after everything was given back. */
   private learn<O extends Outcome.Outcome>(first: O): O {
-    const { brackets, requests, taken } = this
+    const { begun, brackets, requests, taken } = this
     let outcome = first
-    for (let i = taken.length - 1; i >= 0; i--) {
+    for (let i = begun - 1; i >= 0; i--) {
       try {
         const learned = taken[i] === nothing ? undefined : brackets[i]?.learn?.(taken[i], outcome, requests[i] as Req)
         if (learned === undefined) continue
@@ -141,8 +146,8 @@ class Lifetime<Req> {
   }
 
   private hold(bracket: AnyBracket<Req>, taken: unknown): void {
-    this.taken.push(taken)
-    this.requests.push(this.request)
+    this.taken[this.begun] = taken
+    this.requests[this.begun++] = this.request
     if (taken !== nothing && bracket.pass !== undefined) this.request = bracket.pass(this.request, taken)
   }
 
@@ -175,10 +180,10 @@ class Lifetime<Req> {
 
   /** Gives back what was taken, innermost first; the outer ones hear of an inner one that dies. */
   private end(first: Outcome.Outcome, at: number): Cause.Cause<never> | undefined {
-    const { brackets, requests, taken } = this
+    const { begun, brackets, requests, taken } = this
     let outcome = first
     let { died } = this
-    for (let i = taken.length - 1; i >= 0; i--) {
+    for (let i = begun - 1; i >= 0; i--) {
       try {
         if (taken[i] !== nothing) brackets[i]?.end?.(taken[i], outcome, at, requests[i] as Req)
       } catch (defect) {

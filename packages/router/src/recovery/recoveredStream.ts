@@ -92,7 +92,10 @@ export class RecoveredStream implements EventStream {
         batch.length === 0 ? Effect.void : Effect.zipRight(this.#give(take, batch), this.#forwardPulled(take))
       return Effect.matchEffect(whole, {
         onFailure: (error) => Effect.flatMap(this.#onFailure(error), rest),
-        onSuccess: () => Effect.asVoid(this.#onEnd())
+        onSuccess: () => {
+          this.#ended()
+          return Effect.void
+        }
       })
     })
   }
@@ -210,10 +213,14 @@ export class RecoveredStream implements EventStream {
 
   #onEnd(): Effect.Effect<Batch, LlmError> {
     if (!this.#isVerified) return this.#giveUp("a restart gave a shorter answer")
+    this.#ended()
+    return Effect.succeed(end)
+  }
+
+  #ended(): void {
     const { outcome } = this.#inner.settlement
     this.#over = { error: undefined }
     if (outcome?._tag === "Completed") this.#complete(outcome)
-    return Effect.succeed(end)
   }
 
   #onFailure(error: LlmError): Effect.Effect<Batch, LlmError> {

@@ -2,8 +2,18 @@ import { toMs } from "@switchyard/core/Time"
 import type { Draws } from "../chance/Draws.js"
 import type { Source } from "./WorkloadModel.js"
 
-/** The rate of a source at a moment, in requests per ms. */
-export const rateOf = (source: Source): { readonly at: (now: number) => number; readonly most: number } => {
+/** How a source sends. */
+export interface Rate {
+  /** Requests per ms at a moment. */
+  readonly at: (now: number) => number
+  readonly most: number
+  /** Ms of its beginning and its end. */
+  readonly from: number
+  readonly until: number
+}
+
+/** How a source sends, worked out once. */
+export const rateOf = (source: Source): Rate => {
   const { bursts, day } = source
   const usual = source.rate / 1000
   const from = toMs(source.from ?? 0)
@@ -12,6 +22,8 @@ export const rateOf = (source: Source): { readonly at: (now: number) => number; 
   const curve = day && { length: toMs(day.length ?? 86_400_000), low: day.low ?? 0.2 }
   return {
     most: usual * Math.max(1, burst?.times ?? 1),
+    from,
+    until,
     at: (now) => {
       if (now < from || now >= until) return 0
       const since = now - from
@@ -26,9 +38,9 @@ export const rateOf = (source: Source): { readonly at: (now: number) => number; 
 }
 
 /** When the next request comes after `now`: by thinning of the densest stream that there can be, so that any curve is exact. */
-export const nextArrival = (source: Source, rate: ReturnType<typeof rateOf>, draws: Draws, now: number): number => {
-  let at = Math.max(now, toMs(source.from ?? 0))
-  const until = source.lasts === undefined ? Number.POSITIVE_INFINITY : toMs(source.from ?? 0) + toMs(source.lasts)
+export const nextArrival = (source: Source, rate: Rate, draws: Draws, now: number): number => {
+  const { until } = rate
+  let at = Math.max(now, rate.from)
   if (source.arrivals === "regular") {
     at += 1 / (rate.at(at) || rate.most)
     return at < until ? at : Number.POSITIVE_INFINITY
