@@ -18,6 +18,7 @@ import { Line, Place } from "../upstream/line.js"
 import { SimulatedUpstream } from "../upstream/SimulatedUpstream.js"
 import type { Planned } from "../workload/requests.js"
 import { Feed } from "./feed.js"
+import { keepInList } from "./rootFibers.js"
 import { build } from "./towers.js"
 
 /** How far a variant is. */
@@ -203,6 +204,7 @@ export const run = (
   Effect.scoped(
     Effect.gen(function* () {
       const seed = options.seed ?? scenario.model.seed ?? 1
+      keepInList()
       const own = new Run(scenario, variant, seed)
       const { feed, figures, time } = own
       const replicas = { count: scenario.model.replicas ?? 1, shares: scenario.model.shares ?? false }
