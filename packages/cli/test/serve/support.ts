@@ -1,12 +1,12 @@
 /** Gateways of several processes, before one upstream. */
-import { Agent, request } from "node:http"
+import { Agent, type OutgoingHttpHeaders, request } from "node:http"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import { file, start } from "../support/process.js"
 
 const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
 
-const masterKey = "sk-master-of-workers-1"
+export const masterKey = "sk-master-of-workers-1"
 
 /** What came of a request: its status, or why there was none. */
 export type Came = number | string
@@ -15,19 +15,33 @@ export type Came = number | string
 export interface Answer {
   readonly came: Came
   readonly text: string
+  /** The cookie that was given, as it is sent back. */
+  readonly cookie?: string
+}
+
+/** A connection, which stays with the worker that took it. */
+export interface Connection {
+  /** The worker's process. */
+  readonly pid: number
+  /** Asks by it; an empty key sends none. */
+  readonly ask: (path: string, body?: object, key?: string, headers?: OutgoingHttpHeaders) => Effect.Effect<Answer>
 }
 
 /** Asks by connections of an agent's own. */
 const asker = (url: string, connections: number, isKept: boolean) => {
   const agent = new Agent({ keepAlive: isKept, maxSockets: connections })
-  const ask = (path: string, body?: object, key = masterKey): Promise<Answer> =>
+  const ask = (path: string, body?: object, key = masterKey, headers: OutgoingHttpHeaders = {}): Promise<Answer> =>
     new Promise((resolve) => {
       const sent = request(
         `${url}${path}`,
         {
           agent,
           method: body === undefined ? "GET" : "POST",
-          headers: { "content-type": "application/json", authorization: `Bearer ${key}` }
+          headers: {
+            "content-type": "application/json",
+            ...(key === "" ? {} : { authorization: `Bearer ${key}` }),
+            ...headers
+          }
         },
         (response) => {
           let text = ""
@@ -35,7 +49,10 @@ const asker = (url: string, connections: number, isKept: boolean) => {
           response.on("data", (piece: string) => {
             text += piece
           })
-          response.on("end", () => resolve({ came: response.statusCode ?? 0, text }))
+          response.on("end", () => {
+            const cookie = response.headers["set-cookie"]?.[0]?.split(";")[0]
+            resolve({ came: response.statusCode ?? 0, text, ...(cookie === undefined ? {} : { cookie }) })
+          })
           response.on("error", (error: NodeJS.ErrnoException) => resolve({ came: error.code ?? "error", text }))
         }
       )
@@ -95,14 +112,39 @@ export const get = (url: string, path: string) =>
     return answer
   })
 
+/** A connection to each of these workers, kept until the scope closes. */
+export const connectionsTo = (
+  url: string,
+  pids: ReadonlyArray<number>
+): Effect.Effect<ReadonlyArray<Connection>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const found = new Map<number, Connection>()
+    while (!pids.every((pid) => found.has(pid))) {
+      const { ask, close } = yield* Effect.acquireRelease(
+        Effect.sync(() => asker(url, 1, true)),
+        ({ close }) => Effect.sync(close)
+      )
+      const { text } = yield* Effect.promise(() => ask("/admin/fleet"))
+      const { replicas } = JSON.parse(text) as {
+        readonly replicas: ReadonlyArray<{ readonly isThis: boolean; readonly pid: number }>
+      }
+      const pid = replicas.find(({ isThis }) => isThis)?.pid ?? 0
+      if (found.has(pid)) close()
+      else found.set(pid, { pid, ask: (...asked) => Effect.promise(() => ask(...asked)) })
+    }
+    return pids.flatMap((pid) => found.get(pid) ?? [])
+  })
+
 /** A gateway of several processes, once all of them serve. `more` are lines of its file. */
 export const workers = (
   count: number,
   {
+    breakers = "cooldown: false",
     env = {},
     more = () => "",
     top = "ledger: false"
   }: {
+    readonly breakers?: string
     readonly env?: Readonly<Record<string, string>>
     readonly more?: (base: string) => string
     readonly top?: string
@@ -114,7 +156,7 @@ export const workers = (
     const text = `server: { port: 0, drainTimeout: 5 seconds }
 masterKey: ${masterKey}
 retry: false
-cooldown: false
+${breakers}
 ${top}
 deployments:
   - { id: east, group: smart, model: m, baseUrl: ${base}, apiKey: sk-upstream-1, inputPrice: 1000, outputPrice: 1000 }

@@ -94,17 +94,31 @@ export const deployments = (
 
 type Columns = Recording["deployments"][number]
 
+/** The indices of another's samples by that of this one's which is nearest in time: none is lost, whoever was late. */
+const placesOf = (own: Recording, other: Recording): ReadonlyArray<ReadonlyArray<number>> => {
+  const places = own.at.map((): Array<number> => [])
+  let nearest = 0
+  for (const [index, at] of other.at.entries()) {
+    const away = (place: number) => Math.abs((own.at[place] ?? Number.POSITIVE_INFINITY) - at)
+    while (nearest + 1 < own.at.length && away(nearest + 1) <= away(nearest)) nearest++
+    if (away(nearest) <= own.intervalMs) places[nearest]?.push(index)
+  }
+  return places
+}
+
 /** Samples at about the same time are one; of a time that only one knows it is what that one knows. */
 const columns = (
   own: Columns,
-  others: ReadonlyArray<readonly [Columns, ReadonlyArray<number | undefined>]>
+  others: ReadonlyArray<readonly [Columns, ReadonlyArray<ReadonlyArray<number>>]>
 ): Columns => {
   const at = (index: number, column: "requests" | "failures" | "inFlight" | "meanMs" | "p95Ms") => [
     own[column][index] ?? null,
-    ...others.map(([columns, places]) => {
-      const place = places[index]
-      return place === undefined ? null : (columns[column][place] ?? null)
-    })
+    ...others.flatMap(([columns, places]) => (places[index] ?? []).map((place) => columns[column][place] ?? null))
+  ]
+  /** Of calls that run, the newest sample of each. */
+  const running = (index: number) => [
+    own.inFlight[index] ?? null,
+    ...others.map(([{ inFlight }, places]) => inFlight[places[index]?.at(-1) ?? -1] ?? null)
   ]
   const each = <A>(f: (index: number) => A) => own.requests.map((_, index) => f(index))
   const total = (values: ReadonlyArray<number | null>) => (known(values).length === 0 ? null : sum(known(values)))
@@ -113,7 +127,7 @@ const columns = (
     group: own.group,
     requests: each((index) => total(at(index, "requests"))),
     failures: each((index) => total(at(index, "failures"))),
-    inFlight: each((index) => total(at(index, "inFlight"))),
+    inFlight: each((index) => total(running(index))),
     meanMs: each((index) => {
       const weights = at(index, "requests")
       return mean(at(index, "meanMs").map((value, one) => [value, weights[one] ?? 0]))
@@ -125,14 +139,10 @@ const columns = (
 /** The last 15 minutes of all, at the times of this one's samples. */
 export const recording = (own: Recording, others: ReadonlyArray<Recording>): Recording => {
   if (others.length === 0) return own
-  const slot = (at: number) => Math.round(at / own.intervalMs)
-  const placed = others.map((other) => {
-    const places = new Map(other.at.map((at, index) => [slot(at), index]))
-    return {
-      places: own.at.map((at) => places.get(slot(at))),
-      byId: new Map(other.deployments.map((one) => [one.id, one]))
-    }
-  })
+  const placed = others.map((other) => ({
+    places: placesOf(own, other),
+    byId: new Map(other.deployments.map((one) => [one.id, one]))
+  }))
   return {
     ...own,
     deployments: own.deployments.map((one) =>
