@@ -320,15 +320,15 @@ export const read = (
   const session = reader.sessionKey ?? sessionIn(dialect, payload)
   const trace = TraceContext.fromHeaders(headers)
   const decoded = LlmRequest.decodeIn(dialect, operation, payload, {
-    ...(isInBody ? {} : { model: String(model) }),
-    ...(streamed === undefined ? {} : { stream }),
+    model: isInBody ? undefined : String(model),
+    stream: streamed,
     tags,
     demands,
-    ...(session === undefined ? {} : { sessionKey: session }),
-    ...(caller.name === undefined ? {} : { caller: caller.name }),
-    ...(overrides === undefined ? {} : { overrides }),
-    ...(trace === undefined ? {} : { trace }),
-    ...(exact === undefined ? {} : { exact }),
+    sessionKey: session,
+    caller: caller.name,
+    overrides,
+    trace,
+    exact,
     forwards: true
   })
   if (Either.isLeft(decoded)) return refuse(decoded.left)
