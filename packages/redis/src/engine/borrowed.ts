@@ -4,7 +4,7 @@
  */
 import { nowMs } from "@switchyard/core/Time"
 import type { AdmitAsk, Admitted, Engine, EngineError, Held, Refused, UsageEngine } from "@switchyard/router/Engine"
-import { Effect, Runtime, type Scope } from "effect"
+import { Effect, Runtime, Scope } from "effect"
 import { Debt, sameTerms } from "./debt.js"
 import type { Answer, Borrowing, LendingUsage } from "./usage.js"
 
@@ -47,6 +47,7 @@ export const make = (
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+    const scope = yield* Effect.scope
     const due = yield* Effect.makeLatch()
     const keys = new Map<string, Known>()
     const debts = new Set<Debt>()
@@ -121,6 +122,19 @@ export const make = (
       return { name: known.wanted.name, isKnown: false, borrowers: borrowers() }
     }
 
+    let isListening = false
+    /** Hears from now on what is asked back. */
+    const listen = (): void => {
+      if (isListening) return
+      isListening = true
+      runFork(
+        Scope.extend(
+          news.listen(channel, (key) => void runFork(giveBack(key))),
+          scope
+        )
+      )
+    }
+
     const granted = (ask: AdmitAsk, name: string, { answer, granted: room }: Answer, asked: number): void => {
       const now = nowMs(clock)
       const known = knownOf(ask.key, now)
@@ -134,6 +148,7 @@ export const make = (
         known.open = debt
         debts.add(debt)
         due.unsafeOpen()
+        listen()
       }
       if (room !== undefined) return debt.grant(room, answer.use, asked, now)
       debt.lose()
@@ -213,7 +228,6 @@ export const make = (
         })
       })
 
-    yield* news.listen(channel, (key) => void runFork(giveBack(key)))
     yield* Effect.forkScoped(
       Effect.interruptible(Effect.forever(Effect.zipRight(due.await, Effect.zipRight(Effect.sleep(every), flush))))
     )

@@ -19,7 +19,7 @@ const least = 16
 const part = 16
 
 /** After room was asked back nothing is lent for so long, ms. */
-export const pause = 250
+const pause = 250
 
 export const loans = `
 local parts = {'seq', 'r', 't', 'c', 'gr', 'gt', 'gc', 'running', 'held', 'open', 'm'}

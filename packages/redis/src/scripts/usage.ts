@@ -10,7 +10,8 @@
 
 import { loans } from "./loans.js"
 
-const prelude = `
+/** What all need. A server makes these functions anew for each run, which takes as long as some commands: so there are few. */
+const base = `
 local U, M, F, L = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local window, lease = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
@@ -57,6 +58,9 @@ local function endLeases()
     else redis.call('ZREM', F, dead[i]) end
   end
 end
+`
+
+const prelude = `${base}
 local function forget(old, from, to)
   local fields = {}
   for i = from, to do
@@ -171,7 +175,7 @@ return {0, s.n, r, t, calls, rIn, tIn, lend(ARGV[8], ARGV[9] == '1', s, limits, 
 `
 
 /** ARGV: window, lease, attempt, tokens (-1: nothing was sent). How long the keys live was said with the admission. */
-export const settle = `${prelude}
+export const settle = `${base}
 endLeases()
 local used = tonumber(ARGV[4])
 finish(ARGV[3], math.max(0, used), used < 0)
