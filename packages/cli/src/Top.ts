@@ -9,8 +9,10 @@ import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { showValue } from "@switchyard/core/ConfigError"
 import * as AdminApi from "@switchyard/gateway/AdminApi"
 import type { DeploymentView } from "@switchyard/gateway/AdminViews"
-import { Effect, Either, ParseResult, Ref } from "effect"
+import type { FleetView } from "@switchyard/gateway/FleetViews"
+import { Effect, Either, Option, ParseResult, Ref } from "effect"
 import { CommandError, fail, hasColours, type Paint, painter, print } from "./output.js"
+import * as TopFleet from "./TopFleet.js"
 import * as TopTable from "./TopTable.js"
 
 /** What `top` is asked. */
@@ -113,8 +115,29 @@ export const look = (url: string, key: string | undefined): Effect.Effect<Views,
     Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => "no answer in 10 s" })
   )
 
-const draw = (url: string, views: Views, trouble: string | undefined, paint: Paint): string =>
-  `${TopTable.heading(url, views, trouble, paint)}\n\n${TopTable.render(views, paint)}`
+/** All that is shown. */
+interface Seen {
+  readonly views: Views
+  /** Undefined where the gateway tells of no fleet. */
+  readonly fleet: FleetView | undefined
+}
+
+/** The gateways that share their state; undefined where nobody tells, which an older gateway does not. */
+const lookAtFleet = (url: string, key: string | undefined): Effect.Effect<FleetView | undefined> =>
+  Effect.flatMap(clientOf(url, key), (client) => client.fleet()).pipe(
+    Effect.timeout("10 seconds"),
+    Effect.option,
+    Effect.map(Option.getOrUndefined)
+  )
+
+const lookAtAll = (url: string, key: string | undefined): Effect.Effect<Seen, string> =>
+  Effect.all({ views: look(url, key), fleet: lookAtFleet(url, key) }, { concurrency: 2 })
+
+const draw = (url: string, { fleet, views }: Seen, trouble: string | undefined, paint: Paint): string => {
+  const gateways = fleet === undefined ? "" : TopFleet.render(fleet, paint)
+  const deployments = `${TopTable.heading(url, views, trouble, paint)}\n\n${TopTable.render(views, paint)}`
+  return gateways === "" ? deployments : `${deployments}\n\n${gateways}`
+}
 
 /** Draws over what was drawn before; lines beyond the window's height are left out, and none wraps. */
 const inPlace = Effect.map(
@@ -136,16 +159,16 @@ const inPlace = Effect.map(
     })
 )
 
-const live = (url: string, key: string | undefined, interval: number, first: Views, paint: Paint) =>
+const live = (url: string, key: string | undefined, interval: number, first: Seen, paint: Paint) =>
   Effect.gen(function* () {
     const show = process.stdout.isTTY ? yield* inPlace : (text: string) => print(`${text}\n`)
     const latest = yield* Ref.make(first)
     yield* show(draw(url, first, undefined, paint))
     const again = Effect.gen(function* () {
       yield* Effect.sleep(interval)
-      const views = yield* Effect.either(look(url, key))
-      if (Either.isRight(views)) yield* Ref.set(latest, views.right)
-      const trouble = Either.isLeft(views) ? views.left : undefined
+      const seen = yield* Effect.either(lookAtAll(url, key))
+      if (Either.isRight(seen)) yield* Ref.set(latest, seen.right)
+      const trouble = Either.isLeft(seen) ? seen.left : undefined
       yield* show(draw(url, yield* Ref.get(latest), trouble, paint))
     })
     return yield* Effect.forever(again)
@@ -170,6 +193,9 @@ export const run = (flags: Flags) =>
     if (key !== undefined && /[^\u0020-\u007e]/.test(key))
       return yield* fail("top: the key holds characters that no key has")
     const paint = painter(hasColours(process.stdout))
-    const first = yield* Effect.mapError(look(url, key), (why) => new CommandError({ message: `top: ${url}: ${why}` }))
+    const first = yield* Effect.mapError(
+      lookAtAll(url, key),
+      (why) => new CommandError({ message: `top: ${url}: ${why}` })
+    )
     yield* flags.once ? print(draw(url, first, undefined, paint)) : live(url, key, interval, first, paint)
   })

@@ -37,7 +37,8 @@ const stateOf = (view: DeploymentView): string => {
   return `${plain(view.state)}${left}`
 }
 
-const share = (part: number, whole: number): string =>
+/** A part of a whole in percent; a dash where there is nothing. */
+export const share = (part: number, whole: number): string =>
   whole === 0 ? nobodyKnows : `${Math.round((100 * part) / whole)}%`
 
 const minuteOf = ({ lastMinute }: DeploymentView): string =>

@@ -1,6 +1,6 @@
 /**
- * What each concern costs, told by leaving it out: of the stack, or by the setting that turns it off. Each is measured beside the
- * gateway with everything, in rounds that alternate, so that what else goes on on the machine falls on both.
+ * What each concern costs, told by leaving it out: of the stack, or by the setting that turns it off. Each is measured beside a
+ * gateway with everything that began with it, in rounds that alternate: what else goes on on the machine falls on both, and V8 knows both equally well.
  */
 import * as Router from "@switchyard/router/Router"
 import { median, type Program, startGateway, type Variant } from "./programs.js"
@@ -8,6 +8,8 @@ import { row, table } from "./tables.js"
 import { busyConnections, compete, isShort, workloads } from "./workloads.js"
 
 const settings: ReadonlyArray<readonly [string, Variant]> = [
+  // How far two of the same differ: what is less than that is noise.
+  ["nothing", {}],
   ["the ledger", { settings: { ledger: false } }],
   ["the log", { settings: { log: { format: "off" } } }],
   ["headers of the request's way", { settings: { answers: { routing: "none" } } }],
@@ -22,21 +24,20 @@ const without = (name: string): Variant => ({
 })
 
 /** µs that a chat costs less without something, and what the gateway costs with everything. */
-const saved = async (driver: Program, all: Program, upstream: number, name: string, variant: Variant) => {
+const saved = async (driver: Program, upstream: number, name: string, variant: Variant) => {
   const [chat] = workloads
   if (chat === undefined) return undefined
   try {
+    const all = await startGateway(upstream, "everything")
     const less = await startGateway(upstream, name, variant)
-    // The one with everything has served many requests.
-    await compete(driver, [{ program: less }], chat, busyConnections, 0)
     const figures = await compete(
       driver,
       [{ program: all }, { program: less }],
-      { ...chat, requests: Math.ceil(chat.requests / 3) },
+      { ...chat, requests: Math.ceil(chat.requests / 2) },
       busyConnections,
       isShort ? 3 : 7
     )
-    less.stop()
+    for (const { stop } of [all, less]) stop()
     const [own, other] = figures
     if (own === undefined || other === undefined) return undefined
     return { whole: own.cpu, less: median(own.all.map((cpu, round) => cpu - (other.all[round] ?? Number.NaN))) }
@@ -57,13 +58,13 @@ export const explain = async (driver: Program, bare: Program, upstream: number):
     row("the bare proxy, in which nothing is done", (least?.cpu ?? Number.NaN).toFixed(0), "")
   ]
   const stacks = removable().map((name) => [`concern ${name}`, without(name)] as const)
+  all.stop()
   for (const [name, variant] of [...settings, ...(isShort ? [] : stacks)]) {
-    const found = await saved(driver, all, upstream, name, variant)
+    const found = await saved(driver, upstream, name, variant)
     if (found === undefined) continue
     const text = row(name, found.less.toFixed(1), `${((found.less / found.whole) * 100).toFixed(1)} %`)
     console.log(text)
     rows.push(text)
   }
-  all.stop()
   return table(["left out", "CPU µs less a chat", "of all"], rows)
 }

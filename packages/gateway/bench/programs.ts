@@ -18,12 +18,24 @@ export interface Program {
   readonly end: () => Promise<void>
 }
 
+/** What is to be undone when a bench ends, however it ends: no program outlives it, and no folder. */
+const cleanups = new Set<() => void>()
+process.once("exit", () => {
+  for (const cleanup of cleanups) cleanup()
+})
+
 const started = (name: string, child: ChildProcess, port: number, from: number, also = (): void => {}): Program => {
   const onExit = (code: number | null): void => {
     console.error(`${name} ended with ${code}`)
     process.exit(1)
   }
   child.once("exit", onExit)
+  const cleanup = (): void => {
+    cleanups.delete(cleanup)
+    child.kill("SIGKILL")
+    also()
+  }
+  cleanups.add(cleanup)
   return {
     name,
     child,
@@ -31,14 +43,13 @@ const started = (name: string, child: ChildProcess, port: number, from: number, 
     startedIn: performance.now() - from,
     stop: () => {
       child.off("exit", onExit)
-      child.kill("SIGKILL")
-      also()
+      cleanup()
     },
     end: () => {
       child.off("exit", onExit)
       const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()))
       child.kill("SIGTERM")
-      return gone.then(also)
+      return gone.then(cleanup)
     }
   }
 }
@@ -114,7 +125,6 @@ export const startGateway = async (upstream: number, name: string, variant: Vari
   const { node = process.execPath, nodeOptions = [], settings = {}, stack, workers = 1 } = variant
   const folder = mkdtempSync(join(tmpdir(), "switchyard-bench-"))
   const also = (): void => rmSync(folder, { recursive: true, force: true })
-  process.once("exit", also)
   const file = join(folder, "config.json")
   if (stack !== undefined) writeFileSync(join(folder, "stack.mjs"), stack)
   const own = stack === undefined ? {} : { stack: "./stack.mjs" }

@@ -22,6 +22,8 @@ const scenarios = asked.length > 0 ? asked : Scenarios.names
 const ours = ["peak-ewma", "least-expected-latency", "latency-based", "least-busy", "simple-shuffle"]
 const liteLlm = ["litellm-simple-shuffle", "litellm-least-busy", "litellm-usage-based-v2", "litellm-latency-based"]
 const variants = ["oracle", ...ours, ...liteLlm, "finagle-peak-ewma", "lowest-average", "lowest-ema"]
+/** The default with a layer more, or two. */
+const layered = ["adaptive", "throttled", "adaptive-throttled", "ejecting", "objective", "adaptive-objective"]
 const chosen = valuesOf("only").flatMap((names) => names.split(","))
 const byDefault = "peak-ewma"
 
@@ -88,7 +90,7 @@ const measured = async (name: string, scenario: Scenario.Scenario, variant: Scen
 for (const name of scenarios) {
   const model = Either.getOrThrow(Scenarios.get(name))
   const scenario = Either.getOrThrowWith(
-    Scenario.make(model, { compare: chosen.length > 0 ? chosen : variants }),
+    Scenario.make(model, { compare: chosen.length > 0 ? chosen : [...variants, ...layered] }),
     ({ message }) => new Error(message)
   )
   const row = new Map<string, Figures>()
@@ -109,21 +111,30 @@ const percent = (share: number): string => (share * 100).toFixed(2)
 
 const order = (name: string): number => (Scenarios.names as ReadonlyArray<string>).indexOf(name)
 
-const grid = (title: string, about: string, text: (figures: Figures) => string): string =>
+/** A table of one figure. Scenarios in which it is zero everywhere are left out. */
+const grid = (
+  title: string,
+  about: string,
+  text: (figures: Figures) => string,
+  columns: ReadonlyArray<string> = variants
+): string =>
   [
     `## ${title}`,
     "",
     about,
     "",
-    `| scenario | ${variants.map((variant) => `\`${variant}\``).join(" | ")} |`,
-    `|---|${variants.map(() => "--:").join("|")}|`,
+    `| scenario | ${columns.map((variant) => `\`${variant}\``).join(" | ")} |`,
+    `|---|${columns.map(() => "--:").join("|")}|`,
     ...[...table]
       .sort(([a], [b]) => order(a) - order(b))
-      .map(
-        ([name, row]) => `| ${name} | ${variants.map((variant) => text(row.get(variant) as Figures)).join(" | ")} |`
-      ),
+      .map(([name, row]) => ({ name, cells: columns.map((variant) => text(row.get(variant) as Figures)) }))
+      .filter(({ cells }) => cells.some((cell) => Number(cell) !== 0))
+      .map(({ cells, name }) => `| ${name} | ${cells.join(" | ")} |`),
     ""
   ].join("\n")
+
+const layersGrid = (title: string, about: string, text: (figures: Figures) => string): string =>
+  grid(`Layers beside the strategy: ${title}`, about, text, [byDefault, ...layered])
 
 const of = (name: string, variant: string): Figures => table.get(name)?.get(variant) as Figures
 
@@ -181,7 +192,12 @@ ${grid("Failed attempts", "Attempts that an upstream refused, answered with an e
 ${grid("Goodput", "Requests per second that were answered within the scenario's objective.", ({ goodput }) => goodput.toFixed(2))}
 ${grid("Attempts", "Per request.", ({ attempts }) => attempts.toFixed(3))}
 ${grid("Cost", "USD, where upstreams have prices.", ({ cost }) => cost.toFixed(2))}
-${grid("Prompt cache", "Percent of input tokens that came from it.", ({ cached }) => percent(cached))}`
+${grid("Prompt cache", "Percent of input tokens that came from it.", ({ cached }) => percent(cached))}
+${layersGrid("latency, 99th percentile", "The default strategy alone, and with what `switchyard simulate --compare` calls by these names. Seconds, of requests that were answered.", ({ p99 }) => seconds(p99))}
+${layersGrid("goodput", "Requests per second that were answered within the scenario's objective.", ({ goodput }) => goodput.toFixed(2))}
+${layersGrid("failed requests", "Percent.", ({ failed }) => percent(failed))}
+${layersGrid("failed attempts", "Attempts that an upstream refused, answered with an error, or broke off.", ({ failedAttempts }) => String(failedAttempts))}
+${layersGrid("cost", "USD, where upstreams have prices.", ({ cost }) => cost.toFixed(2))}`
 
 if (flags.includes("--write")) writeFileSync("docs/routing-quality.md", text)
 console.log([byDefault, "least-expected-latency"].flatMap(claims).join("\n"))
