@@ -173,7 +173,7 @@ const nodeServer = (
   server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
     if (isHeard(request, response)) turnAway(request, response, unknownExpectation)
   })
-  answerHalfClosed(server)
+  answerHalfClosed(server, completions.keepAlive)
   return running
 }
 

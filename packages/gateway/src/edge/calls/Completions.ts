@@ -56,6 +56,8 @@ export interface Completions {
   readonly inProgress: () => number
   /** Refuses a request whose body can't be read on; false when the answer is none of an endpoint here. */
   readonly giveUp: (response: ServerResponse, refusal: Refusal) => boolean
+  /** Writes what keeps a stream in progress alive; false when the answer is none. */
+  readonly keepAlive: (response: ServerResponse) => boolean
   /** Ends what is in progress: streams in-band, and what has not begun with a refusal. Gives how many it were. */
   readonly cut: () => number
 }
@@ -213,14 +215,15 @@ export const make = (deps: CompletionsDeps): Completions => {
     return size
   }
 
+  const answeredBy = (response: ServerResponse) => live.members().find((exchange) => exchange.isAnsweredBy(response))
+
   const giveUp = (response: ServerResponse, refusal: Refusal): boolean => {
-    for (const exchange of live.members()) {
-      if (!exchange.isAnsweredBy(response)) continue
-      exchange.cut(refusal)
-      return true
-    }
-    return false
+    const exchange = answeredBy(response)
+    exchange?.cut(refusal)
+    return exchange !== undefined
   }
+
+  const keepAlive = (response: ServerResponse): boolean => answeredBy(response)?.keepAlive() === true
 
   const objectTarget = (url: string): PathTarget | undefined =>
     objectAt(url, (below) => {
@@ -235,6 +238,7 @@ export const make = (deps: CompletionsDeps): Completions => {
     receivesForm: (response) => forms.get(response)?.isReceiving === true,
     inProgress: () => live.size,
     giveUp,
+    keepAlive,
     cut
   }
 }

@@ -95,6 +95,11 @@ export class StreamWriter implements Pulse {
     this.body.hold()
   }
 
+  /** Writes what keeps a connection alive now, where the headers are out and nothing waits for the client. */
+  keepAlive(): void {
+    if (this.hasBegun && !this.isBlocked) this.write(this.manner.alive)
+  }
+
   beat(now: number): void {
     if (this.isBlocked) return
     const { keepAlive, headerWait } = this.times

@@ -90,6 +90,12 @@ export class Exchange implements Ended, Seated {
     return this.response === response
   }
 
+  /** Writes into a stream what stands in none of its events; false when it is no stream. */
+  keepAlive(): boolean {
+    this.writer?.keepAlive()
+    return this.writer !== undefined
+  }
+
   /** Routes and answers. Never fails; an interruption means that the client is gone. */
   run(body: Either.Either<Received | ReceivedForm, Refusal>): Effect.Effect<void> {
     return Effect.catchAllCause(

@@ -83,6 +83,11 @@ export class ObjectExchange implements Ended, Seated {
     return this.response === response
   }
 
+  /** Every byte of an object is the object's. */
+  keepAlive(): boolean {
+    return false
+  }
+
   /** Routes and answers. Never fails; an interruption means that the client is gone. */
   run(body: Either.Either<Received | ReceivedForm, Refusal>): Effect.Effect<void> {
     return Effect.catchAllCause(
