@@ -63,7 +63,7 @@ export const commands: ReadonlyMap<string, Command> = new Map([
         },
         argument: url
       },
-      () => import("./Top.js")
+      () => import("./top/Top.js")
     )
   ],
   [

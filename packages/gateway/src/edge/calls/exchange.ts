@@ -29,15 +29,14 @@ import { usualModeration } from "../media/usualModel.js"
 import { withOwnIds } from "../objects/requestIds.js"
 import * as RoutingHeaders from "../RoutingHeaders.js"
 import { requestIdOf } from "../requestId.js"
-import { bodyOfForm, withForm } from "../uploads/formFields.js"
+import { withForm } from "../uploads/formFields.js"
 import type { ReceivedForm } from "../uploads/uploadReader.js"
 import type { Received } from "./bodyReader.js"
 import * as Controls from "./Controls.js"
 import * as Embeddings from "./Embeddings.js"
 import { type Ended, type ExchangeDeps, internal, send } from "./ended.js"
 import { type EventEncoder, encoderFor } from "./eventEncoder.js"
-import { compacting, isOwn, meantTarget } from "./meaning.js"
-import { type ParsedBody, parseBody } from "./requestBody.js"
+import { compacting, meantTarget, payloadOf } from "./meaning.js"
 import { StreamWriter } from "./StreamWriter.js"
 import { dialectOf } from "./speeches.js"
 import { pump } from "./streamPump.js"
@@ -120,13 +119,8 @@ export class Exchange implements Ended, Seated {
     writer?.finish(this.encoder?.failure(ofRefusal(refusal), { id: this.id, status: refusal.status }) ?? "")
   }
 
-  private parsed(received: Received | ReceivedForm): Either.Either<ParsedBody, Refusal> {
-    if (Buffer.isBuffer(received)) return parseBody(received, this.deps.bounds.json.maxDepth)
-    return Either.right("form" in received ? { json: bodyOfForm(received.form, isOwn), exact: undefined } : received)
-  }
-
   private answer(received: Received | ReceivedForm): Effect.Effect<void> {
-    const body = this.parsed(received)
+    const body = payloadOf(received, this.deps.bounds.json.maxDepth)
     if (Either.isLeft(body)) return this.refuse(body.left)
     const { source, tower } = this.lease.generation
     const { headers } = this.request

@@ -11,7 +11,7 @@ import * as AdminApi from "@switchyard/gateway/AdminApi"
 import type { DeploymentView } from "@switchyard/gateway/AdminViews"
 import type { FleetView } from "@switchyard/gateway/FleetViews"
 import { Effect, Either, Option, ParseResult, Ref } from "effect"
-import { CommandError, fail, hasColours, type Paint, painter, print } from "./output.js"
+import { CommandError, fail, hasColours, type Paint, painter, print } from "../output.js"
 import * as TopFleet from "./TopFleet.js"
 import * as TopTable from "./TopTable.js"
 

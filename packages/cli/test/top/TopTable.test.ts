@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { painter } from "../src/output.js"
-import * as Top from "../src/Top.js"
-import * as TopTable from "../src/TopTable.js"
-import { view } from "./support/views.js"
+import { painter } from "../../src/output.js"
+import * as Top from "../../src/top/Top.js"
+import * as TopTable from "../../src/top/TopTable.js"
+import { view } from "../support/views.js"
 
 const plain = painter(false)
 const colours = painter(true)

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Top from "../src/Top.js"
-import { view } from "./support/views.js"
+import * as Top from "../../src/top/Top.js"
+import { view } from "../support/views.js"
 
 const serve = (answer: (request: IncomingMessage, response: ServerResponse) => void) =>
   Effect.acquireRelease(

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { FleetView, Replica } from "@switchyard/gateway/FleetViews"
-import { painter } from "../src/output.js"
-import * as TopFleet from "../src/TopFleet.js"
+import { painter } from "../../src/output.js"
+import * as TopFleet from "../../src/top/TopFleet.js"
 
 const paint = painter(false)
 

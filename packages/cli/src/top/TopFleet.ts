@@ -2,9 +2,9 @@
  * What `top` says of the gateways that share their state: replicas over Redis, workers of one machine. From `/admin/fleet`.
  */
 import type { FleetView, Replica } from "@switchyard/gateway/FleetViews"
-import { counted, type Paint, plain } from "./output.js"
+import { counted, type Paint, plain } from "../output.js"
+import { table } from "../table.js"
 import { count, share, time } from "./TopTable.js"
-import { table } from "./table.js"
 
 const decides = ({ mode }: Replica, paint: Paint): string =>
   mode === "local" ? paint("yellow", "by itself") : "with the others"

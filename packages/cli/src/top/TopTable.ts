@@ -2,8 +2,8 @@
  * The table of `top`: one row for each deployment, from what `/admin/deployments` says.
  */
 import type { DeploymentView } from "@switchyard/gateway/AdminViews"
-import { counted, type Paint, plain, type Style } from "./output.js"
-import { table } from "./table.js"
+import { counted, type Paint, plain, type Style } from "../output.js"
+import { table } from "../table.js"
 
 const nobodyKnows = "–"
 
