@@ -57,7 +57,9 @@ const largest = (folder: string): string =>
 const profileOf = async (driver: Program, upstream: number, workload: Workload): Promise<Profile> => {
   const folder = mkdtempSync(join(tmpdir(), "switchyard-profile-"))
   const nodeOptions = ["--cpu-prof", "--cpu-prof-interval", "500", "--cpu-prof-dir", folder]
-  const gateway = await startGateway(upstream, "gateway", { nodeOptions })
+  // From its packages: a bundle does not tell whose code runs.
+  const env = { SWITCHYARD_FROM_PACKAGES: "1" }
+  const gateway = await startGateway(upstream, "gateway", { nodeOptions, env })
   await drive(driver, {
     ...loadOf({ program: gateway }, workload, busyConnections),
     requests: workload.requests * (isShort ? 6 : 3)

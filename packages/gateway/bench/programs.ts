@@ -116,13 +116,14 @@ export interface Variant {
   /** The command of another checkout. */
   readonly bin?: string
   readonly nodeOptions?: ReadonlyArray<string>
+  readonly env?: NodeJS.ProcessEnv
   /** Processes that serve. Default 1. */
   readonly workers?: number
 }
 
 /** Starts the command as it is installed: it has to be built. Its log goes to a pipe that is read. */
 export const startGateway = async (upstream: number, name: string, variant: Variant = {}): Promise<Program> => {
-  const { node = process.execPath, nodeOptions = [], settings = {}, stack, workers = 1 } = variant
+  const { env = {}, node = process.execPath, nodeOptions = [], settings = {}, stack, workers = 1 } = variant
   const folder = mkdtempSync(join(tmpdir(), "switchyard-bench-"))
   const also = (): void => rmSync(folder, { recursive: true, force: true })
   const file = join(folder, "config.json")
@@ -133,7 +134,7 @@ export const startGateway = async (upstream: number, name: string, variant: Vari
   const serve = ["serve", "--config", file, "--data", join(folder, "data"), "--port", "0", "--workers", `${workers}`]
   const isReady = (printed: string): boolean =>
     workers === 1 || new Set(printed.match(/"worker_ready","worker":\d+/g)).size === workers
-  return await startCommand(name, node, [...nodeOptions, bin, ...serve], { isReady, also })
+  return await startCommand(name, node, [...nodeOptions, bin, ...serve], { env, isReady, also })
 }
 
 /** µs of CPU that all threads of a process have used. */
