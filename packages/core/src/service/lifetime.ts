@@ -121,9 +121,10 @@ class Lifetime<Req> {
       try {
         const learned = taken[i] === nothing ? undefined : brackets[i]?.learn?.(taken[i], outcome, requests[i] as Req)
         if (learned === undefined) continue
-        // Copied once: to spread two objects into one takes V8 2 µs.
         if (outcome === first) outcome = { ...first }
-        Object.assign(outcome, learned)
+        // Named: to assign all that an object has takes V8 4 µs more.
+        const copy: { cost?: number | undefined } = outcome
+        copy.cost = learned.cost
       } catch (defect) {
         this.died ??= Cause.die(defect)
       }

