@@ -16,9 +16,10 @@ import * as WorkerCounts from "@switchyard/gateway/WorkerCounts"
 import * as MemoryEngine from "@switchyard/router/MemoryEngine"
 import { Deferred, Effect, Exit, Runtime, Scope } from "effect"
 import { CommandError, hasColours, plain } from "../output.js"
+import * as Heartbeat from "./heartbeat.js"
 import { passOn } from "./lines.js"
 import * as Port from "./port.js"
-import { asks, type Beginning, newIdSecret, orders, type Ready } from "./protocol.js"
+import { asks, type Beginning, newIdSecret, orders, type Ready, type Well } from "./protocol.js"
 import * as Siblings from "./siblings.js"
 import * as Supervisor from "./supervisor.js"
 
@@ -123,7 +124,7 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
                 if (passed !== undefined) return passed
                 switch (operation) {
                   case asks.begin:
-                    return Effect.sync(() => {
+                    return Effect.map(Effect.forkIn(watched, scope), () => {
                       toldOf = inForce
                       return beginning(index)
                     })
@@ -173,6 +174,13 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
           stop: Effect.sync(() => child.kill("SIGTERM")),
           kill: Effect.sync(() => child.kill("SIGKILL"))
         }
+        const watched = Heartbeat.watch({
+          ask: (within) => Effect.map(peer.ask(orders.well, [], within), (well) => well as Well),
+          hung: Effect.zipRight(
+            Effect.sync(() => log.note("error", "worker_hung", { worker: index, pid: child.pid })),
+            member.kill
+          )
+        })
         members.set(member, member)
         return member
       })

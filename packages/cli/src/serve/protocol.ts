@@ -28,6 +28,12 @@ export interface Ready {
   readonly isOpen: boolean
 }
 
+/** What a worker says that is well. */
+export interface Well {
+  /** A debugger may halt it. */
+  readonly isDebugged: boolean
+}
+
 /** Questions of a worker to its primary. */
 export const asks = {
   /** How to begin: a {@link Beginning}. */
@@ -53,7 +59,9 @@ export const orders = {
   /** Hands over to who listens in its stead, and ends. */
   retire: "gateway.retire",
   /** A question of another worker: takes its name and its arguments. */
-  sibling: "gateway.sibling"
+  sibling: "gateway.sibling",
+  /** Whether it is well: gives a {@link Well}. */
+  well: "worker.well"
 } as const
 
 /** The topic of what one worker tells all others, by way of the primary: a topic of theirs, and what is said. */

@@ -2,6 +2,7 @@
  * A worker: a gateway in a process that another one has started, and that ends with it.
  */
 import cluster from "node:cluster"
+import { url as debuggedAt } from "node:inspector"
 import * as BorrowedUsage from "@switchyard/gateway/BorrowedUsage"
 import type { Contents, LoadedConfig } from "@switchyard/gateway/ConfigFile"
 import * as IpcEngine from "@switchyard/gateway/IpcEngine"
@@ -13,7 +14,8 @@ import type { Engine, EngineError } from "@switchyard/router/Engine"
 import { Deferred, Effect, type Scope } from "effect"
 import type { CommandError } from "../output.js"
 import type { Serving } from "./gateway.js"
-import { asks, type Beginning, orders, siblingNews } from "./protocol.js"
+import * as OrphanWatch from "./orphanWatch.js"
+import { asks, type Beginning, orders, siblingNews, type Well } from "./protocol.js"
 import { siblingWithin } from "./siblings.js"
 
 /** Ms that a primary may take to say how to begin, and to hear a last word: machines are busy when many processes begin. */
@@ -71,6 +73,8 @@ export const join: Effect.Effect<Tied, EngineError, Scope.Scope> = Effect.gen(fu
   const { engine, recall } = yield* BorrowedUsage.make(ipc.engine, peer)
   answers.set(BorrowedUsage.recallQuestion, ([loan]) => recall(Number(loan)))
   process.on("disconnect", orphaned)
+  OrphanWatch.begin()
+  answers.set(orders.well, () => Effect.sync((): Well => ({ isDebugged: debuggedAt() !== undefined })))
   const beginning = (yield* peer.ask(asks.begin, [], patience)) as Beginning
   answers.set(orders.sibling, ([question, args]) => {
     const answer = siblingAnswers.get(String(question))
