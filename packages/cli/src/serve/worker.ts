@@ -21,6 +21,12 @@ import { siblingWithin } from "./siblings.js"
 /** Ms that a primary may take to say how to begin, and to hear a last word: machines are busy when many processes begin. */
 const patience = 60_000
 
+/**
+ * Ms that it may take for any other answer. Where it is late a worker decides by itself, and limits don't hold exactly: on a
+ * machine with ten times the work that it has time for answers took more than one second. A primary that is gone is noticed at once.
+ */
+const answerWithin = 5_000
+
 /** How long a worker whose place is taken serves those who have a connection to it. */
 const handover = "10 seconds"
 
@@ -66,7 +72,7 @@ export const join: Effect.Effect<Tied, EngineError, Scope.Scope> = Effect.gen(fu
         listeners.get(about)?.(said)
       }
     },
-    { name: "the primary" }
+    { name: "the primary", within: answerWithin }
   )
   const ipc = IpcEngine.make(peer)
   heard = ipc.heard
