@@ -8,8 +8,9 @@ import { row, table } from "./tables.js"
 import { busyConnections, compete, isShort, workloads } from "./workloads.js"
 
 const settings: ReadonlyArray<readonly [string, Variant]> = [
-  // How far two of the same differ: what is less than that is noise.
+  // How far two of the same differ: what is less than that is noise. Twice, since once may be luck.
   ["nothing", {}],
+  ["nothing, once more", {}],
   ["the ledger", { settings: { ledger: false } }],
   ["the log", { settings: { log: { format: "off" } } }],
   ["headers of the request's way", { settings: { answers: { routing: "none" } } }],
@@ -23,6 +24,9 @@ const without = (name: string): Variant => ({
   stack: `export default (stack) => stack.remove(${JSON.stringify(name)})`
 })
 
+/** Chats in a turn: many short turns tell apart what few long ones do not, since a machine's noise lasts for seconds. */
+const shortTurn = isShort ? 750 : 1500
+
 /** µs that a chat costs less without something, and what the gateway costs with everything. */
 const saved = async (driver: Program, upstream: number, name: string, variant: Variant) => {
   const [chat] = workloads
@@ -33,9 +37,10 @@ const saved = async (driver: Program, upstream: number, name: string, variant: V
     const figures = await compete(
       driver,
       [{ program: all }, { program: less }],
-      { ...chat, requests: Math.ceil(chat.requests / 2) },
+      { ...chat, requests: shortTurn },
       busyConnections,
-      isShort ? 3 : 7
+      isShort ? 3 : 19,
+      isShort ? 1 : 6
     )
     for (const { stop } of [all, less]) stop()
     const [own, other] = figures

@@ -90,18 +90,21 @@ const driven = async (driver: Program, rival: Rival, load: Load): Promise<Outcom
 /** Turns before those that count: V8 makes code fast while it runs. */
 const warming = isShort ? 1 : 3
 
-/** Lets all take their turns, after some that do not count. */
+/** Lets all take their turns, after some that do not count. Who went last goes first in the next: what a turn leaves behind falls on all. */
 export const compete = async (
   driver: Program,
   rivals: ReadonlyArray<Rival>,
   workload: Workload,
   connections: number,
-  turns = rounds
+  turns = rounds,
+  warmingTurns = warming
 ): Promise<ReadonlyArray<Figures>> => {
   const broken = new Set<Rival>()
   const found = rivals.map(() => [] as Array<{ readonly cpu: number; readonly outcome: Outcome }>)
-  for (let round = -warming; round < turns; round++) {
-    for (const [index, rival] of rivals.entries()) {
+  const inOrder = [...rivals.entries()]
+  const reversed = [...inOrder].reverse()
+  for (let round = -warmingTurns; round < turns; round++) {
+    for (const [index, rival] of round % 2 === 0 ? inOrder : reversed) {
       if (broken.has(rival)) continue
       const before = cpuOf(rival.program)
       const outcome = await driven(driver, rival, loadOf(rival, workload, connections))
