@@ -38,6 +38,8 @@ export type Write = (file: number, bytes: Uint8Array, from: number) => number
 export class Journal {
   /** Position up to which lines are in the file. */
   written = 0
+  /** The same, for the thread that stores them: it touches no file to learn that nothing was written. */
+  readonly shown = new BigInt64Array(new SharedArrayBuffer(8))
   /** Position up to which they are in the store, as the worker told. */
   stored = 0
   /** Records and spends that found no room. */
@@ -101,6 +103,7 @@ export class Journal {
     }
     this.pending.clear()
     this.written += at
+    Atomics.store(this.shown, 0, BigInt(this.written))
     if (this.written - this.begins >= segmentSize) this.turn()
   }
 

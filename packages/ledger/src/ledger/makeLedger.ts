@@ -97,6 +97,7 @@ export const make = (options: Options) =>
           engine: options.store,
           journals,
           journal: journal.id,
+          written: journal.shown,
           keep: options.keep === undefined ? undefined : Duration.toMillis(options.keep)
         },
         tell,

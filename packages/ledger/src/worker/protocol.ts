@@ -13,6 +13,8 @@ export interface ThreadOptions {
   /** The folder of all journals, and the name of the one that is written by this process. */
   readonly journals: string
   readonly journal: string
+  /** Position up to which it is written, in memory of both threads. */
+  readonly written: BigInt64Array
   /** Ms that records are kept; undefined: for ever. */
   readonly keep: number | undefined
 }

@@ -145,8 +145,9 @@ export const run = (options: ThreadOptions, port: Port): Effect.Effect<void> =>
     const look = Effect.suspend(() => {
       looks++
       const before = tail.position
+      const written = Number(Atomics.load(options.written, 0))
       return Effect.zipRight(
-        drain(Number.POSITIVE_INFINITY),
+        before !== undefined && before >= written ? Effect.void : drain(written),
         Effect.suspend(() => {
           const isQuiet = tail.position === before
           if (isQuiet && shown === undefined && looks % probeEvery !== 0) return Effect.void
