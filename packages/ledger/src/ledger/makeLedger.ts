@@ -134,7 +134,7 @@ export const make = (options: Options) =>
         isEnding = true
         // One that never opened its store has nobody who would answer.
         const isStored = wasReady && (yield* Effect.isSuccess(ask("end", [])))
-        yield* thread.terminate
+        yield* isStored ? thread.leave : thread.terminate
         if ((isStored || !wasReady) && journal.waiting <= 0) yield* Journal.remove(journal)
         else if (journal.waiting > 0) {
           yield* Effect.logWarning(

@@ -75,11 +75,31 @@ export class WorkerThread {
         }),
         patience
       )
-    return Effect.suspend(() => Effect.raceFirst(answer, impatience(this.heard)))
+    // Where nothing interrupts, as at the end of a gateway, what has lost the race is waited for.
+    return Effect.suspend(() => Effect.raceFirst(answer, Effect.interruptible(impatience(this.heard))))
   }
+
+  /**
+   * Waits until it has ended by itself, as it does after the word `end`, or for as long as for an answer, and ends it then. One that
+   * is ended in the middle of its driver's own code may take the process with it.
+   */
+  readonly leave: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.timeoutTo(Effect.interruptible(this.exited), {
+      duration: patience,
+      onSuccess: () => Effect.void,
+      onTimeout: () => this.terminate
+    })
+  ).pipe(Effect.flatten)
 
   /** Ends it, whatever it does. */
   readonly terminate: Effect.Effect<void> = Effect.promise(() => this.worker.terminate().then(() => undefined))
+
+  private readonly exited = Effect.async<void>((resume) => {
+    if (this.isOver) return resume(Effect.void)
+    const done = (): void => resume(Effect.void)
+    this.worker.once("exit", done)
+    return Effect.sync(() => this.worker.off("exit", done))
+  })
 
   private settle(id: number, answer: Effect.Effect<unknown, LedgerError>): void {
     const waiting = this.waiting.get(id)

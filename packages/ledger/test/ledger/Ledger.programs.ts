@@ -98,6 +98,23 @@ describe("a ledger", () => {
     })
   )
 
+  // The clock of this test stands still: whatever waits for time waits for ever.
+  it.scoped("ends once its store has answered, and not when it would have given up waiting", () =>
+    Effect.gen(function* () {
+      const data = yield* folder
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { append, store } = yield* open(data)
+          append(record())
+          yield* Effect.addFinalizer(() => Effect.ignore(store.putNote("left", "behind")))
+        })
+      )
+      expect(readdirSync(join(data, "journals"))).toEqual([])
+      const again = yield* open(data)
+      expect(yield* again.store.note("left")).toBe("behind")
+    })
+  )
+
   it.scopedLive("waits for a store that another program holds, and loses nothing by it", () =>
     Effect.gen(function* () {
       const data = yield* folder
