@@ -50,6 +50,8 @@ export { default as errors } from "undici/lib/core/errors.js"
 export default undefined
 `
   ),
+  // Nobody asks for HTTP/2, and Node's module for that is a large one.
+  inPlaceOf("./client-h2.js", 'module.exports = () => { throw new Error("HTTP/2 is not spoken here") }\n'),
   // Effect names it for values made up from schemas, which nothing here asks for.
   inPlaceOf("fast-check", "export const array = undefined\n")
 ]

@@ -4,6 +4,8 @@
  * So whoever reads beginnings, lengths or equality reads them right, and the value itself goes on as the bytes that came.
  * Nobody outside this process can write one.
  */
+import type * as Crypto from "node:crypto"
+import * as Builtin from "../shared/Builtin.js"
 
 /** What a stand-in says of the value that it stands for. */
 export interface Facts {
@@ -21,8 +23,12 @@ export interface Facts {
 /** Characters of a long text that its stand-in begins with, about. */
 export const headLength = 4096
 
+/** Node loads all of its Web Crypto for the first of these, which its own module does not need. */
+const randomBytes = (count: number): Uint8Array =>
+  Builtin.find<typeof Crypto>("node:crypto")?.randomBytes(count) ?? crypto.getRandomValues(new Uint8Array(count))
+
 /** A secret of this process. */
-const mark = `<${Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")}>`
+const mark = `<${Array.from(randomBytes(16), (byte) => byte.toString(16).padStart(2, "0")).join("")}>`
 
 /** A text that stands for a value. */
 export const make = (head: string, { characters, digest, end, numbers, start }: Facts): string =>

@@ -235,13 +235,19 @@ const finder = (deps: ControlPlaneDeps): ((path: string) => Found | undefined) =
   const exact = new Map<string, Endpoint>([
     ...modelEndpoints(),
     ...healthEndpoints(deps),
-    ["/metrics", metricsEndpoint(deps)],
-    ...[...Dashboard.load()].map(([path, asset]) => [path, assetEndpoint(asset)] as const)
+    ["/metrics", metricsEndpoint(deps)]
   ])
+  // Two dozen files to read and to hash: not before somebody opens the page.
+  let assets: ReadonlyMap<string, Endpoint> | undefined
+  const asset = (path: string): Endpoint | undefined => {
+    if (!Dashboard.isAt(path)) return undefined
+    assets ??= new Map([...Dashboard.load()].map(([path, asset]) => [path, assetEndpoint(asset)] as const))
+    return assets.get(path)
+  }
   const kept = keptEndpoints(deps)
   const folders = modelPrefixes.map((prefix) => `${prefix}/models/`)
   return (path) => {
-    const endpoint = exact.get(path) ?? (targetOf(path) === undefined ? undefined : elsewhere)
+    const endpoint = exact.get(path) ?? asset(path) ?? (targetOf(path) === undefined ? undefined : elsewhere)
     if (endpoint !== undefined) return { endpoint, name: "" }
     const keptAnswer = keptAnswerAt(path)
     if (keptAnswer !== undefined) return { endpoint: kept[keptAnswer.part ?? "whole"], name: keptAnswer.id }
@@ -256,8 +262,8 @@ const hasMaster = ({ generations }: ControlPlaneDeps): boolean =>
   generations.current().source.config.masterKey !== undefined
 
 /**
- * The app for an `@effect/platform` server. Reads the dashboard's files, and throws when they are missing. It answers every
- * request, also one that it does not know; its errors are in the caller's words.
+ * The app for an `@effect/platform` server. It answers every request, also one that it does not know; its errors are in the
+ * caller's words.
  *
  * Paths are matched by hand: ids and model names may hold slashes.
  */

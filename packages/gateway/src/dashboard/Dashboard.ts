@@ -47,6 +47,9 @@ const modules = [
 const eventsourceParser = (): URL =>
   new URL("dist/index.js", pathToFileURL(require.resolve("eventsource-parser/package.json")))
 
+/** Whether a path is one of the dashboard's. */
+export const isAt = (path: string): boolean => path === "/" || path === "/favicon.ico" || path.startsWith("/dashboard/")
+
 /** The files by their paths; `/` is the page. Throws when the package was installed without them. */
 export const load = (): ReadonlyMap<string, Asset> => {
   const script = "text/javascript; charset=utf-8"

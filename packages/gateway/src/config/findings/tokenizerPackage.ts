@@ -11,12 +11,10 @@ const name = "gpt-tokenizer"
 /** How it comes here, in the version that the tests run with. */
 export const installLine = `npm install ${name}@4`
 
-const require = createRequire(import.meta.url)
-
 /** Where an encoding's module is; undefined where the package is not installed. */
 export const pathOf = (encoding: Encoding): string | undefined => {
   try {
-    return require.resolve(`${name}/encoding/${encoding}`)
+    return createRequire(import.meta.url).resolve(`${name}/encoding/${encoding}`)
   } catch {
     return undefined
   }
