@@ -51,9 +51,9 @@ write(
 /** The day on which the prices were in force. */
 export const catalogueDate = "${today}"
 
-/** Of each provider what it is known by, and its models: JSON, read when first needed. */
-export const priceRows: ReadonlyArray<readonly [provider: string, models: string]> = [
-${prices.map(([provider, models]) => `  [\n    ${quoted(provider)},\n    ${quoted(models)}\n  ]`).join(",\n")}
+/** Of each provider what it is known by, and its models: JSON, and no text before it is first needed. */
+export const priceRows: ReadonlyArray<readonly [provider: string, models: () => string]> = [
+${prices.map(([provider, models]) => `  [\n    ${quoted(provider)},\n    () => ${quoted(models)}\n  ]`).join(",\n")}
 ]
 `
 )
@@ -75,7 +75,7 @@ const providers = providersOf({
 
 const rows = [...models.providers.entries()]
   .sort(([a], [b]) => (a < b ? -1 : 1))
-  .map(([name, list]) => `  ${quoted([name]).slice(0, -2)},${quoted(rowsOf(list)).slice(2)}`)
+  .map(([name, list]) => `  ["${name}", () => ${quoted(rowsOf(list))}]`)
 
 /** No file is longer than the tools that read sources take. */
 /** @type {Array<Array<string>>} */
@@ -89,8 +89,9 @@ parts.forEach((part, index) => {
   write(
     `${folder}/models${index + 1}.ts`,
     `${head}
-/** Of each provider its name and its models, in one list: JSON, read when first needed. */
-export const rows: ReadonlyArray<string> = [
+/** Of each provider its name and its models: JSON, and no text before it is first needed. */
+// biome-ignore format: one line a provider
+export const rows: ReadonlyArray<readonly [name: string, models: () => string]> = [
 ${part.join(",\n")}
 ]
 `

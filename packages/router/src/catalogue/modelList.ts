@@ -146,15 +146,11 @@ export class Describer {
 
   constructor(
     readonly name: string,
-    private readonly text: string
+    private readonly text: () => string
   ) {}
 
   private get rows(): ReadonlyMap<string, Row> {
-    this.known ??= new Map(
-      (JSON.parse(this.text) as readonly [string, ...ReadonlyArray<Row>])
-        .slice(1)
-        .map((row) => [(row[0] as string).toLowerCase(), row as Row])
-    )
+    this.known ??= new Map((JSON.parse(this.text()) as ReadonlyArray<Row>).map((row) => [row[0].toLowerCase(), row]))
     return this.known
   }
 
@@ -192,10 +188,8 @@ interface Index {
 
 let index: Index | undefined
 
-const nameIn = (row: string): string => row.slice(2, row.indexOf('"', 2))
-
 const made = (): Index => {
-  const byName = new Map([...first, ...second].map((row) => [nameIn(row), new Describer(nameIn(row), row)]))
+  const byName = new Map([...first, ...second].map(([name, models]) => [name, new Describer(name, models)]))
   const byLabel = new Map(byName)
   const byHost = new Map<string, Array<readonly [string, Describer]>>()
   const byPrices = new Map(byName)

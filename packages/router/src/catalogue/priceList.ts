@@ -42,7 +42,7 @@ export class Lister {
 
   constructor(
     readonly row: ProviderRow,
-    private readonly text: string
+    private readonly text: () => string
   ) {
     this.address = new RegExp(`^(?:${row.url})`)
   }
@@ -52,7 +52,7 @@ export class Lister {
   }
 
   get models(): ReadonlyArray<Listed> {
-    this.known ??= (JSON.parse(this.text) as ReadonlyArray<ModelRow>).map(
+    this.known ??= (JSON.parse(this.text()) as ReadonlyArray<ModelRow>).map(
       ([id, clause, price, contextWindow, maxOutputTokens, later]) => ({
         provider: this.row.id,
         id,
