@@ -27,6 +27,8 @@ export interface WriteOptions {
   readonly knowsSignatures?: boolean | undefined
   /** Whether the provider reads what its model thought in earlier turns, without a signature (`reasoning_content`). Default false. */
   readonly keepsReasoning?: boolean | undefined
+  /** Whether the provider reads marks of the cache in a content (`cache_control`), which chat has no word for. Default false. */
+  readonly keepsCacheMarks?: boolean | undefined
   /** Whether ids of calls have nine letters and digits, as Mistral wants them. Default false. */
   readonly hasShortIds?: boolean | undefined
   /** The path of a part of a turn in the caller's own words, for messages; default: in the target's. */

@@ -11,12 +11,17 @@ import { readCitations, readContent } from "./readParts.js"
 import { ofBlock, ofDetail } from "./reasoning.js"
 import { tokensIn } from "./usage.js"
 
-/** A call whose pieces come. */
+/** A call whose pieces come. It is told once its name is known: an id may come in a piece of its own, before or behind that. */
 interface Call {
   readonly index: unknown
-  readonly id: string | undefined
+  id: string | undefined
+  name: string | undefined
   readonly isCustom: boolean
   readonly part: number
+  /** Its pieces so far, laid over each other; undefined once it is told. */
+  head: JsonObject | undefined
+  /** Arguments that came before it was told. */
+  held: string
 }
 
 const isPieceOf = (call: Call, index: unknown, id: string | undefined, hasName: boolean): boolean => {
@@ -107,26 +112,41 @@ class Choice {
     let call = known ?? (isNameless ? this.calls[this.calls.length - 1] : undefined)
     if (call === undefined) {
       const isCustom = piece.type === "custom"
-      const read = readCall({
-        ...piece,
-        function: { name: name ?? "" },
-        ...(isCustom ? { custom: { name: name ?? "" } } : {})
-      })
-      call = { index: piece.index, id, isCustom, part: this.parts++ }
+      call = { index: piece.index, id, name, isCustom, part: this.parts++, head: piece, held: "" }
       this.calls.push(call)
       this.open = undefined
-      tell({
-        type: "toolCall",
-        id: read?.id,
-        name: name ?? "",
-        kind: isCustom ? "custom" : "function",
-        ...(read?.signature === undefined ? {} : { signature: read.signature }),
-        choice: this.choice,
-        part: call.part
-      })
+    } else if (call.head !== undefined) {
+      call.head = { ...call.head, ...piece }
+      call.id ??= id
+      call.name ??= name
     }
     const text = call.isCustom ? (asString(said?.input) ?? "") : argumentsText(said?.arguments)
-    if (text !== "") tell({ type: "arguments", text, choice: this.choice, part: call.part })
+    if (call.head === undefined) this.arguments(call, text, tell)
+    else {
+      call.held += text
+      if (call.name !== undefined && (call.id !== undefined || call.held !== "")) this.begin(call, tell)
+    }
+  }
+
+  private begin(call: Call, tell: Tell<AnswerEvent>): void {
+    const { head, held, id = "", isCustom, name = "" } = call
+    if (head === undefined) return
+    const read = readCall({ ...head, id, function: { name }, ...(isCustom ? { custom: { name } } : {}) })
+    call.head = undefined
+    tell({
+      type: "toolCall",
+      id: read?.id,
+      name,
+      kind: isCustom ? "custom" : "function",
+      ...(read?.signature === undefined ? {} : { signature: read.signature }),
+      choice: this.choice,
+      part: call.part
+    })
+    this.arguments(call, held, tell)
+  }
+
+  private arguments({ part }: Call, text: string, tell: Tell<AnswerEvent>): void {
+    if (text !== "") tell({ type: "arguments", text, choice: this.choice, part })
   }
 
   /** Sounds come in pieces, and are told whole. */
@@ -167,6 +187,7 @@ class Choice {
 
   private finish(reason: string, stopSequence: string | undefined, tell: Tell<AnswerEvent>): void {
     this.isFinished = true
+    for (const call of this.calls) this.begin(call, tell)
     if (this.audio !== undefined) {
       const data = asString(this.audio.data) ?? ""
       this.whole({ type: "audio", source: { kind: "bytes", mime: "audio/pcm", data }, extra: this.audio }, tell)

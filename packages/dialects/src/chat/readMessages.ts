@@ -4,7 +4,7 @@ import type { Problem } from "../conversation/Problem.js"
 import { splitSignature } from "../parts/toolIds.js"
 import { asObject, asString, asText, isGiven, others } from "../parts/values.js"
 import { pathOf } from "./fields.js"
-import { readCitations, readContent } from "./readParts.js"
+import { readCache, readCitations, readContent } from "./readParts.js"
 import { readReasoning, reasoningFields } from "./reasoning.js"
 
 const roles: ReadonlySet<string> = new Set(["system", "developer", "user", "assistant"])
@@ -175,6 +175,14 @@ const readMessage = (message: unknown, at: number): Turn | Problem => {
   return { role, parts: content, at, name, isBare, extra: isEmpty ? { ...extra, content: message.content } : extra }
 }
 
+/** A mark of the cache may stand beside the content, as it does for many who write it as a string: it is the last part's. */
+const marked = (turn: Turn): Turn => {
+  const cache = readCache(turn.extra?.cache_control)
+  const last = turn.parts.at(-1)
+  if (cache === undefined || last === undefined || last.cache !== undefined || last.type === "reasoning") return turn
+  return { ...turn, parts: [...turn.parts.slice(0, -1), { ...last, cache }] }
+}
+
 /** The turns of a list of messages; what is wrong with them goes to `problems`. */
 export const readMessages = (messages: unknown, problems: Array<Problem>): ReadonlyArray<Turn> => {
   if (!Array.isArray(messages)) {
@@ -185,7 +193,7 @@ export const readMessages = (messages: unknown, problems: Array<Problem>): Reado
   messages.forEach((message: unknown, at) => {
     const turn = readMessage(message, at)
     if ("expected" in turn) problems.push(turn)
-    else turns.push(turn)
+    else turns.push(marked(turn))
   })
   return turns
 }

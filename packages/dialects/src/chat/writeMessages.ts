@@ -22,6 +22,7 @@ interface Desk {
   /** The request was chat's: what only chat knows stands again where it stood. */
   readonly isOwn: boolean
   readonly ids: IdRules
+  readonly keepsCacheMarks: boolean
   readonly keepsReasoning: boolean
   readonly knowsSignatures: boolean
   readonly pathOf: (turn: number, part?: number) => string
@@ -42,10 +43,11 @@ const callOf = (call: ToolCallPart, desk: Desk): JsonObject => {
 
 /** Content as a bare string where nothing is said but text: not all who speak chat read lists. */
 const contentOf = (parts: ReadonlyArray<Part>, turn: Turn, desk: Desk): unknown => {
-  const { account, isOwn, pathOf } = desk
+  const { account, isOwn, keepsCacheMarks, pathOf } = desk
   const first = parts[0]
   if (parts.length === 1 && first?.type === "text" && turn.isBare === true) return first.text
-  if (!isOwn && parts.every((part) => part.type === "text")) {
+  const isMarked = keepsCacheMarks && parts.some(({ cache }) => cache !== undefined)
+  if (!isOwn && !isMarked && parts.every((part) => part.type === "text")) {
     if (parts.length === 0) return undefined
     for (const part of parts) if (part.cache !== undefined) account.drop(`${pathOf(turn.at)}.cache_control`, "advisory")
     return parts.length === 1 && first?.type === "text"
@@ -53,7 +55,7 @@ const contentOf = (parts: ReadonlyArray<Part>, turn: Turn, desk: Desk): unknown 
       : parts.map((part) => (part.type === "text" ? part.text : "")).join("\n")
   }
   return parts.flatMap((part, at) => {
-    const said = writePart(part, isOwn, pathOf(turn.at, at), account)
+    const said = writePart(part, isOwn, pathOf(turn.at, at), account, keepsCacheMarks)
     return said === undefined ? [] : [said]
   })
 }
@@ -166,13 +168,20 @@ const others = (turn: Turn, desk: Desk): JsonObject => {
 export const writeMessages = (
   { origin, turns }: Conversation,
   account: Account,
-  { hasShortIds, keepsReasoning = false, knowsSignatures = true, pathOf = ownPath }: WriteOptions
+  {
+    hasShortIds,
+    keepsCacheMarks = false,
+    keepsReasoning = false,
+    knowsSignatures = true,
+    pathOf = ownPath
+  }: WriteOptions
 ): ReadonlyArray<JsonObject> => {
   const isOwn = origin === "chat"
   const desk: Desk = {
     account,
     ids: hasShortIds === true ? mistralIds : chatIds,
     isOwn,
+    keepsCacheMarks,
     keepsReasoning,
     knowsSignatures,
     pathOf

@@ -73,15 +73,14 @@ const written = (part: Part, path: string, account: Account): JsonObject | undef
   }
 }
 
-/** A part of a message's content; `isOwn`: as chat's caller spelt it. */
-export const writePart = (part: Part, isOwn: boolean, path: string, account: Account): unknown => {
+/** A part of a message's content; `isOwn`: as chat's caller spelt it; `keepsMarks`: with the mark of the cache. */
+export const writePart = (part: Part, isOwn: boolean, path: string, account: Account, keepsMarks = isOwn): unknown => {
   const own = isOwn ? part.extra : undefined
   if (own === bareText && part.type === "text") return part.text
   if (own?.type !== undefined) return own
   const said = written(part, path, account)
   if (said === undefined) return undefined
-  if (part.cache !== undefined && !isOwn) account.drop(`${path}.cache_control`, "advisory")
-  return isOwn && (own !== undefined || part.cache !== undefined)
-    ? { ...said, ...cacheControl(part.cache), ...own }
-    : said
+  const hasMark = part.cache !== undefined && (keepsMarks || isOwn)
+  if (part.cache !== undefined && !hasMark) account.drop(`${path}.cache_control`, "advisory")
+  return own !== undefined || hasMark ? { ...said, ...cacheControl(part.cache), ...own } : said
 }

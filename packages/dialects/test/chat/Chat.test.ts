@@ -182,6 +182,26 @@ describe("chat requests", () => {
     expect(written.dropped).toEqual([])
   })
 
+  it("may have the mark of the cache beside a content that is a string: it is the last part's", () => {
+    const mark = { cache_control: { type: "ephemeral" } }
+    const { turns } = right(
+      chat.readRequest({
+        messages: [
+          { role: "system", content: "s", ...mark },
+          { role: "assistant", content: "t", tool_calls: [call], ...mark },
+          { role: "tool", tool_call_id: "call_1", content: "r", ...mark },
+          user
+        ]
+      })
+    )
+    expect(turns.map(({ parts }) => parts.map(({ cache }) => cache))).toEqual([
+      [{}],
+      [undefined, {}],
+      [{}],
+      [undefined]
+    ])
+  })
+
   it("are refused by the names of the fields that are wrong", () => {
     const problems = left(
       chat.readRequest({
@@ -333,6 +353,29 @@ describe("another dialect's requests as chat", () => {
       chat.writeRequest(foreign([{ role: "user", parts, at: 0 }]), { model: "m", dropsMeaning: true })
     )
     expect(dropped.map(({ reason }) => reason)).toEqual(["meaning", "meaning"])
+  })
+
+  it("keep marks of the cache for a provider that reads them in a content", () => {
+    const marked: Part = { type: "text", text: "long", cache: { ttl: "1h" } }
+    const asked = foreign([
+      { role: "system", parts: [words("be"), marked], at: -1 },
+      { role: "user", parts: [words("x")], at: 0 }
+    ])
+    const kept = right(chat.writeRequest(asked, { model: "m", keepsCacheMarks: true }))
+    expect(kept.body.messages).toEqual([
+      {
+        role: "system",
+        content: [
+          { type: "text", text: "be" },
+          { type: "text", text: "long", cache_control: { type: "ephemeral", ttl: "1h" } }
+        ]
+      },
+      { role: "user", content: "x" }
+    ])
+    expect(kept.dropped).toEqual([])
+    const plainly = right(chat.writeRequest(asked, { model: "m" }))
+    expect(plainly.body.messages).toMatchObject([{ content: "be\nlong" }, { content: "x" }])
+    expect(plainly.dropped).toHaveLength(1)
   })
 
   it("say settings in OpenAI's words, and leave out what it refuses", () => {
@@ -548,6 +591,33 @@ describe("chat streams", () => {
     expect(fold([bare("a", "1"), bare("b", "2")]).choices[0]?.parts).toMatchObject([{ id: "a" }, { id: "b" }])
     const repeated = fold([begin(0, "a", "f"), piece(0, "1", { id: "a" }), piece(0, "2", { id: "" })])
     expect(repeated.choices[0]?.parts).toMatchObject([{ id: "a", arguments: "12" }])
+  })
+
+  it("whose call gives its id and its name in pieces of their own tell it once both are known", () => {
+    const bare = (more: JsonObject) => chunk({ tool_calls: [{ index: 0, ...more }] })
+    const heard = (events: ReadonlyArray<JsonObject>): ReadonlyArray<AnswerEvent> => {
+      const reader = chat.eventReader()
+      const told: Array<AnswerEvent> = []
+      for (const json of events) reader.read(json, (event) => told.push(event))
+      return told.filter(({ type }) => type === "toolCall" || type === "arguments" || type === "finish")
+    }
+    const wanted = [
+      { type: "toolCall", id: "a", name: "f" },
+      { type: "arguments", text: '{"x":1}' },
+      { type: "finish", finish: "toolCalls" }
+    ]
+    const end = chunk({}, "tool_calls")
+    const id = bare({ id: "a", type: "function", function: {} })
+    const name = bare({ function: { name: "f" } })
+    expect(heard([id, name, piece(0, '{"x":1}'), end])).toMatchObject(wanted)
+    expect(heard([name, id, piece(0, '{"x":1}'), end])).toMatchObject(wanted)
+    expect(heard([id, piece(0, '{"x"'), bare({ function: { name: "f", arguments: ":1}" } }), end])).toMatchObject(
+      wanted
+    )
+    const unnamed = heard([id, end])
+    expect(unnamed).toMatchObject([{ type: "toolCall", id: "a", name: "" }, { type: "finish" }])
+    const without = heard([name, end])
+    expect(without).toMatchObject([{ type: "toolCall", id: undefined, name: "f" }, { type: "finish" }])
   })
 
   it("sign thoughts in a block of their own, once", () => {

@@ -17,11 +17,15 @@ const keepers: ReadonlySet<string> = new Set(["deepseek", "moonshot", "zai", "xi
 const keepsReasoning = (provider: string, model: string): boolean =>
   keepers.has(provider) || (provider === "cohere" && model.includes("reasoning"))
 
+/** Those whose chats have marks of the cache, which are the only way to a cache of their Claude and Qwen models. */
+const marksCaches: ReadonlySet<string> = new Set(["openrouter", "litellm_proxy", "dashscope"])
+
 /** What a request to a deployment's model is written with. */
 export const habitsOf = (
   { provider }: Pick<Deployment, "provider">,
   model: string
-): Pick<WriteOptions, "hasShortIds" | "keepsReasoning"> => ({
+): Pick<WriteOptions, "hasShortIds" | "keepsCacheMarks" | "keepsReasoning"> => ({
   hasShortIds: shortIds.has(provider),
+  keepsCacheMarks: marksCaches.has(provider),
   keepsReasoning: keepsReasoning(provider, model)
 })

@@ -75,3 +75,23 @@ describe("thoughts of earlier turns", () => {
     })
   )
 })
+
+describe("marks of the cache", () => {
+  const marked = LlmRequest.of(messages, "chat", {
+    model: "m",
+    max_tokens: 10,
+    system: [{ type: "text", text: "long", cache_control: { type: "ephemeral" } }],
+    messages: [{ role: "user", content: "Look" }]
+  })
+
+  it.effect.each([
+    ["openrouter", true],
+    ["openai", false]
+  ] as const)("go to those whose chats have them, and to no other: %j", ([provider, kept]) =>
+    Effect.gen(function* () {
+      const { sent, transport } = answering(() => chatAnswer)
+      yield* S.call(OpenAiCompatible.make(transport), marked, { provider, baseUrl: "https://a.example/v1" })
+      assert.strictEqual(JSON.stringify(sent[0]?.body).includes("cache_control"), kept)
+    })
+  )
+})
