@@ -1,5 +1,6 @@
 import type { FieldClass } from "../conversation/Problem.js"
-import type { Feature } from "../Translator.js"
+import type { Feature, Translator } from "../Translator.js"
+import { readFormat } from "./readSettings.js"
 
 /** What Anthropic's dialect cannot say. */
 export const lacks: { readonly [feature in Feature]?: FieldClass } = {
@@ -15,10 +16,11 @@ export const lacks: { readonly [feature in Feature]?: FieldClass } = {
 }
 
 /** Fields of its payload that no other dialect has; all others are advisory. */
-export const fields: Readonly<Record<string, FieldClass>> = {
+export const fields: Translator["fields"] = {
   container: "meaning",
   inference_geo: "meaning",
-  output_format: "meaning",
+  // The beta's own spelling: read as the form of the answer, where it is one that others know.
+  output_format: (value) => (readFormat(value) === undefined ? "meaning" : undefined),
   mcp_servers: "tool"
 }
 

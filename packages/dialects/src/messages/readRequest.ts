@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
-import type { Conversation, ServerTool, Tool, ToolChoice, Turn } from "../conversation/Conversation.js"
+import type { Conversation, Part, ServerTool, Tool, ToolChoice, Turn } from "../conversation/Conversation.js"
 import type { Problem } from "../conversation/Problem.js"
 import { asString, asText, others } from "../parts/values.js"
 import type { Given } from "../Translator.js"
@@ -30,11 +30,23 @@ const readTurn = (message: unknown, at: number, refuse: Refuse): Turn | undefine
   return read === undefined ? undefined : { role, at, ...read, ...(extra === undefined ? {} : { extra }) }
 }
 
+/** Claude Code's first block of instructions: a note to Anthropic that is another one in each request, and would spoil every other provider's cache. */
+const billing = /^x-anthropic-billing-header:[^\n]*\s*$/
+
+/** Instructions that are said to the model, and notes that are Anthropic's own business. */
+const instructions = (parts: ReadonlyArray<Part>, system: unknown): ReadonlyArray<Part> =>
+  parts.map((part, at): Part => {
+    const block: unknown = Array.isArray(system) ? system[at] : undefined
+    return part.type === "text" && isJsonObject(block) && billing.test(part.text)
+      ? { type: "opaque", dialect: "messages", value: block, fieldClass: "advisory" }
+      : part
+  })
+
 const readTurns = ({ messages, system }: JsonObject, refuse: Refuse): ReadonlyArray<Turn> => {
   const turns: Array<Turn> = []
   if (system !== undefined && system !== null) {
     const read = contentOf(system, (path, expected) => refuse(`system${path}`, expected))
-    if (read !== undefined) turns.push({ role: "system", at: -1, ...read })
+    if (read !== undefined) turns.push({ role: "system", at: -1, ...read, parts: instructions(read.parts, system) })
   }
   if (!Array.isArray(messages)) {
     refuse("messages", "a list of messages")

@@ -66,7 +66,7 @@ const readThinking = ({ thinking }: JsonObject, refuse: Refuse, { extra }: Kept)
 const schemaFields: ReadonlySet<string> = new Set(["type", "schema"])
 
 /** The form of the answer; undefined where it is none that others know. */
-const readFormat = (value: unknown): Format | undefined =>
+export const readFormat = (value: unknown): Format | undefined =>
   isJsonObject(value) && value.type === "json_schema" && isJsonObject(value.schema) && !others(value, schemaFields)
     ? { type: "schema", schema: value.schema }
     : undefined

@@ -1,6 +1,8 @@
 import type { JsonObject } from "@switchyard/core/Json"
+import { chat as chatDialect } from "@switchyard/dialects/Chat"
 import type { Conversation, Part, Settings, Turn } from "@switchyard/dialects/Conversation"
 import { countRequest, messages } from "@switchyard/dialects/Messages"
+import * as Pair from "@switchyard/dialects/Pair"
 import type { WriteOptions, Written } from "@switchyard/dialects/Translator"
 import { Either } from "effect"
 import { describe, expect, test } from "vitest"
@@ -18,6 +20,11 @@ const problemsOf = (body: JsonObject): ReadonlyArray<string> => {
 
 const write = (conversation: Conversation, options: Partial<WriteOptions> = {}): Written => {
   const found = messages.writeRequest(conversation, { model: conversation.model, ...options })
+  if (Either.isLeft(found)) throw new Error(JSON.stringify(found.left))
+  return found.right
+}
+
+const right = <A>(found: Either.Either<A, unknown>): A => {
   if (Either.isLeft(found)) throw new Error(JSON.stringify(found.left))
   return found.right
 }
@@ -532,6 +539,51 @@ describe("thoughts and their signatures", () => {
       { type: "reasoning", id: "rs_1", signature: { dialect: "responses", value: "gAAA+/=" } },
       { type: "toolCall", id: "c1", signature: { dialect: "gemini", value: "abc" } }
     ])
+  })
+})
+
+describe("what is Anthropic's own business", () => {
+  const note = { type: "text", text: "x-anthropic-billing-header: cc_version=2.1.117; cc_entrypoint=cli; cch=71fea;" }
+  const asked = right(
+    messages.readRequest({
+      model: "claude",
+      max_tokens: 10,
+      system: [note, { type: "text", text: "Be brief." }],
+      messages: [{ role: "user", content: "a" }]
+    })
+  )
+
+  test("the billing note that Claude Code changes in each request goes to no other, whose cache it would spoil", () => {
+    const { body, dropped } = right(Pair.write(asked, messages, chatDialect, { model: "m" }))
+    expect(body.messages).toEqual([
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "a" }
+    ])
+    expect(dropped).toEqual([{ path: "system[0]", reason: "advisory" }])
+    expect(right(messages.writeRequest(asked, { model: "claude" })).body.system).toEqual([
+      note,
+      { type: "text", text: "Be brief." }
+    ])
+  })
+
+  test("words about it are words", () => {
+    const system = [{ type: "text", text: "x-anthropic-billing-header: is a header.\nSay what it is for." }]
+    const read = right(
+      messages.readRequest({ model: "m", max_tokens: 1, system, messages: [{ role: "user", content: "a" }] })
+    )
+    expect(read.turns[0]?.parts).toMatchObject([{ type: "text" }])
+  })
+
+  test("the form of the answer in the beta's own spelling is a form for others, too", () => {
+    const schema = { type: "object", properties: {}, additionalProperties: false }
+    const request = (output_format: JsonObject) =>
+      right(
+        messages.readRequest({ model: "m", max_tokens: 1, output_format, messages: [{ role: "user", content: "a" }] })
+      )
+    const said = Pair.write(request({ type: "json_schema", schema }), messages, chatDialect, { model: "m" })
+    expect(right(said).body.response_format).toMatchObject({ json_schema: { schema } })
+    const odd = Pair.write(request({ type: "poem" }), messages, chatDialect, { model: "m" })
+    expect(Either.isLeft(odd) && odd.left.map(({ path }) => path)).toEqual(["output_format"])
   })
 })
 
