@@ -2,6 +2,8 @@ import type { JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import type { Conversation, FunctionTool, Settings, Tool, ToolChoice, Turn } from "../conversation/Conversation.js"
 import { Account, type Problem } from "../conversation/Problem.js"
+import { closed } from "../messages/schemas.js"
+import { argumentsSchema } from "../parts/argumentsSchema.js"
 import { customAsFunction } from "../parts/customTools.js"
 import { asUser, isInstruction, jsonInstruction } from "../parts/instructions.js"
 import { asBudget, asEffort, nearestEffort } from "../parts/reasoningLevels.js"
@@ -53,7 +55,7 @@ const specOf = (tool: FunctionTool): JsonObject => ({
   toolSpec: {
     name: tool.name,
     ...(tool.description ? { description: tool.description } : {}),
-    inputSchema: { json: tool.parameters ?? { type: "object", properties: {} } },
+    inputSchema: { json: argumentsSchema(tool.parameters) },
     ...(tool.strict === true ? { strict: true } : {})
   }
 })
@@ -104,7 +106,7 @@ const toolConfig = (conversation: Conversation, caches: boolean): JsonObject | u
   return { tools, ...(said === undefined ? {} : { toolChoice: said }) }
 }
 
-const formatOf = (format: Settings["format"]): JsonObject | undefined =>
+const formatOf = (format: Settings["format"], model: string): JsonObject | undefined =>
   format?.type !== "schema"
     ? undefined
     : {
@@ -112,7 +114,7 @@ const formatOf = (format: Settings["format"]): JsonObject | undefined =>
           type: "json_schema",
           structure: {
             jsonSchema: {
-              schema: JSON.stringify(format.schema),
+              schema: JSON.stringify(model.includes("anthropic") ? closed(format.schema) : format.schema),
               name: format.name ?? "answer",
               ...(format.description === undefined ? {} : { description: format.description })
             }
@@ -169,7 +171,7 @@ export const writeRequest = (
     ...(settings.stop === undefined ? {} : { stopSequences: settings.stop })
   }
   const tools = toolConfig(conversation, caches)
-  const format = formatOf(settings.format)
+  const format = formatOf(settings.format, model)
   if (account.problems.length > 0) return Either.left(account.problems)
   const body: JsonObject = {
     ...(system.length === 0 ? {} : { system }),

@@ -2,6 +2,7 @@ import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import type { Conversation, FunctionTool, Tool, ToolChoice } from "../conversation/Conversation.js"
 import { Account, type Problem } from "../conversation/Problem.js"
+import { argumentsSchema } from "../parts/argumentsSchema.js"
 import { customAsFunction } from "../parts/customTools.js"
 import type { Feature, WriteOptions, Written } from "../Translator.js"
 import { names, pathOf as ownPathOf } from "./fields.js"
@@ -13,17 +14,10 @@ import { mayThink, type WrittenTurns, writeTurns } from "./writeTurns.js"
 /** The bound where neither the caller nor the catalogue names one. */
 const defaultMaxTokens = 4_096
 
-const noArguments: JsonObject = { type: "object", properties: {} }
-
-const schemaOf = (parameters: JsonObject | undefined): JsonObject => {
-  if (parameters === undefined) return noArguments
-  return parameters.type === undefined ? { type: "object", ...parameters } : parameters
-}
-
 const writeFunction = (tool: FunctionTool, isOwn: boolean, { isStructured }: Abilities): JsonObject => {
   const { cache, description, extra, name, parameters, strict } = tool
   const isStrict = isOwn ? strict : strict === true && isStructured ? true : undefined
-  const schema = isOwn ? parameters : schemaOf(parameters)
+  const schema = isOwn ? parameters : argumentsSchema(parameters)
   return {
     name,
     ...(description === undefined ? {} : { description }),

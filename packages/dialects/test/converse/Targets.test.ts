@@ -132,6 +132,29 @@ describe("Converse", () => {
     })
   })
 
+  it("is told of arguments that they are an object, and closed schemas for an answer of Claude's", () => {
+    const tool = (parameters: JsonObject) => ({ type: "function", function: { name: "get", parameters } })
+    const open = { type: "object", properties: { a: { type: "string", minLength: 1 } } }
+    const { body } = written(
+      {
+        messages: [{ role: "user", content: "x" }],
+        tools: [tool({}), tool({ properties: {} }), tool({ type: "object", required: [] })],
+        response_format: { type: "json_schema", json_schema: { name: "n", schema: open } }
+      },
+      converse,
+      "us.anthropic.claude-sonnet-4-5-v1:0"
+    )
+    const { tools } = body.toolConfig as { readonly tools: ReadonlyArray<{ readonly toolSpec: JsonObject }> }
+    expect(tools.map(({ toolSpec }) => toolSpec.inputSchema)).toEqual([
+      { json: { type: "object" } },
+      { json: { type: "object", properties: {} } },
+      { json: { type: "object", required: [] } }
+    ])
+    const said = JSON.stringify(body.outputConfig)
+    expect(said).toContain(JSON.stringify('"additionalProperties":false').slice(1, -1))
+    expect(said).not.toContain(JSON.stringify('"minLength":').slice(1, -1))
+  })
+
   it("is not asked what it cannot say", () => {
     const content = [{ type: "image_url", image_url: { url: "https://a.example/b.png" } }]
     expect(refused({ messages: [{ role: "user", content }], n: 2, presence_penalty: 1 }, converse)).toEqual([

@@ -239,6 +239,17 @@ describe("a conversation of another dialect, asked of Gemini", () => {
     expect(thinking("gemini-2.0-flash", { effort: "high" })).toBeUndefined()
   })
 
+  it("says of arguments that they are an object, and of a JPEG what Google calls it", () => {
+    const bytes: Part = { type: "image", source: { kind: "bytes", mime: "image/jpg", data: "AAAA" } }
+    const { body } = write(
+      conversation([turn("user", 0, bytes)], {
+        tools: [{ type: "function", name: "f", parameters: { properties: { a: { type: "string" } } } }]
+      })
+    )
+    expect(body.tools).toMatchObject([{ functionDeclarations: [{ parametersJsonSchema: { type: "object" } }] }])
+    expect(body.contents).toMatchObject([{ parts: [{ inlineData: { mimeType: "image/jpeg" } }] }])
+  })
+
   it("writes structured output, functions and choices", () => {
     const schema = { type: "object", properties: {} }
     const { body } = write(

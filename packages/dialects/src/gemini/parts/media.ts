@@ -98,12 +98,15 @@ export const readFile = (file: JsonObject): MediaPart | undefined => {
 const named = (part: MediaPart, isOwn: boolean): JsonObject =>
   isOwn && part.type === "file" && part.name !== undefined ? { displayName: part.name } : {}
 
+/** A name that many give to JPEG, and Google does not know. */
+const typeFor = (mime: string, isOwn: boolean): string => (mime === "image/jpg" && !isOwn ? "image/jpeg" : mime)
+
 /** A part as Gemini has it. `isOwn`: it was read from Gemini's dialect, and nothing is added to what it said. */
 export const writeMedia = (part: MediaPart, isOwn: boolean): JsonObject => {
   const { source } = part
   switch (source.kind) {
     case "bytes":
-      return { inlineData: { mimeType: source.mime, data: source.data, ...named(part, isOwn) } }
+      return { inlineData: { mimeType: typeFor(source.mime, isOwn), data: source.data, ...named(part, isOwn) } }
     case "text":
       return { text: source.text }
     case "id":

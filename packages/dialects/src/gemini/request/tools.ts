@@ -4,6 +4,7 @@
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { Conversation, FunctionTool, Tool, ToolChoice } from "../../conversation/Conversation.js"
 import type { Account } from "../../conversation/Problem.js"
+import { argumentsSchema } from "../../parts/argumentsSchema.js"
 import { customAsFunction } from "../../parts/customTools.js"
 import { asString, asStrings, asText } from "../../parts/values.js"
 import { jsonSchemaOf, originOf } from "../parts/schema.js"
@@ -47,7 +48,7 @@ const isEmpty = (schema: JsonObject): boolean => Object.keys(schema).length === 
 /** A schema as Gemini takes it: its own, where it came in so. */
 const writeSchema = (schema: JsonObject): JsonObject => {
   const own = originOf(schema)
-  return own === undefined ? { parametersJsonSchema: schema } : { parameters: own }
+  return own === undefined ? { parametersJsonSchema: argumentsSchema(schema) } : { parameters: own }
 }
 
 const declarationOf = (tool: Exclude<Tool, { readonly type: "server" }>, isOwn: boolean): JsonObject => {
