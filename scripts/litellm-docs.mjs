@@ -87,12 +87,13 @@ Rules for the whole file:
 - A deployment without \`model_info.id\` gets an id made of its group, provider, model and host, with \`#2\`, \`#3\` where several
   are alike; limits, weights and keys take no part in it.
 - A deployment that nobody can ask rightly is left out with a warning, and so are fallback targets that only it would serve:
-  - a provider with a dialect of its own (Bedrock, Vertex AI, Claude on Azure; Anthropic, Gemini, Cohere and Ollama at a base
-    URL that is not known to speak OpenAI's: \`…/openai\`, \`…/compatibility/v1\`, Ollama's root or its \`/v1\`, the provider's
-    own address). \`custom_llm_provider: openai\` says that a base URL does;
-  - \`responses/…\`, \`mode: responses\`, and models that only the Responses API serves (\`*-codex\`, \`*-pro\`);
-  - groups for which there is no endpoint, by \`mode\` or by the model's name: transcription, speech, images, video, reranking,
-    realtime, moderation.
+  - a provider whose own dialect is not spoken (watsonx, SageMaker, Replicate and others: \`switchyard providers\` tells). Those of
+    Anthropic, Gemini, Cohere, Ollama, Bedrock, Vertex AI and Claude on Azure are, but at a base URL that is known to speak
+    OpenAI's: \`…/openai\`, \`…/compatibility/v1\`, Ollama's \`/v1\`. \`custom_llm_provider: openai\` says that any other does;
+  - a provider of \`custom_provider_map\`, a handler in Python;
+  - groups for which there is no endpoint, by \`mode\` or by the model's name: video, realtime sessions, reading of documents,
+    search, vector stores; and images, sounds and rankings of a provider that is asked for chats alone.
+- \`responses/…\`, \`mode: responses\`, and models that only the Responses API serves (\`*-codex\`, \`*-pro\`) are asked there.
 - A variable that is not set stops nothing: a deployment whose key, base URL or model is in it is left out with a warning (the
   provider's own variables do not stand in for one that the file names), any other setting counts as unset. Servers of one's
   own are asked without a key. Only \`master_key\` is an error, and a list of which nothing is left.

@@ -18,7 +18,7 @@ import { readNames, renamedModels } from "./names.js"
 import { readProxySettings } from "./settings/proxySettings.js"
 import { readRouterSettings } from "./settings/routerSettings.js"
 import { tellUnset } from "./unset.js"
-import { below, type Given, isOn, isText, isTree, isUnset, type Tree, type UnsetVariables } from "./values.js"
+import { below, type Given, isOn, isText, isTree, isUnset, type Tree, toList, type UnsetVariables } from "./values.js"
 import { readVariables } from "./variables.js"
 
 export type { Env, Key, UnsetVariables }
@@ -80,6 +80,13 @@ const defaultParams = (draft: Draft, router: Reader): GivenTree | undefined => {
   checkParams(draft, found)
   return found
 }
+
+const handlers = (settings: Reader): ReadonlySet<string> =>
+  new Set(
+    toList(settings.get("custom_provider_map")?.value).flatMap((entry) =>
+      isTree(entry) && isText(entry.provider) ? [entry.provider] : []
+    )
+  )
 
 const putDeployments = (draft: Draft, deployments: ReadonlyArray<Made>): void => {
   draft.set(
@@ -152,6 +159,7 @@ export const translate = (
     env: environment(draft, tree, env),
     credentials: credentials(draft, tree),
     defaults: defaultParams(draft, globals.router),
+    handlers: handlers(globals.settings),
     renamed
   })
   const { deployments } = list

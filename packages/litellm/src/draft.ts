@@ -2,6 +2,7 @@ import { showValue } from "@switchyard/core/ConfigError"
 import type { Finding } from "@switchyard/core/Problem"
 import type { Section } from "./keys/key.js"
 import { find, suggestion } from "./keys/keys.js"
+import { placeOf } from "./keys/misplaced.js"
 import { told } from "./keys/theirKeys.js"
 import { below, type Given, isOff, isTree, isUnset, type Tree, type UnsetVariables } from "./values.js"
 
@@ -66,6 +67,13 @@ export class Draft {
     this.findings.push({ severity: "note", path, message: clause(sentence), ...suggestion })
   }
 
+  /** A warning of which one says all. */
+  warnOnce(path: string, sentence: string, about: string, meant?: string): void {
+    if (this.said.has(about)) return
+    this.said.add(about)
+    this.warn(path, sentence, meant)
+  }
+
   /** A note that is worth making once in a file. */
   noteOnce(path: string, sentence: string): void {
     if (this.said.has(sentence)) return
@@ -101,7 +109,14 @@ export class Draft {
 
   private unknown(section: Section, key: string, given: Given): void {
     if (isOff(given.value) && told(section, key) !== undefined) return
-    this.warn(given.path, told(section, key) ?? "No such key: not read.", suggestion(section, key))
+    const sentence = told(section, key)
+    const place = sentence === undefined ? placeOf(section, key) : undefined
+    if (place === undefined) {
+      this.warn(given.path, sentence ?? "No such key: not read.", suggestion(section, key))
+    } else {
+      const harm = key === "master_key" ? ", and locks nothing here" : ""
+      this.warn(given.path, `Not read here, as in LiteLLM: it belongs below \`${place}\`${harm}.`)
+    }
   }
 }
 

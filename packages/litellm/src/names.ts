@@ -76,6 +76,13 @@ interface Chain {
   readonly given: Given
 }
 
+/** Words in which people say where a group falls back to, beside its name: LiteLLM refuses them. */
+const saysTargets = (entry: Tree): boolean =>
+  Object.keys(entry).some((key) => /^(fallbacks?(_models?|_to)?|targets?|to)$/.test(key))
+
+const chainOf = (group: string): string =>
+  `the group as the key and its targets as a list: { ${JSON.stringify(group)}: [targets] }`
+
 /** `[{ group: [targets] }]`, as a list of chains; bare names together are the default chain. */
 const chainsOf = (draft: Draft, given: Given): ReadonlyArray<Chain> => {
   const found: Array<Chain> = []
@@ -85,6 +92,7 @@ const chainsOf = (draft: Draft, given: Given): ReadonlyArray<Chain> => {
     if (isText(entry)) bare.push(entry)
     else if (!isTree(entry))
       draft.error({ value: entry, path }, "a map of a group to its targets: { group: [targets] }")
+    else if (isText(entry.model) && saysTargets(entry)) draft.error({ value: entry, path }, chainOf(entry.model))
     else if (isText(entry.model)) bare.push(entry)
     else for (const key of Object.keys(entry)) found.push({ key, given: { value: entry[key], path: below(path, key) } })
   })
@@ -145,6 +153,9 @@ interface Alias {
   readonly path: string
 }
 
+const severalGroups =
+  "The alias is left out: it stands for one group. Give several deployments one `model_name`, or a group `fallbacks`."
+
 const readAliases = (draft: Draft, globals: Globals): ReadonlyMap<string, Alias> => {
   const found = new Map<string, Alias>()
   const given = globals.router.get("model_group_alias")
@@ -154,7 +165,8 @@ const readAliases = (draft: Draft, globals: Globals): ReadonlyMap<string, Alias>
     for (const [name, raw] of Object.entries(given.value)) {
       const path = below(given.path, name)
       if (isUnset(raw)) continue
-      if (isTree(raw)) found.set(name, { target: raw.model, hidden: isOn(raw.hidden), path: below(path, "model") })
+      if (Array.isArray(raw)) draft.warn(path, severalGroups)
+      else if (isTree(raw)) found.set(name, { target: raw.model, hidden: isOn(raw.hidden), path: below(path, "model") })
       else found.set(name, { target: raw, hidden: false, path })
     }
   }

@@ -327,6 +327,8 @@ const honoured: Readonly<Record<string, Sample>> = {
     }
   ),
   "model_info order": sample(info({ order: 3 }), { [`${first}.order`]: 3 }),
+  "model_info rpm": sample(info({ rpm: 30 }), { [`${first}.rpm`]: 30 }),
+  "model_info tpm": sample(info({ tpm: 4000 }), { [`${first}.tpm`]: 4000 }),
 
   "router_settings routing_strategy": sample(router({ routing_strategy: "least-busy" }), { strategy: "least-busy" }),
   "router_settings routing_strategy_args": sample(latency({ ttl: 60 }), { "latency.halfLife": 12_000 }),

@@ -20,13 +20,13 @@ export const fileKeys: ReadonlyArray<Key> = [
   file.honoured("credential_list", "Keys and base URLs under a name, for `litellm_credential_name`."),
   file.warned("assistant_settings", "There are no assistants."),
   file.warned("search_tools", "There is no search."),
-  file.warned("files_settings", "There are no files."),
-  file.warned("finetune_settings", "There is no fine-tuning."),
-  file.warned("default_vertex_config", "Vertex AI's own dialect is not spoken."),
+  file.warned("files_settings", "Files and batches are kept by the deployments of `model_list`, with their keys."),
+  file.warned("finetune_settings", "Fine-tuning is asked of a deployment whose `passThrough` is set, with its key."),
+  file.warned("default_vertex_config", "Project, location and credentials stand in each deployment of Vertex AI."),
   file.warned("guardrails", "Requests and answers are not inspected."),
   file.warned("prompts", "There are no stored prompts."),
   file.warned("mcp_servers", "There is no MCP gateway."),
-  file.warned("vector_store_registry", "There are no vector stores.")
+  file.warned("vector_store_registry", "Vector stores are asked of a deployment whose `passThrough` is set.")
 ]
 
 /** What a request may say about its own routing; read by the gateway, never sent upstream. */

@@ -1,6 +1,8 @@
 /**
- * Keys of `litellm_params` that LiteLLM sends to the provider like any it does not know, but that look like settings.
+ * Keys that stand where LiteLLM does not look for them. In `litellm_params` it sends them to the provider like any it does not
+ * know.
  */
+import { isOwnParameter } from "../models/OwnParameters.js"
 import type { Section } from "./key.js"
 import { find } from "./keys.js"
 import * as TheirKeys from "./theirKeys.js"
@@ -37,4 +39,14 @@ export const meantBy = (key: string): string | undefined => {
   if (key.startsWith("supports_")) return `model_info.${key}`
   const home = homeOf(key)
   return home === undefined ? words.find(([pattern]) => pattern.test(key))?.[1] : `${home}.${key}`
+}
+
+const settings: ReadonlyArray<Section> = ["router_settings", "litellm_settings", "general_settings"]
+
+/** Where a key that its section does not have is one of LiteLLM's; undefined where it is one nowhere. */
+export const placeOf = (section: Section, key: string): Section | undefined => {
+  if (!settings.includes(section)) return undefined
+  const isIn = (other: Section): boolean => find(other, key) !== undefined || TheirKeys.names(other).has(key)
+  const place = settings.find((other) => other !== section && isIn(other))
+  return place ?? (isIn("litellm_params") || isOwnParameter(key) ? "litellm_params" : undefined)
 }

@@ -153,8 +153,11 @@ export const modelKeys: ReadonlyArray<Key> = [
     "input_cost_per_token_batches"
   ].map((key) => info.honoured(key, `As \`litellm_params.${key}\`, which wins.`)),
   info.warned("tier", "Callers have no tiers; use tags."),
-  info.warned("team_id", "Every key may use the deployment, unless its `groups` say otherwise: there are no teams."),
-  info.warned("team_public_model_name", "The group is known by `model_name` alone: there are no teams."),
+  info.warned(
+    "team_id",
+    "Every key may use the deployment, unless its `groups` say otherwise: teams have no deployments of their own."
+  ),
+  info.warned("team_public_model_name", "The group is known by `model_name` alone: teams have no names of their own."),
   info.warned("access_groups", "What a key may use is said by the key: `keys[].groups`."),
   info.honoured("supports_function_calling", "`false` keeps requests with tools away."),
   info.honoured("supports_response_schema", "`false` keeps requests for a JSON schema away."),
@@ -175,6 +178,8 @@ export const modelKeys: ReadonlyArray<Key> = [
   info.honoured("on_missing_finish", "As `litellm_params.on_missing_finish`, which wins."),
   info.honoured("blocked", "`true` leaves the deployment out."),
   info.honoured("order", "As `litellm_params.order`, which wins."),
+  info.honoured("rpm", "As `litellm_params.rpm`, which wins."),
+  info.honoured("tpm", "As `litellm_params.tpm`, which wins."),
   info.warned("enable_tag_filtering", "Tag filtering is on or off for all: `router_settings.enable_tag_filtering`."),
   info.warned("allow_fail_open", "A group without an open deployment fails, or goes to its fallbacks.")
 ]

@@ -52,6 +52,7 @@ export const proxyKeys: ReadonlyArray<Key> = [
   settings.warned("json_logs", "Set `log.format`; without a terminal it is `json` anyway."),
   settings.accepted("set_verbose", "Says only how much is logged there."),
   settings.accepted("telemetry", "Nothing is ever reported to anybody."),
+  settings.warned("custom_provider_map", "Handlers in Python are not loaded: deployments of theirs are left out."),
   settings.warned("max_budget", "Set a key's `budget`, or `callerBudget` for all callers."),
   settings.warned("budget_duration", "Set a key's `budget`, or `callerBudget` for all callers."),
 

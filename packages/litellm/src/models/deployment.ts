@@ -40,8 +40,8 @@ export interface Entry {
 }
 
 const limits = (made: DeploymentDraft, { entry, info, params }: Entry): void => {
-  made.put("rpm", firstOf(params.get("rpm"), entry.get("rpm")), toNumber)
-  made.put("tpm", firstOf(params.get("tpm"), entry.get("tpm")), toNumber)
+  made.put("rpm", firstOf(params.get("rpm"), entry.get("rpm"), info.get("rpm")), toNumber)
+  made.put("tpm", firstOf(params.get("tpm"), entry.get("tpm"), info.get("tpm")), toNumber)
   made.put("weight", params.get("weight"), toNumber)
   made.put("order", firstOf(params.get("order"), info.get("order")), toNumber)
   made.put("maxParallel", params.get("max_parallel_requests"), toNumber)
@@ -125,13 +125,19 @@ const capabilities = (made: DeploymentDraft, tree: Tree, path: string): void => 
   if (isAny) made.put("capabilities", { value: [...declared], path })
 }
 
+/** YAML makes numbers and switches of what is text in a header. */
+const headerOf = (value: unknown): unknown =>
+  typeof value === "number" || typeof value === "boolean" ? String(value) : value
+
 const headers = (made: DeploymentDraft, params: Params, organization: Given | undefined, own: Tree): void => {
   const extra = params.get("extra_headers")
   const given = {
     ...own,
     ...(organization === undefined ? {} : { "openai-organization": organization.value }),
     ...(isTree(extra?.value)
-      ? Object.fromEntries(Object.entries(extra.value).filter(([, text]) => !isUnset(text)))
+      ? Object.fromEntries(
+          Object.entries(extra.value).flatMap(([name, value]) => (isUnset(value) ? [] : [[name, headerOf(value)]]))
+        )
       : {})
   }
   if (extra !== undefined && !isTree(extra.value)) made.put("headers", extra)
@@ -141,8 +147,11 @@ const headers = (made: DeploymentDraft, params: Params, organization: Given | un
 }
 
 /** LiteLLM's switch is on where anybody turns it on. */
-const dropping = (made: DeploymentDraft, params: Params): void => {
+const dropping = (draft: Draft, made: DeploymentDraft, params: Params): void => {
   const given = params.get("drop_params")
+  if (given !== undefined && !isOn(given.value) && !isExpresslyOff(given.value)) {
+    draft.warn(given.path, "Neither true nor false, so nothing is dropped: names belong in `additional_drop_params`.")
+  }
   if (isOn(given?.value)) made.put("dropParams", given, isOn)
   made.put("additionalDropParams", params.get("additional_drop_params"), toList)
 }
@@ -178,7 +187,7 @@ export const fill = (
   made.put("region", firstOf(params.get("region_name"), params.get("aws_region_name"), params.get("vertex_location")))
   made.put("contextWindow", entry.info.get("max_input_tokens"), toNumber)
   if (info !== undefined && isTree(info.value)) capabilities(made, info.value, info.path)
-  dropping(made, params)
+  dropping(draft, made, params)
   if (made.fields.protocol !== "ollama") tellOllama(draft, made.fields.provider, params)
   const defaults = defaultsOf(params)
   if (Object.keys(defaults).length === 0) return

@@ -17,6 +17,8 @@ export interface Surroundings {
   readonly certificates: (Given & { readonly value: Tree }) | undefined
   /** `model_alias_map`: other names of provider models. */
   readonly renamed: Tree
+  /** Providers of `custom_provider_map`: Python that LiteLLM would load. */
+  readonly handlers: ReadonlySet<string>
 }
 
 /** An entry of `model_list`, taken apart. */
@@ -65,7 +67,12 @@ const checkEntry = (draft: Draft, raw: Tree, path: string): void => {
     if (key === misnamed)
       draft.error({ value: undefined, path: below(path, key) }, "`litellm_params`: this key has another name")
     else if (!strays.includes(key))
-      draft.warn(below(path, key), "No such key: not read.", suggestion("model_list", key))
+      draft.warnOnce(
+        below(path, key),
+        "No such key: not read, in any entry.",
+        `model_list[].${key}`,
+        suggestion("model_list", key)
+      )
     else if (isTree(own)) draft.warn(below(path, key), "Not read here: it belongs below `litellm_params`.")
   }
   if (isTree(own) || misnamed !== undefined) return

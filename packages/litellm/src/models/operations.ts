@@ -29,7 +29,6 @@ const servedPurposes: Readonly<Record<string, Purpose>> = {
 
 /** Operations that no endpoint here does, by LiteLLM's `mode`. */
 const unservedModes: Readonly<Record<string, string>> = {
-  batch: "batches",
   ocr: "document reading",
   realtime: "realtime sessions",
   search: "search",

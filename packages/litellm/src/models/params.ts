@@ -2,6 +2,7 @@ import { closest } from "@switchyard/core/Closest"
 import type { Draft } from "../draft.js"
 import { find, suggestion } from "../keys/keys.js"
 import { looksMisplaced, meantBy } from "../keys/misplaced.js"
+import { isSlip } from "../keys/slip.js"
 import { below, type Given, isTree, isUnset, type Tree } from "../values.js"
 import { isOwnParameter, isPrice } from "./OwnParameters.js"
 
@@ -85,7 +86,9 @@ export const isParamsKey = (key: string): boolean =>
 
 const misspelt = (key: string): string | undefined => {
   if (modelParameters.has(key) || isOwnParameter(key)) return undefined
-  const near = suggestion("litellm_params", key) ?? closest(key, modelParameters)
+  const near = [suggestion("litellm_params", key), closest(key, modelParameters)].find(
+    (name) => name !== undefined && isSlip(key, name)
+  )
   return near !== undefined && find("model_info", key) !== undefined ? `model_info.${key}` : near
 }
 

@@ -87,6 +87,15 @@ export const targets = ({ around, draft, leftOut }: Work, source: Source): Reado
       )
     return targets
   }
+  const handler = named ?? whole.split("/")[0] ?? ""
+  if (around.handlers.has(handler)) {
+    leftOut.other(
+      path,
+      given.path,
+      `The deployment is left out: ${handler} is a handler in Python (\`litellm_settings.custom_provider_map\`), and none is loaded here.`
+    )
+    return []
+  }
   const { model, provider } = splitModel(whole, named, hasBase || draft.unset.has(given.path))
   if (model === "") {
     leftOut.other(path, given.path, "The deployment is left out: this names no model, as `provider/model` would.")
