@@ -4,7 +4,8 @@ import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect, type Scope } from "effect"
 import { file, start } from "../support/process.js"
 
-const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
+/** What is printed once it listens. */
+export const listens = /switchyard listens on (http:\/\/127\.0\.0\.1:\d+) /
 
 export const masterKey = "sk-master-of-workers-1"
 
@@ -15,6 +16,8 @@ export type Came = number | string
 export interface Answer {
   readonly came: Came
   readonly text: string
+  /** As the answer names it. */
+  readonly id?: string
   /** The cookie that was given, as it is sent back. */
   readonly cookie?: string
 }
@@ -50,8 +53,10 @@ const asker = (url: string, connections: number, isKept: boolean) => {
             text += piece
           })
           response.on("end", () => {
+            const id = response.headers["x-request-id"]
             const cookie = response.headers["set-cookie"]?.[0]?.split(";")[0]
-            resolve({ came: response.statusCode ?? 0, text, ...(cookie === undefined ? {} : { cookie }) })
+            const named = typeof id === "string" ? { id } : {}
+            resolve({ came: response.statusCode ?? 0, text, ...named, ...(cookie === undefined ? {} : { cookie }) })
           })
           response.on("error", (error: NodeJS.ErrnoException) => resolve({ came: error.code ?? "error", text }))
         }
@@ -76,6 +81,31 @@ export const load = (url: string, atOnce: number, isOver: () => boolean, isKept 
     close()
     return came
   })
+
+/** So many callers that ask one request after the other until `isOver`, each by a connection of its own; what came of each one's. */
+export const loadBy = (
+  url: string,
+  callers: number,
+  key: string,
+  isOver: () => boolean,
+  told: (answer: Answer) => void = () => {}
+) =>
+  Effect.promise(() =>
+    Promise.all(
+      Array.from({ length: callers }, async () => {
+        const { ask, close } = asker(url, 1, true)
+        const came: Array<Answer> = []
+        while (!isOver()) {
+          const one = await ask("/v1/chat/completions", chat, key)
+          came.push(one)
+          told(one)
+          if (one.came !== 200) await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+        close()
+        return came
+      })
+    )
+  )
 
 /** So many requests at once, each by a connection of its own, with what was answered. */
 export const answers = (
