@@ -7,6 +7,7 @@ import type { Answer, AnswerEvent, Finish, SaidError } from "./conversation/Answ
 import type { Conversation, DialectName, Settings } from "./conversation/Conversation.js"
 import type { Dropped, FieldClass, Problem } from "./conversation/Problem.js"
 import type { Tokens } from "./conversation/Tokens.js"
+import type { NameRules } from "./parts/toolNames.js"
 
 /** What stands beside a body: in the path or the query of some dialects. */
 export interface Given {
@@ -100,6 +101,8 @@ export interface Target {
    * below the caller's fields.
    */
   readonly defaults: (given: JsonObject) => JsonObject
+  /** What it takes for the name of a tool; left out where any will do. */
+  readonly toolNames?: NameRules | undefined
   /** What the target's dialect cannot say, by feature; a feature that is not named it can. */
   readonly lacks: { readonly [feature in Feature]?: FieldClass }
 }

@@ -3,6 +3,7 @@
  */
 import type { Dialect } from "@switchyard/core/Dialect"
 import { openAi } from "@switchyard/core/OpenAi"
+import { wordNames } from "../parts/toolNames.js"
 import type { Translator } from "../Translator.js"
 import { edit } from "./edit.js"
 import { errorEvent, readError, writeError } from "./errors.js"
@@ -35,6 +36,7 @@ export const chat: Translator & Dialect = {
   writeFinish,
   defaults: (given) => given,
   fields,
+  toolNames: wordNames,
   lacks,
   names,
   pathOf,

@@ -4,6 +4,7 @@
 import type { JsonObject } from "@switchyard/core/Json"
 import type { FieldClass } from "../conversation/Problem.js"
 import { budgetOf } from "../parts/reasoningLevels.js"
+import { wordNames } from "../parts/toolNames.js"
 import { asStrings, isGiven } from "../parts/values.js"
 import type { Feature, Target } from "../Translator.js"
 import { eventReader, readAnswer, readError, readFinish, readTokens } from "./readAnswer.js"
@@ -50,5 +51,6 @@ export const cohere: Target = {
   readTokens,
   readFinish,
   defaults,
+  toolNames: wordNames,
   lacks
 }

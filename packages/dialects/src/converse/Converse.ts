@@ -3,6 +3,7 @@
  */
 import type { JsonObject } from "@switchyard/core/Json"
 import type { FieldClass } from "../conversation/Problem.js"
+import { wordNames } from "../parts/toolNames.js"
 import { asStrings, isGiven } from "../parts/values.js"
 import type { Feature, Target } from "../Translator.js"
 import { eventReader } from "./eventReader.js"
@@ -79,5 +80,6 @@ export const converse: Target = {
   readTokens,
   readFinish,
   defaults,
+  toolNames: wordNames,
   lacks
 }

@@ -2,6 +2,7 @@
  * Gemini's dialect: `generateContent` of Google's Gemini API and of Vertex AI.
  */
 import type { Dialect } from "@switchyard/core/Dialect"
+import { googleNames } from "../parts/toolNames.js"
 import type { Translator } from "../Translator.js"
 import { errorEvent, readError, writeError } from "./answer/errors.js"
 import { eventReader } from "./answer/eventReader.js"
@@ -32,6 +33,7 @@ const translator: Translator = {
   readFinish,
   writeFinish,
   defaults,
+  toolNames: googleNames,
   lacks,
   fields,
   names,

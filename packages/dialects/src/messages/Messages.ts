@@ -2,6 +2,7 @@
  * Anthropic's Messages: the dialect of Claude, of Claude Code and Anthropic's SDKs, and of others who speak it.
  */
 import type { Dialect } from "@switchyard/core/Dialect"
+import { longNames } from "../parts/toolNames.js"
 import type { Translator } from "../Translator.js"
 import { answerOf } from "./answerWords.js"
 import { defaults, edit } from "./edit.js"
@@ -34,6 +35,7 @@ const translator: Translator = {
   readFinish,
   writeFinish,
   defaults,
+  toolNames: longNames,
   lacks,
   fields,
   names,

@@ -6,6 +6,7 @@ import { Either } from "effect"
 import type { Answer, AnswerEvent, SaidError } from "../conversation/Answer.js"
 import type { Conversation, Part } from "../conversation/Conversation.js"
 import { Account, type Dropped, type Problem } from "../conversation/Problem.js"
+import type { Names } from "../parts/toolNames.js"
 import type {
   AnswerOptions,
   EventReader,
@@ -18,6 +19,7 @@ import type {
   WriteOptions,
   Written
 } from "../Translator.js"
+import { namedBack, namesOf, renamed, stepNamedBack } from "./renamed.js"
 import { settle } from "./settle.js"
 
 /** The events of a stream, from the provider's dialect to the caller's. */
@@ -56,7 +58,7 @@ export const write = (
   options: WriteOptions
 ): Either.Either<Written, ReadonlyArray<Problem>> => {
   const account = new Account(options.dropsMeaning)
-  const settled = settle(conversation, origin, target, account)
+  const settled = renamed(settle(conversation, origin, target, account), namesOf(conversation, target))
   const written = target.writeRequest(settled, { pathOf: origin.pathOf, names: origin.names, ...options })
   if (Either.isLeft(written)) return Either.left([...account.problems, ...written.left])
   if (account.problems.length > 0) return Either.left(account.problems)
@@ -94,24 +96,27 @@ export const answer = (
   options: AnswerOptions
 ): Either.Either<JsonObject, string> =>
   Either.map(target.readAnswer(body), (said) =>
-    origin.writeAnswer(origin.name === target.name ? said : withoutExtra(said), options)
+    origin.writeAnswer(
+      origin.name === target.name ? said : namedBack(withoutExtra(said), namesOf(options.conversation, target)),
+      options
+    )
   )
 
 class Bridge implements EventBridge {
   constructor(
     private readonly reader: EventReader,
     private readonly writer: EventWriter,
-    private readonly isSame: boolean
+    private readonly isSame: boolean,
+    private readonly names: Names | undefined
   ) {}
 
   read(json: JsonObject, tell: Tell<WireEvent>, event?: string, heard?: Tell<AnswerEvent>): void {
-    const take: Tell<AnswerEvent> =
-      heard === undefined
-        ? (said) => this.writer.write(this.isSame ? said : eventWithoutExtra(said), tell)
-        : (said) => {
-            heard(said)
-            this.writer.write(this.isSame ? said : eventWithoutExtra(said), tell)
-          }
+    const { names } = this
+    const take: Tell<AnswerEvent> = (step) => {
+      const said = names === undefined ? step : stepNamedBack(step, names)
+      heard?.(said)
+      this.writer.write(this.isSame ? said : eventWithoutExtra(said), tell)
+    }
     this.reader.read(json, take, event)
   }
 
@@ -122,7 +127,12 @@ class Bridge implements EventBridge {
 
 /** The events of one stream of `target`, as `origin` says them. */
 export const events = (origin: Translator, target: Target, options: AnswerOptions): EventBridge =>
-  new Bridge(target.eventReader(), origin.eventWriter(options), origin.name === target.name)
+  new Bridge(
+    target.eventReader(),
+    origin.eventWriter(options),
+    origin.name === target.name,
+    namesOf(options.conversation, target)
+  )
 
 /** An error of `target`'s, as `origin` says it; undefined when the body is none. */
 export const error = (body: JsonObject, origin: Translator, target: Target): JsonObject | undefined => {

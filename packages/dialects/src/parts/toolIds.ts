@@ -22,12 +22,15 @@ export const responsesIds: IdRules = { extra: "_-", least: 1, most: 64 }
 /** Mistral's: nine letters and digits. */
 export const mistralIds: IdRules = { extra: "", least: 9, most: 9 }
 
-const fits = (id: string, { extra, least, most }: IdRules): boolean => {
+/** A letter or a digit. */
+export const isWord = (code: number): boolean =>
+  (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
+
+/** Whether an id is one that a dialect takes. */
+export const fits = (id: string, { extra, least, most }: IdRules): boolean => {
   if (id.length < least || id.length > most) return false
   for (let at = 0; at < id.length; at++) {
-    const code = id.charCodeAt(at)
-    const isWord = (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
-    if (!isWord && !extra.includes(id.charAt(at))) return false
+    if (!isWord(id.charCodeAt(at)) && !extra.includes(id.charAt(at))) return false
   }
   return true
 }
@@ -35,7 +38,7 @@ const fits = (id: string, { extra, least, most }: IdRules): boolean => {
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 /** 53 bits of a text in nine letters and digits. */
-const hash = (text: string, seed: number): string => {
+export const hash = (text: string, seed: number): string => {
   let high = 0xdeadbeef ^ seed
   let low = 0x41c6ce57 ^ seed
   for (let at = 0; at < text.length; at++) {

@@ -2,6 +2,7 @@
  * OpenAI's Responses: items in and out, events with names, thoughts that come back encrypted.
  */
 import type { Dialect } from "@switchyard/core/Dialect"
+import { wordNames } from "../parts/toolNames.js"
 import type { Translator } from "../Translator.js"
 import { readAnswer } from "./answer/readAnswer.js"
 import { writeAnswer } from "./answer/writeAnswer.js"
@@ -35,6 +36,7 @@ const translator: Translator = {
   defaults,
   edit,
   fields,
+  toolNames: wordNames,
   lacks,
   names,
   pathOf: ownPath

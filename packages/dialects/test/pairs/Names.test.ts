@@ -181,3 +181,83 @@ describe("tools of free text", () => {
     }
   )
 })
+
+describe("names of tools that a provider would refuse", () => {
+  const long = `mcp__ymir-privileged__${"get_failed_pipeline_jobs_".repeat(4)}`
+  const name: Readonly<Record<"chat" | "messages" | "responses" | "gemini", string>> = {
+    chat: "files.read/all",
+    messages: long,
+    responses: long,
+    gemini: "files.read:all"
+  }
+  const asks: Readonly<Record<keyof typeof name, JsonObject>> = {
+    chat: {
+      model: "m",
+      tools: [{ type: "function", function: { name: name.chat, parameters: { type: "object" } } }],
+      tool_choice: { type: "function", function: { name: name.chat } },
+      messages: [
+        { role: "user", content: "Go." },
+        {
+          role: "assistant",
+          tool_calls: [{ id: "c1", type: "function", function: { name: name.chat, arguments: "{}" } }]
+        },
+        { role: "tool", tool_call_id: "c1", content: "It." }
+      ]
+    },
+    messages: {
+      model: "m",
+      max_tokens: 10,
+      tools: [{ name: name.messages, input_schema: { type: "object" } }],
+      tool_choice: { type: "tool", name: name.messages },
+      messages: [
+        { role: "user", content: "Go." },
+        { role: "assistant", content: [{ type: "tool_use", id: "c1", name: name.messages, input: {} }] },
+        { role: "user", content: [{ type: "tool_result", tool_use_id: "c1", content: "It." }] }
+      ]
+    },
+    responses: {
+      model: "m",
+      tools: [{ type: "function", name: name.responses, parameters: { type: "object" } }],
+      tool_choice: { type: "function", name: name.responses },
+      input: [
+        { role: "user", content: "Go." },
+        { type: "function_call", call_id: "c1", name: name.responses, arguments: "{}" },
+        { type: "function_call_output", call_id: "c1", output: "It." }
+      ]
+    },
+    gemini: {
+      model: "m",
+      tools: [{ functionDeclarations: [{ name: name.gemini }] }],
+      toolConfig: { functionCallingConfig: { mode: "ANY", allowedFunctionNames: [name.gemini] } },
+      contents: [
+        { role: "user", parts: [{ text: "Go." }] },
+        { role: "model", parts: [{ functionCall: { name: name.gemini, args: {} } }] },
+        { role: "user", parts: [{ functionResponse: { name: name.gemini, response: { output: "It." } } }] }
+      ]
+    }
+  }
+  const cells = (Object.keys(asks) as ReadonlyArray<keyof typeof asks>).flatMap((origin) =>
+    (Object.keys(providers) as ReadonlyArray<Provider>)
+      .filter((provider) => provider !== origin && provider !== "ollama")
+      .map((provider) => ({ origin, provider }))
+  )
+
+  it.each(cells)(
+    "are others, the same each time, and come back as they were: $origin to $provider",
+    ({ origin, provider }) => {
+      const body = asks[origin]
+      const sent = JSON.stringify(written(origin, body, provider))
+      // Anthropic takes names twice as long.
+      if (provider === "messages" && origin === "responses") return assert.include(sent, name.responses)
+      assert.notInclude(sent, JSON.stringify(name[origin]))
+      const [alias] = /"[A-Za-z0-9_.:-]*_[0-9A-Za-z]{9}"/.exec(sent) ?? [""]
+      const said = saying(provider, JSON.parse(alias) as string, "x")
+      assert.strictEqual(sent, JSON.stringify(written(origin, body, provider)))
+      const whole = Pair.answer(said.whole, callers[origin], providers[provider], optionsOf(origin, body))
+      assert.include(JSON.stringify(Either.getOrThrow(whole)), JSON.stringify(name[origin]))
+      const events = JSON.stringify(streamed(origin, body, provider, said))
+      assert.include(events, JSON.stringify(name[origin]))
+      assert.notInclude(events, alias)
+    }
+  )
+})
