@@ -32,15 +32,21 @@ const gunzip: Unpack = (_, options) => zlib.createGunzip(options)
 const inflate: Unpack = (bytes, options) =>
   hasZlibHeader(bytes) ? zlib.createInflate(options) : zlib.createInflateRaw(options)
 
+/** Codex packs its requests so. Node has it from 22.15 on; the types of the oldest Node that is supported do not know it. */
+const unzstd = (
+  zlib as unknown as { readonly createZstdDecompress?: (options: { readonly chunkSize: number }) => ReturnType<Unpack> }
+).createZstdDecompress
+
 const encodings: Readonly<Record<string, Unpack | undefined>> = {
   gzip: gunzip,
   "x-gzip": gunzip,
   deflate: inflate,
-  br: (_, options) => zlib.createBrotliDecompress(options)
+  br: (_, options) => zlib.createBrotliDecompress(options),
+  zstd: unzstd === undefined ? undefined : (_, options) => unzstd(options)
 }
 
-/** Encodings that bodies may have, as `Accept-Encoding` names them. */
-const known = "gzip, deflate, br"
+/** Encodings that bodies may have. */
+const known = `gzip, deflate, br${unzstd === undefined ? ", and zstd where Node is 22.15 or later" : ", zstd"}`
 
 /** The encodings that a `content-encoding` header names, without those that change nothing. */
 const listed = (header: string): ReadonlyArray<string> =>

@@ -1,3 +1,4 @@
+import * as zlib from "node:zlib"
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
@@ -50,6 +51,22 @@ describe("a packed body", () => {
         assert.strictEqual(Either.isLeft(value), isBomb)
         assert.isBelow(turns, 100)
       })
+  )
+
+  it.live("may be zstd, as Codex packs it, where Node can do that; elsewhere the refusal says from which Node on", () =>
+    Effect.gen(function* () {
+      const { zstdCompressSync: pack } = zlib as unknown as { readonly zstdCompressSync?: (bytes: Buffer) => Buffer }
+      if (pack === undefined) {
+        const refused = unpackerOf("zstd")
+        return assert.match(Either.isLeft(refused) ? refused.left.message : "", /zstd where Node is 22\.15 or later/)
+      }
+      const plain = yield* unpacked("zstd", pack(text), 32 * MiB)
+      assert.isTrue(Either.getOrThrow(plain).equals(text))
+      const bomb = yield* unpacked("zstd", pack(Buffer.alloc(64 * MiB, " ")), 32 * MiB)
+      assert.strictEqual(Either.isLeft(bomb) && bomb.left.code, "request_too_large")
+      const broken = yield* unpacked("zstd", Buffer.from("no such thing"), 32 * MiB)
+      assert.strictEqual(Either.isLeft(broken) && broken.left.code, "invalid_encoding")
+    })
   )
 
   it.live("of a client that has left is not unpacked any further", () =>
