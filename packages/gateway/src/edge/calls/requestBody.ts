@@ -88,19 +88,23 @@ const asRead = (members: ReadonlyMap<string, WrittenMember>): JsonObject =>
 const longText = 1024
 
 /**
- * Valid UTF-8 as text. Node's own decoder is fast for ASCII alone: of 64 KiB it makes a text in 10 µs, in 200 when it is German and in 290
- * when it is Chinese; by way of UTF-16 those are 67 and 41.
+ * UTF-8 as text; undefined where it is none. Node's decoder looks at all bytes twice: of 64 KiB of ASCII it makes a text in 14 µs, and
+ * by way of Latin 1, which is the same, in 10. What is not ASCII takes it 200 µs when it is German and 290 when it is Chinese; by way of
+ * UTF-16 those are 67 and 41.
  */
-const textOf = (bytes: Buffer): string =>
-  bytes.length < longText || isAscii(bytes) ? bytes.toString("utf8") : transcode(bytes, "utf8", "ucs2").toString("ucs2")
+const textOf = (bytes: Buffer): string | undefined => {
+  if (bytes.length < longText) return isUtf8(bytes) ? bytes.toString("utf8") : undefined
+  if (isAscii(bytes)) return bytes.toString("latin1")
+  return isUtf8(bytes) ? transcode(bytes, "utf8", "ucs2").toString("ucs2") : undefined
+}
 
 /** The JSON object in a small body, or what is wrong with it; never a quote from it but a field's name. */
 export const parseBody = (sent: Buffer, maxDepth: number): Either.Either<ParsedBody, Refusal> => {
   const bytes = withoutMark(sent)
   if (bytes.length === 0) return bad("empty_body", "the request has no body; a JSON object is expected")
-  if (!isUtf8(bytes)) return bad("invalid_utf8", "the request's body is not valid UTF-8")
-  let value: unknown
   const text = textOf(bytes)
+  if (text === undefined) return bad("invalid_utf8", "the request's body is not valid UTF-8")
+  let value: unknown
   try {
     value = JSON.parse(text)
   } catch (cause) {
