@@ -31,8 +31,8 @@ export const codeRows: ReadonlyArray<CodeRow> = [
       "context_window_exceeded",
       "model_context_window_exceeded",
       "exceed_context_size_error",
-      "string_above_max_length",
       "max_tokens_exceeded",
+      "model_max_prompt_tokens_exceeded",
       "tokens_limit_reached"
     ]
   },
@@ -192,14 +192,19 @@ export const textRows: ReadonlyArray<TextRow> = [
       /prompt is too long/i,
       /prompt (?:exceeds max length|too long)/i,
       /input is too long for requested model/i,
-      /too many (?:input )?tokens/i,
+      // Bedrock says so of a limit per minute or per day too, and adds that one should wait.
+      /too many (?:input )?tokens(?!.{0,20}please wait)/i,
       /input token count\b.{0,80}?\b(?:exceeds|but model only supports)/i,
       /exceeds the maximum number of (?:input )?tokens/i,
       /inputs?` tokens \+ `?max_new_tokens/i,
       /input length and `?max_tokens`? exceed/i,
       /exceeded model token limit/i,
       /reduce the length of the (?:messages|prompt|input)/i,
-      /string too long\. expected a string with maximum length/i,
+      // Of a name or an id that is too long OpenAI says the same, with a length of few digits.
+      /string too long\. expected a string with maximum length \d{5}/i,
+      /input tokens exceed the configured limit/i,
+      /prompt tokens \(\d+\) exceed model maximum/i,
+      /total length of all messages is too long/i,
       /range of input length should be/i,
       /number of input tokens \d+ cannot exceed/i,
       /prompt token count of \d+ exceeds the limit/i,

@@ -16,6 +16,18 @@ export type Case = readonly [who: string, status: number, body: unknown, more?: 
 export const errorBodies: Readonly<Partial<Record<Reason, ReadonlyArray<Case>>>> = {
   RateLimited: [
     [
+      "Bedrock, inside of a stream",
+      200,
+      { message: "Too many tokens, please wait before trying again.", __type: "throttlingException" },
+      { provider: "bedrock" }
+    ],
+    [
+      "Bedrock, the tokens of a day, behind a server that calls it a mistake",
+      400,
+      { message: "Too many tokens per day, please wait before trying again.", __type: "ThrottlingException" },
+      { provider: "bedrock" }
+    ],
+    [
       "OpenAI",
       429,
       openAi(
@@ -311,6 +323,18 @@ export const errorBodies: Readonly<Partial<Record<Reason, ReadonlyArray<Case>>>>
         "string_above_max_length"
       )
     ],
+    [
+      "Azure, without a code",
+      400,
+      openAi("Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 509178 tokens.")
+    ],
+    [
+      "Bedrock, its OpenAI-compatible API",
+      400,
+      openAi("prompt tokens (400007) exceed model maximum (278528) for openai.gpt-5.5", "validation_error")
+    ],
+    ["Perplexity", 400, openAi("The total length of all messages is too long.")],
+    ["a server that says it in its stream", 200, { error: { message: "too many tokens in the prompt" } }],
     [
       "Azure",
       400,
@@ -658,6 +682,14 @@ export const errorBodies: Readonly<Partial<Record<Reason, ReadonlyArray<Case>>>>
     ["a 5xx, whatever its text says", 500, openAi("maximum context length", "context_length_exceeded")]
   ],
   InvalidRequest: [
+    [
+      "OpenAI, a tool's name that is too long",
+      400,
+      openAi(
+        "Invalid 'tools[3].function.name': string too long. Expected a string with maximum length 64, but got a string with length 67 instead.",
+        "string_above_max_length"
+      )
+    ],
     ["OpenAI", 400, openAi("Invalid value for 'temperature': expected a number <= 2.")],
     [
       "OpenAI, output tokens asked beyond the model's",
