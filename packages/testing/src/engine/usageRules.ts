@@ -1,8 +1,9 @@
+import { nowMs } from "@switchyard/core/Time"
 import type { AdmitAsk, Admitted, EngineError, Refused, SharedLimits } from "@switchyard/router/Engine"
 import * as MemoryEngine from "@switchyard/router/MemoryEngine"
 import { Effect } from "effect"
 import { Dice } from "../Dice.js"
-import { expect, type Harness, type Rule } from "./engineRule.js"
+import { expect, type Found, type Harness, type Rule } from "./engineRule.js"
 
 const none: SharedLimits = { rpm: undefined, tpm: undefined, maxParallel: undefined }
 
@@ -38,17 +39,37 @@ const using = ({ engine, run }: Pick<Harness, "engine" | "run">, name: string, w
 
 const shown = (answer: Admitted | Refused): string => (answer._tag === "Admitted" ? "in" : answer.reason)
 
+/** Turns in which a busy machine may need longer than the window for three questions. */
+const turns = 20
+
+interface Full {
+  readonly admit: ReturnType<typeof using>["admit"]
+  readonly full: Refused
+}
+
+/** Two are in and the third is not, unless the first has left the window by then: that is another turn, with another key. */
+const filled = (harness: Harness, turn = 1): Effect.Effect<Full, EngineError | Found> =>
+  Effect.gen(function* () {
+    const { admit } = using(harness, `requests ${turn}`, harness.window)
+    const begun = nowMs(yield* Effect.clock)
+    for (const attempt of ["a", "b"]) yield* expect(attempt, shown(yield* admit(attempt, { rpm: 2 })), "in")
+    const full = yield* admit("c", { rpm: 2 })
+    const took = nowMs(yield* Effect.clock) - begun
+    // Engines count whole ms.
+    const isLate = took >= harness.window - 1 && turn < turns
+    if (full._tag === "Admitted" && isLate) return yield* filled(harness, turn + 1)
+    yield* expect("the third", shown(full), "rpm")
+    return { admit, full: full as Refused }
+  })
+
 /** What an engine must do with the use of limits. */
 export const rules: ReadonlyArray<Rule> = [
   [
     "as many requests as the limit says are admitted in a window, and the next when the first has left it",
     (harness) =>
       Effect.gen(function* () {
-        const { admit } = using(harness, "requests", harness.window)
-        for (const attempt of ["a", "b"]) yield* expect(attempt, shown(yield* admit(attempt, { rpm: 2 })), "in")
-        const full = yield* admit("c", { rpm: 2 })
-        yield* expect("the third", shown(full), "rpm")
-        const freesIn = full._tag === "Refused" ? (full.freesIn ?? Number.POSITIVE_INFINITY) : 0
+        const { admit, full } = yield* filled(harness)
+        const freesIn = full.freesIn ?? Number.POSITIVE_INFINITY
         yield* expect("it is told when", freesIn > 0 && freesIn <= harness.window, true)
         yield* harness.pass(freesIn + 50)
         yield* expect("after that", shown(yield* admit("c", { rpm: 2 })), "in")
