@@ -31,7 +31,7 @@ interface Known {
   asked: number
   since: number
   /** The loan that the next answer may bring, and with whose terms. */
-  wanted: { readonly name: string; readonly number: number; readonly terms: AdmitAsk } | undefined
+  wanted: { readonly name: string; readonly terms: AdmitAsk } | undefined
   open: Debt | undefined
   /** Until when nothing is asked back. */
   tiredUntil: number
@@ -116,8 +116,7 @@ export const make = (
       }
       if (++known.asked < often.calls || open !== undefined) return undefined
       if (known.wanted === undefined || !sameTerms(known.wanted.terms, ask)) {
-        const number = ++numbered
-        known.wanted = { name: `${id}:${number}`, number, terms: ask }
+        known.wanted = { name: `${id}:${++numbered}`, terms: ask }
       }
       return { name: known.wanted.name, isKnown: false, borrowers: borrowers() }
     }
@@ -135,20 +134,35 @@ export const make = (
       )
     }
 
+    /** A loan that has just been given. One that nobody wants any more, since limits have changed say, is given back at once. */
+    const begun = (ask: AdmitAsk, name: string, known: Known, now: number): Debt => {
+      const { wanted } = known
+      const debt = new Debt(name, ++numbered, ask, now)
+      debts.add(debt)
+      due.unsafeOpen()
+      if (wanted?.name !== name) debt.block.close()
+      else {
+        known.wanted = undefined
+        known.open = debt
+        listen()
+      }
+      return debt
+    }
+
+    /** The loan of a name: one that is closed hears of more room as well, and gives it back. */
+    const debtOf = (name: string, { open }: Known): Debt | undefined => {
+      if (open?.name === name) return open
+      for (const debt of debts) if (debt.name === name) return debt
+      return undefined
+    }
+
     const granted = (ask: AdmitAsk, name: string, { answer, granted: room }: Answer, asked: number): void => {
       const now = nowMs(clock)
       const known = knownOf(ask.key, now)
-      let debt = known.open
-      if (debt?.name !== name) {
-        // One that was closed meanwhile is told so with its next word, and forfeits the rest.
-        const { wanted } = known
-        if (wanted?.name !== name || room === undefined || room.requests === 0) return
-        debt = new Debt(name, wanted.number, wanted.terms, now)
-        known.wanted = undefined
-        known.open = debt
-        debts.add(debt)
-        due.unsafeOpen()
-        listen()
+      let debt = debtOf(name, known)
+      if (debt === undefined) {
+        if (room === undefined || room.requests === 0) return
+        debt = begun(ask, name, known, now)
       }
       if (room !== undefined) return debt.grant(room, answer.use, asked, now)
       debt.lose()

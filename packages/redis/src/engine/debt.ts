@@ -110,8 +110,8 @@ export class Debt {
     this.quietUntil = Number.NEGATIVE_INFINITY
   }
 
-  /** Nothing is to be said of it any more. */
+  /** Nothing is to be said of it any more: of one that is lost not even what was said in vain. */
   get isOver(): boolean {
-    return this.unheard === undefined && (this.isLost || this.block.isOver)
+    return this.isLost ? !this.isTelling : this.unheard === undefined && this.block.isOver
   }
 }

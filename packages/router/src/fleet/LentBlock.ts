@@ -119,7 +119,8 @@ export class LentBlock {
     this.held = this.going.size === 0 ? 0 : this.held - call.tokens
     const tokens = sane(used ?? 0)
     this.use.calls = Math.max(0, this.use.calls - 1)
-    this.use.tokens += tokens - call.tokens
+    // What was heard meanwhile may not know of it yet.
+    this.use.tokens = Math.max(0, this.use.tokens + tokens - call.tokens)
     this.hasNews = true
     this.lessCalls++
     if (this.limits.tpm !== undefined) this.lessTokens += call.tokens
@@ -137,7 +138,7 @@ export class LentBlock {
     if (isUnsaid) {
       // Nobody has heard of it.
       this.begun--
-      this.use.requests--
+      this.use.requests = Math.max(0, this.use.requests - 1)
       if (this.closed) this.lessRequests++
       else this.requests++
       return
