@@ -18,7 +18,7 @@ export const defaults = (given: JsonObject): JsonObject => {
   }
   for (const name in given) {
     const value = given[name]
-    const to = renamed[name]
+    const to = Object.hasOwn(renamed, name) ? renamed[name] : undefined
     if (to !== undefined) own[to] ??= value
     else if (name === "reasoning_effort") within("reasoning", "effort", value)
     else if (name === "verbosity") within("text", "verbosity", value)

@@ -188,6 +188,17 @@ retri: {}
     })
   )
 
+  it.effect("know no words of JavaScript's own for settings", () =>
+    Effect.gen(function* () {
+      for (const name of ["constructor", "toString", "__proto__"]) {
+        const own = yield* report(`${deployment()}${name}: {}\n`)
+        assert.include(own.join("\n"), `error ${name}: no such key`)
+        const lines = yield* report(`model_list: []\n${name}: {}\n`)
+        assert.include(lines, `config.yaml:2:1 warning ${name}: no such key: not read`)
+      }
+    })
+  )
+
   it.effect("name a fallback that nobody knows although a deployment is wrong", () =>
     Effect.gen(function* () {
       const lines = yield* report(`${deployment("    rpm: -1\n")}fallback: {chains: {general: {g: [gg]}}}\n`)

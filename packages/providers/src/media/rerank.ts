@@ -16,7 +16,8 @@ export const worded = (body: Body, target: Deployment, protocol: string): Readon
   const said: Body = {}
   for (const [name, value] of Object.entries(body)) {
     if (without.includes(name) || value === null) continue
-    said[renames[name] ?? name] = name === "documents" && textsOnly ? arrayOf(value).map(textOf) : value
+    const theirs = Object.hasOwn(renames, name) ? renames[name] : undefined
+    said[theirs ?? name] = name === "documents" && textsOnly ? arrayOf(value).map(textOf) : value
   }
   return said
 }

@@ -31,22 +31,24 @@ interface Named {
   readonly options: Partial<Router.Options>
 }
 
-const table: Readonly<Record<string, Named>> = {
-  "litellm-simple-shuffle": { make: LiteLlm.simpleShuffle, options: liteLlm },
-  "litellm-least-busy": { make: LiteLlm.leastBusy, options: liteLlm },
-  "litellm-usage-based-v2": { make: LiteLlm.usageBased, options: liteLlm },
-  "litellm-latency-based": { make: LiteLlm.latencyBased, options: liteLlm },
-  "finagle-peak-ewma": { make: Others.peakEwma, options: {} },
-  "lowest-average": { make: Others.lowestAverage, options: {} },
-  "lowest-ema": { make: Others.lowestEma, options: {} },
-  oracle: { make: Others.oracle, options: {} }
-}
+const table: ReadonlyMap<string, Named> = new Map(
+  Object.entries({
+    "litellm-simple-shuffle": { make: LiteLlm.simpleShuffle, options: liteLlm },
+    "litellm-least-busy": { make: LiteLlm.leastBusy, options: liteLlm },
+    "litellm-usage-based-v2": { make: LiteLlm.usageBased, options: liteLlm },
+    "litellm-latency-based": { make: LiteLlm.latencyBased, options: liteLlm },
+    "finagle-peak-ewma": { make: Others.peakEwma, options: {} },
+    "lowest-average": { make: Others.lowestAverage, options: {} },
+    "lowest-ema": { make: Others.lowestEma, options: {} },
+    oracle: { make: Others.oracle, options: {} }
+  })
+)
 
 /** The names of the rules. */
-export const names: ReadonlyArray<string> = Object.keys(table)
+export const names: ReadonlyArray<string> = [...table.keys()]
 
 /** What a rule's router does about failures; nothing for a name that is none. */
-export const optionsOf = (name: string): Partial<Router.Options> => table[name]?.options ?? {}
+export const optionsOf = (name: string): Partial<Router.Options> => table.get(name)?.options ?? {}
 
 /** The rule of that name. */
-export const make = (name: string, deps: RuleDeps): Rule | undefined => table[name]?.make(deps)
+export const make = (name: string, deps: RuleDeps): Rule | undefined => table.get(name)?.make(deps)

@@ -8,19 +8,21 @@ import type { Finding } from "../Problem.js"
 type Tree = Readonly<Record<string, unknown>>
 
 /** Where LiteLLM has what a user probably meant. */
-const homes: Readonly<Record<string, string>> = {
-  aliases: "router_settings.model_group_alias",
-  cache: "litellm_settings.cache_params",
-  cooldown: "router_settings.cooldown_time",
-  fallback: "router_settings.fallbacks",
-  log: "litellm_settings",
-  metrics: "litellm_settings.callbacks",
-  queue: "router_settings.default_priority",
-  retry: "router_settings.num_retries",
-  server: "general_settings",
-  strategy: "router_settings.routing_strategy",
-  timeouts: "router_settings.timeout"
-}
+const homes: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    aliases: "router_settings.model_group_alias",
+    cache: "litellm_settings.cache_params",
+    cooldown: "router_settings.cooldown_time",
+    fallback: "router_settings.fallbacks",
+    log: "litellm_settings",
+    metrics: "litellm_settings.callbacks",
+    queue: "router_settings.default_priority",
+    retry: "router_settings.num_retries",
+    server: "general_settings",
+    strategy: "router_settings.routing_strategy",
+    timeouts: "router_settings.timeout"
+  })
+)
 
 const sections = ["router_settings", "litellm_settings", "general_settings"] as const
 
@@ -28,7 +30,7 @@ const sections = ["router_settings", "litellm_settings", "general_settings"] as 
 export const homeOf = (key: string): string | undefined => {
   const known = LiteLlmConfig.keys.filter((row) => row.key === key)
   const section = sections.find((name) => known.some((row) => row.section === name))
-  return homes[key] ?? (section === undefined ? undefined : `${section}.${key}`)
+  return homes.get(key) ?? (section === undefined ? undefined : `${section}.${key}`)
 }
 
 const isOurKey = (entry: unknown): boolean =>
