@@ -39,7 +39,9 @@ const problems = (value: unknown): string | undefined => {
   const lines = arrayOf(value).flatMap((problem) => {
     if (!isJsonObject(problem)) return []
     const said = text(problem.msg) ?? text(problem.message)
-    const where = arrayOf(problem.loc).map(String).join(".")
+    const where = arrayOf(problem.loc)
+      .filter((step) => typeof step === "string" || typeof step === "number")
+      .join(".")
     return said === undefined ? [] : [where === "" ? said : `${where}: ${said}`]
   })
   return lines.length === 0 ? undefined : lines.join("; ")

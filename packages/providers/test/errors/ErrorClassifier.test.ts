@@ -64,6 +64,16 @@ describe("ErrorClassifier", () => {
     assert.strictEqual(classify(answer(422, body)).providerMessage, "body.n: too big; body.top_p: too small")
   })
 
+  it("leaves out of where a problem is what is no place", () => {
+    let deep: unknown = []
+    for (let depth = 0; depth < 20_000; depth++) deep = [deep]
+    const body = { detail: [{ loc: ["body", deep, { a: 1 }, null, "n"], msg: "too big" }] }
+    // JSON.stringify does not bear such a depth.
+    const text = JSON.stringify(body, (_, value) => (value === deep ? "DEEP" : value))
+    const nested = text.replace('"DEEP"', "[".repeat(20_000) + "]".repeat(20_000))
+    assert.strictEqual(classify(answer(422, nested)).providerMessage, "body.n: too big")
+  })
+
   it("keeps of an HTML page the title, and of plain text the text", () => {
     assert.strictEqual(
       classify(answer(502, "<html><head><title>502 Bad Gateway</title></head><body>long</body></html>"))
