@@ -1,11 +1,16 @@
 /**
  * Fields of chat's payload, by what becomes of them.
  */
+import { isJsonObject } from "@switchyard/core/Json"
 import type { FieldClass } from "../conversation/Problem.js"
-import type { Feature } from "../Translator.js"
+import type { Feature, Translator } from "../Translator.js"
+
+/** Some clients send what they were not given as an object without fields. */
+const unlessEmpty = (value: unknown): FieldClass | undefined =>
+  isJsonObject(value) && Object.keys(value).length === 0 ? undefined : "meaning"
 
 /** Fields without a place in a conversation that mean something; all others are advisory. */
-export const fields: Readonly<Record<string, FieldClass>> = {
+export const fields: Translator["fields"] = {
   audio: "advisory",
   best_of: "meaning",
   echo: "meaning",
@@ -14,7 +19,7 @@ export const fields: Readonly<Record<string, FieldClass>> = {
   guided_grammar: "meaning",
   guided_json: "meaning",
   guided_regex: "meaning",
-  logit_bias: "meaning",
+  logit_bias: unlessEmpty,
   prompt_logprobs: "meaning",
   suffix: "meaning",
   web_search_options: "tool"

@@ -50,6 +50,6 @@ export const fromUsage = (usage: Usage): Tokens => ({
   reasoning: usage.reasoningTokens
 })
 
-/** A count that can be: a whole number of at least 0, else 0. */
+/** A count that can be, of at least 0; else 0. Some tell tokens of a cache in fractions, by their price: they are rounded. */
 export const count = (value: unknown): number =>
-  typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 1e8 ? value : 0
+  typeof value === "number" && value >= 0 && value <= 1e8 ? Math.round(value) : 0

@@ -172,6 +172,16 @@ describe("usage", () => {
     expect(messages.readTokens(given)).toBeUndefined()
   })
 
+  test("counts in fractions are rounded: some tell the tokens of a cache by their price", () => {
+    expect(messages.readTokens({ input_tokens: 35648.42, output_tokens: 7.5 })).toEqual({
+      uncached: 35648,
+      cacheRead: 0,
+      cacheWrite: 0,
+      text: 8,
+      reasoning: 0
+    })
+  })
+
   test("counts that cannot be are none, and thoughts are no more than the output", () => {
     expect(
       messages.readTokens({ input_tokens: -1, output_tokens: 3, output_tokens_details: { thinking_tokens: 9 } })

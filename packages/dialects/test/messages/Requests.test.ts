@@ -542,6 +542,22 @@ describe("thoughts and their signatures", () => {
   })
 })
 
+describe("what asks for nothing", () => {
+  test("is left out in silence: a bias without tokens, penalties of zero, a single choice", () => {
+    const asked = (more: JsonObject) =>
+      Pair.write(
+        right(chatDialect.readRequest({ model: "m", messages: [{ role: "user", content: "a" }], ...more })),
+        chatDialect,
+        messages,
+        { model: "claude" }
+      )
+    const idle = { logit_bias: {}, presence_penalty: 0, frequency_penalty: 0, n: 1, logprobs: false, top_logprobs: 0 }
+    expect(right(asked(idle)).dropped).toEqual([])
+    const biased = asked({ logit_bias: { "5": 1 } })
+    expect(Either.isLeft(biased) && biased.left.map(({ path }) => path)).toEqual(["logit_bias"])
+  })
+})
+
 describe("what is Anthropic's own business", () => {
   const note = { type: "text", text: "x-anthropic-billing-header: cc_version=2.1.117; cc_entrypoint=cli; cch=71fea;" }
   const asked = right(
