@@ -3,6 +3,7 @@ import { createRequire } from "node:module"
 import * as Effect from "effect/Effect"
 import { LedgerError } from "../../errors/LedgerError.js"
 import type { Row, Value } from "../tables/engine.js"
+import { withShortReport } from "./cLibrary.js"
 
 /** Which package: `libsql` where it loads, else `node`. */
 export type DriverName = "libsql" | "node"
@@ -40,7 +41,7 @@ interface LibsqlDatabase {
 }
 
 const libsql = (): Driver => {
-  const Database = require("libsql") as new (path: string) => LibsqlDatabase
+  const Database = withShortReport(() => require("libsql")) as new (path: string) => LibsqlDatabase
   return {
     name: "libsql",
     open: (path) => {
