@@ -131,6 +131,13 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_params vertex_credentials": sample(vertex({ vertex_credentials: { type: "service_account" } }), {
     [`${first}.auth.credentials`]: '{"type":"service_account"}'
   }),
+  "litellm_params vertex_ai_project": sample(vertex({ vertex_ai_project: "acme" }), { [`${first}.project`]: "acme" }),
+  "litellm_params vertex_ai_location": sample(vertex({ vertex_ai_location: "us-east5" }), {
+    [`${first}.location`]: "us-east5"
+  }),
+  "litellm_params vertex_ai_credentials": sample(vertex({ vertex_ai_credentials: "/key.json" }), {
+    [`${first}.auth.credentials`]: "/key.json"
+  }),
   "litellm_params tenant_id": sample(azure({ tenant_id: "v" }), { [`${first}.auth.tenantId`]: "v" }),
   "litellm_params client_id": sample(azure({ client_id: "v" }), { [`${first}.auth.clientId`]: "v" }),
   "litellm_params client_secret": sample(azure({ client_secret: "v" }), { [`${first}.auth.clientSecret`]: "v" }),

@@ -94,6 +94,15 @@ export const modelKeys: ReadonlyArray<Key> = [
   ),
   params.warned("mock_response", "The provider is asked; only a request may ask for a mock, with the master key."),
   params.warned("silent_model", "Requests are not mirrored."),
+  params.warned("stream", "Whether an answer streams is what each request says."),
+  params.warned(
+    "stream_options",
+    "Streams end with usage where the request, or `always_include_stream_usage`, asks for it."
+  ),
+  params.warned("model_info", "Not read here: it belongs beside `litellm_params`."),
+  params.honoured("vertex_ai_project", "The same as `vertex_project`, which wins."),
+  params.honoured("vertex_ai_location", "The same as `vertex_location`, which wins."),
+  params.honoured("vertex_ai_credentials", "The same as `vertex_credentials`, which wins."),
   params.honoured("drop_params", "Parameters that the model's family is known to refuse are left out."),
   params.honoured("additional_drop_params", "Always left out, also parts of them: `tools[*].function.strict`."),
   params.warned("configurable_clientside_auth_params", "A request may bring neither a key nor a base URL."),

@@ -1,6 +1,6 @@
-import type { Draft } from "../draft.js"
+import { type Draft, firstOf } from "../draft.js"
 import { type Given, isText, isTree } from "../values.js"
-import type { DeploymentDraft } from "./deployment.js"
+import type { DeploymentDraft } from "./deploymentDraft.js"
 import type { Params } from "./params.js"
 
 type Cloud = "aws" | "google" | "entra"
@@ -15,6 +15,7 @@ const names: ReadonlyArray<readonly [cloud: Cloud, field: string, key: string]> 
   ["aws", "sessionName", "aws_session_name"],
   ["aws", "externalId", "aws_external_id"],
   ["google", "credentials", "vertex_credentials"],
+  ["google", "credentials", "vertex_ai_credentials"],
   ["entra", "tenantId", "tenant_id"],
   ["entra", "clientId", "client_id"],
   ["entra", "clientSecret", "client_secret"],
@@ -34,6 +35,10 @@ export const hasAccount = (params: Params, provider: string): boolean =>
       cloud === cloudOf(provider) && field !== "scope" && field !== "sessionName" && params.get(key) !== undefined
   )
 
+/** Vertex AI's location, by either of LiteLLM's names. */
+export const vertexLocation = (params: Params): Given | undefined =>
+  firstOf(params.get("vertex_location"), params.get("vertex_ai_location"))
+
 /** A service account's key may stand in the file as a map. */
 const textOf = ({ value }: Given): unknown => (isTree(value) ? JSON.stringify(value) : value)
 
@@ -44,9 +49,9 @@ export const account = (draft: Draft, made: DeploymentDraft, params: Params, pro
     if (given !== undefined) draft.warn(given.path, `Means nothing for ${provider}, and is not sent.`)
   }
   if (own === "google") {
-    made.put("project", params.get("vertex_project"))
-    made.put("location", params.get("vertex_location"))
-  } else foreign(params.get("vertex_project"))
+    made.put("project", firstOf(params.get("vertex_project"), params.get("vertex_ai_project")))
+    made.put("location", vertexLocation(params))
+  } else foreign(firstOf(params.get("vertex_project"), params.get("vertex_ai_project")))
   if (own === "aws") made.put("location", params.get("aws_region_name"))
   const auth: Record<string, unknown> = {}
   let path: string | undefined
@@ -58,7 +63,7 @@ export const account = (draft: Draft, made: DeploymentDraft, params: Params, pro
       continue
     }
     const value = textOf(given)
-    if (isText(value)) auth[field] = value
+    if (isText(value) && !(field in auth)) auth[field] = value
     path ??= given.path
   }
   if (path !== undefined) made.put("auth", { value: { cloud: own, ...auth }, path })

@@ -14,23 +14,11 @@ import {
   toList,
   toNumber
 } from "../values.js"
+import { vertexLocation } from "./account.js"
+import type { DeploymentDraft } from "./deploymentDraft.js"
+import { googleParams } from "./google.js"
 import { tellOllama } from "./ollama.js"
 import { defaultsOf, type Params } from "./params.js"
-
-/** One deployment's settings and where each comes from. */
-export class DeploymentDraft {
-  readonly fields: Record<string, unknown> = {}
-  readonly origins = new Map<string, string>()
-
-  /** Sets a field from the file; an absent one stays absent. */
-  put(field: string, given: Given | undefined, convert: (value: unknown) => unknown = (value) => value): void {
-    if (given === undefined || this.fields[field] !== undefined) return
-    const value = convert(given.value)
-    if (isUnset(value)) return
-    this.fields[field] = value
-    if (given.path !== "") this.origins.set(field, given.path)
-  }
-}
 
 /** What the parts of a `model_list` entry say. */
 export interface Entry {
@@ -184,12 +172,12 @@ export const fill = (
   headers(made, params, organization, own)
   certificates(draft, made, entry)
   made.put("tags", params.get("tags"))
-  made.put("region", firstOf(params.get("region_name"), params.get("aws_region_name"), params.get("vertex_location")))
+  made.put("region", firstOf(params.get("region_name"), params.get("aws_region_name"), vertexLocation(params)))
   made.put("contextWindow", entry.info.get("max_input_tokens"), toNumber)
   if (info !== undefined && isTree(info.value)) capabilities(made, info.value, info.path)
   dropping(draft, made, params)
   if (made.fields.protocol !== "ollama") tellOllama(draft, made.fields.provider, params)
-  const defaults = defaultsOf(params)
+  const defaults = googleParams(draft, made, params, info, defaultsOf(params))
   if (Object.keys(defaults).length === 0) return
   made.fields.defaults = defaults
   for (const key of Object.keys(defaults)) {

@@ -122,7 +122,9 @@ const azureAi = (place: Place, env: Env): Endpoint | Unreachable => {
   const given = place.apiBase ?? env.AZURE_AI_API_BASE
   if (!isText(given)) return noAzureBase
   if (isAnthropicOnAzure(place.model, given)) return foundryClaude(place, given, env)
-  const base = KnownProviders.completeBaseUrl(given, undefined)
+  const [address = "", query] = given.split("?")
+  const inUrl = new URLSearchParams(query).get("api-version") ?? undefined
+  const base = KnownProviders.completeBaseUrl(address, undefined)
   const isFoundry = base.includes(".services.ai.azure.com")
   const hasPath = URL.canParse(base) && new URL(base).pathname !== "/"
   const url = hasPath ? base : isFoundry ? `${base}/models` : `${base}/v1`
@@ -132,7 +134,7 @@ const azureAi = (place: Place, env: Env): Endpoint | Unreachable => {
     model: place.model,
     protocol: place.isResponses ? "responses" : "openai",
     dialect: undefined,
-    baseUrl: isFoundry ? withVersion(url, place.apiVersion ?? "2024-05-01-preview") : url,
+    baseUrl: withVersion(url, isFoundry ? (place.apiVersion ?? inUrl ?? "2024-05-01-preview") : inUrl),
     apiKey: hasKey && !isFoundry ? key : undefined,
     headers: hasKey && isFoundry ? { "api-key": key } : {},
     missingKey: hasKey ? [] : ["AZURE_AI_API_KEY"]
@@ -181,13 +183,18 @@ const ordinary = (place: Place, env: Env, given: string | undefined): Endpoint |
 /** LiteLLM's own routes to one of Bedrock's APIs, and a region, before the model's id. */
 const bedrockRoutes = /^(?:(converse|converse_like|invoke)\/)?(?:([a-z]{2}(?:-[a-z]+)+-\d)\/)?/
 
+/** Ids of models have no slash, and ARNs begin with their word: what stands before one is a route of LiteLLM's that nobody takes here. */
+const otherBedrockRoute = /^(?!arn:)([^/*]+)\//
+
 /** A provider at an API of its own, wherever its base URL is. */
-const native = (place: Place, env: Env, protocol: string, given: string | undefined): Endpoint => {
+const native = (place: Place, env: Env, protocol: string, given: string | undefined): Endpoint | Unreachable => {
   const known = KnownProviders.find(place.provider)
   const keys = known?.keyVariables ?? []
   // Whoever names an account means it, though a key may lie in the environment.
   const key = place.apiKey ?? (place.hasAccount ? undefined : KnownProviders.firstSet(keys, env))
   const [route = "", api, location] = protocol === "bedrock" ? (bedrockRoutes.exec(place.model) ?? []) : []
+  const [, other] = protocol === "bedrock" ? (otherBedrockRoute.exec(place.model.slice(route.length)) ?? []) : []
+  if (other !== undefined) return unreachable(`LiteLLM's route ${other}/ to Bedrock is not taken here.`)
   const isByAccount = protocol === "bedrock" || protocol === "vertex"
   return {
     model: place.model.slice(route.length),

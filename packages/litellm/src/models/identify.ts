@@ -1,7 +1,7 @@
 import { maskUrl } from "@switchyard/core/Secret"
 import type { Draft } from "../draft.js"
 import { isText, isUnset } from "../values.js"
-import type { DeploymentDraft } from "./deployment.js"
+import type { DeploymentDraft } from "./deploymentDraft.js"
 
 interface Made extends DeploymentDraft {
   readonly group: string

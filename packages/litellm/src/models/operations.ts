@@ -47,9 +47,13 @@ const namedPurposes: ReadonlyArray<readonly [purpose: Purpose, pattern: RegExp]>
   [speaking, /^tts(-|$)|-tts(-|$)|^speech-\d/],
   [drawing, /^dall-?e(-|$)|^(chat)?gpt-image(-|$)|^imagen(-|$)|^flux([.-]?\d|-(dev|kontext|pro|schnell))/],
   [drawing, /^stable-(diffusion|image)|^sd(xl|3)(-|$)|^recraft|^grok(-\d)?-(imagine-)?image|(^|-)image-generat/],
-  [without("video generation"), /^sora-\d|^veo-\d|^grok-imagine-video|-[it]2v$/],
+  [drawing, /(^|\.)(nova-canvas|titan-image-generator|stability)/],
+  [without("video generation"), /nova-reel|^sora-\d|^veo-\d|^grok-imagine-video|-[it]2v$/],
   [ranking, /(^|[-.])re-?rank(er)?([-.]|qa|$)/],
-  [without("realtime sessions"), /^gpt-.*realtime(-|$)|^gpt-realtime|^gpt-live|^gemini-live|-live-preview/],
+  [
+    without("realtime sessions"),
+    /nova-(2-)?sonic|^gpt-.*realtime(-|$)|^gpt-realtime|^gpt-live|^gemini-live|-live-preview/
+  ],
   [moderating, /^(omni|text|mistral)-moderation/],
   [without("document reading"), /^mistral-(ocr|document-ai)/]
 ]

@@ -109,6 +109,9 @@ export const targets = ({ around, draft, leftOut }: Work, source: Source): Reado
     leftOut.other(path, given.path, sentence, name)
     return []
   }
+  if (named === undefined && provider === "openai" && model === whole && model.includes("/")) {
+    draft.note(given.path, "The whole name is sent as the model: what stands before its slash is no provider.")
+  }
   if (model.includes("*") && !group.includes("*")) {
     draft.warn(
       given.path,
