@@ -4,6 +4,7 @@
  */
 import type { Deployment, DeploymentId } from "../deployment/Deployment.js"
 import type { AttemptReport, FallbackKind, LlmError } from "../errors/LlmError.js"
+import type { JsonObject } from "../json/Json.js"
 import type { Outcome } from "./Outcome.js"
 import { add, type Usage } from "./Usage.js"
 
@@ -42,6 +43,13 @@ export interface FallbackHop {
  * the call of another request that was already under way (`shared`), which has no attempts in this journal.
  */
 export type CacheAnswer = "hit" | "miss" | "shared"
+
+/** How long the prompt of a payload is, and its longest single input, in estimated tokens. */
+export interface SizedPrompt {
+  readonly body: JsonObject
+  readonly total: number
+  readonly longest: number
+}
 
 /** Asked before an attempt is made, which stands in `entries` by then: an error turns it away, as a local limit does. */
 export type Guard = (attempt: JournalEntry) => LlmError | undefined
@@ -111,6 +119,8 @@ export class Journal {
   private settledAt: number | undefined
   /** Set by the Cache layer. */
   cache: CacheAnswer | undefined
+  /** Noted when it is first asked for; of a payload that takes the place of this one it says nothing. */
+  sized: SizedPrompt | undefined
 
   constructor(
     readonly requestedGroup: string,

@@ -263,20 +263,27 @@ export const responseFormat = (request: LlmRequest): string | undefined => words
 export const asksForReasoning = (request: LlmRequest): boolean =>
   wordsOf(request).asksForReasoning(request.body) === true
 
-const sizes = new WeakMap<JsonObject, PromptSize>()
+/** Sizes of payloads that took the place of a request's own. */
+const otherSizes = new WeakMap<JsonObject, PromptSize>()
 
+/** The first payload's is in the journal: a `WeakMap` of all payloads is looked through whenever the young are collected. */
 const sizeOfPrompt = (request: LlmRequest): PromptSize => {
-  const { body, operation } = request
-  const known = sizes.get(body)
+  const { body, operation, route } = request
+  const { journal } = route
+  if (journal.sized?.body === body) return journal.sized
+  const known = otherSizes.get(body)
   if (known !== undefined) return known
-  const size = wordsOf(request).size(operation, body)
-  sizes.set(body, size)
-  return size
+  const { longest, total } = wordsOf(request).size(operation, body)
+  const sized = { body, longest, total }
+  if (journal.sized === undefined) journal.sized = sized
+  else otherSizes.set(body, sized)
+  return sized
 }
 
 /**
  * Estimated input tokens of the whole request, as limits and prices count them: characters of the prompt (and the tools)
- * divided by four, a token's id as one, an image, a sound or a file as at most 1,000; computed once per payload.
+ * divided by four, a token's id as one, an image, a sound or a file as at most 1,000; computed once for
+ * each payload of a request.
  */
 export const estimateInputTokens = (request: LlmRequest): number => sizeOfPrompt(request).total
 

@@ -100,6 +100,12 @@ describe("RateLimitHeaders", () => {
       })
     }
 
+    for (const value of ["", "s", "6m0", "1.s", ".5s", "1.2.3s", "5x", "1s ago", "1 s", "-1s", "1mss"]) {
+      it(`takes ${JSON.stringify(value)} for no duration`, () => {
+        assert.deepStrictEqual(parse({ "x-ratelimit-reset-tokens": value }, now), { ignored: 1 })
+      })
+    }
+
     it("takes the unsuffixed family for requests, when there is no better one", () => {
       assert.deepStrictEqual(parse({ "x-ratelimit-remaining": "3", "x-ratelimit-reset": String(now + 1000) }, now), {
         ignored: 0,

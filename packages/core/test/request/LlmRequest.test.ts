@@ -151,6 +151,16 @@ describe("what routing reads of a payload", () => {
     assert.isAbove(LlmRequest.estimateInputTokens(chat({ tools: [{ function: { name: "x".repeat(40) } }] })), plain + 9)
   })
 
+  it("a request that goes on with another payload is as long as that one, and as it was with its own", () => {
+    const request = chat()
+    const longer = { ...request, body: { ...request.body, messages: [{ role: "user", content: "x".repeat(4000) }] } }
+    const own = LlmRequest.estimateInputTokens(request)
+    for (let i = 0; i < 2; i++) {
+      assert.isAbove(LlmRequest.estimateInputTokens(longer), 1000)
+      assert.strictEqual(LlmRequest.estimateInputTokens(request), own)
+    }
+  })
+
   it("an inline image counts as an image, not as its encoding", () => {
     const image = (url: string) =>
       LlmRequest.estimateInputTokens(

@@ -2,6 +2,7 @@ import type { ConfigError } from "@switchyard/core/ConfigError"
 import * as Service from "@switchyard/core/Service"
 import * as EngineGuard from "@switchyard/router/EngineGuard"
 import * as MemoryEngine from "@switchyard/router/MemoryEngine"
+import { MetricsSink, type Sink, type Update } from "@switchyard/router/MetricsSink"
 import * as Router from "@switchyard/router/Router"
 import { RoutingStrategy } from "@switchyard/router/RoutingStrategy"
 import * as SharedStates from "@switchyard/router/SharedStates"
@@ -19,6 +20,16 @@ export interface Towers {
   readonly strategy: string
   /** Forks into their time. */
   readonly runtime: Runtime.Runtime<never>
+}
+
+const uncounted: Update = () => {}
+
+/** Nobody reads what the layers count here, and to keep it would be a part of each request. */
+const nowhere: Sink = {
+  counter: () => uncounted,
+  upDown: () => uncounted,
+  histogram: () => uncounted,
+  expose: () => Effect.succeed({ contentType: "text/plain", text: "" })
 }
 
 const never = { total: Number.POSITIVE_INFINITY, firstToken: Number.POSITIVE_INFINITY, failing: 1 }
@@ -96,6 +107,7 @@ export const build = (
       }
     }).pipe(
       Effect.provideService(Scope.Scope, scope),
+      Effect.provideService(MetricsSink, nowhere),
       Effect.withClock(time.clock),
       Effect.withRandom(Random.make(`switchyard ${seed}`)),
       // A defect of a call is in the figures; a line for each would be a million.

@@ -17,14 +17,18 @@ export interface Event {
 
 const isBefore = (a: Event, b: Event): boolean => a.due < b.due || (a.due === b.due && a.order < b.order)
 
+const nothing = (): void => {}
+
 /** Operations after which a fiber lets others go first, as Effect's own scheduler has it. */
 const opsBeforeYield = 2048
 
 /** A time of its own, in ms since its beginning. */
 export class VirtualTime implements Scheduler.Scheduler {
   private heap: Array<Event> = []
-  private tasks: Array<() => void> = []
+  /** Those from `nextTask` to `lastTask` are to run; the array itself stays as long as it got, since V8 shortens one slowly. */
+  private readonly tasks: Array<() => void> = []
   private nextTask = 0
+  private lastTask = 0
   private moment = 0
   private inNanos = 0n
   private readAt = 0
@@ -103,16 +107,24 @@ export class VirtualTime implements Scheduler.Scheduler {
 
   /** Lets all fibers run that have something to do at this moment. */
   private settle(): void {
-    while (this.nextTask < this.tasks.length) {
-      const task = this.tasks[this.nextTask++] as () => void
-      if (this.nextTask > 1024 && this.nextTask * 2 > this.tasks.length) {
-        this.tasks = this.tasks.slice(this.nextTask)
-        this.nextTask = 0
-      }
+    const { tasks } = this
+    while (this.nextTask < this.lastTask) {
+      const at = this.nextTask++
+      const task = tasks[at] as () => void
+      tasks[at] = nothing
+      // A moment may have any number of tasks, of which few wait at once.
+      if (this.nextTask === this.lastTask) this.nextTask = this.lastTask = 0
       task()
     }
-    this.tasks.length = 0
-    this.nextTask = 0
+  }
+
+  /** Takes the first event out. */
+  private take(first: Event): void {
+    const last = this.heap.pop() as Event
+    first.index = -1
+    if (last === first) return
+    last.index = 0
+    this.down(last)
   }
 
   /** Lets up to `most` events happen, one after the other; false when nothing is left that could. */
@@ -122,7 +134,7 @@ export class VirtualTime implements Scheduler.Scheduler {
       if (isOver()) return false
       const event = this.heap[0]
       if (event === undefined) return false
-      this.cancel(event)
+      this.take(event)
       this.moment = event.due
       this.fired++
       event.fire()
@@ -137,7 +149,7 @@ export class VirtualTime implements Scheduler.Scheduler {
   }
 
   scheduleTask(task: () => void): void {
-    this.tasks.push(task)
+    this.tasks[this.lastTask++] = task
   }
 
   /** Runs a task at this moment, after what runs already. */

@@ -176,15 +176,10 @@ export class SimulatedUpstream {
     const { announces, rpm, tpm } = this.model
     if (announces === false || (rpm === undefined && tpm === undefined)) return none
     const { now } = this.time
-    const told: Record<string, string> = {}
-    const tell = (what: string, limit: number, used: number): void => {
-      told[`x-ratelimit-limit-${what}`] = String(limit)
-      told[`x-ratelimit-remaining-${what}`] = String(Math.max(0, Math.floor(limit - used)))
-      told[`x-ratelimit-reset-${what}`] = "60s"
-    }
-    if (rpm !== undefined) tell("requests", rpm, this.requests.total(now))
-    if (tpm !== undefined) tell("tokens", tpm, this.tokens.total(now))
-    return told
+    const requests = rpm === undefined ? none : limitOfRequests(rpm, this.requests.total(now))
+    if (tpm === undefined) return requests
+    const tokens = limitOfTokens(tpm, this.tokens.total(now))
+    return rpm === undefined ? tokens : { ...requests, ...tokens }
   }
 
   private serve(call: SimulatedCall): void {
@@ -265,4 +260,20 @@ export class SimulatedUpstream {
 }
 
 const none: Readonly<Record<string, string>> = {}
+
+const remaining = (limit: number, used: number): string => String(Math.max(0, Math.floor(limit - used)))
+
+/** The names are written out, since to put one together for each answer costs more than all else of it. */
+const limitOfRequests = (limit: number, used: number): Readonly<Record<string, string>> => ({
+  "x-ratelimit-limit-requests": String(limit),
+  "x-ratelimit-remaining-requests": remaining(limit, used),
+  "x-ratelimit-reset-requests": "60s"
+})
+
+const limitOfTokens = (limit: number, used: number): Readonly<Record<string, string>> => ({
+  "x-ratelimit-limit-tokens": String(limit),
+  "x-ratelimit-remaining-tokens": remaining(limit, used),
+  "x-ratelimit-reset-tokens": "60s"
+})
+
 const never: Foresight = { total: Number.POSITIVE_INFINITY, firstToken: Number.POSITIVE_INFINITY, failing: 1 }

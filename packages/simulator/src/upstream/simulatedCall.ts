@@ -26,14 +26,15 @@ interface Serving {
 
 type Resume = (effect: Effect.Effect<LlmResponse, LlmError>) => void
 
-const choice = (delta: object, finish: string | null): StreamEvent["json"] => ({
-  id: "simulated",
-  choices: [{ index: 0, delta, finish_reason: finish }]
-})
-const event = (json: StreamEvent["json"]): StreamEvent => ({ data: "{}", json })
-const content = event(choice({ content: "word " }, null))
+const id = "simulated"
+const content: StreamEvent = {
+  data: "{}",
+  json: { id, choices: [{ index: 0, delta: { content: "word " }, finish_reason: null }] }
+}
+/** The last chunk's. */
+const choices = [{ index: 0, delta: {}, finish_reason: "stop" }]
 const body = {
-  id: "simulated",
+  id,
   choices: [{ index: 0, message: { role: "assistant", content: "words" }, finish_reason: "stop" }]
 }
 const raw = JSON.stringify(body)
@@ -202,7 +203,7 @@ export class SimulatedCall extends Place {
       completion_tokens: outputTokens,
       prompt_tokens_details: { cached_tokens: this.cachedTokens }
     }
-    events.push(event({ ...choice({}, "stop"), usage }))
+    events.push({ data: "{}", json: { id, choices, usage } })
     events.end(true)
   }
 }
