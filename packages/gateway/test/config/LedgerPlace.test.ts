@@ -56,6 +56,7 @@ describe("the ledger's place", () => {
     assert.strictEqual(file("/named", {}, "sqlite:team.db"), "/named/team.db")
     assert.strictEqual(file("/named", {}, "sqlite:///abs/team.db"), "/abs/team.db")
     assert.strictEqual(file("/named", {}, "sqlite:/abs/team.db"), "/abs/team.db")
+    assert.strictEqual(file("/named", {}, "sqlite:///./team.db"), "/named/team.db")
   })
 
   it.scoped("without a folder that can be written is a warning where there is a budget, and else a note", () =>

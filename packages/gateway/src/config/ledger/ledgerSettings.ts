@@ -19,7 +19,8 @@ const isPlace = (given: string | Redacted.Redacted<string>): boolean => {
 /** The path that `sqlite:PATH` names; undefined for every other text, and where it ends in no name of a file. */
 export const fileOf = (url: string): string | undefined => {
   if (!sqlite.test(url)) return undefined
-  const path = url.replace(sqlite, "")
+  // Others write `sqlite:///./PATH` for a relative one.
+  const path = url.replace(sqlite, "").replace(/^\/(?=\.{1,2}\/)/, "")
   return path === ":memory:" || /[\\/]$/.test(path) || path.includes("\0") ? undefined : path
 }
 
