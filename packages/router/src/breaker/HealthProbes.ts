@@ -80,6 +80,9 @@ const timedOut = new LlmError({ reason: "Timeout", description: "the health prob
 /** A provider that limits the rate is alive, and a request that it does not understand says nothing. */
 const isFailure = (error: LlmError): boolean => error.breaker !== "neutral" && error.reason !== "RateLimited"
 
+/** Said by a provider that is there, though not to this: enough for one that was gone. */
+const isLife = (error: LlmError): boolean => error.status !== undefined && !isFailure(error)
+
 /**
  * Probes until the scope ends, and then takes back every flag that is up, unless others have taken over the findings. When
  * no interval is set it only takes back the flags in the findings that it was given.
@@ -113,6 +116,8 @@ export const run = (deps: HealthProbesDeps, options: Options = {}): Effect.Effec
   }
 
   const failed = (slot: Slot, error: LlmError, now: number): void => {
+    // Who refuses every probe, as a model of pictures does, would else be out for ever.
+    if (raised.has(slot.id) && isLife(error)) return succeeded(slot, now)
     if (known.owner !== self || !isFailure(error)) return
     const streak = streakOf(slot)
     streak.successes = 0
@@ -180,8 +185,11 @@ export const run = (deps: HealthProbesDeps, options: Options = {}): Effect.Effec
   )
 }
 
+/** OpenAI's later models refuse fewer. */
+const fewestTokens = 16
+
 /**
- * The default probe: a chat request for one token, sent through `service`. Give it the service below the breaker; one above
+ * The default probe: a chat request for a few tokens, sent through `service`. Give it the service below the breaker; one above
  * would be turned away by the very state that it should mend. A deployment whose model name has a wildcard has no model
  * of its own to ask for, and passes.
  */
@@ -192,7 +200,8 @@ export const chat =
       ? Effect.void
       : Effect.clockWith((clock) => {
           const now = nowMs(clock)
-          const body = { model: slot.deployment.group, messages: [{ role: "user", content: "ping" }], max_tokens: 1 }
+          const messages = [{ role: "user", content: "ping" }]
+          const body = { model: slot.deployment.group, messages, max_tokens: fewestTokens }
           const attempt = new Attempt(1, LlmRequest.begin(LlmRequest.chat(body), now), slot, now, false, false)
           return Effect.ensuring(
             Effect.asVoid(service.call(attempt)),
@@ -215,7 +224,7 @@ export const layer = (
   )
 
 /**
- * Runs the probes with one-token chat requests through the attempt-tier service that it stands around, which it leaves as
+ * Runs the probes with short chat requests through the attempt-tier service that it stands around, which it leaves as
  * it is. It belongs directly inside the Cooldown layer.
  */
 export const layerChatWith = (
@@ -233,7 +242,7 @@ export const layerChatWith = (
     )
   )
 
-/** Runs the probes with one-token chat requests through the attempt-tier service that it stands around, which it leaves as it is, with the defaults. */
+/** Runs the probes with short chat requests through the attempt-tier service that it stands around, which it leaves as it is, with the defaults. */
 export const layerChat: Layer.Layer<DeploymentService, never, DeploymentService | CooldownState | DeploymentRegistry> =
   Layer.fresh(Layer.orDie(layerChatWith({})))
 

@@ -144,6 +144,24 @@ describe("HealthProbes", () => {
       assert.deepStrictEqual(yield* view(), ["Unhealthy", "unhealthy"])
     })
   )
+  it.scoped("but let in again who was taken out: a provider that refuses is there", () =>
+    Effect.gen(function* () {
+      const { answers, view } = yield* setup(every(1000, { unhealthyThreshold: 1, healthyThreshold: 2 }))
+      const answerWith = (answer: Answer) => {
+        answers.set("a", answer)
+        return TestClock.adjust(1000)
+      }
+      yield* TestClock.adjust(0)
+      yield* answerWith(dead)
+      assert.deepStrictEqual(yield* view(), ["Unhealthy", "unhealthy"])
+      yield* answerWith(Effect.fail(error("InvalidRequest")))
+      yield* answerWith(Effect.fail(error("InvalidRequest")))
+      assert.deepStrictEqual(yield* view(), ["Unhealthy", "unhealthy"])
+      yield* answerWith(Effect.fail(error("InvalidRequest", { status: 400 })))
+      yield* answerWith(Effect.fail(error("RateLimited", { status: 429 })))
+      assert.notStrictEqual((yield* view())[0], "Unhealthy")
+    })
+  )
   it.scoped("a probe that stalls is cut off by the timeout, and has failed", () =>
     Effect.gen(function* () {
       const { answers, events, probed } = yield* setup(every(1000, { timeout: "2 seconds", unhealthyThreshold: 1 }))
@@ -276,14 +294,14 @@ describe("two flags", () => {
 })
 
 describe("the default probe", () => {
-  it.effect("is a chat request for one token, sent to the deployment itself", () =>
+  it.effect("is a chat request for a few tokens, as many as every model takes, sent to the deployment itself", () =>
     Effect.gen(function* () {
       const stub = StubLlm.make()
       yield* HealthProbes.chat(stub.attempts)(StubLlm.slot("a"))
       const sent = stub.calls[0]
       assert.strictEqual(sent?.deployment, "a")
       assert.strictEqual(sent?.request.operation, "chat")
-      assert.strictEqual(sent?.request.body.max_tokens, 1)
+      assert.strictEqual(sent?.request.body.max_tokens, 16)
       assert.strictEqual(sent?.request.stream, false)
     })
   )
