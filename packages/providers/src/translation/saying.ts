@@ -5,7 +5,7 @@
 import type { Attempt } from "@switchyard/core/Attempt"
 import type { Deployment } from "@switchyard/core/Deployment"
 import { stringify } from "@switchyard/core/ExactJson"
-import type { JsonObject } from "@switchyard/core/Json"
+import { arrayOf, type JsonObject } from "@switchyard/core/Json"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import { openAi } from "@switchyard/core/OpenAi"
 import { isMedia } from "@switchyard/core/Operation"
@@ -21,6 +21,7 @@ import type { Ask, Protocol } from "../protocols/protocol.js"
 import { betaHeader } from "../protocols/target.js"
 import type { Fetched } from "../transport/mediaFetcher.js"
 import { betasFor } from "./betas.js"
+import { fitCloud } from "./cloudFields.js"
 import { Conversations, dialectOf } from "./conversations.js"
 import type { Dialects } from "./dialects.js"
 import { embedding } from "./embeddings.js"
@@ -51,6 +52,14 @@ export type Unsayable = ReadonlyArray<Problem>
 
 const nothing: ReadonlyArray<Dropped> = []
 const oneProblem = (path: string, expected: string): Unsayable => [{ path, expected }]
+
+/** Beta features that a deployment is told of without a caller's header. */
+const told = ({ headers }: Deployment, body: Body): ReadonlyArray<string> => [
+  ...arrayOf(body.anthropic_beta).map(String),
+  ...Object.entries(headers).flatMap(([name, value]) =>
+    name.toLowerCase() === betaHeader ? value.split(/\s*,\s*/) : []
+  )
+]
 
 const json = (body: Body, { exact }: LlmRequest): Json =>
   exact === undefined ? JSON.stringify(body) : stringify(body, exact)
@@ -147,20 +156,26 @@ export class Sayings {
     const isForeign = StateOrigins.foreignTo(request, target).size > 0
     const bare = origin === undefined ? undefined : () => this.unsigned(attempt, origin)
     const betas = this.betasOf(protocol, request)
+    let left: ReadonlyArray<string> = []
     const finish = (given: Body): Json => {
       const edits = { model, stream: request.stream, defaults: {} }
       const body: Body = { ...(origin === undefined ? given : origin.edit(given, edits)) }
       if (betas !== undefined && protocol.betasInBody === true && betas.kept.length > 0)
         body.anthropic_beta ??= betas.kept
+      if (protocol.betas !== undefined && ask.dialect === "messages") {
+        left = fitCloud(body, [...(betas?.kept ?? []), ...told(target, body)])
+      }
       protocol.fit?.(body, ask)
       return json(body, request)
     }
     const own = Payload.ofAttempt(sending, this.book.of(sending))
     const unsigned = isForeign ? bare?.() : undefined
     let plain: Body | undefined
+    const said = finish(unsigned?.body ?? own)
+    const foreign = left.map((path): Dropped => ({ path, reason: "advisory" }))
     return {
       ask,
-      body: finish(unsigned?.body ?? own),
+      body: said,
       plainer:
         bare === undefined || unsigned !== undefined
           ? undefined
@@ -174,7 +189,7 @@ export class Sayings {
               worked: () => {}
             },
       hearing: passage(dialect, protocol.framing?.(ask) ?? "sse", decodeAws),
-      dropped: [...(unsigned?.dropped ?? nothing), ...this.droppedBetas(betas)],
+      dropped: [...(unsigned?.dropped ?? nothing), ...this.droppedBetas(betas), ...foreign],
       betas: betas === undefined || protocol.betasInBody === true ? "" : betas.kept.join(",")
     }
   }

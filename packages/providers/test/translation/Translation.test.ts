@@ -243,4 +243,33 @@ describe("beta features", () => {
       assert.strictEqual(sent?.headers["anthropic-beta"], undefined)
     })
   )
+
+  it.scopedLive("take what belongs to them along, and what belongs to others stays away from clouds", () =>
+    Effect.gen(function* () {
+      const up = yield* SpokenProvider.make({ name: "up", dialect: "messages" })
+      const base = yield* service
+      const scoped = { type: "ephemeral", scope: "global" }
+      const marked = (mark: object) => [{ type: "text", text: "Be brief.", cache_control: mark }]
+      const more = {
+        system: marked(scoped),
+        tools: [{ name: "f", input_schema: { type: "object" }, eager_input_streaming: true }],
+        context_management: { edits: [] },
+        cache_control: { type: "ephemeral" }
+      }
+      const model = "us.anthropic.claude-x-v1:0"
+      yield* S.call(base, asked(more), { protocol: "bedrock", model, baseUrl: up.origin })
+      const known = { overrides: { headers: { "anthropic-beta": "context-management-2025-06-27" } } }
+      yield* S.call(base, asked(more, known), { protocol: "bedrock", model, baseUrl: up.origin })
+      yield* S.call(base, asked(more), { protocol: "anthropic", baseUrl: up.origin })
+      const [first, second, own] = up.requests().map(({ body }) => body as Record<string, unknown>)
+      assert.deepStrictEqual(first?.system, marked({ type: "ephemeral" }))
+      assert.deepStrictEqual(first?.tools, [{ name: "f", input_schema: { type: "object" } }])
+      assert.notProperty(first, "context_management")
+      assert.notProperty(first, "cache_control")
+      const said = first?.messages as ReadonlyArray<{ readonly content: ReadonlyArray<object> }>
+      assert.deepInclude(said.at(-1)?.content.at(-1), { cache_control: { type: "ephemeral" } })
+      assert.deepInclude(second, { context_management: { edits: [] } })
+      assert.deepInclude(own, more)
+    })
+  )
 })
