@@ -34,7 +34,7 @@ const styles: Readonly<Record<string, Style>> = {
 const stateOf = (view: DeploymentView): string => {
   const block = view.cooldown ?? view.limitedBy
   const left = block?.remainingMs === null || block?.remainingMs === undefined ? "" : ` ${time(block.remainingMs)}`
-  return `${plain(view.state)}${left}`
+  return `${plain(view.state)}${left}${view.cooldown?.lastResort === true ? ", still asked" : ""}`
 }
 
 /** A part of a whole in percent; a dash where there is nothing. */

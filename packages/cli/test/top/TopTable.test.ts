@@ -13,7 +13,7 @@ describe("the table", () => {
     const cooling = view({
       id: "east",
       state: "cooldown",
-      cooldown: { reason: "cooldown", remainingMs: 4200, cause: "RateLimited" },
+      cooldown: { reason: "cooldown", remainingMs: 4200, cause: "RateLimited", lastResort: false },
       stream: { meanMs: 412.4, p50Ms: 400, p95Ms: 900, samples: 8 },
       plain: { meanMs: 2345, p50Ms: 2000, p95Ms: 4000, samples: 3 },
       inFlight: 3,
@@ -32,6 +32,11 @@ describe("the table", () => {
       row?.replace(/ +/g, " "),
       "smart east cooldown 4.2 s 3 17 12.3k 10% 412 ms 2.3 s 25% RateLimited, 1 min ago"
     )
+  })
+  it("says of one that is closed and asked all the same that it is", () => {
+    const cooldown = { reason: "cooldown", remainingMs: 4200, cause: "Unavailable", lastResort: true }
+    const [, row] = TopTable.render([view({ id: "lone", state: "cooldown", cooldown })], plain).split("\n")
+    assert.include(row, "cooldown 4.2 s, still asked")
   })
   it("says of what nobody knows that nobody knows it, not 0", () => {
     const [, row] = TopTable.render([view({ id: "new", state: "unknown" })], plain).split("\n")

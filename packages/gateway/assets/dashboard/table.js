@@ -73,7 +73,8 @@ const untilText = (view, age) => {
   const block = view.cooldown ?? view.limitedBy
   if (!block || view.isolated) return ""
   if (block.remainingMs === null) return block.reason === "probing" ? "on trial" : ""
-  return span(block.remainingMs - age)
+  const left = span(block.remainingMs - age)
+  return view.cooldown?.lastResort ? `${left}, still asked` : left
 }
 
 /**
@@ -91,6 +92,9 @@ const paintRow = (at, view, age) => {
   setData(at.pill, "state", view.state)
   at.pill.title = [view.cooldown?.reason, view.cooldown?.cause, view.limitedBy?.reason].filter(Boolean).join(": ")
   setText(at.until, untilText(view, age))
+  at.until.title = view.cooldown?.lastResort
+    ? "alone in its group: calls go out all the same where no fallback is left"
+    : ""
   setText(at.flight, count(view.inFlight))
   setText(at.rate, lastMinute === null ? "–" : count(lastMinute.requests))
   const { failures, requests } = lastMinute ?? view

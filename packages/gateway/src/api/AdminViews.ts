@@ -73,7 +73,16 @@ export const DeploymentView = Schema.Struct({
   state: State,
   isolated: Boolean,
   cooldown: said(
-    NullOr(Schema.Struct({ ...block, cause: NullOr(String) })),
+    NullOr(
+      Schema.Struct({
+        ...block,
+        cause: NullOr(String),
+        lastResort: said(
+          Boolean,
+          "Failures alone keep it closed, and it is alone in its group: calls go out all the same where no fallback is left."
+        )
+      })
+    ),
     "Failures, a Retry-After or health probes keep it closed; `cause` is the error that did."
   ),
   limitedBy: NullOr(Block),

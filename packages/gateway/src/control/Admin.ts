@@ -3,7 +3,7 @@
  * that takes a deployment out and puts it back.
  */
 import type { Slot } from "@switchyard/core/Slot"
-import type { Status } from "@switchyard/core/Status"
+import { isOverridable, type Status } from "@switchyard/core/Status"
 import { nowMs } from "@switchyard/core/Time"
 import type { Health } from "@switchyard/ledger/Health"
 import { CooldownState, type Inspection } from "@switchyard/router/CooldownState"
@@ -57,17 +57,51 @@ const spendOf = (slot: Slot, { source, tower }: Generation, now: number): Deploy
   return { used: window.used(now), limit: limit.limit }
 }
 
-const viewOf = (slot: Slot, generation: Generation, deps: AdminDeps, clock: Clock.Clock): DeploymentView => {
+/** What keeps a deployment closed; one that is alone in its group is asked all the same where failures alone do. */
+const cooldownOf = (
+  slot: Slot,
+  { blockedBy, reason, until }: Inspection,
+  cooldowns: Context.Tag.Service<CooldownState>,
+  isAlone: boolean,
+  now: number
+): DeploymentView["cooldown"] =>
+  blockedBy === undefined || blockedBy === "isolated"
+    ? null
+    : {
+        reason: blockedBy,
+        remainingMs: remaining(until, now),
+        cause: reason ?? null,
+        lastResort: isAlone && isOverridable(cooldowns.status(slot, now), now)
+      }
+
+/** Groups of one deployment. */
+const groupsOfOne = ({ tower }: Generation): ReadonlySet<string> => {
+  const found = new Set<string>()
+  const others = new Set<string>()
+  for (const { deployment } of Context.get(tower.state, DeploymentRegistry).slots()) {
+    if (found.delete(deployment.group)) others.add(deployment.group)
+    else if (!others.has(deployment.group)) found.add(deployment.group)
+  }
+  return found
+}
+
+const viewOf = (
+  slot: Slot,
+  generation: Generation,
+  deps: AdminDeps,
+  clock: Clock.Clock,
+  alone: ReadonlySet<string>
+): DeploymentView => {
   const { state } = generation.tower
   const now = nowMs(clock)
   const wallNow = clock.unsafeCurrentTimeMillis()
   const { baseUrl, group, id, maxParallel, model, provider, rpm, tags, tpm, weight } = slot.deployment
-  const inspection = Context.get(state, CooldownState).inspect(slot, now)
+  const cooldowns = Context.get(state, CooldownState)
+  const inspection = cooldowns.inspect(slot, now)
   const stats = Context.get(state, DeploymentStats).of(slot)
   const latency = Context.get(state, LatencyTracker).of(slot)
   const windows = Context.get(state, UsageWindows)
   const limit = windows.status(slot, 1, now)
-  const { blockedBy } = inspection
   return {
     id,
     group,
@@ -78,10 +112,7 @@ const viewOf = (slot: Slot, generation: Generation, deps: AdminDeps, clock: Cloc
     tags,
     state: stateOf(inspection, limit),
     isolated: inspection.isolated,
-    cooldown:
-      blockedBy === undefined || blockedBy === "isolated"
-        ? null
-        : { reason: blockedBy, remainingMs: remaining(inspection.until, now), cause: inspection.reason ?? null },
+    cooldown: cooldownOf(slot, inspection, cooldowns, alone.has(group), now),
     limitedBy: limit._tag === "Open" ? null : { reason: limit.reason, remainingMs: remaining(limit.until, now) },
     rampFactor: inspection.rampFactor,
     stream: answerTimes(latency, true, now),
@@ -113,10 +144,12 @@ export const deployments = (
   generation: Generation,
   deps: AdminDeps,
   clock: Clock.Clock
-): ReadonlyArray<DeploymentView> =>
-  Context.get(generation.tower.state, DeploymentRegistry)
+): ReadonlyArray<DeploymentView> => {
+  const alone = groupsOfOne(generation)
+  return Context.get(generation.tower.state, DeploymentRegistry)
     .slots()
-    .map((slot) => viewOf(slot, generation, deps, clock))
+    .map((slot) => viewOf(slot, generation, deps, clock, alone))
+}
 
 /** What may be done to a deployment by hand. `reset` ends a cooldown, and nothing else. */
 export const actions = ["isolate", "release", "reset"] as const
@@ -134,7 +167,9 @@ export const act = (
     const { state } = generation.tower
     const slot = Context.get(state, DeploymentRegistry).slot(id)
     if (slot === undefined) return Effect.succeed(undefined)
-    return Effect.map(Context.get(state, CooldownState)[action](slot), () => viewOf(slot, generation, deps, clock))
+    return Effect.map(Context.get(state, CooldownState)[action](slot), () =>
+      viewOf(slot, generation, deps, clock, groupsOfOne(generation))
+    )
   })
 
 /** The place has no password in it; what the store says of itself may have one that nobody thought of. */

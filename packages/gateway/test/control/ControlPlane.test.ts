@@ -4,8 +4,10 @@ import * as LlmService from "@switchyard/core/LlmService"
 import type { DeploymentView } from "@switchyard/gateway/Admin"
 import type { Entry } from "@switchyard/gateway/EventLog"
 import type * as Timeline from "@switchyard/gateway/Timeline"
+import { CooldownState } from "@switchyard/router/CooldownState"
+import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Effect, Stream, TestClock } from "effect"
+import { Context, Effect, Stream, TestClock } from "effect"
 import { type Options, start } from "../support/controlPlaneSupport.js"
 
 const master = "sk-master-0123456789"
@@ -346,6 +348,21 @@ describe("ControlPlane: deployments", () => {
       )
       assert.notInclude(answer.text, "pass")
     })
+  )
+  it.scoped(
+    "says of one that is alone in its group that it is asked all the same, where failures alone keep it closed",
+    () =>
+      Effect.gen(function* () {
+        const deployments = [deployment("lone", { group: "one" }), deployment("a"), deployment("b")]
+        const { tower, url } = yield* boot({ settings: { deployments } })
+        const cooldowns = Context.get(tower.state, CooldownState)
+        const told = (id: string) => Effect.map(get(`${url}/admin/deployments`), (answer) => find(answer, id).cooldown)
+        for (const slot of Context.get(tower.state, DeploymentRegistry).slots()) {
+          yield* cooldowns.cool(slot, "10 seconds", "Unavailable")
+        }
+        assert.include(yield* told("lone"), { reason: "cooldown", lastResort: true })
+        assert.include(yield* told("a"), { reason: "cooldown", lastResort: false })
+      })
   )
   it.scoped("looking does not make anybody count", () =>
     Effect.gen(function* () {
