@@ -11,6 +11,7 @@ import type { ScenarioModel } from "@switchyard/simulator/ScenarioModel"
 import { Effect, Either } from "effect"
 import { requireFile } from "../configuration.js"
 import { CommandError, fail, plain, print, printError } from "../output.js"
+import { again, isWorthwhile } from "./ownProcess.js"
 import * as progress from "./progress.js"
 import { render } from "./results.js"
 
@@ -191,6 +192,8 @@ export const run = (flags: Flags) =>
       .map((name) => name.trim())
       .filter((name) => name !== "")
     const scenario = yield* orProblems(model.name, all.Scenario.make(model, { router, trace, compare }))
+    // What is read of a gateway's file is told once.
+    if (flags.config === undefined && isWorthwhile(scenario)) return yield* again
     yield* stoppable((shouldStop) =>
       Effect.flatMap(simulated(scenario, seed, shouldStop, all), (results) => told(scenario, results, flags, all))
     )
