@@ -227,6 +227,7 @@ describe.concurrent("a mistake is one line on stderr and exit code 1", { timeout
     [["serve", "--port", "many"], /--port: expected a whole number from 0 to 65535, found "many"/],
     [["serve", "--config", "/does/not/exist.yaml"], /\/does\/not\/exist\.yaml error no such file/],
     [["serve", "--host", "0.0.0.0", "--port", "0"], /server\.host: expected a loopback address, because no key/],
+    [["top", "htp:/x"], /expected the gateway's address, like .*, found "htp:\/x"/],
     [["top", "ftp://x"], /expected the gateway's address, like .*, found "ftp:\/\/x"/],
     [["key", "--name", " "], /--name: expected a name/]
   ]

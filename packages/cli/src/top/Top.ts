@@ -35,6 +35,8 @@ export const parseInterval = (text: string): number | undefined => {
 
 /** The gateway's address without a path; undefined for what is no http address. `localhost:4000` will do. */
 export const parseUrl = (text: string): string | undefined => {
+  // A port follows a colon, and no slash does.
+  if (/^[a-z][a-z0-9+.-]*:\/(?!\/)/i.test(text)) return undefined
   const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`
   if (!URL.canParse(whole)) return undefined
   const { origin, pathname, protocol } = new URL(whole)
