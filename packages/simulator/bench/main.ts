@@ -66,7 +66,7 @@ console.log(
 if (warm !== undefined) {
   const collected = (collecting - warm.collecting) / warm.rest
   console.log(
-    `  the first ${warm.at}, while V8 compiles: ${warm.each.toFixed(0)} µs each; the others ${warm.others(seconds).toFixed(0)}, and the main thread stands still for collections of garbage for ${collected.toFixed(0)} of their time`
+    `  the first ${warm.at}, while V8 compiles: ${warm.each.toFixed(0)} µs each; the others ${warm.others(seconds).toFixed(0)}, and the main thread stands still for collections of garbage for ${collected.toFixed(0)} µs of each (wall time)`
   )
 }
 const isGood = (seconds * 1e6) / requests <= 90 && mib <= 1024
