@@ -79,6 +79,20 @@ export class WrittenChunk implements StreamEvent {
       ? decoder.decode(bytes)
       : String.fromCharCode.apply(null, bytes as unknown as Array<number>)
   }
+
+  /** Bytes of its text, as JSON has it. */
+  get textBytes(): number {
+    return this.textEnd - this.textStart
+  }
+
+  /** Puts those into others; gives where they end. */
+  copyText(into: Uint8Array, at: number): number {
+    const { source, textEnd, textStart } = this
+    let to = at
+    // Words are short: a view of them alone costs more.
+    for (let from = textStart; from < textEnd; from++) into[to++] = source[from] as number
+    return to
+  }
 }
 
 /** Fields whose texts are looked for, and whether they hold reasoning. */

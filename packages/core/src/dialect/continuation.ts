@@ -4,6 +4,7 @@
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import type { StreamEvent } from "./ChatChunk.js"
 import type { Delivered, Joint } from "./Dialect.js"
+import { KeptWords } from "./keptWords.js"
 import { longestRepeated, Splice } from "./Splice.js"
 import { WrittenChunk } from "./WrittenChunk.js"
 
@@ -26,8 +27,6 @@ const hasOtherContent = (delta: JsonObject): boolean =>
 
 /** What the caller has been given of an answer. */
 export class DeliveredChat implements Delivered {
-  /** The joined text of the first choice; empty once there was more than may be held. */
-  text = ""
   hasText = false
   /** Something was given that a restart cannot repeat, or more text than may be held. */
   isFixed = false
@@ -35,6 +34,12 @@ export class DeliveredChat implements Delivered {
   private hasBegun = false
   /** The `id` and `created` of the first event that had an id. */
   identity: { readonly id: string; readonly created: unknown } | undefined
+  private readonly words = new KeptWords()
+
+  /** The joined text of the first choice; empty once there was more than may be held. */
+  get text(): string {
+    return this.words.text
+  }
 
   read(event: StreamEvent): void {
     this.hasBegun = true
@@ -62,18 +67,21 @@ export class DeliveredChat implements Delivered {
   private readWritten(chunk: WrittenChunk): void {
     const { created, id } = chunk.like
     if (this.identity === undefined && nonEmpty(id)) this.identity = { id, created }
-    if (!chunk.isReasoning && chunk.characters > 0) this.readText(chunk.text, chunk.choice)
+    const { characters, choice, isReasoning } = chunk
+    if (!isReasoning && characters > 0 && this.mayKeep(characters, choice)) this.words.addWritten(chunk)
   }
 
   private readText(text: string, choice: unknown): void {
+    if (this.mayKeep(text.length, choice)) this.words.add(text)
+  }
+
+  /** Takes notice of so many characters; whether they are to be kept. */
+  private mayKeep(characters: number, choice: unknown): boolean {
     this.hasText = true
-    if (choice !== 0) this.isFixed = true
-    if (this.isFixed || this.text.length + text.length > longestRepeated) {
-      this.isFixed = true
-      this.text = ""
-    } else {
-      this.text += text
-    }
+    if (choice === 0 && !this.isFixed && this.words.length + characters <= longestRepeated) return true
+    this.isFixed = true
+    this.words.clear()
+    return false
   }
 }
 

@@ -82,7 +82,17 @@ export const using = <A>(
   tell?: Tell
 ): Effect.Effect<A, LlmError> =>
   send(service, request, tell, (response, journal, restore) =>
-    Effect.onExit(restore(Effect.suspend(() => use(response))), () => Effect.sync(() => closeAll(response, journal)))
+    // In the region all the same, which an `onExit` would open once more.
+    Effect.matchCauseEffect(restore(Effect.suspend(() => use(response))), {
+      onFailure: (cause) => {
+        closeAll(response, journal)
+        return Effect.failCause(cause)
+      },
+      onSuccess: (used) => {
+        closeAll(response, journal)
+        return Effect.succeed(used)
+      }
+    })
   )
 
 /** The response as it is, from a service value; a stream in it is closed with the caller's scope. */

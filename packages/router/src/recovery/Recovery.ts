@@ -68,8 +68,10 @@ const resumed =
       const { delivered } = (request.dialect ?? openAi).answer
       if (!request.stream || delivered === undefined) return enter(request, region)
       const clock = clockHere()
-      return Effect.map(enter(request, region), (response) => {
-        if (response._tag === "Complete" || response.events.settlement.outcome?._tag === "Completed") return response
+      return Effect.flatMap(enter(request, region), (response) => {
+        if (response._tag === "Complete" || response.events.settlement.outcome?._tag === "Completed") {
+          return Effect.succeed(response)
+        }
         const recovering = {
           request,
           clock,
@@ -77,7 +79,7 @@ const resumed =
           ways,
           onRestart: (error: LlmError, at: number) => published?.publish(restarted(request, error, at), request)
         }
-        return { ...response, events: new RecoveredStream(response, recovering, delivered()) }
+        return Effect.succeed({ ...response, events: new RecoveredStream(response, recovering, delivered()) })
       })
     }, next.openings)
   }

@@ -119,6 +119,11 @@ export class Exchange implements Ended, Seated {
     writer?.finish(this.encoder?.failure(ofRefusal(refusal), { id: this.id, status: refusal.status }) ?? "")
   }
 
+  /** The response is over, however it ended: nothing beats for it any more. */
+  over(): void {
+    this.writer?.close()
+  }
+
   private answer(received: Received | ReceivedForm): Effect.Effect<void> {
     const body = payloadOf(received, this.deps.bounds.json.maxDepth)
     if (Either.isLeft(body)) return this.refuse(body.left)
@@ -274,17 +279,14 @@ export class Exchange implements Ended, Seated {
         })
       }
       const { events } = answer
-      return Effect.flatMap(events.awaitContent, () => {
+      const forwarded = (): Effect.Effect<void, LlmError> => {
         begin()
         return pump(events, writer, encoder)
-      })
+      }
+      return events.settlement.hasContent ? forwarded() : Effect.flatMap(events.awaitContent, forwarded)
     }
-    return Effect.ensuring(
-      Effect.matchEffect(LlmService.using(service, request, use, this.begun), {
-        onFailure: (error) => (writer.hasBegun ? this.failInBand(writer, encoder, error) : this.fail(error)),
-        onSuccess: () => Effect.void
-      }),
-      Effect.sync(() => writer.close())
+    return Effect.catchAll(LlmService.using(service, request, use, this.begun), (error) =>
+      writer.hasBegun ? this.failInBand(writer, encoder, error) : this.fail(error)
     )
   }
 

@@ -34,7 +34,8 @@ export const pump = (
     const hasRoom = writer.write(encoder.pieces?.(batch) ?? encoder.encode(batch))
     return hasRoom || isLast ? undefined : writer.drained
   })
-  return Effect.map(forwarded, () => {
+  return Effect.flatMap(forwarded, () => {
     writer.finish(encoder.ending(events.settlement.outcome?.usage))
+    return Effect.void
   })
 }
