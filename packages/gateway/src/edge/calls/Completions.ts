@@ -200,7 +200,6 @@ export const make = (deps: CompletionsDeps): Completions => {
     onceOver(request, response, () => {
       isOver = true
       live.leave(exchange)
-      if (exchange instanceof Exchange) exchange.over()
       forms.delete(response)
       stopReading()
       hold.release()

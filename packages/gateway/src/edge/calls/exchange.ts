@@ -119,11 +119,6 @@ export class Exchange implements Ended, Seated {
     writer?.finish(this.encoder?.failure(ofRefusal(refusal), { id: this.id, status: refusal.status }) ?? "")
   }
 
-  /** The response is over, however it ended: nothing beats for it any more. */
-  over(): void {
-    this.writer?.close()
-  }
-
   private answer(received: Received | ReceivedForm): Effect.Effect<void> {
     const body = payloadOf(received, this.deps.bounds.json.maxDepth)
     if (Either.isLeft(body)) return this.refuse(body.left)
@@ -285,8 +280,11 @@ export class Exchange implements Ended, Seated {
       }
       return events.settlement.hasContent ? forwarded() : Effect.flatMap(events.awaitContent, forwarded)
     }
-    return Effect.catchAll(LlmService.using(service, request, use, this.begun), (error) =>
-      writer.hasBegun ? this.failInBand(writer, encoder, error) : this.fail(error)
+    return Effect.ensuring(
+      Effect.catchAll(LlmService.using(service, request, use, this.begun), (error) =>
+        writer.hasBegun ? this.failInBand(writer, encoder, error) : this.fail(error)
+      ),
+      Effect.sync(() => writer.close())
     )
   }
 
