@@ -5,6 +5,7 @@
  * a chunk costs on its way through the tower, and its bytes need no decoding and encoding.
  */
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
+import type { KeptWords } from "../json/keptWords.js"
 import { TextScan } from "../json/textScan.js"
 import { inBody } from "../outcome/Usage.js"
 import { errorOf } from "./AnswerFailure.js"
@@ -80,18 +81,9 @@ export class WrittenChunk implements StreamEvent {
       : String.fromCharCode.apply(null, bytes as unknown as Array<number>)
   }
 
-  /** Bytes of its text, as JSON has it. */
-  get textBytes(): number {
-    return this.textEnd - this.textStart
-  }
-
-  /** Puts those into others; gives where they end. */
-  copyText(into: Uint8Array, at: number): number {
-    const { source, textEnd, textStart } = this
-    let to = at
-    // Words are short: a view of them alone costs more.
-    for (let from = textStart; from < textEnd; from++) into[to++] = source[from] as number
-    return to
+  /** Adds its text to words that are kept. */
+  keepIn(words: KeptWords): void {
+    words.addBytes(this.source, this.textStart, this.textEnd, this.characters)
   }
 }
 

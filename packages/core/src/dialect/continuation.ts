@@ -2,6 +2,7 @@
  * Where an answer of OpenAI's chat broke off, and how a second one goes on from there.
  */
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
+import { KeptWords } from "../json/keptWords.js"
 import type { StreamEvent } from "./ChatChunk.js"
 import type { Delivered, Joint } from "./Dialect.js"
 import { longestRepeated, Splice } from "./Splice.js"
@@ -23,68 +24,6 @@ const hasOtherContent = (delta: JsonObject): boolean =>
   isSet(delta.refusal) ||
   isSet(delta.audio) ||
   (Array.isArray(delta.content) && delta.content.length > 0)
-
-const decoder = new TextDecoder()
-const quote = 0x22
-/** Bytes that are set aside at first. */
-const smallest = 512
-
-/**
- * The words of an answer, of which nobody may ever ask: those of chunks that are read in their bytes stay bytes until then. To make
- * a text of each was a seventh of all that a stream allocates.
- */
-class KeptWords {
-  /** UTF-16 code units so far. */
-  length = 0
-  private before = ""
-  /** What came after that, as a text of JSON without its last quote. */
-  private bytes: Uint8Array | undefined
-  private size = 0
-
-  /** All of them. */
-  get text(): string {
-    const { bytes, size } = this
-    if (bytes !== undefined && size > 1) {
-      bytes[size] = quote
-      this.before += JSON.parse(decoder.decode(bytes.subarray(0, size + 1))) as string
-      this.size = 1
-    }
-    return this.before
-  }
-
-  /** Adds words. */
-  add(words: string): void {
-    this.before = this.text + words
-    this.length += words.length
-  }
-
-  /** Adds those of a chunk. */
-  addWritten(chunk: WrittenChunk): void {
-    const bytes = this.room(chunk.textBytes)
-    this.size = chunk.copyText(bytes, this.size)
-    this.length += chunk.characters
-  }
-
-  /** Forgets all. */
-  clear(): void {
-    this.before = ""
-    this.bytes = undefined
-    this.length = this.size = 0
-  }
-
-  /** The bytes, with room for so many more and a quote. */
-  private room(more: number): Uint8Array {
-    const { bytes, size } = this
-    if (bytes !== undefined && size + more < bytes.length) return bytes
-    const larger = new Uint8Array(Math.max(smallest, 2 * (size + more + 1)))
-    if (bytes === undefined) {
-      larger[0] = quote
-      this.size = 1
-    } else larger.set(bytes.subarray(0, size))
-    this.bytes = larger
-    return larger
-  }
-}
 
 /** What the caller has been given of an answer. */
 export class DeliveredChat implements Delivered {
@@ -129,7 +68,7 @@ export class DeliveredChat implements Delivered {
     const { created, id } = chunk.like
     if (this.identity === undefined && nonEmpty(id)) this.identity = { id, created }
     const { characters, choice, isReasoning } = chunk
-    if (!isReasoning && characters > 0 && this.mayKeep(characters, choice)) this.words.addWritten(chunk)
+    if (!isReasoning && characters > 0 && this.mayKeep(characters, choice)) chunk.keepIn(this.words)
   }
 
   private readText(text: string, choice: unknown): void {
