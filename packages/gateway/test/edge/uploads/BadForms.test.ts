@@ -107,7 +107,7 @@ const bad: ReadonlyArray<Bad> = [
   {
     what: "no known packing",
     body: whole,
-    headers: { "content-encoding": "zstd" },
+    headers: { "content-encoding": "compress" },
     status: 415,
     code: "unsupported_encoding",
     says: /gzip/
