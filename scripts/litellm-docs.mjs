@@ -123,7 +123,7 @@ What differs from LiteLLM on purpose:
   bounds where that is longer.
 - A refusal by a safety system leads to \`content_policy_fallbacks\` alone, never to \`fallbacks\`.
 - Bad requests are never retried, and never count against a deployment, whatever a policy says.
-- Cached answers belong to the caller that asked; limits, budgets and the cache belong to this process.
+- Cached answers belong to the caller that asked; limits, budgets and the cache belong to this process, unless \`redis_*\` names a Redis that several share ([how](operations.md#several-gateways)).
 
 ${sections.map(sectionText).join("\n")}
 ${mayNotSay}`
