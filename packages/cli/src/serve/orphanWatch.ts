@@ -8,7 +8,7 @@ const lookEvery = 1_000
 const resourceLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8 }
 
 /**
- * Ends the process with SIGKILL within two seconds of its parent's end. A thread of some 8 MiB and 0.5 ms of CPU a second: all else of
+ * Ends the process with SIGKILL within two seconds of its parent's end. A thread of some 8 MiB and about a ms of CPU a second: all else of
  * Node runs on the main thread, and no signal comes from a parent that was killed. It keeps no process alive.
  */
 export const begin = (): void => {

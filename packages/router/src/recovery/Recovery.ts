@@ -68,10 +68,8 @@ const resumed =
       const { delivered } = (request.dialect ?? openAi).answer
       if (!request.stream || delivered === undefined) return enter(request, region)
       const clock = clockHere()
-      return Effect.flatMap(enter(request, region), (response) => {
-        if (response._tag === "Complete" || response.events.settlement.outcome?._tag === "Completed") {
-          return Effect.succeed(response)
-        }
+      return Effect.map(enter(request, region), (response) => {
+        if (response._tag === "Complete" || response.events.settlement.outcome?._tag === "Completed") return response
         const recovering = {
           request,
           clock,
@@ -79,7 +77,7 @@ const resumed =
           ways,
           onRestart: (error: LlmError, at: number) => published?.publish(restarted(request, error, at), request)
         }
-        return Effect.succeed({ ...response, events: new RecoveredStream(response, recovering, delivered()) })
+        return { ...response, events: new RecoveredStream(response, recovering, delivered()) }
       })
     }, next.openings)
   }

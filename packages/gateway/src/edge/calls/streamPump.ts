@@ -34,8 +34,7 @@ export const pump = (
     const hasRoom = writer.write(encoder.pieces?.(batch) ?? encoder.encode(batch))
     return hasRoom || isLast ? undefined : writer.drained
   })
-  return Effect.flatMap(forwarded, () => {
+  return Effect.map(forwarded, () => {
     writer.finish(encoder.ending(events.settlement.outcome?.usage))
-    return Effect.void
   })
 }
