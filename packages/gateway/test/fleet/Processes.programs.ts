@@ -2,6 +2,7 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as RedisServer from "@switchyard/testing/RedisServer"
 import { Effect } from "effect"
+import { momentsOf } from "../support/stamps.js"
 import { ask, fleet, type GatewayProcess, peakOf, press } from "./support/gatewayProcesses.js"
 
 const missing = RedisServer.missing()
@@ -35,8 +36,7 @@ describe.skipIf(missing !== undefined)("gateways as processes on one Redis", { t
         const { journal, stats } = upstream
         yield* Effect.promise(() => press(gateways, 4, () => stats().requests > 3.5 * rpm))
         const admissions = journal()
-          .map(({ headers }) => (headers["x-admission"] ?? "").split(" ").map(Number))
-          .map(([number = 0, asked = 0, answered = 0]) => ({ number, asked, answered }))
+          .map(({ headers }) => momentsOf(headers))
           .sort((a, b) => a.number - b.number)
         // Each has a number of its own, and none is missing: so each window's id, `(number - 1) / rpm`, is borne by rpm requests.
         assert.deepStrictEqual(

@@ -33,6 +33,25 @@ export const deploymentOf = ({ name, url }: Upstream, more: Partial<DeploymentCo
 export const decode = (settings: object): GatewayConfig.GatewayConfig =>
   Either.getOrThrowWith(GatewayConfig.decode(settings), (error) => error)
 
+/** What processes serve that stand before one upstream together. */
+export interface Together {
+  /** Of the deployment before the upstream. */
+  readonly limits?: Partial<DeploymentConfig> | undefined
+  /** Deployments that come after it. */
+  readonly besides?: ReadonlyArray<DeploymentConfig> | undefined
+  readonly more?: object | undefined
+}
+
+/** Their settings, as a file would have them: each failure is told at once, and counts for nothing else. */
+export const together = (upstream: Upstream, { besides = [], limits, more }: Together): object => ({
+  deployments: [deploymentOf(upstream, limits), ...besides],
+  masterKey,
+  retry: false,
+  cooldown: false,
+  ...more,
+  server: { port: 0, drainTimeout: "1 second" }
+})
+
 /** A gateway on a free port with the master key above. The upstreams form the group `smart`. */
 export const start = (
   upstreams: ReadonlyArray<Upstream>,

@@ -4,6 +4,7 @@ import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect, Fiber } from "effect"
 import { peakOf, press } from "../fleet/support/gatewayProcesses.js"
 import { deploymentOf } from "../support/gateways.js"
+import { momentsOf } from "../support/stamps.js"
 import { workerProcesses } from "./support/workerProcesses.js"
 
 /** Until it is so; the test's own time ends it otherwise. */
@@ -26,10 +27,7 @@ describe("two workers", { timeout: 120_000 }, () => {
         process.kill(pids[0] ?? 0, "SIGKILL")
         yield* Fiber.join(pressing)
         assert.strictEqual(before.size, 2)
-        const admissions = upstream
-          .journal()
-          .map(({ headers }) => (headers["x-admission"] ?? "").split(" ").map(Number))
-          .map(([asked = 0, answered = 0]) => ({ asked, answered }))
+        const admissions = upstream.journal().map(({ headers }) => momentsOf(headers))
         assert.isAbove(admissions.length, 5 * rpm)
         // Each was let in between its two moments: no window holds more that lie in it with both.
         for (const { answered: end } of admissions) {

@@ -1,13 +1,12 @@
 /** Gateways as processes before one upstream, and callers that never tire. */
 import { type ChildProcess, spawn } from "node:child_process"
-import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import type * as RedisConnection from "@switchyard/redis/RedisConnection"
 import type * as SharedStates from "@switchyard/router/SharedStates"
 import type { JournalEntry } from "@switchyard/testing/FakeProvider"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect } from "effect"
 import { bundled } from "../../../../../scripts/bundled.js"
-import { deploymentOf, masterKey, messages } from "../../support/gateways.js"
+import { masterKey, messages, type Together, together } from "../../support/gateways.js"
 
 /** What a process is started with. */
 export interface Asked extends SharedStates.Options {
@@ -47,29 +46,17 @@ const start = (asked: Asked) =>
   )
 
 /** What a fleet is made of. */
-export interface Settings extends SharedStates.Options {
+export interface Settings extends SharedStates.Options, Together {
   readonly redis: Asked["redis"]
-  /** Of the deployment before the upstream. */
-  readonly limits?: Partial<DeploymentConfig>
-  /** Deployments that come after it. */
-  readonly besides?: ReadonlyArray<DeploymentConfig>
-  readonly more?: object
   /** Of each process, ms. */
   readonly skews?: ReadonlyArray<number>
 }
 
 /** So many processes before one upstream. */
-export const fleet = (count: number, { besides = [], limits, more, redis, skews = [], ...windows }: Settings) =>
+export const fleet = (count: number, { besides, limits, more, redis, skews = [], ...windows }: Settings) =>
   Effect.gen(function* () {
     const upstream = yield* FakeProvider.make({ name: "east", journalLimit: 20_000 })
-    const config = {
-      deployments: [deploymentOf(upstream, limits), ...besides],
-      masterKey,
-      retry: false,
-      cooldown: false,
-      ...more,
-      server: { port: 0, drainTimeout: "1 second" }
-    }
+    const config = together(upstream, { besides, limits, more })
     const asked = (index: number): Asked => ({ name: `${index}`, config, redis, skew: skews[index] ?? 0, ...windows })
     const gateways = yield* Effect.all(
       Array.from({ length: count }, (_, index) => start(asked(index))),

@@ -3,18 +3,14 @@
  * pipe between them, to what every engine must do. Prints a line of JSON for each check.
  */
 import cluster from "node:cluster"
-import * as BorrowedUsage from "@switchyard/gateway/BorrowedUsage"
 import * as EngineDesk from "@switchyard/gateway/EngineDesk"
-import * as IpcEngine from "@switchyard/gateway/IpcEngine"
 import * as Lending from "@switchyard/gateway/Lending"
 import * as Peer from "@switchyard/gateway/Peer"
 import * as ProcessChannel from "@switchyard/gateway/ProcessChannel"
 import * as MemoryEngine from "@switchyard/router/MemoryEngine"
 import * as EngineContract from "@switchyard/testing/EngineContract"
 import { Effect } from "effect"
-
-/** Ms for an answer, where many other programs run as well. */
-const within = 20_000
+import { within, workerEngine } from "./workerEngine.js"
 
 const primary = Effect.gen(function* () {
   const engine = yield* MemoryEngine.make()
@@ -34,22 +30,7 @@ const primary = Effect.gen(function* () {
 })
 
 const worker = Effect.gen(function* () {
-  let heard = (_: unknown): void => {}
-  let recall = (_: number): Effect.Effect<void> => Effect.void
-  const peer = yield* Peer.make(
-    ProcessChannel.toPrimary(),
-    {
-      answer: (name, args) => (name === BorrowedUsage.recallQuestion ? recall(Number(args[0])) : Peer.unknown(name)),
-      hear: (topic, value) => {
-        if (topic === IpcEngine.newsTopic) heard(value)
-      }
-    },
-    { name: "the primary", within }
-  )
-  const ipc = IpcEngine.make(peer)
-  heard = ipc.heard
-  const { engine, recall: giveBack } = yield* BorrowedUsage.make(ipc.engine, peer)
-  recall = giveBack
+  const { engine } = yield* workerEngine
   yield* Effect.forEach(
     EngineContract.checks,
     ({ check, name }, index) =>

@@ -1,11 +1,10 @@
 /** Workers as processes behind one port, before one upstream. */
 import { spawn } from "node:child_process"
-import type { DeploymentConfig } from "@switchyard/core/Deployment"
 import type * as SharedStates from "@switchyard/router/SharedStates"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect } from "effect"
 import { bundled } from "../../../../../scripts/bundled.js"
-import { deploymentOf, masterKey } from "../../support/gateways.js"
+import { type Together, together } from "../../support/gateways.js"
 
 /** What the processes are started with. */
 export interface Asked extends SharedStates.Options {
@@ -15,26 +14,13 @@ export interface Asked extends SharedStates.Options {
 }
 
 /** What is served. */
-export interface Settings extends SharedStates.Options {
-  /** Of the deployment before the upstream. */
-  readonly limits?: Partial<DeploymentConfig>
-  /** Deployments that come after it. */
-  readonly besides?: ReadonlyArray<DeploymentConfig>
-  readonly more?: object
-}
+export interface Settings extends SharedStates.Options, Together {}
 
 /** So many workers before one upstream, until the scope closes. */
-export const workerProcesses = (count: number, { besides = [], limits, more, ...windows }: Settings) =>
+export const workerProcesses = (count: number, { besides, limits, more, ...windows }: Settings) =>
   Effect.gen(function* () {
     const upstream = yield* FakeProvider.make({ name: "east", journalLimit: 20_000 })
-    const config = {
-      deployments: [deploymentOf(upstream, limits), ...besides],
-      masterKey,
-      retry: false,
-      cooldown: false,
-      ...more,
-      server: { port: 0, drainTimeout: "1 second" }
-    }
+    const config = together(upstream, { besides, limits, more })
     const program = yield* Effect.promise(() => bundled("packages/gateway/test/workers/support/stampingWorkers.ts"))
     const asked: Asked = { config, count, ...windows }
     const child = yield* Effect.acquireRelease(
