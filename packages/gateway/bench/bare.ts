@@ -30,6 +30,9 @@ const server = createServer((incoming, outgoing) => {
   })
 })
 
+// So that Node writes a profile that was asked for.
+process.once("SIGTERM", () => process.exit(0))
+
 if (workers > 1 && cluster.isPrimary) {
   let listening = 0
   for (let index = 0; index < workers; index++) cluster.fork()

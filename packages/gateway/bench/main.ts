@@ -162,12 +162,12 @@ const driver = await startScript("driver.ts")
 const bare = await startScript("bare.ts", [`http://127.0.0.1:${upstream.port}`])
 
 if (process.argv.includes("--profile")) {
-  const text = await profiled(driver, upstream.port, workloads)
-  console.log(text)
-  if (isWriting) intoDocument("profile", text)
+  const { modules, owners } = await profiled(driver, upstream.port, workloads)
+  console.log(`${owners}\n\n${modules}`)
+  if (isWriting) intoDocument("profile", owners)
+  if (isWriting) intoDocument("modules", modules)
 } else if (process.argv.includes("--explain")) {
-  const text = await explain(driver, bare, upstream.port)
-  console.log(text)
+  const text = await explain(driver, upstream.port)
   if (isWriting) intoDocument("explain", text)
 } else {
   const gateways: Array<Program> = []

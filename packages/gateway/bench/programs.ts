@@ -54,10 +54,15 @@ const started = (name: string, child: ChildProcess, port: number, from: number, 
   }
 }
 
-/** Starts a script of this folder, which tells its port. Plain Node runs it: what a loader keeps in memory is no part of it. */
-export const startScript = async (file: string, args: ReadonlyArray<string> = [], node = process.execPath) => {
+/** Starts a script of this folder, which tells its port, the way this one was started, with more options of Node where some are given. */
+export const startScript = async (
+  file: string,
+  args: ReadonlyArray<string> = [],
+  nodeOptions: ReadonlyArray<string> = []
+): Promise<Program> => {
   const from = performance.now()
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { execPath: node })
+  const execArgv = [...process.execArgv, ...nodeOptions]
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { execArgv })
   const port = await new Promise<number>((resolve, reject) => {
     child.once("message", (message: { readonly port: number }) => resolve(message.port))
     child.once("exit", (code) => reject(new Error(`${file} ended with ${code}`)))
@@ -136,6 +141,10 @@ export const startGateway = async (upstream: number, name: string, variant: Vari
     workers === 1 || new Set(printed.match(/"worker_ready","worker":\d+/g)).size === workers
   return await startCommand(name, node, [...nodeOptions, bin, ...serve], { env, isReady, also })
 }
+
+/** µs of CPU that a program's main thread has used. */
+export const cpuOfMain = ({ child }: Program): number =>
+  Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/schedstat`, "utf8").split(" ")[0]) / 1000
 
 /** µs of CPU that all threads of a process have used. */
 export const cpuOfProcess = (pid: number | undefined): number =>
