@@ -86,6 +86,10 @@ Rules for the whole file:
 - Seconds, as LiteLLM has them, also as fractions and as strings like \`"10"\`.
 - A deployment without \`model_info.id\` gets an id made of its group, provider, model and host, with \`#2\`, \`#3\` where several
   are alike; limits, weights and keys take no part in it.
+- An entry of \`model_list\` with a mistake in it (a base URL that is none, \`timeout: "30s"\`, a number that is none, no \`model\`) is left
+  out with an error that names its path, the value and what was expected; the gateway starts with the others. \`check\` exits with 1,
+  and a reload that would lose a deployment by it is refused. What holds for more than one deployment must be right: keys, limits and
+  budgets of callers and providers, the router's settings; and so must our own settings.
 - A deployment that nobody can ask rightly is left out with a warning, and so are fallback targets that only it would serve:
   - a provider whose own dialect is not spoken (watsonx, SageMaker, Replicate and others: \`switchyard providers\` tells). Those of
     Anthropic, Gemini, Cohere, Ollama, Bedrock, Vertex AI and Claude on Azure are, but at a base URL that is known to speak

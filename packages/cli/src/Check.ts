@@ -36,6 +36,7 @@ export interface Kept {
 }
 
 const isError = ({ severity }: Problem): boolean => severity === "error"
+const isUsable = (report: Report): boolean => report.deployments > 0 && !report.problems.some(Problems.isFatal)
 const isWarning = ({ severity }: Problem): boolean => severity === "warning"
 
 /** Judges a file that was read, or not. `strict` counts warnings as errors. */
@@ -71,9 +72,15 @@ export const render = (report: Report, sizeText: string, strict: boolean, paint:
   )
   const counts = problems.length === 0 ? "" : ` (${Problems.summary(problems)})`
   const isStrictOnly = !ok && strict && !problems.some(isError)
+  const entries = Problems.leftOut(problems)
+  const others =
+    entries.length > 0 && isUsable(report)
+      ? `; serve starts without ${entries.length === 1 ? entries[0] : `${entries.length} entries`}: ${sizeText}`
+      : ""
+  const why = isStrictOnly ? ", and --strict takes no warnings" : others
   const verdict = ok
     ? `${paint("green", "ok")}, ${sizeText}${counts}`
-    : `${paint("red", "not ok")}, ${Problems.summary(problems)}${isStrictOnly ? ", and --strict takes no warnings" : ""}`
+    : `${paint("red", "not ok")}, ${Problems.summary(problems)}${why}`
   const kept = ledger === null ? [] : [`keys, budgets and usage are kept in ${plain(ledger)}`]
   return [...lines, ...kept, `${file}: ${verdict}`].join("\n")
 }
@@ -92,7 +99,7 @@ const keptOf = (config: GatewayConfig, data: string | undefined): Effect.Effect<
     }
   )
 
-/** Checks a file; exit code 1 when it is not ok. */
+/** Checks a file; exit code 1 when it is not ok, which it is not either where `serve` would leave out a part with an error. */
 export const run = ({ data, env, file, json, strict }: Flags) =>
   Effect.gen(function* () {
     const read = yield* Effect.either(load(file, { unsetVariables: env ? "error" : "note" }))

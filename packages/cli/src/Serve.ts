@@ -102,7 +102,7 @@ const alone = (
       if (file !== undefined && loaded !== undefined) {
         const { watch } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigWatch"))
         const reload = (next: LoadedConfig) => Effect.as(gateway.reload(told(next)), told(next))
-        yield* watch(file, loaded, onChange({ reload, refuse: gateway.refuse }, file, log), readOptions())
+        yield* watch(file, loaded, onChange({ reload, refuse: gateway.refuse }, file, log, loaded), readOptions())
       }
       yield* print(listening(gateway, size(source.config)))
       if (loaded === undefined) yield* print(firstSteps(gateway.url))
@@ -128,7 +128,7 @@ const byWorkers = (
       if (loaded !== undefined) yield* Serving.tellProblems(loaded.problems, log)
       if (file !== undefined && loaded !== undefined) {
         const { watch } = yield* Effect.promise(() => import("@switchyard/gateway/ConfigWatch"))
-        yield* watch(file, loaded, onChange(primary, file, log), readOptions())
+        yield* watch(file, loaded, onChange(primary, file, log, loaded), readOptions())
       }
       yield* onRestart(primary.restart)
       yield* print(listening(primary, `${size(source.config)}; ${count} workers`))

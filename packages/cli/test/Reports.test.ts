@@ -65,6 +65,16 @@ describe("the report of a check", () => {
     assert.isFalse(report.ok)
     assert.include(Check.render(report, "", false, plain), "a.yaml: not ok, 1 error")
   })
+  it("is not ok where serve would start without a part of it, and says what is left", () => {
+    const spoilt = { ...problem("error", "expected a number"), path: "model_list[1].rpm", leavesOut: "model_list[1]" }
+    const report = Check.judge("a.yaml", Either.right({ config, problems: [spoilt] }), false)
+    assert.isFalse(report.ok)
+    assert.strictEqual(
+      Check.render(report, "3 deployments in 2 groups", false, plain),
+      "a.yaml:3:5 error model_list[1].rpm: expected a number; this deployment is left out\n" +
+        "a.yaml: not ok, 1 error; serve starts without model_list[1]: 3 deployments in 2 groups"
+    )
+  })
   it("colours severities only", () => {
     const report = Check.judge("a.yaml", Either.left({ problems: [problem("error", "an error of yours")] }), false)
     assert.include(

@@ -111,9 +111,15 @@ const modelNames = (list: unknown): ReadonlySet<string> =>
 const inDatabase =
   "models in the file: those of this proxy are in its database, which is not read; export them (GET /model/info) into model_list"
 
-const readList = (draft: Draft, tree: Tree, general: Reader, around: Surroundings): ModelList => {
+const readList = (
+  draft: Draft,
+  tree: Tree,
+  general: Reader,
+  around: Surroundings,
+  without: ReadonlySet<string>
+): ModelList => {
   const given = { value: tree.model_list ?? [], path: "model_list" }
-  const list = readModelList(draft, around, given)
+  const list = readModelList(draft, around, given, without)
   const { deployments, leftOut } = list
   if (deployments.length > 0 || !Array.isArray(given.value) || tree.deployments !== undefined) return list
   if (draft.findings.some(({ path, severity }) => severity === "error" && path.startsWith("model_list["))) return list
@@ -132,12 +138,14 @@ const readList = (draft: Draft, tree: Tree, general: Reader, around: Surrounding
 /**
  * Translates the LiteLLM part of a file; keys of ours in it are left alone. References to the environment are resolved
  * already; `env` is where keys and base URLs are looked up that the file does not give, as LiteLLM does (`OPENAI_API_KEY`).
- * `unset` are the references to variables that are not set. A file without a LiteLLM key gives nothing.
+ * `unset` are the references to variables that are not set. `without` are entries, by their paths, of which no deployment is to
+ * be made, as if their provider could not be reached. A file without a LiteLLM key gives nothing.
  */
 export const translate = (
   tree: Readonly<Record<string, unknown>>,
   env: Env = {},
-  unset: UnsetVariables = new Map()
+  unset: UnsetVariables = new Map(),
+  without: ReadonlySet<string> = new Set()
 ): Translation => {
   const draft = new Draft(unset)
   const { findings, origins, settings } = draft
@@ -153,7 +161,7 @@ export const translate = (
   const general = section("general_settings")
   const renamed = renamedModels(draft, globals.settings.get("model_alias_map"))
   const verify = globals.settings.get("ssl_verify")
-  const list = readList(draft, tree, general, {
+  const around = {
     certificates:
       verify === undefined ? undefined : { value: { ssl_verify: verify.value }, path: globals.settings.path },
     env: environment(draft, tree, env),
@@ -161,7 +169,8 @@ export const translate = (
     defaults: defaultParams(draft, globals.router),
     handlers: handlers(globals.settings),
     renamed
-  })
+  }
+  const list = readList(draft, tree, general, around, without)
   const { deployments } = list
   readNames(draft, globals, list, renamed, modelNames(tree.model_list), tree)
   readRouterSettings(draft, globals, general, deployments, tree.strategy !== undefined)

@@ -23,6 +23,7 @@ export class Draft {
   /** Paths of what was left out as a whole: whatever else is wrong below them does not matter. */
   readonly leftOut = new Set<string>()
   private readonly said = new Set<string>()
+  private entry: string | undefined
 
   /** `unset` are the references to variables that are not set: their keys are there, with nothing under them. */
   constructor(readonly unset: UnsetVariables = new Map()) {}
@@ -49,10 +50,22 @@ export class Draft {
     )
   }
 
-  /** The file cannot be used. `expected` says what would have been right. */
+  /** Reads one entry of a list: an error leaves it out, and nothing else. Undefined where there was one. */
+  within<A>(entry: string, read: () => A): A | undefined {
+    this.entry = entry
+    const errors = this.findings.length
+    const made = read()
+    this.entry = undefined
+    if (!this.findings.slice(errors).some(({ severity }) => severity === "error")) return made
+    this.leftOut.add(entry)
+    return undefined
+  }
+
+  /** The file cannot be used, or not the entry that is being read. `expected` says what would have been right. */
   error({ path, value }: Given, expected: string): void {
     const found = isUnset(value) ? {} : { value: showValue(path, value) }
-    this.findings.push({ severity: "error", path, message: `expected ${expected}`, ...found })
+    const cost = this.entry === undefined ? {} : { leavesOut: this.entry }
+    this.findings.push({ severity: "error", path, message: `expected ${expected}`, ...found, ...cost })
   }
 
   /** A setting is not honoured; `sentence` says what happens instead. */

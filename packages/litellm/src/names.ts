@@ -58,7 +58,9 @@ class Names {
     const owner = this.list.deployments.find(
       ({ fields: { model, provider } }) => name === model || name === `${provider}/${model}`
     )
-    return owner === undefined ? closest(name, this.all) : `the group ${owner.group}, whose model this is`
+    return owner === undefined
+      ? closest(name, [...this.all, ...this.list.empty])
+      : `the group ${owner.group}, whose model this is`
   }
 }
 

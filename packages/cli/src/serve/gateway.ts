@@ -44,6 +44,8 @@ export const tellFault =
     log.flush()
   }
 
+const levels = { error: "error", warning: "warn", note: "info" } as const
+
 /** What is worth knowing about a file that can be used all the same. */
 export const tellProblems = (
   problems: ReadonlyArray<Problem>,
@@ -53,7 +55,7 @@ export const tellProblems = (
   if (log.isOff()) return printError(plain(Problems.render(problems)))
   return Effect.sync(() => {
     for (const problem of problems) {
-      log.note(problem.severity === "note" ? "info" : "warn", "config_problem", {
+      log.note(levels[problem.severity], "config_problem", {
         message: Problems.renderOne(problem)
       })
     }

@@ -16,24 +16,34 @@ export interface Taking {
 
 /**
  * Puts a file that was read again in force, or says why the old configuration stays: the log has a line for it. Without a
- * log it is one line here, and what is wrong below.
+ * log it is one line here, and what is wrong below. A file with mistakes that cost more deployments than those of the one in
+ * force, `loaded` at first, is refused: what serves goes on, where a start would do without.
  */
-export const onChange =
-  ({ refuse, reload }: Taking, file: string, log: Pick<RequestLog, "isOff">) =>
-  (change: Change): Effect.Effect<void> => {
-    const say = (text: string) => Effect.suspend(() => (log.isOff() ? printError(`switchyard: ${text}`) : Effect.void))
-    const refused = (why: string) => say(`${file} not reloaded, all stays as it was\n${plain(why)}`)
-    if (Either.isLeft(change)) {
-      const { problems } = change.left
-      const errors = problems.filter(({ severity }) => severity === "error").map(Problems.renderOne)
-      return Effect.zipRight(refuse(errors), refused(Problems.render(problems)))
-    }
-    const { config } = change.right
+export const onChange = (
+  { refuse, reload }: Taking,
+  file: string,
+  log: Pick<RequestLog, "isOff">,
+  loaded: Pick<LoadedConfig, "problems">
+): ((change: Change) => Effect.Effect<void>) => {
+  const say = (text: string) => Effect.suspend(() => (log.isOff() ? printError(`switchyard: ${text}`) : Effect.void))
+  const refused = (why: string) => say(`${file} not reloaded, all stays as it was\n${plain(why)}`)
+  const refuseFor = (problems: LoadedConfig["problems"]) => {
+    const errors = problems.filter(({ severity }) => severity === "error").map(Problems.renderOne)
+    return Effect.zipRight(refuse(errors), refused(Problems.render(problems)))
+  }
+  let leftOut = Problems.leftOut(loaded.problems).length
+  return (change) => {
+    if (Either.isLeft(change)) return refuseFor(change.left.problems)
+    const { config, problems: ofFile } = change.right
+    const entries = Problems.leftOut(ofFile).length
+    if (entries > leftOut) return refuseFor(ofFile)
     return Effect.matchEffect(reload(change.right), {
       onFailure: ({ message }) => refused(message),
       onSuccess: ({ problems }) => {
+        leftOut = entries
         const found = problems.length === 0 ? "" : `; ${Problems.summary(problems)}, see switchyard check`
         return say(`${file} reloaded (${size(config)}${found})`)
       }
     })
   }
+}

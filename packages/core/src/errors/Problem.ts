@@ -4,9 +4,15 @@
  */
 import { Schema } from "effect"
 
-/** `error`: the file cannot be used. `warning`: a setting is not honoured. `note`: honoured, but not as one might think. */
+/**
+ * `error`: the file cannot be used, or not that part of it which `leavesOut` names. `warning`: a setting is not honoured.
+ * `note`: honoured, but not as one might think.
+ */
 export const Severity = Schema.Literal("error", "warning", "note")
-/** `error`: the file cannot be used. `warning`: a setting is not honoured. `note`: honoured, but not as one might think. */
+/**
+ * `error`: the file cannot be used, or not that part of it which `leavesOut` names. `warning`: a setting is not honoured.
+ * `note`: honoured, but not as one might think.
+ */
 export type Severity = typeof Severity.Type
 
 /** One finding in the settings, before anybody knows in which line it stands. */
@@ -20,6 +26,8 @@ export interface Finding {
   readonly value?: string
   /** What the user probably meant, for a misspelt name. */
   readonly suggestion?: string
+  /** The path of the one entry that an error costs, for example `model_list[2]`: all others are used. */
+  readonly leavesOut?: string
 }
 
 /** A finding with its place in a file. Lines and columns count from 1; undefined where there is no such place. */
@@ -36,6 +44,7 @@ export const Fields = Schema.Struct({
   message: Schema.String,
   value: Schema.optionalWith(Schema.String, { exact: true }),
   suggestion: Schema.optionalWith(Schema.String, { exact: true }),
+  leavesOut: Schema.optionalWith(Schema.String, { exact: true }),
   file: Schema.UndefinedOr(Schema.String),
   line: Schema.UndefinedOr(Schema.Number),
   column: Schema.UndefinedOr(Schema.Number)
@@ -46,13 +55,26 @@ const where = ({ column, file, line }: Problem): string =>
     .filter((part) => part !== undefined)
     .join(":")
 
+/** Whether nothing of a file can be used for this. */
+export const isFatal = ({ leavesOut, severity }: Finding): boolean => severity === "error" && leavesOut === undefined
+
+/** The entries that errors cost, each once, by their paths. */
+export const leftOut = (problems: ReadonlyArray<Finding>): ReadonlyArray<string> => [
+  ...new Set(problems.flatMap(({ leavesOut }) => leavesOut ?? []))
+]
+
+const cost = ({ leavesOut, path }: Finding): string => {
+  if (leavesOut === undefined) return ""
+  return path.startsWith(leavesOut) ? "; this deployment is left out" : `; ${leavesOut} is left out`
+}
+
 /** One problem in one line: `config.yaml:12:7 error server.prot: no such key (did you mean port?)`. */
 export const renderOne = (problem: Problem): string => {
   const { message, path, severity, suggestion, value } = problem
   const head = [where(problem), severity].filter((part) => part !== "").join(" ")
   const found = value === undefined ? "" : `, found ${value}`
   const meant = suggestion === undefined ? "" : ` (did you mean ${suggestion}?)`
-  return `${head} ${path === "" ? "" : `${path}: `}${message}${found}${meant}`
+  return `${head} ${path === "" ? "" : `${path}: `}${message}${found}${meant}${cost(problem)}`
 }
 
 /** Problems as text, one a line, in their order. */

@@ -5,8 +5,8 @@
 import { Effect, Schema } from "effect"
 import { assemble, isLiteLlm } from "./assemble.js"
 import type { Variables } from "./Environment.js"
+import { gathered } from "./findings/gathered.js"
 import type { GatewayConfig } from "./GatewayConfig.js"
-import { gathered } from "./gathered.js"
 import * as Problem from "./Problem.js"
 import { bytesOf, type Contents, type FilesRead, fingerprintOf, readFiles } from "./readFiles.js"
 import { type ImportModule, readStack, type StackRead } from "./stackModule.js"
@@ -16,7 +16,7 @@ export type { Contents }
 /** A file that was read, and can be used. */
 export interface LoadedConfig {
   readonly config: GatewayConfig
-  /** Warnings and notes; errors would have failed the reading. */
+  /** Warnings and notes, and errors that cost one deployment each (`leavesOut`); others would have failed the reading. */
   readonly problems: ReadonlyArray<Problem.Problem>
   /** The file and everything that it includes, as absolute paths: what to watch. */
   readonly files: ReadonlyArray<string>
@@ -72,14 +72,15 @@ const conclude = (
   const assembled = root === undefined ? undefined : assemble(root, env, unsetVariables, stack, module.problems)
   const problems = gathered(Problem.sorted([...read.problems, ...(assembled?.problems ?? [])], names))
   const config = assembled?.config
-  return assembled === undefined || config === undefined || problems.some(({ severity }) => severity === "error")
+  return assembled === undefined || config === undefined || problems.some(Problem.isFatal)
     ? Effect.fail(new ConfigFileError({ path, problems, files, fingerprint }))
     : Effect.succeed({ config, problems, files, display: assembled.display, fingerprint })
 }
 
 /**
  * Reads a file, YAML or JSON, and everything that it includes. Fails with all that is wrong with it at once, also when it
- * is missing; what is merely not honoured comes with the result. No problem and no part of `display` shows a secret.
+ * is missing; what is merely not honoured comes with the result, and so does what costs no more than one deployment of a
+ * LiteLLM file. No problem and no part of `display` shows a secret.
  */
 export const load: Read = (path, options = {}) =>
   Effect.flatMap(

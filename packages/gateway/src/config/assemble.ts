@@ -8,23 +8,13 @@ import type { ConfigIssue } from "@switchyard/core/ConfigError"
 import * as LiteLlmConfig from "@switchyard/litellm/LiteLlmConfig"
 import * as Router from "@switchyard/router/Router"
 import type { AnyStack } from "@switchyard/router/Stack"
-import { Either } from "effect"
 import type { Variables } from "./Environment.js"
-import * as EnvironmentKeys from "./EnvironmentKeys.js"
-import { cycles, cyclesAmong, unknownNames } from "./findings/chainFindings.js"
-import { trimKeys } from "./findings/keyFindings.js"
 import { homeOf, misfit, misfitting } from "./findings/misfits.js"
-import { operations } from "./findings/operationFindings.js"
-import { packages, tokenizer } from "./findings/packageFindings.js"
-import { parameters } from "./findings/parameterFindings.js"
-import { fromIssue, place, sentence, unknownKey } from "./findings/placing.js"
-import { prices } from "./findings/priceFindings.js"
-import { replicas } from "./findings/replicaFindings.js"
-import { users } from "./findings/urlFindings.js"
+import { place, sentence, unknownKey } from "./findings/placing.js"
 import * as GatewayConfig from "./GatewayConfig.js"
-import { type Merged, merge, trace } from "./mergedSettings.js"
-import type { Finding, Problem } from "./Problem.js"
-import { resolveModels } from "./resolvedModels.js"
+import type { Merged } from "./mergedSettings.js"
+import { type Finding, isFatal, type Problem } from "./Problem.js"
+import { leavingOut, readSettings } from "./readSettings.js"
 import { type Filled, fill, type Unset } from "./yaml/filledTree.js"
 import { maskPath, shown } from "./yaml/shownTree.js"
 import { wrapped } from "./yaml/wrapped.js"
@@ -123,11 +113,14 @@ const once = (
   const said = pick(filled.value, (key, value) => ownKeys.has(key) && (value !== null || mayNotBeEmpty.has(key)))
   // A stack that could not be loaded is told where it was.
   const own = typeof said["stack"] === "string" ? { ...said, stack } : said
-  const translation = LiteLlmConfig.translate(filled.value, variables, unsetOf(filled))
-  const read = readSettings(root, translation, own, variables)
+  const unset = unsetOf(filled)
+  const translate = (without?: ReadonlySet<string>) => LiteLlmConfig.translate(filled.value, variables, unset, without)
+  const readOver = (laid: Tree) =>
+    leavingOut(translate, (translation) => readSettings(root, translation, laid, variables))
+  const read = readOver(own)
   const wrong = read.own.map(({ path }) => path)
   const dropped = isLiteLlm(Object.keys(filled.value)) ? misfitting(own, wrong) : new Set<string>()
-  const kept = dropped.size === 0 ? read : readSettings(root, translation, without(own, dropped), variables)
+  const kept = dropped.size === 0 ? read : readOver(without(own, dropped))
   const misfits = [...dropped].map((key) =>
     misfit(
       key,
@@ -138,8 +131,8 @@ const once = (
     filled,
     merged: kept.merged,
     config: kept.config,
-    findings: [...translation.findings, ...misfits, ...kept.findings].flatMap((finding) =>
-      missingDeployments(finding, kept.merged.settings, translation)
+    findings: [...kept.translation.findings, ...misfits, ...kept.findings].flatMap((finding) =>
+      missingDeployments(finding, kept.merged.settings, kept.translation)
     ),
     environment: kept.environment,
     dropped
@@ -149,57 +142,6 @@ const once = (
 const topOf = (path: string): string => path.replace(/[.[].*$/, "")
 
 const without = (own: Tree, dropped: ReadonlySet<string>): Tree => pick(own, (key) => !dropped.has(key))
-
-interface ReadSettings extends Pick<Pass, "config" | "environment" | "findings" | "merged"> {
-  /** What is wrong with what the file says in our own words. */
-  readonly own: ReadonlyArray<Finding>
-}
-
-const readSettings = (
-  root: MapNode,
-  translation: LiteLlmConfig.Translation,
-  own: Tree,
-  variables: Variables
-): ReadSettings => {
-  const { findings: ofModels, own: filled } = resolveModels(own, variables)
-  const merged = merge(translation, filled)
-  const { issues, settings: laid } = EnvironmentKeys.overlay(merged.settings, variables)
-  const { findings: ofKeys, settings } = trimKeys(laid)
-  const decoded = GatewayConfig.decode(settings)
-  const all = Either.isRight(decoded) ? [] : [...decoded.left.issues, ...unknownNames(settings)]
-  const found = [...new Map(all.map((issue) => [`${issue.path}\n${issue.expected}`, issue])).values()]
-  const complete = { ...merged, settings }
-  const config = Either.getOrUndefined(decoded)
-  const warnings =
-    config === undefined
-      ? cyclesAmong(settings)
-      : [
-          ...cycles(config.router),
-          ...prices(config.router, config.keys),
-          ...parameters(config.router.deployments),
-          ...packages(config.router.deployments),
-          ...tokenizer(config.server?.tokenizer),
-          ...users(config.router.deployments),
-          ...operations(config.router.deployments),
-          ...replicas(config)
-        ]
-  return {
-    merged: complete,
-    config,
-    environment: issues,
-    own: found.filter(({ path }) => trace(complete, path).own).map((issue) => fromIssue(issue, complete, root)),
-    findings: [
-      ...ofModels,
-      ...found.map((issue) => fromIssue(issue, complete, root)),
-      ...[...ofKeys.filter(({ path }) => !found.some((one) => one.path === path)), ...warnings].map(
-        ({ message, path, severity }): Finding => {
-          const { path: place } = fromIssue({ path, value: "", expected: message }, complete, root)
-          return { severity, path: place, message }
-        }
-      )
-    ]
-  }
-}
 
 /** That there are no deployments is said once, best by who knows why. */
 const missingDeployments = (finding: Finding, settings: Tree, { findings }: LiteLlmConfig.Translation) => {
@@ -296,6 +238,6 @@ export const assemble = (
       .map((finding) => place(finding, root, held)),
     ...pass.environment.map(variableProblem)
   ]
-  const isUsable = !problems.some(({ severity }) => severity === "error")
+  const isUsable = !problems.some(isFatal)
   return { config: isUsable ? pass.config : undefined, problems, display: shown(root) }
 }

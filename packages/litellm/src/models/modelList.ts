@@ -1,6 +1,7 @@
+import * as Wildcard from "@switchyard/core/Wildcard"
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
 import { clause, type Draft } from "../draft.js"
-import { below, type Given, isOn, isText, isUnset, period, toList, toNumber } from "../values.js"
+import { below, type Given, isOn, isText, isTree, isUnset, period, toList, toNumber } from "../values.js"
 import { account, hasAccount } from "./account.js"
 import { fill } from "./deployment.js"
 import { DeploymentDraft } from "./deploymentDraft.js"
@@ -164,16 +165,23 @@ const tellEmpty = (
       continue
     }
     empty.add(group)
+    const wildcard = [...served].find((name) => name.includes("*") && Wildcard.matches(Wildcard.make(name), group))
+    const asked = wildcard === undefined ? "nobody can ask for it" : `\`${wildcard}\` takes the requests for it`
     if (lack !== "") draft.warn(at, `Nobody can ask for this group: ${lack}.`)
     else if (served.size === 0) continue
-    else if (unreachable.has(group)) draft.warn(at, "The group has no deployment left, so nobody can ask for it.")
-    else draft.note(at, "The group has no deployment left, so nobody can ask for it.")
+    else if (unreachable.has(group)) draft.warn(at, `The group has no deployment left, so ${asked}.`)
+    else draft.note(at, `The group has no deployment left, so ${asked}.`)
   }
   return empty
 }
 
-/** Translates `model_list`. */
-export const readModelList = (draft: Draft, around: Surroundings, given: Given): ModelList => {
+/** Translates `model_list`; of the entries `without` nothing is made. */
+export const readModelList = (
+  draft: Draft,
+  around: Surroundings,
+  given: Given,
+  without: ReadonlySet<string>
+): ModelList => {
   const { path, value } = given
   const leftOut = new LeftOut(draft)
   if (!Array.isArray(value)) {
@@ -185,16 +193,24 @@ export const readModelList = (draft: Draft, around: Surroundings, given: Given):
   const groups = new Map<string, string>()
   const served = new Set<string>()
   const unreachable = new Set<string>()
+  const readOne = (raw: unknown, at: string): ReadonlyArray<Made> | "none" => {
+    const source = readEntry(draft, around, raw, at)
+    if (source === undefined || isPaused(draft, source, around.env)) return "none"
+    if (!without.has(at)) return makeAll(work, source)
+    draft.leftOut.add(at)
+    return []
+  }
   value.forEach((raw: unknown, index) => {
-    const source = readEntry(draft, around, raw, below(path, index))
-    if (source === undefined) return
-    const { group } = source
-    if (!groups.has(group)) groups.set(group, below(source.path, "model_name"))
-    if (isPaused(draft, source, around.env)) return
-    const made = makeAll(work, source)
-    if (made.length === 0) unreachable.add(group)
-    else served.add(group)
-    deployments.push(...made)
+    const at = below(path, index)
+    const group = isTree(raw) && isText(raw.model_name) ? raw.model_name : undefined
+    if (group !== undefined && !groups.has(group)) groups.set(group, below(at, "model_name"))
+    const made = draft.within(at, () => readOne(raw, at))
+    if (made === "none" || group === undefined) return
+    if (made === undefined || made.length === 0) unreachable.add(group)
+    else {
+      served.add(group)
+      deployments.push(...made)
+    }
   })
   identify(draft, deployments)
   return { deployments, empty: tellEmpty(work, groups, served, unreachable), leftOut }

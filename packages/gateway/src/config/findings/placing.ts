@@ -93,7 +93,7 @@ const valueOf = ({ message, path, value }: Finding, found: Location, held: Held)
 
 /** Puts a finding in its line. */
 export const place = (finding: Finding, root: MapNode, held: Held): Problem => {
-  const { message, path, severity, suggestion } = finding
+  const { leavesOut, message, path, severity, suggestion } = finding
   const found = locate(root, path)
   const value = valueOf(finding, found, held)
   return {
@@ -104,6 +104,7 @@ export const place = (finding: Finding, root: MapNode, held: Held): Problem => {
     ...(suggestion === undefined || shownText("", suggestion) !== suggestion
       ? {}
       : { suggestion: withoutHeld(suggestion, held.referred) }),
+    ...(leavesOut === undefined ? {} : { leavesOut }),
     file: found.place.file,
     line: found.place.line,
     column: found.place.column

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Problem } from "@switchyard/gateway/Problem"
 import { inTheirUnits } from "@switchyard/litellm/TheirUnits"
-import { gathered } from "../../src/config/gathered.js"
+import { gathered } from "../../../src/config/findings/gathered.js"
 
 const problem = (line: number, more: Partial<Problem> = {}): Problem => ({
   severity: "note",

@@ -1,7 +1,7 @@
 /**
  * Findings without repetition: the same mistake is told once, and what is to be said of many places is said once for all.
  */
-import type { Problem } from "./Problem.js"
+import type { Problem } from "../Problem.js"
 
 /** So many places have a line each. */
 const few = 3
