@@ -121,7 +121,8 @@ const script = ({ a, b, provider }: Gateways) =>
     assert.strictEqual(refused, 4, "nobody was refused")
     const spent = provider.journal().length * usage.prompt_tokens
     assert.isAtLeast(spent, 50 - 2 * usage.prompt_tokens)
-    assert.isAtMost(spent, 50 + 2 * usage.prompt_tokens)
+    // A call of each above it; a store that is slower than calls wait, as on a busy machine, is gone on without: each by its half.
+    assert.isAtMost(spent, 50 + 50 / 2 + 2 * usage.prompt_tokens)
     const info = yield* within(
       "what was spent is told",
       get(b, `/key/info?key=${key}`),

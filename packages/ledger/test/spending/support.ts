@@ -40,16 +40,18 @@ export const memoryStore = () => {
     const row = rowOf(ask)
     if (ask.amount > 0) begin(row, ask.length, ask.now)
     const isOver = row.endsAt <= ask.now
-    let leasedByOthers = 0
+    let [leasedByOthers, sharers] = [0, 0]
     for (const [other, lease] of row.leases) {
-      if (other !== holder && lease.expiresAt > ask.now) leasedByOthers += lease.amount
+      if (other === holder || lease.expiresAt <= ask.now) continue
+      leasedByOthers += lease.amount
+      sharers++
     }
     const spent = isOver ? 0 : row.spent
     const granted = ask.amount > 0 ? Math.max(0, Math.min(ask.amount, ask.limit - spent - leasedByOthers)) : 0
     const expiresAt = Math.min(ask.now + ask.lasts, ask.amount > 0 ? row.endsAt : Number.MAX_SAFE_INTEGER)
     if (granted === 0) row.leases.delete(holder)
     else row.leases.set(holder, { amount: granted, expiresAt })
-    return { ...ask, endsAt: isOver ? undefined : row.endsAt, spent, leasedByOthers, granted, expiresAt }
+    return { ...ask, endsAt: isOver ? undefined : row.endsAt, spent, leasedByOthers, sharers, granted, expiresAt }
   }
   const store: MoneyStore = {
     lease: (holder, asks) => Effect.sync(() => asks.map((ask) => one(holder, ask))),
@@ -101,7 +103,7 @@ export const gateway = (store: MoneyStore, journal: Array<Spent> = [], stored = 
     const clock = yield* Effect.clock
     const scope = yield* Scope.make()
     const name = `journal-${made++}`
-    const control = { mood: "up" as Mood, asks: 0, isDead: false }
+    const control = { mood: "up" as Mood, asks: 0, isDead: false, told: undefined as LeaseGrant | undefined }
     const answering = <A>(effect: Effect.Effect<A, LedgerError>): Effect.Effect<A, LedgerError> =>
       Effect.suspend(() => {
         if (control.isDead || control.mood === "frozen") return Effect.never
@@ -128,7 +130,11 @@ export const gateway = (store: MoneyStore, journal: Array<Spent> = [], stored = 
       ),
       lease: (holder, asks) => {
         control.asks++
-        return answering(store.lease(holder, asks))
+        return Effect.tap(answering(store.lease(holder, asks)), ([grant]) =>
+          Effect.sync(() => {
+            control.told = grant
+          })
+        )
       },
       windows: (now) => answering(store.windows(now)),
       release: (holder) => (control.isDead ? Effect.void : answering(store.release(holder)))

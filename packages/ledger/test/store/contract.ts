@@ -231,11 +231,18 @@ export const suite = (name: string, open: Open): void => {
       Effect.gen(function* () {
         yield* store.write(batch([], { spent: [spent()] }))
         expect(yield* store.lease("g1", [ask()])).toMatchObject([
-          { granted: 4_000, spent: 1_000, leasedByOthers: 0, expiresAt: morning + 60_000, endsAt: morning + hour }
+          {
+            granted: 4_000,
+            spent: 1_000,
+            leasedByOthers: 0,
+            sharers: 0,
+            expiresAt: morning + 60_000,
+            endsAt: morning + hour
+          }
         ])
         expect(yield* other.lease("g2", [ask()])).toMatchObject([{ granted: 4_000, leasedByOthers: 4_000 }])
         expect(yield* store.lease("g3", [ask()])).toMatchObject([{ granted: 1_000, leasedByOthers: 8_000 }])
-        expect(yield* store.lease("g4", [ask()])).toMatchObject([{ granted: 0, leasedByOthers: 9_000 }])
+        expect(yield* store.lease("g4", [ask()])).toMatchObject([{ granted: 0, leasedByOthers: 9_000, sharers: 3 }])
         // In place of the lease before.
         expect(yield* store.lease("g1", [ask({ amount: 5_000 })])).toMatchObject([{ granted: 4_000 }])
         // Other windows are others.
@@ -248,15 +255,15 @@ export const suite = (name: string, open: Open): void => {
     test("counts a lease until it expires, is given back, or its holder ends", (store, other) =>
       Effect.gen(function* () {
         const others = (now: number) =>
-          Effect.map(store.lease("me", [look({ now })]), ([grant]) => grant?.leasedByOthers)
+          Effect.map(store.lease("me", [look({ now })]), ([grant]) => [grant?.leasedByOthers, grant?.sharers])
         yield* other.lease("g1", [ask()])
         yield* other.lease("g2", [ask({ amount: 2_000, lasts: 120_000 })])
-        expect(yield* others(morning + 59_999)).toBe(6_000)
-        expect(yield* others(morning + 60_000)).toBe(2_000)
+        expect(yield* others(morning + 59_999)).toEqual([6_000, 2])
+        expect(yield* others(morning + 60_000)).toEqual([2_000, 1])
         yield* other.lease("g2", [look()])
-        expect(yield* others(morning)).toBe(4_000)
+        expect(yield* others(morning)).toEqual([4_000, 1])
         yield* store.release("g1")
-        expect(yield* others(morning)).toBe(0)
+        expect(yield* others(morning)).toEqual([0, 0])
       }))
 
     test("tells all windows in force, and what leases hold of them", (store, other) =>

@@ -112,9 +112,11 @@ export const lease = (
       const isAsking = ask.amount > 0
       if (isAsking) begin(window, ask.now)
       const isOver = window.endsAt <= ask.now
-      const leasedByOthers = held
-        .filter((row) => nameOf(windowOf(row).key) === nameOf(key) && row["holder"] !== holder)
-        .reduce((sum, row) => (whole(row["expires_at"]) > ask.now ? sum + whole(row["amount"]) : sum), 0)
+      const others = held.filter(
+        (row) =>
+          nameOf(windowOf(row).key) === nameOf(key) && row["holder"] !== holder && whole(row["expires_at"]) > ask.now
+      )
+      const leasedByOthers = others.reduce((sum, row) => sum + whole(row["amount"]), 0)
       const spent = isOver ? 0 : window.spent
       const granted = isAsking ? amount(Math.min(ask.amount, ask.limit - spent - leasedByOthers)) : 0
       const expiresAt = Math.min(amount(ask.now + ask.lasts), isAsking ? window.endsAt : Number.MAX_SAFE_INTEGER)
@@ -126,6 +128,7 @@ export const lease = (
         endsAt: isOver ? undefined : key[2] === endless ? Number.POSITIVE_INFINITY : window.endsAt,
         spent,
         leasedByOthers,
+        sharers: others.length,
         granted,
         expiresAt
       })

@@ -23,7 +23,7 @@ export interface LeaseStore {
   readonly settled: Effect.Effect<void, unknown>
   /** Whether it is known that it would not answer. Left out: it is asked. */
   readonly isAway?: () => boolean
-  /** What may be spent here of what was left (nano-USD), while it does not answer. Left out: all. */
+  /** What may be spent here of what was left (nano-USD), while it does not answer. Left out: an equal part for each who held a lease. */
   readonly aloneMay?: (left: number) => number
 }
 

@@ -34,6 +34,8 @@ export interface LeaseAsk extends WindowName {
 
 /** What it got: at most what is left, perhaps 0. */
 export interface LeaseGrant extends WindowState {
+  /** How many others hold a lease of it. Left out: who asks knows it otherwise. */
+  readonly sharers?: number
   readonly granted: number
   readonly expiresAt: number
 }

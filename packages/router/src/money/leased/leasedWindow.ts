@@ -30,7 +30,7 @@ export interface Office {
   /** Asks for the window now; done when there is an answer, 100 ms at the latest. */
   readonly ask: (window: LeasedWindow) => Effect.Effect<void>
   readonly spend: (spent: Spent) => void
-  /** What may be spent here of what was left of a limit (nano-USD), while the store does not answer. Left out: all. */
+  /** What may be spent here of what was left of a limit (nano-USD), while the store does not answer. Left out: by who else held a lease. */
   readonly aloneMay?: ((left: number) => number) | undefined
   /** Runs a function when an effect has ended, however it did. */
   readonly finally: (effect: Effect.Effect<void>, end: () => void) => Effect.Effect<void>
@@ -56,6 +56,8 @@ export class LeasedWindow extends LocalSpendWindow implements SpendWindow {
   /** Of `unstored`, what the ask on its way finds stored. */
   private asked = 0
   private others = 0
+  /** Who else held a lease of it by the last answer. */
+  private sharers = 0
   private lease = 0
   private leaseUntil = Number.NEGATIVE_INFINITY
   /** The store had less than was asked for. */
@@ -104,7 +106,7 @@ export class LeasedWindow extends LocalSpendWindow implements SpendWindow {
   }
 
   override fits(estimate: number, limit: number, now: number): boolean {
-    const does = super.fits(estimate, limit, now) && this.fitsAlone(estimate, limit, now)
+    const does = super.fits(estimate, limit, now) && (!this.office.isAway(now) || this.fitsAlone(estimate, limit))
     // Others may have given back what they held.
     if (!does && this.others > 0) {
       this.note(estimate, limit, now)
@@ -114,14 +116,15 @@ export class LeasedWindow extends LocalSpendWindow implements SpendWindow {
   }
 
   /**
-   * While the store does not answer, calls go on by the lease and a share of what was left when it answered last: what was spent
-   * here since comes off that.
+   * Without the store's answer calls go on by the lease and a share of what was left when it answered last: what was spent here
+   * since comes off that. All of what was left would be spent by each that shares the window.
    */
-  private fitsAlone(estimate: number, limit: number, now: number): boolean {
-    const { aloneMay, isAway } = this.office
+  private fitsAlone(estimate: number, limit: number): boolean {
+    const { aloneMay } = this.office
     const most = ofDollars(limit)
-    if (aloneMay === undefined || !isAway(now) || most === Number.MAX_SAFE_INTEGER) return true
-    const alone = this.lease + aloneMay(Math.max(0, most - this.stored - this.others - this.lease))
+    if (most === Number.MAX_SAFE_INTEGER) return true
+    const left = Math.max(0, most - this.stored - this.others - this.lease)
+    const alone = this.lease + (aloneMay === undefined ? left / (1 + this.sharers) : aloneMay(left))
     const own = this.unstored + this.reservedNano
     return own + ofDollars(estimate) <= alone || (!this.isHeld && own < alone)
   }
@@ -159,6 +162,7 @@ export class LeasedWindow extends LocalSpendWindow implements SpendWindow {
     this.unstored = Math.max(0, this.unstored - this.asked)
     this.asked = 0
     this.others = grant.leasedByOthers
+    this.sharers = grant.sharers ?? 0
     this.lease = grant.granted
     this.leaseUntil = at.now + within(grant.expiresAt - at.wall, 0, leaseLasts)
     this.isShort = grant.granted < amount
@@ -203,7 +207,7 @@ export class LeasedWindow extends LocalSpendWindow implements SpendWindow {
     if (free >= need) return true
     this.wish()
     // The store had all that it was asked for, and more is on its way.
-    return !this.isShort || (!this.isHeld && free > 0)
+    return this.isShort ? !this.isHeld && free > 0 : this.fitsAlone(estimate, limit)
   }
 
   protected override setAside(estimate: number, limit: number): number {
@@ -231,6 +235,7 @@ export class LeasedWindow extends LocalSpendWindow implements SpendWindow {
     this.unstored = 0
     this.asked = 0
     this.others = 0
+    this.sharers = 0
     this.lease = 0
     this.isShort = false
     this.storeEndsAt = undefined
