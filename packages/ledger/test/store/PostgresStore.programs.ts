@@ -1,3 +1,4 @@
+import { connect, createServer, type Server } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import * as PostgresServer from "@switchyard/testing/PostgresServer"
 import { Deferred, Duration, Effect, Exit, Scope } from "effect"
@@ -13,6 +14,62 @@ const missing = PostgresServer.missing()
 if (missing !== undefined) console.warn(missing)
 
 const batch = { journal: "j", from: 0, to: 1, records: [record()], spent: [] }
+
+/** What a server says to each connection when it is shot, as it goes over the wire. */
+const shot = (() => {
+  const text = "SFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0"
+  const head = Buffer.from("E\0\0\0\0")
+  head.writeInt32BE(text.length + 4, 1)
+  return Buffer.concat([head, Buffer.from(text)])
+})()
+
+const isReady = Buffer.from("Z\0\0\0\x05I")
+
+/**
+ * A way to the server on which it seems to be shot: in the moment in which a connection is ready (those that are made from then
+ * on), or when one is ended.
+ */
+const lastWords = (server: PostgresServer.PostgresServer) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.async<{ readonly proxy: Server; readonly last: { at: "begin" | "end" | undefined; said: number } }>(
+        (resume) => {
+          const last = { at: undefined as "begin" | "end" | undefined, said: 0 }
+          const proxy = createServer((near) => {
+            const far = connect(server.port, "127.0.0.1")
+            let isNew = true
+            for (const [one, other] of [
+              [near, far],
+              [far, near]
+            ] as const) {
+              one.on("error", () => other.destroy())
+              one.on("close", () => other.destroy())
+            }
+            far.on("data", (bytes: Buffer) => {
+              const begins = isNew && bytes.includes(isReady)
+              if (begins) isNew = false
+              if (!begins || last.at !== "begin") return near.write(bytes)
+              last.said++
+              return near.end(Buffer.concat([bytes, shot]))
+            })
+            near.on("data", (bytes: Buffer) => {
+              // "X": the client takes its leave.
+              if (last.at !== "end" || bytes[0] !== 0x58) return far.write(bytes)
+              last.said++
+              return near.end(shot)
+            })
+          })
+          proxy.listen(0, "127.0.0.1", () => resume(Effect.succeed({ proxy, last })))
+        }
+      ),
+      ({ proxy }) => Effect.sync(() => proxy.close())
+    ),
+    ({ last, proxy }) => {
+      const address = proxy.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      return { last, url: server.url().replace(`:${server.port}/`, `:${port}/`) }
+    }
+  )
 
 describe.skipIf(missing !== undefined)("with a real server", () => {
   let server: PostgresServer.PostgresServer
@@ -163,6 +220,32 @@ describe.skipIf(missing !== undefined)("with a real server", () => {
         yield* store.write(batch)
         expect(yield* store.records({ limit: 1 })).toHaveLength(1)
       })
+    )
+
+    it.scopedLive(
+      "ends no process by what it says last, on a connection that begins or one that ends: nobody hears it there",
+      () =>
+        Effect.gen(function* () {
+          yield* fresh
+          const { last, url } = yield* lastWords(server)
+          // An error that nobody hears fails the run.
+          for (const moment of ["begin", "end"] as const) {
+            const scope = yield* Scope.make()
+            const store = yield* Scope.extend(PostgresStore.make({ url }), scope)
+            yield* Effect.sleep("100 millis")
+            last.at = moment
+            yield* Effect.exit(Effect.all([store.snapshot, store.windows(0), store.snapshot], { concurrency: 3 }))
+            yield* Effect.sleep("200 millis")
+            yield* Scope.close(scope, Exit.void)
+            yield* Effect.sleep("200 millis")
+            last.at = undefined
+            expect(last.said).toBeGreaterThan(0)
+            last.said = 0
+          }
+          expect(
+            (yield* Effect.scoped(Effect.flatMap(PostgresStore.make({ url }), ({ snapshot }) => snapshot))).keys
+          ).toEqual([])
+        })
     )
 
     it.scopedLive("that freezes is told within 5 s, and goes on when it is back; so does one that was killed", () =>

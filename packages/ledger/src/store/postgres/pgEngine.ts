@@ -3,12 +3,11 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { LedgerError } from "../../errors/LedgerError.js"
 import type { Engine, Row } from "../tables/engine.js"
 import * as PgErrors from "./pgErrors.js"
+import * as PgNotices from "./pgNotices.js"
 import { placeOf } from "./pgPlace.js"
 import * as PgPool from "./pgPool.js"
 
@@ -35,26 +34,19 @@ const numberMarks = (sql: string): string => {
 /** How often a transaction is done again that the server undid in favour of another one. */
 const turnsAgain = 4
 
-/** How often the notices' connection is made anew: the client does not tell when it has died. */
-const listenAgain = "30 seconds"
-
-/** An engine; one that does not listen has no connection for notices, whose beginning outlives an end that comes just then. */
+/** An engine; one that does not listen has no connection for notices. */
 export const make = (url: string, isListening: boolean): Effect.Effect<Engine, LedgerError, Scope.Scope> =>
   Effect.gen(function* () {
     const place = placeOf(url)
     const waiting = new Set<() => void>()
-    const listening = (client: PgPool.Client) =>
-      client.listen(channel).pipe(
-        Stream.runForEach(() =>
-          Effect.sync(() => {
-            for (const wake of [...waiting]) wake()
-          })
-        ),
-        Effect.timeoutOption(listenAgain),
-        Effect.catchAllCause(() => Effect.sleep("1 second")),
-        Effect.repeat(Schedule.forever)
+    const wakeAll = () => {
+      for (const wake of [...waiting]) wake()
+    }
+    const listening = (client: PgPool.Client): Effect.Effect<void> =>
+      PgNotices.listen(client.reserve, channel, wakeAll, PgPool.patience).pipe(
+        Effect.catchAll((why) => (why === "silent" ? Effect.void : Effect.delay(listening(client), "1 second")))
       )
-    const pool = yield* PgPool.make(url, isListening ? listening : () => Effect.void)
+    const pool = yield* PgPool.make(url, isListening ? listening : () => Effect.never)
 
     const run = (sql: string, values: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Row>, LedgerError> =>
       Effect.flatMap(Effect.serviceOption(Held), (held) =>

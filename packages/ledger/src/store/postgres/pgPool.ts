@@ -13,17 +13,18 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import { LedgerError } from "../../errors/LedgerError.js"
 import * as PgErrors from "./pgErrors.js"
+import type { Connection } from "./pgNotices.js"
 import { placeOf } from "./pgPlace.js"
 
 /** What is used of a client of `@effect/sql-pg`. */
 export interface Client {
   readonly unsafe: (sql: string, values: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<object>, unknown>
   readonly withTransaction: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, unknown>
-  readonly listen: (channel: string) => import("effect").Stream.Stream<string, unknown>
+  readonly reserve: Effect.Effect<Connection, unknown, Scope.Scope>
 }
 
-/** Connections at most: a gateway's thread asks little at once. */
-const connections = 4
+/** Connections at most, one of which listens: a gateway's thread asks little at once. */
+const connections = 5
 
 /** A try of a statement, a connection or a transaction may take so long: less than whoever asks the ledger waits. */
 export const patience = Duration.millis(4_000)
@@ -40,7 +41,7 @@ export interface Pool {
   readonly use: <A>(ask: (client: Client) => Effect.Effect<A, unknown>) => Effect.Effect<A, LedgerError>
 }
 
-/** A pool for a server; each time that it is made anew `began` runs in its scope. */
+/** A pool for a server; each time that it is made anew `began` runs beside it. That ends where it finds the server silent: so does the pool. */
 export const make = (
   url: string,
   began: (client: Client) => Effect.Effect<unknown>
@@ -83,7 +84,7 @@ export const make = (
       const made = { client, scope }
       current = made
       // Its end is not waited for: what only begins to listen can't be stopped, and would hold whoever ends the pool.
-      const listening = yield* Effect.forkDaemon(began(client))
+      const listening = yield* Effect.forkDaemon(Effect.zipRight(began(client), discard(scope)))
       yield* Scope.addFinalizer(scope, Fiber.interruptFork(listening))
       return made
     })
