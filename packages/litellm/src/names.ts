@@ -78,6 +78,9 @@ interface Chain {
   readonly given: Given
 }
 
+/** The group of an entry that says it beside its targets, which is none of LiteLLM's forms. */
+const groupIn = ({ model, model_name: name }: Tree): string | undefined => [model, name].find(isText)
+
 /** Words in which people say where a group falls back to, beside its name: LiteLLM refuses them. */
 const saysTargets = (entry: Tree): boolean =>
   Object.keys(entry).some((key) => /^(fallbacks?(_models?|_to)?|targets?|to)$/.test(key))
@@ -94,7 +97,8 @@ const chainsOf = (draft: Draft, given: Given): ReadonlyArray<Chain> => {
     if (isText(entry)) bare.push(entry)
     else if (!isTree(entry))
       draft.error({ value: entry, path }, "a map of a group to its targets: { group: [targets] }")
-    else if (isText(entry.model) && saysTargets(entry)) draft.error({ value: entry, path }, chainOf(entry.model))
+    else if (groupIn(entry) !== undefined && saysTargets(entry))
+      draft.error({ value: entry, path }, chainOf(groupIn(entry) ?? ""))
     else if (isText(entry.model)) bare.push(entry)
     else for (const key of Object.keys(entry)) found.push({ key, given: { value: entry[key], path: below(path, key) } })
   })

@@ -46,7 +46,7 @@ const readSalt = (draft: Draft, tree: Tree, { LITELLM_SALT_KEY: salt, SWITCHYARD
 const readDatabase = (draft: Draft, general: Reader, tree: Tree, env: Env): void => {
   const { DATABASE_URL: url, SWITCHYARD_LEDGER_URL: own } = env
   const path = below(general.path, "database_url")
-  if (!isText(url) || own !== undefined || general.get("database_url") !== undefined) return
+  if (!isText(url) || own !== undefined || isText(general.get("database_url")?.value)) return
   if (draft.unset.has(path) || "ledger" in tree) return
   if (!/^postgres(ql)?:\/\//i.test(url.trim())) {
     return draft.note(path, "DATABASE_URL is none of Postgres: it is not read.")

@@ -6,13 +6,14 @@
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import { inBody, type Units, type Usage } from "../outcome/Usage.js"
 import { blockedPrompt } from "./AnswerFailure.js"
-import { ChoiceStates } from "./choiceStates.js"
+import { ChoiceStates, choiceIndex } from "./choiceStates.js"
 import type { StreamEvent } from "./StreamEvent.js"
 import { WrittenChunk } from "./WrittenChunk.js"
 
 export { errorOf } from "./AnswerFailure.js"
 export { collect } from "./AnswerView.js"
 export type { StreamEvent }
+export { choiceIndex }
 
 const nonEmpty = (value: unknown): value is string => typeof value === "string" && value.length > 0
 
@@ -207,7 +208,7 @@ export class StreamFacts {
   }
 
   private readChoice(choice: JsonObject): void {
-    const index = typeof choice.index === "number" ? choice.index : 0
+    const index = choiceIndex(choice)
     const delta = choice.delta
     const { steps } = this
     if (isJsonObject(delta)) this.readDelta(delta)

@@ -3,6 +3,7 @@
  */
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
 import type { Completion } from "./Chat.js"
+import { choiceIndex } from "./choiceStates.js"
 
 type Draft = Record<string, unknown>
 
@@ -106,8 +107,9 @@ export class ChunkFold {
   }
 
   private addChoice(choice: JsonObject): void {
-    const index = typeof choice.index === "number" ? choice.index : 0
-    const { message, ...rest } = choice
+    const index = choiceIndex(choice)
+    const { message, ...said } = choice
+    const rest: JsonObject = { ...said, index }
     const known = this.choices.get(index)
     // A last chunk may hold the message once more, whole.
     const piece =

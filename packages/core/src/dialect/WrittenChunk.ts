@@ -10,6 +10,7 @@ import { TextScan } from "../json/textScan.js"
 import { inBody } from "../outcome/Usage.js"
 import { errorOf } from "./AnswerFailure.js"
 import type { Chunk } from "./Chat.js"
+import { choiceIndex } from "./choiceStates.js"
 import type { StreamEvent } from "./StreamEvent.js"
 
 const decoder = new TextDecoder()
@@ -208,7 +209,7 @@ export class WrittenChunks {
       head: new Uint8Array(bytes.subarray(0, start)),
       middle: new Uint8Array(bytes.subarray(end, fillEnd === undefined ? bytes.length : fillStart)),
       rest: new Uint8Array(fillEnd === undefined ? [] : bytes.subarray(fillEnd)),
-      choice: typeof choice.index === "number" ? choice.index : 0,
+      choice: choiceIndex(choice),
       isReasoning,
       like: changed
     }

@@ -1,3 +1,12 @@
+import type { JsonObject } from "../json/Json.js"
+
+/**
+ * The index of a choice of an answer, 0 where none is said. One that JavaScript's numbers do not hold (`1e999`) is the largest
+ * that there is, so that such a choice stays apart from the first, and its words with it.
+ */
+export const choiceIndex = ({ index }: JsonObject): number =>
+  typeof index === "number" ? Math.max(Math.min(index, Number.MAX_SAFE_INTEGER), Number.MIN_SAFE_INTEGER) : 0
+
 const open = 1
 const finished = 2
 const resumed = 4

@@ -1,3 +1,4 @@
+import { choiceIndex } from "@switchyard/core/ChatChunk"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { AnswerEvent } from "../conversation/Answer.js"
 import type { Part } from "../conversation/Conversation.js"
@@ -237,7 +238,7 @@ class ChunkReader implements EventReader {
     }
     for (const choice of choices) {
       if (!isJsonObject(choice)) continue
-      const index = asNumber(choice.index) ?? 0
+      const index = choiceIndex(choice)
       let reader = this.choices.get(index)
       if (reader === undefined) {
         reader = new Choice(index)

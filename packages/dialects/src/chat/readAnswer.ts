@@ -1,3 +1,4 @@
+import { choiceIndex } from "@switchyard/core/ChatChunk"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
 import type { Answer, Choice } from "../conversation/Answer.js"
@@ -39,7 +40,7 @@ const readChoice = (choice: unknown): Choice | undefined => {
 export const readAnswer = (body: JsonObject): Either.Either<Answer, string> => {
   if (!Array.isArray(body.choices)) return Either.left("expected a list of choices")
   const choices = [...body.choices]
-    .sort((a, b) => (isJsonObject(a) ? (asNumber(a.index) ?? 0) : 0) - (isJsonObject(b) ? (asNumber(b.index) ?? 0) : 0))
+    .sort((a, b) => (isJsonObject(a) ? choiceIndex(a) : 0) - (isJsonObject(b) ? choiceIndex(b) : 0))
     .flatMap((choice) => readChoice(choice) ?? [])
   return Either.right({
     id: asText(body.id),

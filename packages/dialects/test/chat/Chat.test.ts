@@ -507,6 +507,24 @@ describe("chat answers", () => {
     })
   })
 
+  it("keep a choice whose index is too large for a number apart from the first", () => {
+    const far = JSON.parse('{"index":1e999,"delta":{"content":"far"},"finish_reason":"stop"}') as JsonObject
+    const events = [chunk({ content: "near" }), { ...chunk({}), choices: [far] }, chunk({}, "stop")]
+    const texts = (choices: unknown) => JSON.stringify(choices).match(/near|far/g)
+    expect(texts(fold(events).choices)).toEqual(["near", "far"])
+    const whole = new ChunkFold()
+    for (const event of events) whole.add(event)
+    expect(texts(whole.answer().choices)).toEqual(["near", "far"])
+    expect(whole.answer().choices?.map(({ index }) => index)).toEqual([0, Number.MAX_SAFE_INTEGER])
+    const body = {
+      choices: [
+        { ...far, message: { content: "far" } },
+        { index: 0, message: { content: "near" } }
+      ]
+    }
+    expect(texts(right(chat.readAnswer(body)).choices)).toEqual(["near", "far"])
+  })
+
   it("carry another dialect's signature in the id of its call, and give it back", () => {
     const signature = { dialect: "gemini", value: "c2ln" } as const
     const part = { type: "toolCall", id: "c1", name: "f", kind: "function", arguments: "{}", signature } as const

@@ -177,11 +177,19 @@ const settle = (root: MapNode, variables: Variables, severity: Severity, stack: 
 }
 
 /** Variables that are not set, each once, where it is needed first. */
-const unsetProblems = (root: MapNode, { dropped, filled }: Pass, severity: Severity): ReadonlyArray<Problem> => {
+const unsetProblems = (
+  root: MapNode,
+  { dropped, filled }: Pass,
+  severity: Severity,
+  ownKeys: ReadonlySet<string>
+): ReadonlyArray<Problem> => {
+  // What nobody reads in a LiteLLM file wants no variable.
+  const isTheirs = isLiteLlm(Object.keys(filled.value))
   const places = new Map<string, Array<string>>()
   for (const { path, unset } of filled.dependents.values()) {
     const key = topKeyOf(root, path)
     if (dropped.has(key) || unsetBelow(severity)(key) === "nothing") continue
+    if (isTheirs && !ownKeys.has(key) && !liteLlmKeys.has(key)) continue
     for (const name of unset) places.set(name, [...(places.get(name) ?? []), path])
   }
   return [...places].map(([name, [path = "", ...others]]) => {
@@ -227,7 +235,7 @@ export const assemble = (
   const isUnset = (path: string) =>
     (dependents.get(path)?.unset.length ?? 0) > 0 && unsetBelow(unset)(topKeyOf(root, path)) === "standIn"
   const problems = [
-    ...unsetProblems(root, pass, unset),
+    ...unsetProblems(root, pass, unset, ownKeysOf(stack)),
     ...ofStack,
     // Keys may be those of the concerns of a stack that is not there.
     ...(ofStack.length > 0 ? [] : unknownKeys(root, pass.filled.value, ownKeysOf(stack))).map((finding) =>

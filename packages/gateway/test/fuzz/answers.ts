@@ -119,10 +119,13 @@ interface State {
   readonly trailing: Set<string>
 }
 
+/** JSON has numbers that are too large for JavaScript; they stay the largest there is. */
+const indexOf = (said: number): number => Math.min(said, Number.MAX_SAFE_INTEGER)
+
 const takeChunk = (state: State, chunk: Json): void => {
   for (const choice of listOf(chunk.choices)) {
     if (!isObject(choice)) continue
-    const index = typeof choice.index === "number" ? String(choice.index) : "0"
+    const index = typeof choice.index === "number" ? String(indexOf(choice.index)) : "0"
     let goesOn = false
     if (isObject(choice.delta)) {
       goesOn = sayMessage(state.said, index, choice.delta)
@@ -209,7 +212,7 @@ export const saidWhole = (body: unknown): Said => {
   if (!isObject(body)) return said
   for (const [place, choice] of listOf(body.choices).entries()) {
     if (!isObject(choice)) continue
-    const index = typeof choice.index === "number" ? String(choice.index) : String(place)
+    const index = typeof choice.index === "number" ? String(indexOf(choice.index)) : String(place)
     if (isObject(choice.message)) sayMessage(said, index, choice.message)
     else if (isObject(choice.delta)) sayMessage(said, index, choice.delta)
     else addTo(said, `${index} content`, typeof choice.text === "string" ? choice.text : "")

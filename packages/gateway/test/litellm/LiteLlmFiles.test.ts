@@ -219,7 +219,12 @@ router_settings:
         const read = yield* readText(beside(params, more), { EMPTY: "", OPENAI_API_KEY: "sk-own" })
         assert.deepStrictEqual(read.errors, [], what)
         assert.isUndefined(otherOf(read), what)
-        assert.match(at(read.warnings, 5), /left out: the environment variable (NONE is not set|EMPTY is empty)/, what)
+        const line = more === "" ? 5 : 8
+        assert.match(
+          at(read.warnings, line),
+          /left out: the environment variable (NONE is not set|EMPTY is empty)/,
+          what
+        )
       }
     })
   )
@@ -261,6 +266,36 @@ environment_variables: { A: os.environ/NONE }
         said.filter((one) => one.includes("NONE")),
         1
       )
+    })
+  )
+
+  it.effect("one of a credential is told at its own place, for each deployment that names it", () =>
+    Effect.gen(function* () {
+      const named = "model: openai/gpt-4o, litellm_credential_name: acme"
+      const read = yield* readText(
+        beside(
+          named,
+          `  - model_name: third\n    litellm_params: { ${named} }\ncredential_list:\n  - credential_name: acme\n    credential_values: { api_key: os.environ/ACME_KEY }\n`
+        )
+      )
+      const said = "credential_list[0].credential_values.api_key: "
+      assert.strictEqual(
+        at(read.warnings, 10),
+        [1, 2]
+          .map(
+            (index) => `warning ${said}model_list[${index}] is left out: the environment variable ACME_KEY is not set`
+          )
+          .join("\n")
+      )
+      assert.deepStrictEqual(deploymentsOf(read).length, 1)
+    })
+  )
+
+  it.effect("one of a section that nobody reads stops nothing, and is not asked for", () =>
+    Effect.gen(function* () {
+      const read = yield* readText(`${writer}auth_settings: { auth_mode: os.environ/AUTH_MODE }\n`)
+      assert.deepStrictEqual(read.errors, [])
+      assert.include(at(read.warnings, 4), "auth_settings: no such key: not read")
     })
   )
 })

@@ -60,6 +60,19 @@ describe("parameters of a model that the file gives", () => {
     assert.strictEqual(settingOf(tree({ rpm: 5 }), `${first}.rpm`), 5)
   })
 
+  it("half a price is the whole of a model that only reads, by its mode or its name", () => {
+    const half = { model: "ollama/granite-embedding:278m", input_cost_per_token: 2e-8 }
+    assert.strictEqual(settingOf(oneModel(half), `${first}.outputPrice`), 0)
+    assert.isUndefined(settingOf(oneModel({ ...half, model: "openai/embedder-of-worlds" }), `${first}.outputPrice`))
+    assert.isUndefined(settingOf(oneModel(half, { model_info: { mode: "chat" } }), `${first}.outputPrice`))
+  })
+
+  it("an address of a database that is empty is none", () => {
+    const tree = { model_list: models, general_settings: { database_url: "" } }
+    assert.isUndefined(settingOf(tree, "ledger"))
+    assert.deepStrictEqual(decodeIssues(translate(tree)), [])
+  })
+
   it("a model that is for batches chats as well, as its mode alone says nothing to LiteLLM's routing", () => {
     assert.deepStrictEqual(groupsOf(oneModel({}, { model_info: { mode: "batch" } })), ["gpt"])
   })
@@ -70,7 +83,8 @@ describe("fallbacks and aliases in forms that mean something else", () => {
     { model: "gpt", fallback_model: "claude" },
     { model: "gpt", fallbacks: ["claude"] },
     { model: "gpt", fallback_models: ["claude"] },
-    { model: "gpt", to: "claude" }
+    { model: "gpt", to: "claude" },
+    { model_name: "gpt", fallback_models: ["claude"] }
   ]
   for (const entry of forms) {
     it(`an entry with ${Object.keys(entry).join(" and ")} is an error that shows the right form, and never a default for all`, () => {

@@ -50,6 +50,9 @@ const resilience = (made: DeploymentDraft, { info, params }: Entry): void => {
   made.put("onMissingFinish", firstOf(params.get("on_missing_finish"), info.get("on_missing_finish")))
 }
 
+/** What models are called that turn texts into vectors. */
+const embedding = /(^|[-_./:])embed(ding|dings)?([-_.:]|$)/i
+
 const prices = (made: DeploymentDraft, { info, params }: Entry): void => {
   const of = (key: string) => firstOf(params.get(key), info.get(key))
   made.put("inputPrice", of("input_cost_per_token"), perMillion)
@@ -66,7 +69,8 @@ const prices = (made: DeploymentDraft, { info, params }: Entry): void => {
   })
   // What only reads, writes nothing that would cost.
   const mode = info.get("mode")?.value
-  if (mode === "embedding" || mode === "rerank") {
+  const embeds = mode === undefined && embedding.test(String(made.fields.model))
+  if (mode === "embedding" || mode === "rerank" || embeds) {
     const input = of("input_cost_per_token")
     made.put("outputPrice", input === undefined ? undefined : { ...input, value: 0 })
   }

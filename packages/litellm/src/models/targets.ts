@@ -55,8 +55,8 @@ export const lacksVariable = ({ around, draft, leftOut }: Work, { params, path }
     return false
   }
   for (const place of missing) draft.leftOut.add(place)
-  const at = first.startsWith(`${path}.`) ? first : below(path, "litellm_params")
-  leftOut.unset(path, at, names, `The deployment is left out: ${notSet([...new Set(names)], around.env)}.`)
+  const which = first.startsWith(`${path}.`) ? "The deployment" : path
+  leftOut.unset(path, first, names, `${which} is left out: ${notSet([...new Set(names)], around.env)}.`)
   return true
 }
 

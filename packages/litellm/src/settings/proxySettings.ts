@@ -96,7 +96,7 @@ const plain: ReadonlyArray<
   readonly [key: string, ours: readonly [string, ...ReadonlyArray<string>], convert: (value: unknown) => unknown]
 > = [
   ["master_key", ["masterKey"], (value) => value],
-  ["database_url", ["ledger", "url"], (value) => value],
+  ["database_url", ["ledger", "url"], (value) => (value === "" ? undefined : value)],
   ["maximum_spend_logs_retention_period", ["ledger", "keep"], period],
   ["completion_model", ["requests", "model"], (value) => value],
   ["global_max_parallel_requests", ["server", "maxConcurrent"], toNumber],
