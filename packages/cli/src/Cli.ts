@@ -30,7 +30,8 @@ export const commands: ReadonlyMap<string, Command> = new Map([
           host: optional("H", "Address to listen on. Beats the file's; default 127.0.0.1"),
           workers: optional("N", "Processes that serve on the port, auto for one a core. Beats the file's; default 1"),
           data
-        }
+        },
+        hearsSignals: true
       },
       () => import("./Serve.js")
     )
@@ -61,7 +62,8 @@ export const commands: ReadonlyMap<string, Command> = new Map([
           interval: withDefault("TIME", "Time between two looks, like 500ms or 2s; default 2s", "2s"),
           once: flag("Print the table once, and end")
         },
-        argument: url
+        argument: url,
+        hearsSignals: true
       },
       () => import("./top/Top.js")
     )
@@ -110,6 +112,7 @@ export const commands: ReadonlyMap<string, Command> = new Map([
             "A scenario's file, or one that comes along, as steady or one-slow; not needed with --replay and --config",
           byDefault: ""
         },
+        hearsSignals: true,
         examples: [
           [
             "switchyard simulate one-slow --compare peak-ewma,least-busy,oracle",

@@ -27,7 +27,8 @@ export const run = (flags: Flags) =>
       const hint = meant === undefined ? `there is ${actions.join(", ")}` : `did you mean ${meant}?`
       return yield* fail(`key: no action ${JSON.stringify(action)}; ${hint}`)
     }
-    if (named !== "" && known !== "revoke") return yield* fail(`key: ${known}: Received unknown argument: '${named}'`)
+    if (named !== "" && known !== "revoke")
+      return yield* fail(`key: ${known}: ${JSON.stringify(named)} is one word too many`)
     const desk = yield* Effect.promise(() => import("./ledger/keyDesk.js"))
     switch (known) {
       case "create":

@@ -26,9 +26,13 @@ watchPipes()
 
 const asked = read(process.argv.slice(2), commands)
 if (asked._tag === "Run") {
-  void import("./parser/program.js").then(({ run }) => run(() => asked.command.start(asked.given)))
+  void import("./parser/program.js").then(({ run }) =>
+    run(() => asked.command.start(asked.given), asked.command.hearsSignals)
+  )
 } else if (asked._tag === "Mistake") {
-  process.stderr.write(`switchyard: ${asked.message} (switchyard --help)\n`)
+  process.stderr.write(
+    `switchyard: ${asked.message} (${["switchyard", asked.command, "--help"].filter(Boolean).join(" ")})\n`
+  )
   process.exitCode = 1
 } else {
   const text =

@@ -2,6 +2,9 @@
  * What becomes of the process when nobody reads its output.
  */
 
+/** What keeps output from being written, in words. */
+const reasons: Readonly<Record<string, string>> = { ENOSPC: "the disk is full", EIO: "the terminal is gone" }
+
 let outlives = false
 
 /** From now on the process goes on: what is written is lost. */
@@ -15,7 +18,14 @@ export const watchPipes = (): void => {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (outlives) return
       if (error.code === "EPIPE") process.exit()
-      throw error
+      // Where stderr is what fails, nobody hears of it.
+      process.exitCode = 1
+      if (stream === process.stdout) {
+        process.stderr.write(
+          `switchyard: the output cannot be written: ${reasons[error.code ?? ""] ?? error.message}\n`
+        )
+      }
+      process.exit()
     })
   }
 }

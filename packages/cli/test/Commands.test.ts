@@ -2,14 +2,15 @@
  * The subcommands that end by themselves, as processes: output, exit codes and mistakes.
  */
 import { spawnSync } from "node:child_process"
-import { accessSync, constants } from "node:fs"
-import { cp } from "node:fs/promises"
+import { accessSync, closeSync, constants, openSync } from "node:fs"
+import { cp, open } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { bundled } from "../../../scripts/bundled.js"
 import { file, run, start } from "./support/process.js"
 import { view } from "./support/views.js"
 
@@ -188,6 +189,18 @@ describe.concurrent("a command that works", { timeout: 120_000 }, () => {
       assert.notInclude(stdout, "\u001b")
     })
   )
+  it.scopedLive.skipIf(process.platform === "win32")("check: ends at once on SIGINT, whatever it is doing", () =>
+    Effect.gen(function* () {
+      const pipe = join(dirname(yield* file("good.yaml", good)), "pipe.yaml")
+      assert.strictEqual(spawnSync("mkfifo", [pipe]).status, 0)
+      const { child, finished } = yield* start(["check", pipe])
+      // Opened for writing once the command reads it, which then waits.
+      const writer = yield* Effect.promise(() => open(pipe, "w"))
+      child.kill("SIGINT")
+      assert.strictEqual((yield* finished).signal, "SIGINT")
+      yield* Effect.promise(() => writer.close())
+    })
+  )
   it.scopedLive("top: shows that the gateway is gone, goes on when it is back, and ends on SIGINT", () =>
     Effect.gen(function* () {
       let status = 200
@@ -223,7 +236,7 @@ describe("the bin", () => {
 describe.concurrent("a mistake is one line on stderr and exit code 1", { timeout: 120_000 }, () => {
   const mistakes: ReadonlyArray<readonly [args: ReadonlyArray<string>, says: RegExp]> = [
     [["serv"], /no command "serv"; did you mean serve\?/],
-    [["check"], /Missing argument <file>/],
+    [["check"], /check: <file> is missing: .+ \(switchyard check --help\)/],
     [["serve", "--port", "many"], /--port: expected a whole number from 0 to 65535, found "many"/],
     [["serve", "--config", "/does/not/exist.yaml"], /\/does\/not\/exist\.yaml error no such file/],
     [["serve", "--host", "0.0.0.0", "--port", "0"], /server\.host: expected a loopback address, because no key/],
@@ -241,6 +254,20 @@ describe.concurrent("a mistake is one line on stderr and exit code 1", { timeout
       })
     )
   }
+  it.live.skipIf(process.platform !== "linux")("output that cannot be written", () =>
+    Effect.gen(function* () {
+      const program = yield* Effect.promise(() => bundled("packages/cli/src/main.ts"))
+      const full = openSync("/dev/full", "w")
+      for (const args of [["--help"], ["providers"]]) {
+        const { status, stderr } = spawnSync(process.execPath, [program, ...args], {
+          stdio: ["ignore", full, "pipe"],
+          encoding: "utf8"
+        })
+        assert.deepStrictEqual([status, stderr], [1, "switchyard: the output cannot be written: the disk is full\n"])
+      }
+      closeSync(full)
+    })
+  )
   it.scopedLive("route --model with a name that nobody serves", () =>
     Effect.gen(function* () {
       const { code, stderr } = yield* run(["route", yield* file("good.yaml", good), "--model", "smrt"])

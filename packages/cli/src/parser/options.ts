@@ -47,6 +47,8 @@ export interface Command {
   /** A word behind that one. */
   readonly second: Argument | undefined
   readonly examples: ReadonlyArray<Example>
+  /** Whether a signal to stop interrupts it, so that it ends in its own way; any other is ended by the system at once. */
+  readonly hearsSignals: boolean
   /** Loads what it needs, for what it was given. */
   readonly start: (given: Readonly<Record<string, unknown>>) => Promise<Effect.Effect<void, CommandError>>
 }
@@ -88,6 +90,7 @@ export const command = <
     readonly argument?: Argument<Name>
     readonly second?: Argument<Second>
     readonly examples?: ReadonlyArray<Example>
+    readonly hearsSignals?: boolean
   },
   load: () => Promise<Runner<Given<O, Name | Second>>>
 ): Command => ({
@@ -96,5 +99,6 @@ export const command = <
   argument: takes.argument,
   second: takes.second,
   examples: takes.examples ?? [],
+  hearsSignals: takes.hearsSignals ?? false,
   start: async (given) => (await load()).run(given as Given<O, Name | Second>)
 })

@@ -14,8 +14,20 @@ const isFromPackages = (defect: unknown): boolean => defect instanceof FromPacka
 /** What the gateway logs goes to stderr, a line each. */
 const logging = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
 
-/** Runs what `load` gives, until it ends or a signal interrupts it. */
-export const run = (load: () => Promise<Effect.Effect<void, CommandError>>): void =>
+/** Runs it with Node's own answer to signals, which ends the process at once, also in the middle of work that hears nothing. */
+const runDeaf = (program: Effect.Effect<void>): void => {
+  // Its timer keeps the process alive.
+  const alive = Effect.runFork(Effect.never)
+  Effect.runFork(program).addObserver((exit) => {
+    alive.unsafeInterruptAsFork(alive.id())
+    teardown(exit, (code) => {
+      if (code !== 0) process.exit(code)
+    })
+  })
+}
+
+/** Runs what `load` gives, until it ends, or a signal interrupts it where it hears them. */
+export const run = (load: () => Promise<Effect.Effect<void, CommandError>>, hearsSignals: boolean): void =>
   Effect.flatten(Effect.promise(load)).pipe(
     Effect.catchTag("CommandError", ({ message }) => mistake(message)),
     Effect.catchAllCause((cause) => {
@@ -24,5 +36,5 @@ export const run = (load: () => Promise<Effect.Effect<void, CommandError>>): voi
       return mistake(`internal error\n${Cause.pretty(cause)}`)
     }),
     Effect.provide(logging),
-    NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown })
+    hearsSignals ? NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown }) : runDeaf
   )

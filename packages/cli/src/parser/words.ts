@@ -14,7 +14,8 @@ export type Asked =
   | { readonly _tag: "Version" }
   | { readonly _tag: "Completions"; readonly shell: Shell }
   | { readonly _tag: "Run"; readonly command: Command; readonly given: Readonly<Record<string, unknown>> }
-  | { readonly _tag: "Mistake"; readonly message: string }
+  /** `command` is the subcommand whose help says more. */
+  | { readonly _tag: "Mistake"; readonly message: string; readonly command: string | undefined }
 
 /** Options that every subcommand has. */
 const everywhere = {
@@ -23,7 +24,11 @@ const everywhere = {
   completions: { type: "string" }
 } as const
 
-const mistake = (message: string): Asked => ({ _tag: "Mistake", message })
+const mistake = (message: string, command?: string): Asked => ({
+  _tag: "Mistake",
+  message: command === undefined ? message : `${command}: ${message}`,
+  command
+})
 
 const unknown = (what: string, name: string, names: ReadonlyArray<string>): string => {
   const [meant] = nearest(name, names, 1)
@@ -61,7 +66,9 @@ const sorted = (words: ReadonlyArray<string>, options: Command["options"]): Sort
       return unknown(
         "option",
         rawName,
-        [...Object.keys(options), "help"].map((one) => `--${one}`)
+        [...Object.keys(options), ...(Object.keys(options).length === 0 ? Object.keys(everywhere) : ["help"])].map(
+          (one) => `--${one}`
+        )
       )
     if (type === "boolean" && value !== undefined) return `${rawName} takes no value`
     if (
@@ -91,9 +98,9 @@ const common = ({ options }: Sorted, command: string | undefined): Asked | undef
 const given = (command: Command, { options, rest }: Sorted): Readonly<Record<string, unknown>> | string => {
   const taken = [command.argument, command.second].flatMap((argument) => (argument === undefined ? [] : [argument]))
   const missing = taken.find(({ byDefault }, index) => (rest[index] ?? byDefault) === undefined)
-  if (missing !== undefined) return `Missing argument <${missing.name}>`
+  if (missing !== undefined) return `<${missing.name}> is missing: ${missing.about}`
   const extra = rest[taken.length]
-  if (extra !== undefined) return `Received unknown argument: '${extra}'`
+  if (extra !== undefined) return `${JSON.stringify(extra)} is one word too many`
   return {
     ...Object.fromEntries(
       Object.entries(command.options).map(([name, { read }]) => [name, read(options.get(name) ?? [])])
@@ -112,11 +119,16 @@ export const read = (words: ReadonlyArray<string>, commands: ReadonlyMap<string,
     return common(found, undefined) ?? mistake(unknown("command", found.rest[0] ?? name, [...commands.keys()]))
   }
   const command = commands.get(name)
+  if (command === undefined && name === "help") {
+    const [of] = others
+    if (of === undefined || commands.has(of)) return { _tag: "Help", command: of }
+    return mistake(unknown("command", of, [...commands.keys()]))
+  }
   if (command === undefined) return mistake(unknown("command", name, [...commands.keys()]))
   const found = sorted(others, command.options)
-  if (typeof found === "string") return mistake(`${name}: ${found}`)
+  if (typeof found === "string") return mistake(found, name)
   const asked = common(found, name)
   if (asked !== undefined) return asked
   const values = given(command, found)
-  return typeof values === "string" ? mistake(values) : { _tag: "Run", command, given: values }
+  return typeof values === "string" ? mistake(values, name) : { _tag: "Run", command, given: values }
 }

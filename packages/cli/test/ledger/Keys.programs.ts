@@ -59,7 +59,7 @@ deployments: [{ id: east, group: smart, model: m, baseUrl: ${JSON.stringify(upst
       }
       for (const [asked, expected] of [
         [{ action: "crate" }, /^key: no action "crate"; did you mean create\?$/],
-        [{ action: "list", named: "blog" }, /Received unknown argument: 'blog'/],
+        [{ action: "list", named: "blog" }, /^key: list: "blog" is one word too many$/],
         [{ action: "create", budget: "much" }, /--budget: expected USD, found "much"/],
         [{ action: "create", rpm: "1.5" }, /--rpm: expected a whole number, found "1\.5"/],
         [{ action: "create", per: "1d" }, /--per means nothing without --budget/],

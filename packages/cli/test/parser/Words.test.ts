@@ -56,6 +56,9 @@ describe("the words of a command line", () => {
   })
   it("ask for help where there are none, for a command's, and for the version anywhere", () => {
     assert.deepStrictEqual(read([], commands), { _tag: "Help", command: undefined })
+    assert.deepStrictEqual(read(["help"], commands), { _tag: "Help", command: undefined })
+    assert.deepStrictEqual(read(["help", "serve"], commands), { _tag: "Help", command: "serve" })
+    assert.strictEqual(mistake("help", "serv"), 'no command "serv"; did you mean serve?')
     assert.deepStrictEqual(read(["serve", "-h"], commands), { _tag: "Help", command: "serve" })
     assert.deepStrictEqual(read(["route", "--json", "--help"], commands), { _tag: "Help", command: "route" })
     assert.deepStrictEqual(read(["--help", "serve"], commands), { _tag: "Help", command: undefined })
@@ -69,7 +72,7 @@ describe("the words of a command line", () => {
       mistake("frobnicate"),
       'no command "frobnicate"; there is serve, check, top, route, simulate, providers, models, key, spend, schema'
     )
-    assert.strictEqual(mistake("--frob"), 'no option "--frob"; there is --help')
+    assert.strictEqual(mistake("--frob"), 'no option "--frob"; there is --help, --version, --completions')
     assert.strictEqual(
       mistake("constructor"),
       'no command "constructor"; there is serve, check, top, route, simulate, providers, models, key, spend, schema'
@@ -86,10 +89,13 @@ describe("the words of a command line", () => {
     assert.strictEqual(mistake("--completions", "tcsh"), '--completions: expected sh, bash, zsh, fish, found "tcsh"')
   })
   it("lack what must be there, or hold what nobody asked for", () => {
-    assert.strictEqual(mistake("check"), "Missing argument <file>")
-    assert.strictEqual(mistake("check", "--"), "Missing argument <file>")
-    assert.strictEqual(mistake("check", "a", "b"), "Received unknown argument: 'b'")
-    assert.strictEqual(mistake("serve", "foo"), "Received unknown argument: 'foo'")
+    const missing = "check: <file> is missing: The configuration: LiteLLM's config.yaml, or our own"
+    assert.strictEqual(mistake("check"), missing)
+    assert.strictEqual(mistake("check", "--"), missing)
+    assert.strictEqual(mistake("check", "a", "b"), 'check: "b" is one word too many')
+    assert.strictEqual(mistake("serve", "foo"), 'serve: "foo" is one word too many')
+    const { command } = read(["check"], commands) as { readonly command?: string }
+    assert.strictEqual(command, "check")
   })
 })
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Problem from "@switchyard/gateway/Problem"
 import { Effect, Either, Redacted } from "effect"
+import * as YamlTree from "../../src/config/yaml/yamlTree.js"
 import { loadFiles, reportOf } from "../support/configFiles.js"
 
 const deployment = (more = "") => `deployments:
@@ -69,6 +70,21 @@ providers:
     Effect.gen(function* () {
       const { config } = yield* loaded('\uFEFF{\n\t"deployments": [{"id": "a", "group": "g", "model": "m"}]\n}')
       assert.strictEqual(config.router.deployments[0]?.group, "g")
+    })
+  )
+
+  it.effect("says of comments as other languages have them, and of TOML, that they are not read", () =>
+    Effect.gen(function* () {
+      for (const comment of ["// hi", "/* hi */"]) {
+        assert.deepStrictEqual(
+          yield* report(`{ ${comment}\n  "deployments": [{"id": "a", "group": "g", "model": "m"}]\n}`),
+          ["config.yaml cannot be used: 1 error", "config.yaml:1:3 error a comment begins with #, also in JSON"]
+        )
+      }
+      const { problems } = YamlTree.parse('[[deployments]]\nid = "a"\n', "config.toml")
+      assert.deepStrictEqual(problems.map(Problem.renderOne), [
+        "config.toml:1:1 error a configuration is YAML or JSON, not TOML"
+      ])
     })
   )
 

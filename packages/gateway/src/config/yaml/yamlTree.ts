@@ -136,6 +136,10 @@ const keyText = (node: ParsedNode): string | undefined => {
   return typeof node.value === "string" ? node.value : (node.source ?? String(node.value))
 }
 
+/** A comment as other languages begin one, which is the beginning of a key to YAML. */
+const isForeignComment = (node: ParsedNode): boolean =>
+  isScalar(node) && node.type === "PLAIN" && /^\/[/*]/.test(node.source ?? "")
+
 /** A key that stands in a map once more; the last one counts, as PyYAML has it. */
 interface Duplicate {
   readonly key: string
@@ -187,6 +191,12 @@ export const parse = (
     report(placeAt(tooDeep.range[0]), `nested deeper than ${maxDepth} levels`)
     return { root: undefined, problems }
   }
+  if (document.errors.length > 0 && file.endsWith(".toml")) {
+    return {
+      root: undefined,
+      problems: [{ severity: "error", path: "", message: "a configuration is YAML or JSON, not TOML", ...placeAt(0) }]
+    }
+  }
   for (const error of withoutEchoes(document.errors)) report(placeAt(error.pos[0]), says(error))
   for (const warning of document.warnings) report(placeAt(warning.pos[0]), says(warning), "warning")
   if (document.errors.length > 0) return { root: undefined, problems }
@@ -195,6 +205,7 @@ export const parse = (
     isMap(document.contents) && isLiteLlm(document.contents.items.flatMap(({ key }) => keyText(key) ?? []))
   const anchors = new Map<string, TreeNode | "open">()
   let tooLarge = false
+  let hasForeignComment = false
   const nothing = (place: Place): ScalarNode => ({ kind: "scalar", place, size: 1, value: null })
 
   const mergeInto = (entries: Map<string, Entry>, node: TreeNode): void => {
@@ -226,7 +237,10 @@ export const parse = (
         const key = keyText(pair.key)
         if (isMergeKey(pair.key)) merged.push(value)
         else if (key === undefined) report(keyPlace, "a key must be plain text")
-        else {
+        else if (isForeignComment(pair.key)) {
+          report(keyPlace, "a comment begins with #, also in JSON")
+          hasForeignComment = true
+        } else {
           const lines = ends.get(key)
           if (lines !== undefined) {
             duplicates.push({ key, isTop: node === document.contents, place: keyPlace, lines })
@@ -269,7 +283,7 @@ export const parse = (
   const root = document.contents === null ? undefined : build(document.contents, placeAt(0))
   const isLenient = duplicates.length > 0 && root?.kind === "map" && isLiteLlm([...root.entries.keys()])
   for (const duplicate of duplicates) problems.push(duplicateProblem(duplicate, isLenient))
-  return { root: tooLarge ? undefined : root, problems }
+  return { root: tooLarge || hasForeignComment ? undefined : root, problems }
 }
 
 /** Where a path leads in a tree. */
