@@ -1,7 +1,7 @@
 /**
  * What is wrong with a configuration: all problems at once, each with its path, the value found and what was expected.
  */
-import { ParseResult, Schema } from "effect"
+import { Duration, ParseResult, Schema } from "effect"
 import * as Secret from "../shared/Secret.js"
 
 /** One problem in a configuration. */
@@ -40,6 +40,7 @@ export const showValue = (path: string, value: unknown): string => {
   const name = field.slice(field.lastIndexOf(".") + 1)
   if (Secret.isSecretName(name) && holdsSecret(value)) return Secret.masked
   if (typeof value === "number" || typeof value === "bigint") return String(value)
+  if (Duration.isDuration(value)) return Duration.format(value)
   const found = typeof value === "string" ? Secret.shownText(name, value) : value
   if (found === Secret.masked) return found
   let text: string | undefined
@@ -84,7 +85,8 @@ const inWords = (message: string): string => {
   if (!message.startsWith("Expected ")) return message
   const end = message.indexOf(", actual ")
   const expected = message.slice("Expected ".length, end === -1 ? undefined : end)
-  if (expected.startsWith("{")) return "an object"
+  if (expected.startsWith("{"))
+    return message.endsWith(", actual true") ? "an object, {} for its defaults" : "an object"
   if (expected.startsWith("ReadonlyArray<")) return "a list"
   return expected === "string" || expected === "number" || expected === "boolean" ? `a ${expected}` : expected
 }

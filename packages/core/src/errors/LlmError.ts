@@ -173,7 +173,8 @@ export type LlmErrorFields = Schema.Struct.Constructor<typeof fields>
 const fieldNames = Object.keys(fields) as ReadonlyArray<keyof typeof fields>
 
 /**
- * A call that failed, with its data and its classification.
+ * A call that failed, with its data and its classification. It is a schema too, so that an endpoint of `HttpApi` may answer with
+ * it (`addError`); who must not see deployments and attempts is told `reason` and `providerMessage` alone.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigError, issue, showValue } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
-import { Either, Schema } from "effect"
+import { Duration, Either, Schema } from "effect"
 
 describe("ConfigError", () => {
   it("says every problem in one line each", () => {
@@ -18,6 +18,11 @@ describe("showValue", () => {
     assert.strictEqual(showValue("a", 5n), "5")
     assert.strictEqual(showValue("a", null), "null")
     assert.strictEqual(showValue("a", "x".repeat(200)).length, 80)
+  })
+
+  it("shows a length of time as people write it", () => {
+    assert.strictEqual(showValue("deadline", Duration.seconds(90)), "1m 30s")
+    assert.strictEqual(showValue("deadline", Duration.zero), "0")
   })
 
   it("shows what JSON cannot", () => {
@@ -93,6 +98,8 @@ describe("a wrong value's path", () => {
     assert.strictEqual(expected["o.b"], "a boolean")
     assert.strictEqual(expected["o.c"], "a list")
     assert.strictEqual(expected["o.d"], "an object")
+    const [yes] = Field.issuesOf(Schema.Struct({ cache: Schema.Struct({ ttl: Schema.Number }) }), { cache: true }, "")
+    assert.strictEqual(yes?.expected, "an object, {} for its defaults")
     assert.strictEqual(expected["o.e"], '"on" or "off"')
     assert.strictEqual(issues.length, 5, "a union complains once")
   })

@@ -15,6 +15,8 @@ export interface Strategy {
    * own state is atomic.
    */
   readonly select: (candidates: Candidates) => number
+  /** Of one that leaves the choice to another strategy in each group: that one, by whose name defects are told. */
+  readonly inGroup?: (group: string) => Strategy
   /** What it reckons with for a candidate, for those who ask why: a plain read. Strategies that reckon with neither have none. */
   readonly judge?: (candidates: Candidates, index: number) => Judgement
 }

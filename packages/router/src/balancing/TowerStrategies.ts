@@ -95,7 +95,11 @@ const make = (choice: StrategyChoice, before: Context.Tag.Service<TowerStrategie
     const strategy: Strategy =
       named.size === 1
         ? standard
-        : { name: "per group", select: (candidates) => strategyFor(candidates.group).select(candidates) }
+        : {
+            name: "per group",
+            inGroup: strategyFor,
+            select: (candidates) => strategyFor(candidates.group).select(candidates)
+          }
     const nameFor = (group: string): string => strategyFor(group).name
     return { strategy, named, nameFor, strategyFor, objective: choice.objective }
   })

@@ -42,7 +42,8 @@ export interface Finding {
 const longestOutage = 60_000
 
 const choose = (strategy: Strategy, candidates: Candidates): Slot | undefined => {
-  const defect = (detail: string) => new StrategyDefect({ strategy: strategy.name, detail })
+  const defect = (detail: string) =>
+    new StrategyDefect({ strategy: (strategy.inGroup?.(candidates.group) ?? strategy).name, detail })
   let index: number
   try {
     index = strategy.select(candidates)

@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as LlmRequest from "@switchyard/core/LlmRequest"
+import * as LlmService from "@switchyard/core/LlmService"
+import * as Router from "@switchyard/router/Router"
 import { anyOpen, layer, lowest, RoutingStrategy, uniform } from "@switchyard/router/RoutingStrategy"
-import { Effect, Random } from "effect"
+import * as StubLlm from "@switchyard/testing/StubLlm"
+import { Cause, Effect, Random } from "effect"
 import { candidatesOf, chiSquare, chiSquareLimit, plainSlots, seeded } from "./strategies/support.js"
 
 describe("lowest", () => {
@@ -81,5 +85,20 @@ describe("a strategy's random numbers", () => {
       const strategy = yield* RoutingStrategy
       assert.strictEqual(strategy.select(candidatesOf(plainSlots(4))), 3)
     }).pipe(Effect.provide(layer((random) => ({ name: "last", select: ({ size }) => (random() < 1 ? size - 1 : 0) }))))
+  )
+})
+
+describe("a strategy that is wrong", () => {
+  it.effect("is told by its own name, also where each group has its own", () =>
+    Effect.gen(function* () {
+      const First = layer(() => ({ name: "First", select: () => 7 }))
+      const { service } = yield* Router.make(
+        { deployments: [{ id: "a", group: "m", model: "m" }], groupStrategies: { m: First } },
+        StubLlm.make().attempts
+      )
+      const request = LlmRequest.chat({ model: "m", messages: [] })
+      const cause = yield* Effect.sandbox(LlmService.complete(service, request)).pipe(Effect.flip)
+      assert.include(Cause.pretty(cause), "strategy First: chose 7 of 1 candidates")
+    }).pipe(Effect.scoped)
   )
 })
