@@ -110,28 +110,37 @@ describe("serve with workers", { timeout: 180_000 }, () => {
     })
   )
 
-  it.scopedLive("a file that changes is in force in all of them, and is told of once; so is one that can't be", () =>
-    Effect.gen(function* () {
-      const gateway = yield* workers(2)
-      const { child, config, text, url } = gateway
-      const groups = Effect.map(
-        Effect.replicateEffect(get(url, "/v1/models"), 6),
-        (answers) => new Set(answers.map((answer) => answer.text.includes('"id":"quick"')))
-      )
-      yield* Effect.promise(() => writeFile(config, `${text}nonsense: 1\n`))
-      yield* gateway.until(/"event":"config_refused"/)
-      yield* Effect.promise(() =>
-        writeFile(config, `${text}  - { id: w, group: quick, model: m, baseUrl: "http://127.0.0.1:9" }\n`)
-      )
-      yield* gateway.until(/"event":"config_reloaded"/)
-      yield* Effect.repeat(groups, { until: (seen) => seen.size === 1 && seen.has(true), times: 100 })
-      assert.deepStrictEqual([...(yield* groups)], [true])
-      child.kill("SIGTERM")
-      const { code, stderr } = yield* gateway.finished
-      assert.strictEqual(code, 0)
-      assert.lengthOf(linesOf(stderr, "config_refused"), 1)
-      assert.lengthOf(linesOf(stderr, "config_reloaded"), 1)
-    })
+  it.scopedLive(
+    "a file that changes under load is in force in all of them, told of once, and loses no call; so is one that can't be",
+    () =>
+      Effect.gen(function* () {
+        const gateway = yield* workers(2)
+        const { child, config, text, upstream, url } = gateway
+        yield* upstream.behave({ latencyMs: 25 })
+        let isOver = false
+        const loading = yield* Effect.fork(load(url, 8, () => isOver))
+        yield* until(() => upstream.stats().requests > 20)
+        const groups = Effect.map(
+          Effect.replicateEffect(get(url, "/v1/models"), 6),
+          (answers) => new Set(answers.map((answer) => answer.text.includes('"id":"quick"')))
+        )
+        yield* Effect.promise(() => writeFile(config, `${text}nonsense: 1\n`))
+        yield* gateway.until(/"event":"config_refused"/)
+        yield* Effect.promise(() =>
+          writeFile(config, `${text}  - { id: w, group: quick, model: m, baseUrl: "http://127.0.0.1:9" }\n`)
+        )
+        yield* gateway.until(/"event":"config_reloaded"/)
+        yield* Effect.repeat(groups, { until: (seen) => seen.size === 1 && seen.has(true), times: 100 })
+        assert.deepStrictEqual([...(yield* groups)], [true])
+        isOver = true
+        const came = yield* Fiber.join(loading)
+        assert.deepStrictEqual(counted(came), { 200: came.length })
+        child.kill("SIGTERM")
+        const { code, stderr } = yield* gateway.finished
+        assert.strictEqual(code, 0)
+        assert.lengthOf(linesOf(stderr, "config_refused"), 1)
+        assert.lengthOf(linesOf(stderr, "config_reloaded"), 1)
+      })
   )
 
   it.scopedLive("what is wrong is told once: a port that is taken, a bad file, a number that is none", () =>
