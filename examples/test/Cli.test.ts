@@ -137,7 +137,7 @@ describe("real endpoints", { timeout: 60_000 }, () => {
       })
       const { code, stderr } = yield* demo(["--config", path, "--prompt", "Hi"])
       assert.strictEqual(code, 2)
-      assert.include(stderr, "deployments[0].gruop: expected no such key")
+      assert.include(stderr, "deployments[0].gruop: no such key")
       assert.include(stderr, "deployments[0].weight: expected a finite number of at least 0, found -2")
       assert.notInclude(stderr, "sk-secret")
     })

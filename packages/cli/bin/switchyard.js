@@ -4,12 +4,12 @@ const { existsSync } = require("node:fs")
 const { join } = require("node:path")
 const { pathToFileURL } = require("node:url")
 
-const major = Number(process.versions.node.split(".")[0])
+const [major, minor] = process.versions.node.split(".").map(Number)
 const main = join(__dirname, "../dist/main.js")
 const bundle = join(__dirname, "../dist/command/main.cjs")
 
-if (major < 20) {
-  console.error(`switchyard: Node.js 20 or newer is needed, this is ${process.version}`)
+if (major < 20 || (major === 20 && minor < 16)) {
+  console.error(`switchyard: Node.js 20.16 or newer is needed, this is ${process.version}`)
   process.exitCode = 1
 } else if (!existsSync(main)) {
   console.error("switchyard: not built yet; run `npm run build` first")

@@ -14,12 +14,18 @@ export interface ConfigIssue {
   readonly expected: string
 }
 
+/** What is expected where a key stands that nobody knows. */
+const noSuchKey = "no such key"
+
+const inOneLine = ({ expected, path, value }: ConfigIssue): string =>
+  `${path}: ${expected === noSuchKey ? noSuchKey : `expected ${expected}`}, found ${value}`
+
 /** A configuration that cannot be used. `issues` lists every problem that was found, not just the first. */
 export class ConfigError extends Schema.TaggedError<ConfigError>("@switchyard/core/ConfigError")("ConfigError", {
   issues: Schema.Array(Schema.Struct({ path: Schema.String, value: Schema.String, expected: Schema.String }))
 }) {
   override get message(): string {
-    return this.issues.map((issue) => `${issue.path}: expected ${issue.expected}, found ${issue.value}`).join("\n")
+    return this.issues.map(inOneLine).join("\n")
   }
 }
 
@@ -110,7 +116,7 @@ export const fromParseError = (
       continue
     }
     const expected =
-      found._tag === "Unexpected" ? "no such key" : found._tag === "Missing" ? "a value" : inWords(found.message)
+      found._tag === "Unexpected" ? noSuchKey : found._tag === "Missing" ? "a value" : inWords(found.message)
     const path = joinPath(root, found.path)
     const known = issues.get(path)
     if (known === undefined) issues.set(path, issue(path, valueAt(input, found.path), expected))

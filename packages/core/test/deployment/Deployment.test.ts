@@ -100,7 +100,7 @@ describe("Deployment.decodeAll", () => {
   })
 
   it("names a misspelt key and the value that it has", () => {
-    assert.deepStrictEqual(problems([{ ...ok, wieght: 3 }]), ["deployments[0].wieght: expected no such key, found 3"])
+    assert.deepStrictEqual(problems([{ ...ok, wieght: 3 }]), ["deployments[0].wieght: no such key, found 3"])
   })
 
   it("refuses weights that are negative, infinite or not a number", () => {
