@@ -7,7 +7,7 @@ import { told } from "./keys/theirKeys.js"
 import { below, type Given, isOff, isTree, isUnset, type Tree, type UnsetVariables } from "./values.js"
 
 /** Names that keep their capital inside a sentence. */
-const proper = /^(Anthropic|Azure|Entra|Google|Ollama|Vertex|Bedrock)\b/
+const proper = /^(Anthropic|Azure|Entra|Google|OCI|Ollama|Vertex|Bedrock)\b/
 
 /** A sentence as the clause that findings are made of. */
 export const clause = (sentence: string): string => {

@@ -18,6 +18,9 @@ const nameIn = (text: string): string | undefined => nearly.flatMap((pattern) =>
 const isMeant = (key: string): boolean =>
   isSecretName(key) || /^(api_base|base_url|api_version|database_url|model)$/.test(key)
 
+/** What an example's address says in place of one's own. */
+const placeholder = /\{[^{}]*\}|[/.]your[-_](resource|endpoint|server|host|domain|api)/i
+
 /** Warns about settings that are taken as they stand and look like the name of a variable. */
 export const tellLiterals = (draft: Draft, value: unknown, path: string, key = ""): void => {
   if (typeof value === "string") {
@@ -30,6 +33,8 @@ export const tellLiterals = (draft: Draft, value: unknown, path: string, key = "
         path,
         "This is taken as it stands, as in LiteLLM: `os.environ/` is a variable only where the value begins with it."
       )
+    } else if (/^(api_base|base_url)$/.test(key) && placeholder.test(value)) {
+      draft.warn(path, "This looks like an example's address, and is taken as it stands: put your own in its place.")
     }
   } else if (Array.isArray(value)) {
     value.forEach((item: unknown, index) => void tellLiterals(draft, item, below(path, index), key))

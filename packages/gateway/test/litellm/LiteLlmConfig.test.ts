@@ -303,11 +303,17 @@ describe("litellm_params", () => {
   })
 
   it("half a budget is none, and said to be", () => {
-    const translation = translate(oneModel({ max_budget: 5 }))
-    assert.isUndefined(translation.settings.spendLimits)
-    assert.deepStrictEqual(problems(translation), [
-      "model_list[0].litellm_params.max_budget: means nothing without `budget_duration`"
-    ])
+    const halves: ReadonlyArray<readonly [tree: Tree, path: string]> = [
+      [oneModel({ max_budget: 5 }), "model_list[0].litellm_params.max_budget"],
+      [{ ...oneModel({}), litellm_settings: { max_budget: 5 } }, "litellm_settings.max_budget"]
+    ]
+    for (const [tree, path] of halves) {
+      const translation = translate(tree)
+      assert.isUndefined(translation.settings.spendLimits)
+      assert.deepStrictEqual(problems(translation), [`${path}: means nothing without \`budget_duration\``])
+    }
+    const none = translate({ ...oneModel({}), litellm_settings: { max_budget: 0, budget_duration: "1d" } })
+    assert.isUndefined(none.settings.spendLimits)
   })
 
   it("without tag filtering a deployment tagged default is one like the others", () => {

@@ -62,6 +62,14 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_params additional_drop_params": sample(oneModel({ additional_drop_params: ["user", "tools[*].strict"] }), {
     [`${first}.additionalDropParams`]: ["user", "tools[*].strict"]
   }),
+  "litellm_settings max_budget": sample(
+    { model_list: models, litellm_settings: { max_budget: "100", budget_duration: "30d" } },
+    { "spendLimits.total.limit": 100 }
+  ),
+  "litellm_settings budget_duration": sample(
+    { model_list: models, litellm_settings: { max_budget: 100, budget_duration: "1d" } },
+    { "spendLimits.total": { limit: 100, window: 86_400_000 } }
+  ),
   "litellm_settings return_response_headers": sample(litellm({ return_response_headers: true }), {
     "answers.providerHeaders": true
   }),
@@ -106,6 +114,9 @@ const honoured: Readonly<Record<string, Sample>> = {
   }),
   "litellm_params aws_region_name": sample(oneModel({ aws_region_name: "us-east-1" }), {
     [`${first}.region`]: "us-east-1"
+  }),
+  "litellm_params oci_region": sample(oneModel({ model: "oci/xai.grok-4", oci_region: "eu-frankfurt-1" }), {
+    [`${first}.baseUrl`]: "https://inference.generativeai.eu-frankfurt-1.oci.oraclecloud.com/openai/v1"
   }),
   "litellm_params vertex_location": sample(oneModel({ vertex_location: "europe-west1" }), {
     [`${first}.region`]: "europe-west1"

@@ -169,6 +169,11 @@ describe("what costs more than a deployment", () => {
     "router_settings.num_retries"
   )
   refused(
+    "a budget of the proxy's",
+    beside([], "litellm_settings: { max_budget: lots, budget_duration: 1d }\n"),
+    "litellm_settings.max_budget"
+  )
+  refused(
     "a budget of a provider's",
     beside([], "router_settings:\n  provider_budget_config: { openai: { budget_limit: lots, time_period: 1d } }\n"),
     "router_settings.provider_budget_config.openai.budget_limit"

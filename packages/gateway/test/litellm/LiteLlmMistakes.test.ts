@@ -230,6 +230,14 @@ describe("texts that look like a reference to the environment", () => {
     })
   }
 
+  for (const base of ["https://{resource}.openai.azure.com", "https://your-resource.openai.azure.com/"]) {
+    it(`an example's address is told of: ${base}`, () => {
+      assert.deepStrictEqual(saidOf(oneModel({ model: "azure/gpt-4o", api_base: base })), [
+        `${own}.api_base: this looks like an example's address, and is taken as it stands: put your own in its place`
+      ])
+    })
+  }
+
   it("an ordinary key, base and model are not suspected", () => {
     assert.deepStrictEqual(
       saidOf(oneModel({ model: "openai/environment-1", api_key: "sk-env", api_base: "https://env.example/v1" })),

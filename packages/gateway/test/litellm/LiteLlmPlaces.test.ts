@@ -181,3 +181,24 @@ describe("names and places that are easily mistaken", () => {
     )
   })
 })
+
+describe("OCI", () => {
+  const params = { model: "oci/xai.grok-4", oci_region: "eu-frankfurt-1" }
+  const signed = { api_key: null, oci_user: "u", oci_fingerprint: "f", oci_tenancy: "t", oci_key: "k" }
+
+  it("is asked in the region that the file says, by a key of its service for models", () => {
+    assert.strictEqual(
+      deploymentOf(params)?.baseUrl,
+      "https://inference.generativeai.eu-frankfurt-1.oci.oraclecloud.com/openai/v1"
+    )
+    assert.deepStrictEqual(saidOf(params), [])
+  })
+
+  it("is left out where its requests would have to be signed, and what to set is said", () => {
+    assert.isUndefined(deploymentOf({ ...params, ...signed }))
+    assert.include(
+      saidOf({ ...params, ...signed }).join("\n"),
+      "litellm_params.model: the deployment is left out: OCI's requests are not signed here: set `api_key` (or OCI_GENAI_API_KEY)"
+    )
+  })
+})

@@ -41,6 +41,7 @@ export const modelKeys: ReadonlyArray<Key> = [
   params.honoured("aws_session_name", "Bedrock: the name of the role's sessions."),
   params.honoured("aws_external_id", "Bedrock: what the role's owner asks for beside the credentials."),
   params.honoured("aws_bedrock_runtime_endpoint", "Bedrock: the base URL, where no `api_base` is set."),
+  params.honoured("oci_region", "OCI: the region in its base URL, where no `api_base` is set."),
   params.honoured("vertex_location", "Vertex AI's location, and the deployment's, where no `region_name` is set."),
   params.honoured("vertex_project", "Vertex AI's project; without it that of the environment or of the credentials."),
   params.honoured(

@@ -53,8 +53,11 @@ export const proxyKeys: ReadonlyArray<Key> = [
   settings.accepted("set_verbose", "Says only how much is logged there."),
   settings.accepted("telemetry", "Nothing is ever reported to anybody."),
   settings.warned("custom_provider_map", "Handlers in Python are not loaded: deployments of theirs are left out."),
-  settings.warned("max_budget", "Set a key's `budget`, or `callerBudget` for all callers."),
-  settings.warned("budget_duration", "Set a key's `budget`, or `callerBudget` for all callers."),
+  settings.honoured(
+    "max_budget",
+    "USD per `budget_duration` for all that goes through the gateway; beyond it, 429 until the window ends."
+  ),
+  settings.honoured("budget_duration", "Length of that budget's window, which begins with its first call."),
 
   cache.honoured("type", "`local` as it is; any other is warned about, and memory is used."),
   cache.honoured("ttl", "Seconds that an answer is kept, 300 where nobody says otherwise."),

@@ -18,6 +18,10 @@ export interface Place {
   readonly isResponses: boolean
   /** There is a cloud account that asks. */
   readonly hasAccount: boolean
+  /** OCI's region, where the deployment says it. */
+  readonly ociRegion?: string | undefined
+  /** OCI's way to sign requests, of which nothing is done. */
+  readonly isSigned?: boolean
 }
 
 /** Where a deployment is asked, and with which credential. */
@@ -180,6 +184,19 @@ const ordinary = (place: Place, env: Env, given: string | undefined): Endpoint |
   }
 }
 
+/** OCI, by a key of its service for models: LiteLLM signs requests, for which there is nothing here. */
+const oci = (place: Place, env: Env): Endpoint | Unreachable => {
+  const known = KnownProviders.find(place.provider)
+  const keys = known?.keyVariables ?? []
+  const base = place.apiBase ?? KnownProviders.firstSet(known?.baseVariables ?? [], env)
+  if (place.isSigned && (place.apiKey ?? KnownProviders.firstSet(keys, env)) === undefined)
+    return unreachable(
+      `OCI's requests are not signed here: set \`api_key\` (or ${keys.join(" or ")}), a key of OCI's generative AI service.`
+    )
+  const there = place.ociRegion === undefined ? env : { ...env, OCI_REGION: place.ociRegion }
+  return ordinary(place, there, base === undefined ? undefined : KnownProviders.completeBaseUrl(base, known))
+}
+
 /** LiteLLM's own routes to one of Bedrock's APIs, and a region, before the model's id. */
 const bedrockRoutes = /^(?:(converse|converse_like|invoke)\/)?(?:([a-z]{2}(?:-[a-z]+)+-\d)\/)?/
 
@@ -215,6 +232,7 @@ export const endpointOf = (given: Place, env: Env): Endpoint | Unreachable => {
   if (provider === "azure" || provider === "azure_text") return azure(place, env)
   if (provider === "azure_ai") return azureAi(place, env)
   if (provider === "huggingface") return huggingFace(place, env)
+  if (provider === "oci") return oci(place, env)
   const known = KnownProviders.find(provider)
   const base = apiBase ?? KnownProviders.firstSet(known?.baseVariables ?? [], env)
   if (known !== undefined && known.protocol !== "openai") {

@@ -69,7 +69,9 @@ const build = (
     apiVersion: asText(params.get("api_version")),
     bearer: asText(params.get("azure_ad_token")),
     isResponses: isResponsesOnly(info.get("mode")?.value, as.provider, as.model, baseModelsOf(source)),
-    hasAccount: hasAccount(params, as.provider)
+    hasAccount: hasAccount(params, as.provider),
+    ociRegion: asText(params.get("oci_region")),
+    isSigned: ["oci_user", "oci_key", "oci_key_file", "oci_signer"].some((key) => params.get(key) !== undefined)
   }
   const endpoint = endpointOf(place, around.env)
   if ("sentence" in endpoint) {

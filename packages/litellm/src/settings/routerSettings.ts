@@ -13,12 +13,12 @@ import {
   isOn,
   isTree,
   isUnset,
-  period,
   scaled,
   seconds,
   toList,
   toNumber
 } from "../values.js"
+import { readBudgets } from "./budgets.js"
 import { allowedFailsPolicy, retryPolicy } from "./errorClasses.js"
 
 const isLatencyBased = (name: unknown): boolean =>
@@ -205,49 +205,6 @@ const preCallChecks = (draft: Draft, { router }: Globals): void => {
   })
 }
 
-const setLimit = (
-  draft: Draft,
-  scope: string,
-  key: string,
-  limit: Given | undefined,
-  window: Given | undefined
-): void => {
-  if (limit !== undefined) draft.set(["spendLimits", scope, key, "limit"], toNumber(limit.value), limit.path)
-  if (window !== undefined) draft.set(["spendLimits", scope, key, "window"], period(window.value), window.path)
-}
-
-const budgetKeys = ["budget_limit", "max_budget", "time_period", "budget_duration"]
-
-const budgets = (draft: Draft, { router }: Globals, deployments: ReadonlyArray<Made>): void => {
-  for (const { budget, fields } of deployments) {
-    if (budget === undefined) continue
-    setLimit(draft, "deployments", String(fields.id), budget.limit, budget.window)
-    if (budget.limit !== undefined) draft.origins.set(`spendLimits.deployments.${fields.id}`, budget.limit.path)
-  }
-  const given = router.get("provider_budget_config")
-  if (given === undefined) return
-  if (!isTree(given.value)) return draft.error(given, "a map of providers to { budget_limit, time_period }")
-  const providers = new Set(deployments.map(({ fields }) => String(fields.provider)))
-  for (const [provider, value] of Object.entries(given.value)) {
-    const path = below(given.path, provider)
-    if (!isTree(value)) {
-      draft.error({ value, path }, "a map with `budget_limit` and `time_period`")
-      continue
-    }
-    for (const key of Object.keys(value)) {
-      if (budgetKeys.includes(key)) continue
-      draft.warn(below(path, key), "No such key: not read.", closest(key, budgetKeys))
-    }
-    if (!providers.has(provider)) {
-      draft.warn(path, "No deployment is of this provider.", closest(provider, providers))
-    }
-    const budget = new Reader(value, path)
-    const limit = firstOf(budget.get("budget_limit"), budget.get("max_budget"))
-    setLimit(draft, "providers", provider, limit, firstOf(budget.get("time_period"), budget.get("budget_duration")))
-    draft.origins.set(`spendLimits.providers.${provider}`, path)
-  }
-}
-
 const parallel = ({ router }: Globals, general: Reader, deployments: ReadonlyArray<Made>): void => {
   const given = firstOf(router.get("default_max_parallel_requests"), general.get("max_parallel_requests"))
   for (const made of deployments) made.put("maxParallel", given, toNumber)
@@ -291,7 +248,7 @@ export const readRouterSettings = (
   timeouts(draft, globals, deployments)
   queue(draft, globals)
   preCallChecks(draft, globals)
-  budgets(draft, globals, deployments)
+  readBudgets(draft, globals, deployments)
   parallel(globals, general, deployments)
   redis(draft, globals)
 }

@@ -5,12 +5,12 @@
 import type { Deployment } from "@switchyard/core/Deployment"
 import { toMs } from "@switchyard/core/Time"
 import type { Context, Effect } from "effect"
-import type * as SpendLimits from "./SpendLimits.js"
+import * as SpendLimits from "./SpendLimits.js"
 import { prepared, type Reservation, type SpendLimit, type SpendWindows } from "./SpendWindows.js"
 
 /** One limit that such work is under. */
 export interface Bound {
-  readonly scope: "caller" | "team" | "user" | "deployment" | "provider" | "tag" | "requestTag"
+  readonly scope: "caller" | "team" | "user" | "total" | "deployment" | "provider" | "tag" | "requestTag"
   readonly key: string
   readonly limit: SpendLimit
 }
@@ -43,6 +43,9 @@ export const boundsOf = (
   { id, provider, tags: own }: Pick<Deployment, "id" | "provider" | "tags">,
   tags: ReadonlyArray<string>
 ): ReadonlyArray<Bound> => [
+  ...(options.total === undefined
+    ? []
+    : [{ scope: "total" as const, key: SpendLimits.everything, limit: options.total }]),
   ...named("deployment", options.deployments, [id]),
   ...named("provider", options.providers, [provider]),
   ...named("tag", options.tags, own),

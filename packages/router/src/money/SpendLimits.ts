@@ -1,5 +1,5 @@
 /**
- * What may be spent on deployments, providers and tags, and by requests with a tag. Attempt tier: it answers `status`, so an exhausted deployment is
+ * What may be spent in all, on deployments, providers and tags, and by requests with a tag. Attempt tier: it answers `status`, so an exhausted deployment is
  * passed over and a group that is exhausted whole leads to its fallback. The Cost layer belongs inside it.
  */
 import type { Attempt } from "@switchyard/core/Attempt"
@@ -27,8 +27,10 @@ const limits = Schema.Record({ key: Schema.String, value: SpendLimit })
 
 /** Options of the layer. A limit of a provider or a tag is for all its bearers together. */
 export const Options = Field.options(
-  "What may be spent on deployments, providers and tags, and by requests with a tag.",
+  "What may be spent in all, on deployments, providers and tags, and by requests with a tag.",
   {
+    /** On all deployments together, whoever asks. */
+    total: Field.option(SpendLimit, "On all deployments together, whoever asks."),
     /** By deployment id. */
     deployments: Field.option(limits, "By deployment id."),
     /** By provider label. */
@@ -52,7 +54,10 @@ export interface SpendLimitsDeps {
   readonly events: Events
 }
 
-type Scope = "deployment" | "provider" | "tag" | "requestTag"
+type Scope = "total" | "deployment" | "provider" | "tag" | "requestTag"
+
+/** The key of the one limit that has no name. */
+export const everything = "all"
 
 const none: ReadonlyArray<never> = []
 
@@ -117,6 +122,7 @@ const rejected = (attempt: Attempt, until: number | undefined, now: number): Llm
 const toLimits = (options: Options) => {
   const byKey = (given: Options["tags"]) => new Map(Object.entries(given ?? {}))
   return {
+    total: byKey(options.total === undefined ? {} : { [everything]: options.total }),
     deployment: byKey(options.deployments),
     provider: byKey(options.providers),
     tag: byKey(options.tags),
@@ -147,6 +153,7 @@ export const make = (
     if (known !== undefined) return known
     const plan = {
       limits: [
+        ...limitsOf("total", [everything], now),
         ...limitsOf("deployment", [deployment.id], now),
         ...limitsOf("provider", [deployment.provider], now),
         ...limitsOf("tag", deployment.tags, now)
@@ -265,7 +272,7 @@ export const layer: Layer.Layer<DeploymentService, never, DeploymentService | Sp
 /** The layer as a concern of a stack. */
 export class SpendLimits extends Concern.attempt({
   name: "spendLimits",
-  about: "Money that a deployment, a provider, a model or a tag may cost",
+  about: "Money that all together, a deployment, a provider, a model or a tag may cost",
   on: false,
   options: Options,
   outside: { cost: "what a call cost is known inside" },

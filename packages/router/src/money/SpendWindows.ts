@@ -201,7 +201,7 @@ export class SpendWindows extends Context.Tag("@switchyard/router/SpendWindows")
   SpendWindows,
   {
     /**
-     * The window of a scope (`caller`, `team`, `user`, `deployment`, `provider`, `tag`, `requestTag`), a key and a length (ms): the same one for all who
+     * The window of a scope (`caller`, `team`, `user`, `total`, `deployment`, `provider`, `tag`, `requestTag`), a key and a length (ms): the same one for all who
      * ask, so that a budget per day and one per month stand side by side, and a reload finds what was spent.
      */
     readonly window: (scope: string, key: string, length: number, now: number) => SpendWindow

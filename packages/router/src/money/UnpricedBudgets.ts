@@ -19,6 +19,7 @@ export interface Finding {
 
 /** What money bounds, each by its name. */
 export interface SpendLimitsSettings {
+  readonly total?: object | undefined
   readonly deployments?: object | undefined
   readonly providers?: object | undefined
   readonly tags?: object | undefined
@@ -79,6 +80,7 @@ const budgetsOf = (settings: Settings): ReadonlyArray<OtherBudget> => {
   const list = (path: string, given: object | undefined, covers: (name: string) => OtherBudget["covers"]) =>
     Object.keys(given ?? {}).map((name) => ({ path: `${path}.${name}`, covers: covers(name) }))
   return [
+    ...(spendLimits?.total === undefined ? [] : [{ path: "spendLimits.total", covers: every }]),
     ...list(
       "spendLimits.deployments",
       spendLimits?.deployments,

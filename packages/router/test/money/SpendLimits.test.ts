@@ -103,6 +103,21 @@ describe("exhausted", () => {
       })
     )
   }
+  it.effect("one limit in all is drawn on by every deployment, and asks nobody more when it is used up", () =>
+    Effect.gen(function* () {
+      const { published, service, stub, windows } = setup(both, { total: { limit: 10, window: day } })
+      yield* LlmService.complete(service, chat())
+      yield* LlmService.complete(service, chat())
+      const error = yield* failure(service)
+      assert.deepStrictEqual([error.reason, error.httpStatus, error.retryAfter], ["NoDeployment", 429, 86_400_000])
+      assert.deepStrictEqual(blocks(error), ["a:spend", "b:spend"])
+      assert.strictEqual(spentOn(windows, "total", "all"), 10)
+      assert.deepInclude(published[0], { _tag: "BudgetExhausted", scope: "total", key: "all" })
+      yield* TestClock.adjust(day)
+      yield* LlmService.complete(service, chat())
+      assert.strictEqual(stub.calls.length, 3)
+    })
+  )
   it.effect("all of them exhausted is NoDeployment, every block is spend, and says when the window ends", () =>
     Effect.gen(function* () {
       const { service, stub } = setup(both, {

@@ -24,6 +24,7 @@ describe("a budget that cannot bind", () => {
     const rows: ReadonlyArray<readonly [Partial<UnpricedBudgets.Settings>, string]> = [
       [{ spendLimits: { deployments: { a: limit } } }, `spendLimits.deployments.a: ${cannot}`],
       [{ spendLimits: { providers: { mine: limit } } }, `spendLimits.providers.mine: ${cannot}`],
+      [{ spendLimits: { total: limit } }, `spendLimits.total: ${inPart}`],
       [{ spendLimits: { tags: { t: limit } } }, `spendLimits.tags.t: ${cannot}`],
       [{ spendLimits: { requestTags: { team: limit } } }, `spendLimits.requestTags.team: ${inPart}`],
       [{ callerBudget: { callers: { bob: limit } } }, `callerBudget.callers.bob: ${inPart}`],

@@ -95,7 +95,7 @@ const exceeded = ({ exceeded: { key, limit, scope }, retryAfter }: HeldSpend.Exc
   code: isCallers(scope) ? "caller_budget" : "spend",
   message: isCallers(scope)
     ? `the batch does not fit into what is left of this key's budget of ${limit.limit} USD`
-    : `the batch does not fit into what is left of the spending limit of ${limit.limit} USD of ${scope} ${key}`,
+    : `the batch does not fit into what is left of the spending limit of ${limit.limit} USD of ${scope === "total" ? "all" : `${scope} ${key}`}`,
   ...(retryAfter === undefined ? {} : { retryAfter })
 })
 
