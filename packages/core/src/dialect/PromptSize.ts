@@ -3,6 +3,7 @@
  */
 import { isJsonObject, type JsonObject } from "../json/Json.js"
 import * as StandIn from "../json/StandIn.js"
+import * as UnreadText from "../json/UnreadText.js"
 
 /** Estimated tokens. */
 export interface PromptSize {
@@ -44,8 +45,12 @@ const mediaFields: ReadonlyArray<string> = [
 
 const dataUrl = /^data:[a-z]+\/[^\s,]{1,100},/i
 
+/** Characters of such an address up to where its data begin, at most. */
+const longestDataHead = 128
+
 /** Most texts are none by their first letter. */
-const isDataUrl = (text: string): boolean => (text.charCodeAt(0) | 0x20) === 0x64 && dataUrl.test(text.slice(0, 128))
+const isDataUrl = (text: string): boolean =>
+  (text.charCodeAt(0) | 0x20) === 0x64 && dataUrl.test(text.slice(0, longestDataHead))
 
 const isMedia = (part: JsonObject): boolean =>
   typeof part.type === "string"
@@ -58,6 +63,10 @@ interface Measure {
   ids: number
 }
 
+/** What a text counts as that begins like this one. */
+const charactersOf = (head: string, characters: number): number =>
+  isDataUrl(head) ? Math.min(characters, mediaCharacters) : characters
+
 /** Walks iteratively, so that deep input cannot overflow the stack. */
 const measure = (value: unknown, seesMedia: boolean): Measure => {
   const sum: Measure = { characters: 0, ids: 0 }
@@ -69,7 +78,7 @@ const measure = (value: unknown, seesMedia: boolean): Measure => {
       const { length } = top
       if (facts !== undefined) sum.ids += facts.numbers
       const characters = facts === undefined ? length : facts.characters
-      sum.characters += isDataUrl(top) ? Math.min(characters, mediaCharacters) : characters
+      sum.characters += charactersOf(top, characters)
     } else if (Array.isArray(top)) {
       for (const item of top) {
         if (typeof item === "number") sum.ids++
@@ -77,7 +86,14 @@ const measure = (value: unknown, seesMedia: boolean): Measure => {
       }
     } else if (isJsonObject(top)) {
       if (seesMedia && isMedia(top)) sum.characters += Math.min(measure(top, false).characters, mediaCharacters)
-      else for (const key in top) stack.push(top[key])
+      else {
+        const unread = UnreadText.within(top)
+        for (const key in top) {
+          const text = unread?.get(key)
+          if (text === undefined) stack.push(top[key])
+          else sum.characters += charactersOf(text.head(longestDataHead), text.characters)
+        }
+      }
     }
   }
   return sum

@@ -1,4 +1,5 @@
 import { arrayOf, isJsonObject, type JsonObject } from "../json/Json.js"
+import { glimpse, listIn } from "../json/UnreadText.js"
 import { isMedia, type TextOperation } from "../shared/Operation.js"
 import { signatures } from "./ChatChunk.js"
 import type { Beginning, ProviderState, RequestWords, Turn, TurnPart } from "./Dialect.js"
@@ -54,7 +55,8 @@ const responseFormat = (body: JsonObject): string | undefined => {
 const hasImages = (body: JsonObject): boolean =>
   arrayOf(body.messages).some(
     (message) =>
-      isJsonObject(message) && arrayOf(message.content).some((part) => isJsonObject(part) && part.type === "image_url")
+      isJsonObject(message) &&
+      listIn(message, "content").some((part) => isJsonObject(part) && part.type === "image_url")
   )
 
 const partOf = (part: unknown): TurnPart => {
@@ -105,10 +107,10 @@ const beginning = (operation: Operation, body: JsonObject): Beginning => {
   let systemSeen = false
   for (const message of arrayOf(body.messages)) {
     if (!isJsonObject(message)) continue
-    if (message.role === "user") return { system, user: message.content }
+    if (message.role === "user") return { system, user: glimpse(message, "content") }
     if (systemSeen || !isSystem(message.role)) continue
     systemSeen = true
-    system = message.content
+    system = glimpse(message, "content")
   }
   return { system, user: undefined }
 }
@@ -118,7 +120,7 @@ const states = (body: JsonObject): ReadonlyArray<ProviderState> => {
   for (const message of arrayOf(body.messages)) {
     if (!isJsonObject(message)) continue
     for (const value of signatures(message)) found.push({ kind: "reasoning signature", value, hard: false })
-    for (const part of arrayOf(message.content)) {
+    for (const part of listIn(message, "content")) {
       const id = isJsonObject(part) && isJsonObject(part.file) ? part.file.file_id : undefined
       if (typeof id === "string" && id !== "") found.push({ kind: "file id", value: id, hard: true })
     }

@@ -6,6 +6,7 @@ import type * as Crypto from "node:crypto"
 import * as Builtin from "../shared/Builtin.js"
 import type { JsonObject } from "./Json.js"
 import * as StandIn from "./StandIn.js"
+import * as UnreadText from "./UnreadText.js"
 
 const crypto = Builtin.find<typeof Crypto>("node:crypto")
 
@@ -105,8 +106,10 @@ export const fieldsIn = (root: unknown): number => {
     if (Array.isArray(value)) {
       for (const child of value) if (typeof child === "object" && child !== null) left.push(child)
     } else if (typeof value === "object" && value !== null) {
+      const unread = UnreadText.within(value as JsonObject)
       for (const name in value) {
         count++
+        if (unread?.has(name) === true) continue
         const child = (value as JsonObject)[name]
         if (typeof child === "object" && child !== null) left.push(child)
       }

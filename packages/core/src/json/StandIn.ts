@@ -27,8 +27,12 @@ export const headLength = 4096
 const randomBytes = (count: number): Uint8Array =>
   Builtin.find<typeof Crypto>("node:crypto")?.randomBytes(count) ?? crypto.getRandomValues(new Uint8Array(count))
 
+/** A text that nobody outside this process can write. */
+export const randomMark = (): string =>
+  `<${Array.from(randomBytes(16), (byte) => byte.toString(16).padStart(2, "0")).join("")}>`
+
 /** A secret of this process. */
-const mark = `<${Array.from(randomBytes(16), (byte) => byte.toString(16).padStart(2, "0")).join("")}>`
+const mark = randomMark()
 
 /** A text that stands for a value. */
 export const make = (head: string, { characters, digest, end, numbers, start }: Facts): string =>

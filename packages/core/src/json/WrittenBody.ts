@@ -5,11 +5,12 @@
  */
 import { fieldsIn, type Member, type Members } from "./ExactJson.js"
 import type { JsonObject } from "./Json.js"
+import type { LongTexts } from "./LongTexts.js"
 
 /** Characters of a body from which its members are worth a look. */
 export const leastBody = 4096
 
-/** Characters of a member from which it goes on as it came. */
+/** Bytes of a member from which it goes on as it came. */
 const leastMember = 1024
 
 const quote = 0x22
@@ -70,35 +71,39 @@ export const placesOf = (text: string): ReadonlyArray<Place> => {
   return places
 }
 
+/** Where a place of a text is in the bytes that it was decoded from; places are asked for in their order. */
+const placesIn = (bytes: Uint8Array, text: string): ((place: number) => number) => {
+  if (text.length === bytes.length) return (place) => place
+  let seen = 0
+  let byte = 0
+  return (place) => {
+    byte += Buffer.byteLength(text.slice(seen, place))
+    seen = place
+    return byte
+  }
+}
+
 /**
- * Adds the long members to those that go on as they were written anyway. `bytes` is what `text` was decoded from, and
- * `parsed` what it parses to; no name may stand twice at its root. A member in which one does is written anew: a provider
- * that reads the first of the two would be asked for something else than was read here.
+ * Adds the long members to those that go on as they were written anyway. `bytes` is what `text` was decoded from, or what it is
+ * when its `long` texts are in their places, and `parsed` what it parses to; no name may stand twice at its root. A member in which
+ * one does is written anew: a provider that reads the first of the two would be asked for something else than was read here.
  */
 export const withLong = (
   bytes: Uint8Array,
   text: string,
   places: ReadonlyArray<Place>,
   parsed: JsonObject,
-  exact: Members | undefined
+  exact: Members | undefined,
+  long?: LongTexts
 ): Members | undefined => {
   let members: Map<string, Member> | undefined
-  let seen = 0
-  let byte = 0
-  const isAscii = text.length === bytes.length
-  /** Where a place of the text is in the bytes; places are asked for in their order. */
-  const byteAt = (place: number): number => {
-    if (isAscii) return place
-    byte += Buffer.byteLength(text.slice(seen, place))
-    seen = place
-    return byte
-  }
+  const byteAt = long === undefined ? placesIn(bytes, text) : (place: number) => long.byteAt(place)
   for (const place of places) {
-    if (place.end - place.start < leastMember) continue
-    const name = JSON.parse(text.slice(place.name, place.nameEnd)) as string
-    if (exact?.has(name) === true || place.fields !== fieldsIn(parsed[name])) continue
     const start = byteAt(place.start)
     const end = byteAt(place.end)
+    if (end - start < leastMember) continue
+    const name = JSON.parse(text.slice(place.name, place.nameEnd)) as string
+    if (exact?.has(name) === true || place.fields !== fieldsIn(parsed[name])) continue
     members ??= new Map(exact)
     members.set(name, {
       value: parsed[name],

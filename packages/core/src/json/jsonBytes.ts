@@ -92,9 +92,9 @@ export const nameAt = (bytes: Buffer, start: number, end: number, seen: Set<stri
   return made
 }
 
-/** Where the beginning of a text ends: between two characters. */
-export const headEnd = (bytes: Buffer, start: number): number => {
-  const limit = start + StandIn.headLength
+/** Where the beginning of a text ends, after `length` bytes or a few more: between two characters. */
+export const headEnd = (bytes: Buffer, start: number, length = StandIn.headLength): number => {
+  const limit = start + length
   let at = start
   while (at < limit) {
     const byte = bytes[at] ?? 0

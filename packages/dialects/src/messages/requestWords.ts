@@ -4,6 +4,7 @@
 import type { Beginning, Operation, ProviderState, RequestWords, Turn, TurnPart } from "@switchyard/core/Dialect"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import * as PromptSize from "@switchyard/core/PromptSize"
+import { glimpse, listIn } from "@switchyard/core/UnreadText"
 import { splitSignature } from "../parts/toolIds.js"
 import { asText } from "../parts/values.js"
 import { defaults } from "./edit.js"
@@ -33,10 +34,10 @@ const bound = ({ max_tokens: most }: JsonObject): number | undefined =>
 
 const isImage = (block: unknown): boolean =>
   isJsonObject(block) &&
-  (block.type === "image" || (block.type === "tool_result" && arrayOf(block.content).some(isImage)))
+  (block.type === "image" || (block.type === "tool_result" && listIn(block, "content").some(isImage)))
 
 const hasImages = ({ messages }: JsonObject): boolean =>
-  arrayOf(messages).some((message) => isJsonObject(message) && arrayOf(message.content).some(isImage))
+  arrayOf(messages).some((message) => isJsonObject(message) && listIn(message, "content").some(isImage))
 
 const asksForReasoning = ({ thinking }: JsonObject): boolean | undefined => {
   if (!isJsonObject(thinking) || typeof thinking.type !== "string") return undefined
@@ -72,7 +73,7 @@ function* turns(_: Operation, { messages, system }: JsonObject): Generator<Turn>
 
 const beginning = (_: Operation, { messages, system }: JsonObject): Beginning => {
   for (const message of arrayOf(messages)) {
-    if (isJsonObject(message) && message.role === "user") return { system, user: message.content }
+    if (isJsonObject(message) && message.role === "user") return { system, user: glimpse(message, "content") }
   }
   return { system, user: undefined }
 }
@@ -99,7 +100,7 @@ const blockStates = (block: JsonObject, found: Array<ProviderState>): void => {
       return
     }
     case "tool_result":
-      for (const inner of arrayOf(block.content)) if (isJsonObject(inner)) blockStates(inner, found)
+      for (const inner of listIn(block, "content")) if (isJsonObject(inner)) blockStates(inner, found)
       return
     case "image":
     case "document":
@@ -117,7 +118,7 @@ const states = ({ container, messages }: JsonObject): ReadonlyArray<ProviderStat
   const found: Array<ProviderState> = []
   for (const message of arrayOf(messages)) {
     if (!isJsonObject(message)) continue
-    for (const block of arrayOf(message.content)) if (isJsonObject(block)) blockStates(block, found)
+    for (const block of listIn(message, "content")) if (isJsonObject(block)) blockStates(block, found)
   }
   const value = containerId(container)
   if (value !== undefined) found.push({ kind: "container id", value, hard: true })

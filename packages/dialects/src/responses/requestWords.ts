@@ -4,6 +4,7 @@
 import type { Beginning, Operation, ProviderState, RequestWords, Turn, TurnPart } from "@switchyard/core/Dialect"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import * as PromptSize from "@switchyard/core/PromptSize"
+import { glimpse, listIn } from "@switchyard/core/UnreadText"
 import { flatName } from "../parts/namespaces.js"
 import { splitSignature } from "../parts/toolIds.js"
 import { asString, asText, isGiven, objectOf } from "../parts/values.js"
@@ -39,7 +40,7 @@ const isImage = (piece: unknown): boolean => isJsonObject(piece) && piece.type =
 
 const hasImages = ({ input }: JsonObject): boolean =>
   arrayOf(input).some(
-    (item) => isJsonObject(item) && (arrayOf(item.content).some(isImage) || arrayOf(item.output).some(isImage))
+    (item) => isJsonObject(item) && (listIn(item, "content").some(isImage) || listIn(item, "output").some(isImage))
   )
 
 const responseFormat = ({ text }: JsonObject): string | undefined => asText(objectOf(objectOf(text).format).type)
@@ -101,14 +102,14 @@ const beginning = (_: Operation, { input, instructions }: JsonObject): Beginning
   if (typeof input === "string") return { system, user: input }
   for (const item of arrayOf(input)) {
     if (!isJsonObject(item)) continue
-    if (item.role === "user") return { system, user: item.content }
-    if (system === undefined && (item.role === "system" || item.role === "developer")) system = item.content
+    if (item.role === "user") return { system, user: glimpse(item, "content") }
+    if (system === undefined && (item.role === "system" || item.role === "developer")) system = glimpse(item, "content")
   }
   return { system, user: undefined }
 }
 
-const filesIn = (pieces: unknown, found: Array<ProviderState>): void => {
-  for (const piece of arrayOf(pieces)) {
+const filesIn = (pieces: ReadonlyArray<unknown>, found: Array<ProviderState>): void => {
+  for (const piece of pieces) {
     const id = isJsonObject(piece) ? asText(piece.file_id) : undefined
     if (id !== undefined) found.push({ kind: "file id", value: id, hard: true })
   }
@@ -144,8 +145,8 @@ const states = (body: JsonObject): ReadonlyArray<ProviderState> => {
       const id = asText(item.id)
       if (id !== undefined) found.push({ kind: "item id", value: id, hard: true })
     }
-    filesIn(item.content, found)
-    filesIn(item.output, found)
+    filesIn(listIn(item, "content"), found)
+    filesIn(listIn(item, "output"), found)
   }
   const conversation = asText(body.conversation) ?? asText(objectOf(body.conversation).id)
   if (conversation !== undefined) found.push({ kind: "conversation id", value: conversation, hard: true })

@@ -1,3 +1,4 @@
+import { stringify } from "@switchyard/core/ExactJson"
 import { Either, FastCheck as fc } from "effect"
 import { describe, expect, it } from "vitest"
 import { parseBody } from "../../../src/edge/calls/requestBody.js"
@@ -24,6 +25,59 @@ describe("the text of a body", () => {
       }),
       { numRuns: 50 }
     )
+  })
+})
+
+describe("a body with long texts", () => {
+  const long = 'Grüße, 世界 🎈 \\" \\n {[,:]} '.repeat(200)
+  const text = fc.constantFrom(long, JSON.stringify(long).slice(1, -1), "word ".repeat(1800), "short")
+  const content = fc.oneof(
+    text.map((said) => `"${said}"`),
+    text.map((said) => `[{"type":"text","text":"${said}"},"${said}",1.0]`)
+  )
+  const message = fc.tuple(fc.constantFrom("role", "c\\u006fntent", "x"), content)
+  const body = fc
+    .tuple(
+      fc.array(message, { minLength: 1, maxLength: 4 }),
+      content,
+      fc.constantFrom("1.0", "9007199254740993", "1e9", "1")
+    )
+    .map(([messages, system, number]) => {
+      const said = messages.map(([name, written]) => `{"${name}": "user", "content":${written}}`)
+      return `{"model":"ours" , "t":${number},"messages": [${said.join(",")}],"system":${system},"${number}":${number}}`
+    })
+  const damage = fc.array(fc.tuple(fc.nat(), fc.constantFrom(0x22, 0x5c, 0x0a, 0x75, 0x20, 0x7d, 0x2c)), {
+    maxLength: 2
+  })
+
+  it("is what a parser reads, goes on as that, and is refused where a parser would, whatever is broken of it", () => {
+    let refused = 0
+    fc.assert(
+      fc.property(body, damage, (written, spoilt) => {
+        const bytes = Buffer.from(written)
+        for (const [at, byte] of spoilt) if ((bytes[at % bytes.length] ?? 0) < 0x80) bytes[at % bytes.length] = byte
+        const parsed = parseBody(bytes, 100)
+        let expected: Record<string, unknown>
+        try {
+          expected = JSON.parse(bytes.toString()) as Record<string, unknown>
+        } catch (cause) {
+          refused++
+          const at = /at position (\d+)/.exec(String(cause))?.[1]
+          const told = Either.isLeft(parsed) ? parsed.left.message : ""
+          expect(told).toBe(`the request's body is not valid JSON${at === undefined ? "" : ` (at character ${at})`}`)
+          return
+        }
+        if (Either.isLeft(parsed)) return expect(parsed.left.code).toBe("duplicate_field")
+        const { exact, json } = parsed.right
+        const sent = String(stringify({ ...json, model: "theirs" }, exact ?? new Map()))
+        expect(JSON.parse(sent)).toEqual({ ...expected, model: "theirs" })
+        if (exact?.has("messages") === true)
+          expect(bytes.toString()).toContain(sent.slice(sent.indexOf("["), -1).slice(0, 4000))
+        expect(json).toEqual(expected)
+      }),
+      { numRuns: 300 }
+    )
+    expect(refused).toBeGreaterThan(10)
   })
 })
 
