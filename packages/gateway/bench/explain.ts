@@ -3,7 +3,7 @@
  * processes whose rounds alternate: two processes that are the same differ by some percent for as long as they live, since V8 lays out
  * and compiles each in its own way, so that several pairs are begun. Of the stack's concerns it is by towers in one process.
  */
-import { costs } from "../../router/bench/concerns.js"
+import { builtCosts } from "../../router/bench/concerns.js"
 import { median, type Program, startGateway, type Variant } from "./programs.js"
 import { row, table } from "./tables.js"
 import { busyConnections, compete, isShort, workloads } from "./workloads.js"
@@ -67,7 +67,7 @@ const bySettings = async (driver: Program, upstream: number): Promise<string> =>
 
 /** A table of what a call through the stack alone costs less without each of its concerns. */
 const byConcerns = async (): Promise<string> => {
-  const found = [...(await costs())].sort((a, b) => b.less - a.less)
+  const found = [...(await builtCosts())].sort((a, b) => b.less - a.less)
   const rows = found.map(({ less, name, whole }) =>
     row(name, less.toFixed(2), `${((less / whole) * 100).toFixed(1)} %`)
   )

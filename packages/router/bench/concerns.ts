@@ -2,6 +2,8 @@
  * What each concern of the standard stack costs a plain call, told by leaving it out: two towers in one process, which take turns of a
  * few ms each, so that what else goes on on the machine falls on both. The base answers at once; nothing of a socket is in it.
  */
+import { fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import type { CompleteResponse } from "@switchyard/core/LlmResponse"
 import * as LlmService from "@switchyard/core/LlmService"
@@ -75,6 +77,14 @@ export const costs = async (): Promise<ReadonlyArray<Cost>> => {
   return found
 }
 
+/** The same in a process of its own, over the packages as they are built: what runs TypeScript as it stands gives each closure its name when it is made. */
+export const builtCosts = (): Promise<ReadonlyArray<Cost>> =>
+  new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), [], { execArgv: ["--import", "tsx"] })
+    child.once("message", (found: ReadonlyArray<Cost>) => resolve(found))
+    child.once("exit", (code) => reject(new Error(`the process that measures concerns ended with ${code}`)))
+  })
+
 /** Prints them. */
 export const run = async (): Promise<void> => {
   console.log("\nWhat each concern costs a plain call (µs of CPU less without it)")
@@ -82,3 +92,5 @@ export const run = async (): Promise<void> => {
     console.log(`  ${name.padEnd(52)}${less.toFixed(2).padStart(9)} of ${whole.toFixed(2)}`)
   }
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.send?.(await costs(), () => process.disconnect())

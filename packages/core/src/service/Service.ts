@@ -11,7 +11,8 @@ import type { LlmError } from "../errors/LlmError.js"
 import type { Outcome } from "../outcome/Outcome.js"
 import type { LlmRequest } from "../request/LlmRequest.js"
 import type { Attempt } from "./Attempt.js"
-import { type AnyBracket, type Bracket, within } from "./lifetime.js"
+import { type AnyBracket, type Bracket, Brackets } from "./brackets.js"
+import { within } from "./lifetime.js"
 import { awaiting, type Call, callOf, entryOf, type Region, type Run, share, waiting } from "./region.js"
 
 export type { Bracket, Call, Region, Run }
@@ -136,9 +137,9 @@ export const mapAttempt =
   (next) =>
     attempt((input) => f(next.call(input), input), next.status)
 
-/** What a service that is nothing but brackets around another one is made of, the outermost first. */
+/** What a service that is nothing but brackets around another one is made of. */
 interface Fold<Req> {
-  readonly brackets: ReadonlyArray<AnyBracket<Req>>
+  readonly brackets: Brackets<Req>
   readonly inner: Run<Req>
 }
 
@@ -156,12 +157,10 @@ const around = <Req, A>(
 ): Service<Req>["call"] => {
   const known = folds.get(next.call) as Fold<Req> | undefined
   const own = bracket as unknown as AnyBracket<Req>
-  const brackets = known === undefined ? [own] : [own, ...known.brackets]
+  const brackets = known === undefined ? new Brackets([own]) : known.brackets.within(own)
   const inner = known?.inner ?? entryOf(next)
-  const isAlways = brackets.some(({ when }) => when === undefined)
-  const isNeeded = (request: Req): boolean => isAlways || brackets.some(({ when }) => when?.(request))
   const run: Run<Req> = (request, region) =>
-    isNeeded(request) ? within(brackets, request, inner, region, onEnd) : inner(request, region)
+    brackets.isNeeded(request) ? within(brackets, request, inner, region, onEnd) : inner(request, region)
   const call = (request: Req): Call => run(request, undefined)
   folds.set(call, { brackets, inner } as unknown as Fold<never>)
   share(call, run)
@@ -223,7 +222,9 @@ export const bracket = <A>(
   end: (taken: A, outcome: Outcome, at: number) => void
 ): Call =>
   within<void>(
-    [{ begin: (_, at, clock) => begin(at, clock), end: (taken, outcome, at) => end(taken as A, outcome, at) }],
+    new Brackets([
+      { begin: (_, at, clock) => begin(at, clock), end: (taken, outcome, at) => end(taken as A, outcome, at) }
+    ]),
     undefined,
     (_, region, taken) => waiting(region, call(taken as A))
   )
