@@ -96,7 +96,7 @@ export const make = async (): Promise<Target<Case>> => {
     judgeSecrets(shown, item)
     judgeProblems(problems, bytes.toString("utf8"))
     const errors = problems.filter(({ severity }) => severity === "error")
-    if (Exit.isFailure(exit) === (errors.length === 0))
+    if (Exit.isFailure(exit) !== errors.some(Problem.isFatal))
       throw new Violation("refused without a reason, or taken with errors", shown)
     if (item.mustLoad && Exit.isFailure(exit)) throw new Violation("a sound file is refused", shown)
     const { touched } = item
