@@ -40,9 +40,8 @@ const tool = { type: "function", function: { name: "look_up", parameters: { type
 /** Builds the tower and asks it. */
 export const explain = (config: GatewayConfig, flags: Asked) =>
   Effect.gen(function* () {
-    const [Router, Explain, LlmRequest, { routerOptions }, Service, Time] = yield* Effect.promise(() =>
+    const [Explain, LlmRequest, { routerOptions, towerOf }, Service, Time] = yield* Effect.promise(() =>
       Promise.all([
-        import("@switchyard/router/Router"),
         import("@switchyard/router/Explain"),
         import("@switchyard/core/LlmRequest"),
         import("@switchyard/gateway/Generations"),
@@ -53,7 +52,7 @@ export const explain = (config: GatewayConfig, flags: Asked) =>
     const { healthProbes: _, ...options } = routerOptions(config)
     const base = Service.attempt(() => Effect.dieMessage("a route is explained, not called"))
     const tower = yield* Effect.mapError(
-      Router.make(options, base),
+      towerOf(config, options, base),
       ({ message }) => new CommandError({ message: `route: ${plain(message)}` })
     )
     const { model, region, stream, tag, tools } = flags

@@ -11,9 +11,8 @@ import { table } from "./table.js"
 /** Builds the tower as `serve` does, over a base that is never called, and looks at it. */
 export const look = (config: GatewayConfig): Effect.Effect<StackView, CommandError> =>
   Effect.gen(function* () {
-    const [Router, StackView, Generations, Service] = yield* Effect.promise(() =>
+    const [StackView, Generations, Service] = yield* Effect.promise(() =>
       Promise.all([
-        import("@switchyard/router/Router"),
         import("@switchyard/router/StackView"),
         import("@switchyard/gateway/Generations"),
         import("@switchyard/core/Service")
@@ -21,7 +20,7 @@ export const look = (config: GatewayConfig): Effect.Effect<StackView, CommandErr
     )
     const base = Service.attempt(() => Effect.dieMessage("a stack is shown, not called"))
     const tower = yield* Effect.mapError(
-      Router.make({ ...Generations.routerOptions(config), healthProbes: false }, base),
+      Generations.towerOf(config, { ...Generations.routerOptions(config), healthProbes: false }, base),
       ({ message }) => new CommandError({ message: `route: ${plain(message)}` })
     )
     return StackView.view(tower)

@@ -31,13 +31,18 @@ export const onChange = (
     const errors = problems.filter(({ severity }) => severity === "error").map(Problems.renderOne)
     return Effect.zipRight(refuse(errors), refused(Problems.render(problems)))
   }
+  /** A fault keeps this configuration out of force, not those to come. */
+  const ofItsOwn = (defect: unknown) => {
+    const message = `a fault of its own: ${defect instanceof Error ? (defect.stack ?? defect.message) : String(defect)}`
+    return Effect.zipRight(refuse([message]), Effect.fail({ message }))
+  }
   let leftOut = Problems.leftOut(loaded.problems).length
   return (change) => {
     if (Either.isLeft(change)) return refuseFor(change.left.problems)
     const { config, problems: ofFile } = change.right
     const entries = Problems.leftOut(ofFile).length
     if (entries > leftOut) return refuseFor(ofFile)
-    return Effect.matchEffect(reload(change.right), {
+    return Effect.matchEffect(Effect.catchAllDefect(reload(change.right), ofItsOwn), {
       onFailure: ({ message }) => refused(message),
       onSuccess: ({ problems }) => {
         leftOut = entries

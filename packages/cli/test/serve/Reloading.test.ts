@@ -60,4 +60,30 @@ describe("a file that was read again", () => {
       ])
     })
   )
+
+  it.effect("is refused where taking it is a fault of the gateway's own, and the next one is taken", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      let tries = 0
+      const change = onChange(
+        {
+          reload: (next) =>
+            ++tries === 1
+              ? Effect.dieMessage("no luck")
+              : Effect.as(
+                  Effect.sync(() => void said.push("in force")),
+                  next
+                ),
+          refuse: (why) => Effect.sync(() => void said.push(...why))
+        },
+        "config.yaml",
+        { isOff: () => false },
+        without()
+      )
+      yield* change(Either.right(without()))
+      yield* change(Either.right(without()))
+      assert.match(said[0] ?? "", /^a fault of its own: .*no luck/)
+      assert.deepStrictEqual(said.slice(1), ["in force"])
+    })
+  )
 })

@@ -91,8 +91,7 @@ const inWords = (message: string): string => {
   if (!message.startsWith("Expected ")) return message
   const end = message.indexOf(", actual ")
   const expected = message.slice("Expected ".length, end === -1 ? undefined : end)
-  if (expected.startsWith("{"))
-    return message.endsWith(", actual true") ? "an object, {} for its defaults" : "an object"
+  if (expected.startsWith("{")) return "an object"
   if (expected.startsWith("ReadonlyArray<")) return "a list"
   return expected === "string" || expected === "number" || expected === "boolean" ? `a ${expected}` : expected
 }

@@ -126,10 +126,14 @@ export const option: {
 export const required = <S extends Schema.Schema.All>(schema: S, description: string) =>
   Schema.propertySignature(schema).annotations({ description })
 
+/** Whoever writes `true` wants the defaults. */
+const anObject = ({ actual }: { readonly actual: unknown }): string =>
+  actual === true ? "an object, {} for its defaults" : "an object"
+
 /** The options of one concern, with what they are about. */
 export const options = <const F extends Schema.Struct.Fields>(description: string, fields: F): Schema.Struct<F> =>
   // Without a message of its own a schema that is described would answer a wrong value with its description.
-  Schema.Struct(fields).annotations({ description, message: () => "an object" })
+  Schema.Struct(fields).annotations({ description, message: anObject })
 
 /** The defaults among fields, by name. */
 export type Defaults<F> = {

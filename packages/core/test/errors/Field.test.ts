@@ -92,6 +92,7 @@ describe("options", () => {
   it("answer what is no object with a word, not with their description, and still name each wrong field", () => {
     const expected = (input: unknown) => Field.issuesOf(Options, input, "x").map((one) => [one.path, one.expected])
     assert.deepStrictEqual(expected(5), [["x", "an object"]])
+    assert.deepStrictEqual(expected(true), [["x", "an object, {} for its defaults"]])
     assert.deepStrictEqual(expected({ name: "", wait: -1, of: true }), [
       ["x.of", "no such key"],
       ["x.name", "a string that is not empty"],

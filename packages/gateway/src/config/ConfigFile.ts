@@ -9,7 +9,7 @@ import { gathered } from "./findings/gathered.js"
 import type { GatewayConfig } from "./GatewayConfig.js"
 import * as Problem from "./Problem.js"
 import { bytesOf, type Contents, type FilesRead, fingerprintOf, readFiles } from "./readFiles.js"
-import { type ImportModule, readStack, type StackRead } from "./stackModule.js"
+import { type ImportModule, readStack, type StackRead, unended } from "./stackModule.js"
 
 export type { Contents }
 
@@ -77,6 +77,9 @@ const conclude = (
     : Effect.succeed({ config, problems, files, display: assembled.display, fingerprint })
 }
 
+/** How long the module of a stack may take: who waits for it forever would read no other configuration either. */
+const moduleSeconds = 10
+
 /**
  * Reads a file, YAML or JSON, and everything that it includes. Fails with all that is wrong with it at once, also when it
  * is missing; what is merely not honoured comes with the result, and so does what costs no more than one deployment of a
@@ -84,11 +87,16 @@ const conclude = (
  */
 export const load: Read = (path, options = {}) =>
   Effect.flatMap(
-    Effect.promise(async () => {
-      const read = await readFiles(path, options.env ?? process.env, isLiteLlm, options.contents)
-      return [read, await readStack(read.root, options.importModule)] as const
-    }),
-    ([read, module]) => Effect.suspend(() => conclude(path, read, module, options))
+    Effect.promise(() => readFiles(path, options.env ?? process.env, isLiteLlm, options.contents)),
+    (read) =>
+      Effect.promise(() => readStack(read.root, options.importModule)).pipe(
+        Effect.timeoutTo({
+          duration: `${moduleSeconds} seconds`,
+          onSuccess: (module) => module,
+          onTimeout: () => unended(read.root, moduleSeconds)
+        }),
+        Effect.flatMap((module) => conclude(path, read, module, options))
+      )
   )
 
 /**

@@ -38,19 +38,32 @@ const stackOf = async (imported: Promise<unknown>): Promise<AnyStack | string> =
   return isStack(made) ? made : "a stack, or a function that makes one of the standard stack"
 }
 
-/** Loads what `stack` names, relative to the file that it stands in. A module that has changed is loaded afresh. */
-export const readStack = async (
-  root: MapNode | undefined,
-  importModule: ImportModule = (url) => import(url)
-): Promise<StackRead> => {
+/** The file that `stack` names, and how to say what is wrong with it. */
+const namedBy = (root: MapNode | undefined) => {
   const entry = root?.entries.get("stack")
-  if (entry === undefined || entry.node.kind !== "scalar" || typeof entry.node.value !== "string") return none
+  if (entry === undefined || entry.node.kind !== "scalar" || typeof entry.node.value !== "string") return undefined
   const { value } = entry.node
   const { column, file, line } = entry.place
   const problem = (message: string): ReadonlyArray<Problem> => [
     { severity: "error", path: "stack", message, value: JSON.stringify(value), file, line, column }
   ]
-  const path = resolve(dirname(file ?? ""), value)
+  return { path: resolve(dirname(file ?? ""), value), problem }
+}
+
+/** A module that has made no stack in time; whether its file has changed since is not known. */
+export const unended = (root: MapNode | undefined, seconds: number): StackRead => {
+  const problems = namedBy(root)?.problem(`the module has not ended after ${seconds} seconds`) ?? []
+  return { stack: undefined, problems, file: undefined }
+}
+
+/** Loads what `stack` names, relative to the file that it stands in. A module that has changed is loaded afresh. */
+export const readStack = async (
+  root: MapNode | undefined,
+  importModule: ImportModule = (url) => import(url)
+): Promise<StackRead> => {
+  const named = namedBy(root)
+  if (named === undefined) return none
+  const { path, problem } = named
   const bytes = await bytesOf(path)
   if (typeof bytes === "string") return { stack: undefined, problems: problem(bytes), file: { path, bytes } }
   try {

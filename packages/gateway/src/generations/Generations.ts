@@ -110,6 +110,32 @@ export const routerOptions = (
   }
 }
 
+/** What was thrown, and where in a file, without what makes a module's address unique. */
+const thrown = (defect: unknown): string => {
+  if (!(defect instanceof Error)) return String(defect)
+  const place = /\bfile:[^\s)]+/.exec(defect.stack ?? "")?.[0].replace(/\?[0-9a-f]+/, "")
+  return place === undefined ? defect.message : `${defect.message} (${place})`
+}
+
+/** The tower of a configuration. What the concerns of its own stack throw while they are made is a mistake in it. */
+export const towerOf = (
+  { router }: GatewayConfig,
+  options: Router.Options,
+  base: Service.AttemptService,
+  previous?: Router.Built
+): Effect.Effect<Router.Built, ConfigError, Scope.Scope> => {
+  const made = Router.make(options, base, previous)
+  return router.stack === undefined
+    ? made
+    : Effect.catchAllDefect(made, (defect) =>
+        Effect.fail(
+          new ConfigError({
+            issues: [{ path: "stack", value: thrown(defect), expected: "concerns that can be made" }]
+          })
+        )
+      )
+}
+
 type Book = Context.Tag.Service<KeyBook>
 
 /** What is not this process's alone. */
@@ -193,7 +219,7 @@ export const make = (
           yield* haveTheirOwn(source.config)
           const scope = yield* Scope.make()
           const options = routerOptions(source.config, isExported, stack, book !== undefined)
-          const tower = yield* Router.make(options, base, previous?.generation.tower).pipe(
+          const tower = yield* towerOf(source.config, options, base, previous?.generation.tower).pipe(
             remembering,
             Scope.extend(scope),
             Effect.onError(() => Scope.close(scope, Exit.void))

@@ -12,7 +12,7 @@ import * as Router from "@switchyard/router/Router"
 import type { AnyStack } from "@switchyard/router/Stack"
 import * as StackView from "@switchyard/router/StackView"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
-import { Context, Effect } from "effect"
+import { Clock, Context, Duration, Effect } from "effect"
 import { folderWith, loadFiles, reportOf } from "../support/configFiles.js"
 import { answersWell, chat, post, start } from "../support/gateways.js"
 
@@ -80,6 +80,39 @@ deployments: [{ id: one, group: smart, model: m, weight: ${weight}, baseUrl: "${
         assert.strictEqual(names[names.indexOf("fallback") - 1], "redaction")
         assert.strictEqual(names[names.indexOf("cooldown") + 1], "attemptLog")
       })
+  )
+  it.scopedLive(
+    "stays as it was where a concern of the next one throws as it is made, and the one after that is taken",
+    () =>
+      Effect.gen(function* () {
+        const module = (make: string) =>
+          `export default (stack, { Concern }) => stack.insertBefore("retry", Concern.request({ name: "own", make: ${make} }))`
+        const folder = yield* folderWith({
+          "config.yaml": `stack: ./stack.mjs\nserver: { port: 0 }\n${deployments}`,
+          "stack.mjs": module("() => (next) => next")
+        })
+        const load = ConfigFile.load(join(folder, "config.yaml"))
+        const gateway = yield* Gateway.make(yield* load)
+        for (const make of ["() => { throw new Error('no luck') }", "() => () => { throw new Error('no luck') }"]) {
+          writeFileSync(join(folder, "stack.mjs"), module(make))
+          const { message } = yield* Effect.flip(gateway.reload(yield* load))
+          assert.match(message, /^stack: expected concerns that can be made, found no luck( \(\S+\))?$/)
+        }
+        writeFileSync(join(folder, "stack.mjs"), module("() => undefined"))
+        yield* gateway.reload(yield* load)
+        assert.strictEqual(gateway.generations.current().number, 2)
+      })
+  )
+  it.scopedLive("is given up where its module does not end", () =>
+    Effect.gen(function* () {
+      const clock = Clock.make()
+      const hurried = { ...clock, sleep: () => clock.sleep(Duration.millis(20)) }
+      const found = yield* withStack("export default () => new Promise(() => {})").pipe(Effect.withClock(hurried))
+      assert.strictEqual(
+        reportOf(found)[1],
+        'config.yaml:1:1 error stack: the module has not ended after 10 seconds, found "./stack.mjs"'
+      )
+    })
   )
   it.scoped("is loaded afresh when the module has changed, and only then", () =>
     Effect.gen(function* () {
