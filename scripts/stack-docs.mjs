@@ -10,9 +10,17 @@ const { standard } = await tsImport("../packages/router/src/router/StandardStack
 const { statesOf } = await tsImport("../packages/router/src/stack/Stack.ts", import.meta.url)
 const { none } = await tsImport("../packages/router/src/stack/State.ts", import.meta.url)
 
-/** @typedef {{ id: string, key: string, tier: string, about: string, on: boolean, state: ReadonlyArray<{ id: string }>, outside: Record<string, string>, inside: Record<string, string> }} Shown */
+/** @typedef {{ id: string, key: string, tier: string, about: string, on: boolean, impliedBy: Record<string, object>, state: ReadonlyArray<{ id: string }>, outside: Record<string, string>, inside: Record<string, string> }} Shown */
 /** @type {ReadonlyArray<Shown>} */
 const concerns = standard.concerns
+
+/** Whether a concern is off by default, and what turns it on beside its own options. @param {Shown} concern */
+const offUnless = ({ impliedBy, on }) =>
+  on
+    ? ""
+    : ` (off unless told${Object.keys(impliedBy)
+        .map((key) => `, or beside ${code(key)}`)
+        .join("")})`
 
 const width = Math.max(...concerns.map(({ id }) => id.length)) + 2
 /** What stands on the first line of each tier. */
@@ -48,7 +56,7 @@ const concernTable = () =>
     "|---|---|---|---|---|---|",
     ...concerns.map(
       (one) =>
-        `| ${code(one.id)}${one.on ? "" : " (off unless told)"} | ${one.tier} | ${one.about} | ${code(one.key)} | ${one.state.map(({ id }) => code(id)).join(", ") || "–"} | ${places(one)} |`
+        `| ${code(one.id)}${offUnless(one)} | ${one.tier} | ${one.about} | ${code(one.key)} | ${one.state.map(({ id }) => code(id)).join(", ") || "–"} | ${places(one)} |`
     )
   ].join("\n")
 

@@ -100,6 +100,7 @@ export const make = ({ limits }: AdaptiveConcurrencyDeps, options: Options = {})
     end: (learned, outcome, at, attempt) => {
       learned.given()
       learn(learned, outcome, at, attempt)
+      limits.released(attempt.slot, at)
     },
     status: (slot) => (limits.of(slot, rule.initial).hasRoom ? open : full)
   })

@@ -17,6 +17,10 @@ export class ConcurrencyLimits extends Context.Tag("@switchyard/router/Concurren
     readonly of: (slot: Slot.Slot, initial: number) => LearnedConcurrency
     /** The same without making it: undefined for a deployment that was never asked. */
     readonly known: (slot: Slot.Slot) => LearnedConcurrency | undefined
+    /** Says that a call is over and its room free. */
+    readonly released: (slot: Slot.Slot, now: number) => void
+    /** Calls the listener for each call that is over, `now` being monotonic ms; gives back the way to stop. */
+    readonly onRelease: (listener: (slot: Slot.Slot, now: number) => void) => () => void
   }
 >() {}
 
@@ -27,13 +31,24 @@ interface Cell {
 /** A value of the service, for composing without Layers. */
 export const make = (): Context.Tag.Service<ConcurrencyLimits> => {
   const key = Slot.key<Cell>("concurrency", () => ({ learned: undefined }))
+  const listeners = new Set<{ readonly tell: (slot: Slot.Slot, now: number) => void }>()
   return {
     of: (slot, initial) => {
       const cell = slot.get(key)
       cell.learned ??= new LearnedConcurrency({ initial })
       return cell.learned
     },
-    known: (slot) => slot.get(key).learned
+    known: (slot) => slot.get(key).learned,
+    released: (slot, now) => {
+      for (const { tell } of listeners) tell(slot, now)
+    },
+    onRelease: (tell) => {
+      const own = { tell }
+      listeners.add(own)
+      return () => {
+        listeners.delete(own)
+      }
+    }
   }
 }
 

@@ -41,7 +41,9 @@ class Samples {
   add(value: number, limit: number): number | undefined {
     const { fewest, most } = samplesPerWindow
     this.values.push(value)
-    if (this.values.length < Math.max(fewest, Math.min(most, limit))) return undefined
+    // Who comes to a new deployment finds it empty; later ones may wait behind them already.
+    const enough = this.baseline === undefined ? fewest : Math.max(fewest, Math.min(most, limit))
+    if (this.values.length < enough) return undefined
     this.values.sort((a, b) => a - b)
     const median = this.values[this.values.length >> 1]
     this.values.length = 0

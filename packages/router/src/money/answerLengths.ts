@@ -104,12 +104,9 @@ export const usualOutput = (slot: Slot): number | undefined => slot.get(answerLe
 /** Output tokens that an answer is assumed to have where nothing is known. */
 const assumedAnswer = 256
 
-/**
- * Output tokens that are to be expected of a request on a deployment: its usual answer, until it has one the usual answer of its
- * `group`, but no more than the bound allows.
- */
-export const expectedOutput = (request: LlmRequest, slot: Slot, group?: number): number => {
+/** Output tokens that are to be expected of a request on a deployment: the `usual` ones, but no more than the bound allows. */
+export const expectedOutput = (request: LlmRequest, slot: Slot, usual: number = assumedAnswer): number => {
   if (writesNothing(request.operation)) return 0
   const bound = boundOf(request, slot.deployment) ?? most
-  return Math.min(bound, usualOutput(slot) ?? group ?? assumedAnswer) * choicesOf(request, slot.deployment)
+  return Math.min(bound, usual) * choicesOf(request, slot.deployment)
 }

@@ -11,7 +11,8 @@ import { LlmService } from "@switchyard/core/LlmService"
 import type { Opening } from "@switchyard/core/Opening"
 import * as Service from "@switchyard/core/Service"
 import { nowMs, toMs } from "@switchyard/core/Time"
-import { type Clock, Context, Duration, Effect, Layer, Scope } from "effect"
+import { type Clock, Context, Duration, Effect, Layer, Option, Scope } from "effect"
+import { ConcurrencyLimits, Learned } from "../concurrency/ConcurrencyLimits.js"
 import { DeploymentUsage, UsageWindows } from "../limits/UsageWindows.js"
 import { DeploymentRegistry, Registry } from "../registry/DeploymentRegistry.js"
 import * as Concern from "../stack/Concern.js"
@@ -20,21 +21,44 @@ import { explained, isFull, mayClear, turnOf, Waiter } from "./waitingLine.js"
 import { WaitingRoom } from "./waitingRoom.js"
 
 /** Options of the layer. */
-export const Options = Field.options("Lets callers wait for room instead of failing while a group is full.", {
-  /** Requests that may wait in one group; one more fails at once. Default 100. */
-  maxQueue: Field.option(Field.count, "Requests that may wait in one group; one more fails at once.", 100),
-  /** How long one may wait, the request's deadline aside. Default 30 seconds. */
-  maxWait: Field.option(Field.duration, "How long one may wait, the request's deadline aside.", 30_000)
-})
+export const Options = Field.options(
+  "Lets callers wait for room instead of failing while a group is full. On by itself beside `adaptiveConcurrency`, for 1,000 requests, 15 seconds, and half a second in an overload; `false` leaves it out.",
+  {
+    /** Requests that may wait in one group; one more fails at once. Default 100. */
+    maxQueue: Field.option(Field.count, "Requests that may wait in one group; one more fails at once.", 100),
+    /** How long one may wait, the request's deadline aside. Default 30 seconds. */
+    maxWait: Field.option(Field.duration, "How long one may wait, the request's deadline aside.", 30_000),
+    /**
+     * How long one may wait who could fall back to another group, and everybody once somebody has waited at every moment for
+     * as long as `maxWait`, until nobody has had to leave for as long: a line that stands for so long is no burst but an
+     * overload, in which all who are served would have waited for the longest time. Default: a tenth of `maxWait`.
+     */
+    overloadWait: Field.option(
+      Field.duration,
+      "How long one may wait who could fall back to another group, and everybody once somebody has waited at every moment for as long as `maxWait`, until nobody has had to leave for as long: a line that stands for so long is no burst but an overload, in which all who are served would have waited for the longest time. Default: a tenth of `maxWait`."
+    )
+  }
+)
 /** Options of the layer. */
 export type Options = typeof Options.Type
 
 const defaults = Field.defaults(Options)
 
+/**
+ * Beside learned limits, which know of a burst as little as of a deployment that wakes up: what does not fit waits for as long as
+ * such things last. No count bounds the line, since time does.
+ */
+const besideLearnedLimits: Options = { maxQueue: 1000, maxWait: 15_000, overloadWait: 500 }
+
+/** What is left of the longest wait in an overload, where nobody says what. */
+const overloadShare = 10
+
 /** What the layer works with. */
 export interface AdmissionQueueDeps {
   readonly registry: Pick<Context.Tag.Service<DeploymentRegistry>, "resolve" | "version">
   readonly windows: Pick<Context.Tag.Service<UsageWindows>, "onAdmit" | "onRelease">
+  /** Learned limits, whose room is waited for as well. Default: there are none. */
+  readonly concurrency?: Pick<Context.Tag.Service<ConcurrencyLimits>, "onRelease"> | undefined
   /** Where the lines stand: layers that share a room, over the same registry and windows, share its lines. Default: its own. */
   readonly room?: WaitingRoom
   /** When it closes, those who still wait for this layer give up, and nobody listens for them any more. Default: never. */
@@ -44,8 +68,8 @@ export interface AdmissionQueueDeps {
 export type { WaitingRoom }
 
 /** An empty room, for layers that follow each other over the same registry and windows. */
-export const room = (deps: Pick<AdmissionQueueDeps, "registry" | "windows">): WaitingRoom =>
-  new WaitingRoom(deps.registry, deps.windows)
+export const room = (deps: Pick<AdmissionQueueDeps, "registry" | "windows" | "concurrency">): WaitingRoom =>
+  new WaitingRoom(deps.registry, deps.windows, deps.concurrency)
 
 const priorityOf = (request: LlmRequest): number => {
   const { priority } = request.overrides
@@ -75,7 +99,8 @@ export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.R
   const { registry, windows } = deps
   const maxQueue = options.maxQueue ?? defaults.maxQueue
   const maxWait = toMs(options.maxWait ?? defaults.maxWait)
-  const room = deps.room ?? new WaitingRoom(registry, windows)
+  const overloadWait = options.overloadWait === undefined ? maxWait / overloadShare : toMs(options.overloadWait)
+  const room = deps.room ?? new WaitingRoom(registry, windows, deps.concurrency)
   const turnAt = (request: LlmRequest, now: number): number => turnOf(priorityOf(request), now, maxWait)
   const host = {}
   if (deps.scope !== undefined)
@@ -132,6 +157,7 @@ export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.R
     const stand = (waiter: Waiter, clock: Clock.Clock): Service.Call =>
       Effect.suspend(() => {
         const now = nowMs(clock)
+        if (now >= waiter.deadline && waiter.deadline < waiter.request.route.deadline) room.turnedAway(waiter, now)
         if (now >= waiter.deadline || waiter.isDismissed) return Effect.fail(tooLate(waiter, now))
         if (waiter.hasTurn) return ask(waiter, clock)
         if (now >= waiter.until) {
@@ -164,7 +190,10 @@ export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.R
       if (room.sizeOf(group) >= maxQueue) {
         return Effect.fail(explained(error, request, `${maxQueue} requests wait already`, 0))
       }
-      const deadline = Math.min(now + maxWait, request.route.deadline)
+      // Where a fallback is left nothing is gained by a long wait.
+      const longest = request.route.lastResort ? room.patience(group, now, maxWait, overloadWait) : overloadWait
+      const patience = Math.min(maxWait, longest)
+      const deadline = Math.min(now + patience, request.route.deadline)
       const waiter = new Waiter(request, group, turnAt(request, now), number, now, deadline, error, host)
       room.enter(waiter)
       return Effect.succeed(waiter)
@@ -217,8 +246,9 @@ export const layerWith = (
       LlmService,
       Effect.gen(function* () {
         const valid = yield* Field.decode(Options, options, "admissionQueue")
-        const deps = { registry: yield* DeploymentRegistry, windows: yield* UsageWindows, scope: yield* Effect.scope }
-        return make(deps, valid)(yield* LlmService)
+        const concurrency = Option.getOrUndefined(yield* Effect.serviceOption(ConcurrencyLimits))
+        const [registry, windows, scope] = [yield* DeploymentRegistry, yield* UsageWindows, yield* Effect.scope]
+        return make({ registry, windows, concurrency, scope }, valid)(yield* LlmService)
       })
     )
   )
@@ -235,11 +265,14 @@ export class QueueRoom extends Context.Tag("@switchyard/router/QueueRoom")<Queue
 export class Waiting extends State.make({
   name: "waiting",
   tag: QueueRoom,
-  needs: [Registry, DeploymentUsage],
+  needs: [Registry, DeploymentUsage, Learned],
   layer: () =>
     Layer.effect(
       QueueRoom,
-      Effect.zipWith(DeploymentRegistry, UsageWindows, (registry, windows) => room({ registry, windows }))
+      Effect.gen(function* () {
+        const [registry, windows] = [yield* DeploymentRegistry, yield* UsageWindows]
+        return room({ registry, windows, concurrency: yield* ConcurrencyLimits })
+      })
     ),
   update: (waiting) => Effect.sync(() => waiting.noticeReload())
 }) {}
@@ -249,6 +282,7 @@ export class AdmissionQueue extends Concern.request({
   name: "queue",
   about: "Lets requests wait for room, in the order of their priority",
   on: false,
+  impliedBy: { adaptiveConcurrency: besideLearnedLimits },
   options: Options,
   inside: {
     hedge: "what waits is not slow",

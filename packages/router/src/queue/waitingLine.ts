@@ -125,6 +125,11 @@ export class Waiter {
 export class WaitingLine {
   private readonly waiters: Array<Waiter> = []
 
+  constructor(
+    /** Monotonic ms when its first came. */
+    readonly since: number
+  ) {}
+
   get size(): number {
     return this.waiters.length
   }

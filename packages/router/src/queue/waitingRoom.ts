@@ -4,6 +4,7 @@ import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
 import type { Slot } from "@switchyard/core/Slot"
 import type { Context } from "effect"
+import type { ConcurrencyLimits } from "../concurrency/ConcurrencyLimits.js"
 import type { UsageWindows } from "../limits/UsageWindows.js"
 import type { DeploymentRegistry } from "../registry/DeploymentRegistry.js"
 import { type Waiter, WaitingLine } from "./waitingLine.js"
@@ -16,13 +17,15 @@ const nobody: ReadonlyArray<never> = []
  */
 export class WaitingRoom {
   private readonly lines = new Map<string, WaitingLine>()
+  private readonly overloadedAt = new Map<string, number>()
   private arrivals = 0
   private version: number
   private unsubscribe = () => {}
 
   constructor(
     private readonly registry: Pick<Context.Tag.Service<DeploymentRegistry>, "resolve" | "version">,
-    private readonly windows: Pick<Context.Tag.Service<UsageWindows>, "onAdmit" | "onRelease">
+    private readonly windows: Pick<Context.Tag.Service<UsageWindows>, "onAdmit" | "onRelease">,
+    private readonly concurrency?: Pick<Context.Tag.Service<ConcurrencyLimits>, "onRelease"> | undefined
   ) {
     this.version = registry.version()
   }
@@ -36,6 +39,23 @@ export class WaitingRoom {
   /** How many wait in front of a group. */
   sizeOf(group: string): number {
     return this.lines.get(group)?.size ?? 0
+  }
+
+  /**
+   * How long a newcomer may wait in front of a group, in ms: until its line has stood for `longest`, without a moment in which nobody
+   * waited. Who had to leave then, or later, says that this is no burst: all others wait no longer than `short`, until nobody has
+   * had to leave for as long as `longest`.
+   */
+  patience(group: string, now: number, longest: number, short: number): number {
+    const overloadedAt = this.overloadedAt.get(group) ?? Number.NEGATIVE_INFINITY
+    if (now - overloadedAt < longest) return short
+    this.overloadedAt.delete(group)
+    return Math.max(short, (this.lines.get(group)?.since ?? now) + longest - now)
+  }
+
+  /** One had to leave its line before room came. */
+  turnedAway({ group }: Waiter, now: number): void {
+    this.overloadedAt.set(group, now)
   }
 
   /** Whether nobody waits, in front of any group. */
@@ -66,7 +86,7 @@ export class WaitingRoom {
     const group = this.registry.resolve(waiter.request.model)?.group.name ?? waiter.group
     if (group !== waiter.group) this.takeOut(waiter)
     waiter.group = group
-    const line = this.lineOf(group)
+    const line = this.lineOf(group, waiter.enteredAt)
     if (!waiter.isInLine) line.insert(waiter)
     return line
   }
@@ -135,11 +155,11 @@ export class WaitingRoom {
     return line
   }
 
-  private lineOf(group: string): WaitingLine {
+  private lineOf(group: string, now: number): WaitingLine {
     const known = this.lines.get(group)
     if (known !== undefined) return known
     if (this.lines.size === 0) this.subscribe()
-    const made = new WaitingLine()
+    const made = new WaitingLine(now)
     this.lines.set(group, made)
     return made
   }
@@ -148,10 +168,11 @@ export class WaitingRoom {
     this.version = this.registry.version()
     const stops = [
       this.windows.onAdmit((slot, _, journal) => this.onAdmit(slot, journal)),
-      this.windows.onRelease((slot) => this.onRelease(slot))
+      this.windows.onRelease((slot) => this.onRelease(slot)),
+      this.concurrency?.onRelease((slot) => this.onRelease(slot))
     ]
     this.unsubscribe = () => {
-      for (const stop of stops) stop()
+      for (const stop of stops) stop?.()
     }
   }
 

@@ -50,6 +50,7 @@ export interface Concern<
   readonly options: S
   readonly about: string | undefined
   readonly on: boolean
+  readonly impliedBy: Readonly<Record<string, object>>
   readonly outside: Readonly<Record<string, string>>
   readonly inside: Readonly<Record<string, string>>
   readonly state: ReadonlyArray<St>
@@ -89,6 +90,8 @@ export interface Spec<
   readonly about?: string
   /** Whether it is there when its options are not given. Default true. */
   readonly on?: boolean
+  /** Keys of concerns with which it is there although its own options are not given, each with the options that it has then. */
+  readonly impliedBy?: Readonly<Record<string, S["Type"] & object>>
   /** Names of concerns that it belongs outside of, each with the reason. */
   readonly outside?: Readonly<Record<string, string>>
   /** Names of concerns that it belongs inside of, each with the reason. */
@@ -122,6 +125,7 @@ const of =
       options: flag,
       about: undefined,
       on: true,
+      impliedBy: {},
       outside: {},
       inside: {},
       state: [],

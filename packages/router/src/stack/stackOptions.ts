@@ -45,13 +45,23 @@ export const givenTo = (state: AnyState, given: Given): unknown => {
   return Object.fromEntries(state.keys.flatMap((key) => (given[key] === undefined ? [] : [[key, given[key]]])))
 }
 
+const isOn = (given: Given, key: string): boolean => given[key] !== undefined && given[key] !== false
+
+/** The options that a concern has because another is there; undefined for none. */
+const impliedAt = ({ impliedBy }: AnyConcern, given: Given): unknown =>
+  Object.entries(impliedBy).find(([key]) => isOn(given, key))?.[1]
+
 /** Whether a concern is there under these options. */
-export const isPresent = ({ key, on }: AnyConcern, given: Given): boolean =>
-  given[key] !== false && (on || given[key] !== undefined)
+export const isPresent = (concern: AnyConcern, given: Given): boolean => {
+  const { key, on } = concern
+  return isOn(given, key) || (given[key] === undefined && (on || impliedAt(concern, given) !== undefined))
+}
 
 /** What a concern is told: nothing is the same as no options. */
-export const givenAt = ({ key, options }: AnyConcern, given: Given): unknown =>
-  options === flag ? true : (given[key] ?? {})
+export const givenAt = (concern: AnyConcern, given: Given): unknown => {
+  const { key, options } = concern
+  return options === flag ? true : (given[key] ?? impliedAt(concern, given) ?? {})
+}
 
 /** Everything that is wrong with a stack and its options, each with its path; empty when they make a tower. */
 export const check = <C extends AnyConcern>(stack: Stack<C>, given: Given): ReadonlyArray<ConfigIssue> => {

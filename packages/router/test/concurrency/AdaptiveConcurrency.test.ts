@@ -8,7 +8,7 @@ import * as ConcurrencyLimits from "@switchyard/router/ConcurrencyLimits"
 import * as Router from "@switchyard/router/Router"
 import * as Contract from "@switchyard/testing/Contract"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Effect, Exit, Fiber } from "effect"
+import { Effect, Exit, Fiber, TestClock } from "effect"
 import { forSeeds, simulate, VirtualTime } from "../support/schedules.js"
 
 const setup = (options: AdaptiveConcurrency.Options = {}) => {
@@ -205,6 +205,54 @@ describe("AdaptiveConcurrency", () => {
       ["adaptiveConcurrency.min"]
     )
   })
+})
+
+describe("what does not fit", () => {
+  const tower = (options: Partial<Router.Options> = {}) =>
+    Effect.gen(function* () {
+      const stub = StubLlm.make({ delay: 1000 })
+      const deployments = [{ id: "a", group: "m", model: "m" }]
+      const router = { deployments, adaptiveConcurrency: { initial: 1, max: 1 }, retry: false as const, ...options }
+      const { service } = yield* Router.make(router, stub.attempts)
+      const send = Effect.fork(
+        Effect.either(service.call(LlmRequest.chat({ model: "m", messages: [{ role: "user", content: "Hi" }] })))
+      )
+      return { send, stub }
+    })
+  it.scoped("waits in line until a call ends, also one that began before anybody waited", () =>
+    Effect.gen(function* () {
+      const { send, stub } = yield* tower()
+      const fibers = [yield* send, yield* send, yield* send]
+      yield* TestClock.adjust(2999)
+      assert.strictEqual(stub.calls.length, 3)
+      yield* TestClock.adjust(1)
+      const all = yield* Fiber.joinAll(fibers)
+      assert.deepStrictEqual(
+        all.map(({ _tag }) => _tag),
+        ["Right", "Right", "Right"]
+      )
+    })
+  )
+  it.scoped("is refused at once where there is to be no line", () =>
+    Effect.gen(function* () {
+      const { send } = yield* tower({ queue: false })
+      yield* send
+      const second = yield* send
+      yield* TestClock.adjust(1)
+      const answer = yield* Fiber.join(second)
+      assert.strictEqual(answer._tag === "Left" && answer.left.reason, "NoDeployment")
+    })
+  )
+  it.scoped("waits for no longer than the options of the line say", () =>
+    Effect.gen(function* () {
+      const { send } = yield* tower({ queue: { maxWait: 500 } })
+      yield* send
+      const second = yield* send
+      yield* TestClock.adjust(500)
+      const answer = yield* Fiber.join(second)
+      assert.strictEqual(answer._tag === "Left" && answer.left.reason, "NoDeployment")
+    })
+  )
 })
 
 describe("AdaptiveConcurrency keeps the contract of an attempt-tier layer", () => {

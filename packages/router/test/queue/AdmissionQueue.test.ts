@@ -126,6 +126,56 @@ describe("a request that finds its group full", () => {
     })
   )
 
+  it.effect("waits for a short time only once somebody has waited at every moment for the longest", () =>
+    Effect.gen(function* () {
+      const { service, stub } = setup([{ id: "a", maxParallel: 1 }], {
+        maxWait: "10 seconds",
+        overloadWait: "1 second"
+      })
+      stub.reply({ hang: true })
+      const holder = yield* send(service, { name: "holder" })
+      const first = yield* send(service, { name: "first" })
+      yield* TestClock.adjust("9500 millis")
+      const late = yield* send(service, { name: "late" })
+      yield* TestClock.adjust("499 millis")
+      assert.isNull(first.unsafePoll())
+      yield* TestClock.adjust("1 millis")
+      assert.include((yield* errorOf(first)).message, "no room came in 10000 ms of waiting")
+      assert.isNull(late.unsafePoll())
+      yield* TestClock.adjust("500 millis")
+      assert.include((yield* errorOf(late)).message, "no room came in 1000 ms of waiting")
+      // Somebody has just had to leave: it is an overload also for those who find nobody waiting.
+      const soon = yield* send(service, { name: "soon" })
+      yield* TestClock.adjust("1 second")
+      assert.include((yield* errorOf(soon)).message, "no room came in 1000 ms of waiting")
+      // Nobody has had to leave for as long as the longest wait: it is over.
+      yield* TestClock.adjust("10 seconds")
+      const patient = yield* send(service, { name: "patient" })
+      yield* TestClock.adjust("9 seconds")
+      assert.isNull(patient.unsafePoll())
+      yield* Fiber.interrupt(holder)
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(callers(stub), ["holder", "patient"])
+    })
+  )
+
+  it.effect("waits for a short time only where it could fall back", () =>
+    Effect.gen(function* () {
+      const { service, stub } = setup([{ id: "a", maxParallel: 1 }], {
+        maxWait: "10 seconds",
+        overloadWait: "1 second"
+      })
+      stub.reply({ hang: true })
+      yield* send(service)
+      const request = chat()
+      const waiting = yield* Effect.fork(
+        Effect.flip(service.call({ ...request, route: { ...request.route, lastResort: false } }))
+      )
+      yield* TestClock.adjust("1 second")
+      assert.include((yield* Fiber.join(waiting)).message, "no room came in 1000 ms of waiting")
+    })
+  )
+
   it.effect("gets tokens that a call reserved and did not use", () =>
     Effect.gen(function* () {
       const { service, stub } = setup([{ id: "a", tpm: 200 }])

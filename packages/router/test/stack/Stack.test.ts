@@ -106,6 +106,37 @@ describe("a stack", () => {
     assert.strictEqual(all[all.indexOf("balancer") + 1], "attemptLog")
     assert.strictEqual(all[all.indexOf("faultInjection") + 1], "audit")
   })
+  it.scoped("has what another concern implies, with the options that are implied, unless it is told otherwise", () =>
+    Effect.gen(function* () {
+      const told: Array<unknown> = []
+      class Line extends Concern.request({
+        name: "line",
+        on: false,
+        options: Schema.Struct({ length: Schema.optional(Schema.Number) }),
+        impliedBy: { redaction: { length: 7 } },
+        make: (options) => {
+          told.push(options)
+          return undefined
+        }
+      }) {}
+      const stack = Router.standard.append(Line).append(
+        class extends Concern.request({
+          name: "redaction",
+          on: false,
+          options: Schema.Struct({ words: Schema.optional(Schema.Array(Schema.String)) }),
+          make: () => undefined
+        }) {}
+      )
+      for (const options of [{}, { redaction: {} }, { redaction: {}, line: { length: 1 } }]) {
+        yield* Router.make({ deployments, stack, ...options }, base())
+      }
+      for (const options of [{ redaction: false as const }, { redaction: {}, line: false as const }]) {
+        const { present } = yield* Router.make({ deployments, stack, ...options }, base())
+        assert.notInclude(names({ concerns: present }), "line")
+      }
+      assert.deepStrictEqual(told, [{ length: 7 }, { length: 1 }])
+    })
+  )
   it("says at run time too what does not fit", () => {
     const unknown = Router.standard as unknown as Stack.AnyStack
     assert.throws(() => unknown.remove("cooldwn"), /no concern "cooldwn" in the stack: tracing, /)

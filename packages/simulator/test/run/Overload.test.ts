@@ -1,3 +1,8 @@
+import type { Result } from "@switchyard/simulator/Result"
+import * as Scenario from "@switchyard/simulator/Scenario"
+import * as Scenarios from "@switchyard/simulator/Scenarios"
+import * as Simulation from "@switchyard/simulator/Simulation"
+import { Effect, Either } from "effect"
 import { describe, expect, it } from "vitest"
 import { simulate } from "../support/simulate.js"
 
@@ -11,6 +16,20 @@ const overload = {
   upstreams: { "*": { firstToken: 300, tokensPerSecond: 50, slots: 4, queue: 40, whenFull: 429 } },
   workload: [{ model: "m", rate: 3 * capacity, outputTokens: 50 }]
 }
+
+const shipped = (name: Scenarios.Name, compare: ReadonlyArray<string>): Promise<ReadonlyArray<Result>> => {
+  const scenario = Either.getOrThrow(Either.flatMap(Scenarios.get(name), (model) => Scenario.make(model, { compare })))
+  return Effect.runPromise(Effect.forEach(scenario.variants, (variant) => Simulation.run(scenario, variant, {})))
+}
+
+describe("learned limits", () => {
+  it("lose no burst that comes while deployments wake up", async () => {
+    const [asItIs, adaptive] = await shipped("cold-start", ["as it is", "adaptive"])
+    expect(adaptive?.completed).toBe(adaptive?.requests)
+    expect(adaptive?.goodput).toBeGreaterThan(0.98 * (asItIs?.goodput ?? 0))
+    expect(adaptive?.latency.p99).toBeLessThan(1.05 * (asItIs?.latency.p99 ?? 0))
+  })
+})
 
 describe("three times as many requests as can be served", () => {
   it("leave nine tenths of what can be served in time, with learned limits, alone and with throttling", async () => {

@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Slot } from "@switchyard/core/Slot"
+import { zero } from "@switchyard/core/Usage"
 import * as DeploymentStats from "@switchyard/router/DeploymentStats"
 import * as LatencyTracker from "@switchyard/router/LatencyTracker"
 import * as PriceBook from "@switchyard/router/PriceBook"
 import * as Router from "@switchyard/router/Router"
 import * as Objective from "@switchyard/router/RoutingStrategy/Objective"
+import { learnLength } from "../../../src/money/answerLengths.js"
 import { candidatesOf, choose, completed, refused, request, seeded, slotsOf, tally } from "./support.js"
 
 /** A dear, a middling and a cheap deployment, in this order. */
@@ -22,6 +24,8 @@ const setup = (options: Objective.Options = {}, slots: ReadonlyArray<Slot> = sho
     took: (index: number, duration: number, times = 5, now = 0) => {
       for (let i = 0; i < times; i++) tracker.begin(at(index), false, now - duration).settled(completed(duration), now)
     },
+    writes: (index: number, outputTokens: number) =>
+      learnLength(at(index), request(), { ...completed(1000), usage: { ...zero, outputTokens } }, 0),
     fails: (index: number) => tracker.begin(at(index), false, 0).settled(refused, 0),
     waits: (index: number, since: number) => tracker.begin(at(index), false, since)
   }
@@ -95,6 +99,31 @@ describe("the least cost within a time", () => {
       took(index, [1000, 9000, 30_000][index] ?? 0, 1, now)
     }
     assert.isAtMost((looks[1] ?? 0) + (looks[2] ?? 0), 20)
+  })
+
+  it("shares the work among those that cost the same, however long answers happened to be there", () => {
+    const price = { inputPrice: 1, outputPrice: 4 }
+    const { slots, strategy, took, writes } = setup({}, slotsOf(price, price, { inputPrice: 5, outputPrice: 15 }))
+    for (const index of [0, 1, 2]) took(index, 1000)
+    writes(0, 4000)
+    for (let i = 0; i < 20; i++) {
+      writes(0, 100)
+      writes(1, 100)
+    }
+    const [a = 0, b = 0, c] = tally(strategy, slots, 100)
+    assert.isAtLeast(a, 20)
+    assert.isAtLeast(b, 20)
+    assert.strictEqual(c, 0)
+  })
+
+  it("reckons three times as long as the fastest takes to be in time, where nobody says what is", () => {
+    const { slots, strategy, took } = setup()
+    took(0, 20_000)
+    took(1, 30_000)
+    took(2, 50_000)
+    assert.deepStrictEqual(tally(strategy, slots, 20), [0, 0, 20])
+    took(2, 90_000, 30)
+    assert.deepStrictEqual(tally(strategy, slots, 20), [0, 20, 0])
   })
 
   it("expects less time of a request that bounds its answer", () => {
