@@ -11,7 +11,7 @@ import type { ScenarioModel } from "@switchyard/simulator/ScenarioModel"
 import { Effect, Either } from "effect"
 import { requireFile } from "../configuration.js"
 import { CommandError, fail, plain, print, printError } from "../output.js"
-import { again, isWorthwhile } from "./ownProcess.js"
+import { again, endWithParent, isWorthwhile } from "./ownProcess.js"
 import * as progress from "./progress.js"
 import { render } from "./results.js"
 
@@ -174,6 +174,7 @@ const told = (scenario: Scenario, results: ReadonlyArray<Result>, { html, json }
 /** Simulates, and prints what came of it. */
 export const run = (flags: Flags) =>
   Effect.gen(function* () {
+    yield* endWithParent
     const seed = yield* seedOf(flags.seed)
     const all = yield* modules
     const router = flags.config === undefined ? undefined : yield* routerOf(flags.config)

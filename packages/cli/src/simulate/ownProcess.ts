@@ -31,8 +31,21 @@ const requestsOf = ({ model, trace }: Scenario): number => {
 export const isWorthwhile = (scenario: Scenario): boolean =>
   !isRoomy() && requestsOf(scenario) * scenario.variants.length >= fromRequests
 
+/** Ends a process that was begun for another's simulation with that other one, however it ended. */
+export const endWithParent: Effect.Effect<void> = Effect.sync(() => {
+  // Without a channel it is undefined: nobody began this process for a simulation.
+  if (process.connected === undefined || !process.execArgv.includes(flag)) return
+  if (!process.connected) process.exit(1)
+  process.on("disconnect", () => process.exit(1))
+  // It would keep the process from ending by itself.
+  process.channel?.unref()
+})
+
 const begin = Effect.async<void>((resume) => {
-  const child = spawn(process.execPath, [...process.execArgv, flag, ...process.argv.slice(1)], { stdio: "inherit" })
+  const child = spawn(process.execPath, [...process.execArgv, flag, ...process.argv.slice(1)], {
+    // Nothing is said over the channel: the child sees that it closes.
+    stdio: ["inherit", "inherit", "inherit", "ipc"]
+  })
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
   for (const signal of signals) process.on(signal, pass)
   const end = (code: number): void => {

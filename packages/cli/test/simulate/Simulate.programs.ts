@@ -4,7 +4,7 @@
 import { readFile } from "node:fs/promises"
 import { assert, describe, it } from "@effect/vitest"
 import type { Result } from "@switchyard/simulator/Result"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { file, run, start } from "../support/process.js"
 
 const scenario = (requests: number) => `
@@ -142,6 +142,28 @@ describe("switchyard simulate", () => {
       assert.match(stdout, /Stopped before its end: these are the figures so far\./)
       assert.match(stdout, /\noracle \(so far\) +\d{3,} /)
       assert.notMatch(stdout, /peak-ewma/)
+    })
+  )
+
+  // Node 24 needs no process of its own for it, and elsewhere than on Linux nobody lists the children of a process.
+  const hasChild = process.platform === "linux" && Number(process.versions.node.split(".")[0]) < 24
+  it.scopedLive.runIf(hasChild)("leaves no process behind when it is killed, however long the simulation", () =>
+    Effect.gen(function* () {
+      const { child } = yield* start(["simulate", yield* file("scenario.yaml", scenario(100_000_000))])
+      const { pid = 0 } = child
+      const read = (path: string) => Effect.promise(() => readFile(path, "utf8").catch(() => ""))
+      const began = yield* Effect.repeat(read(`/proc/${pid}/task/${pid}/children`), {
+        until: (text) => text.trim() !== "",
+        schedule: Schedule.spaced("20 millis")
+      }).pipe(Effect.zipRight(read(`/proc/${pid}/task/${pid}/children`)))
+      const own = began.trim()
+      assert.match(own, /^\d+$/)
+      child.kill("SIGKILL")
+      const isGone = Effect.map(read(`/proc/${own}/stat`), (text) => text === "" || / Z /.test(text))
+      yield* Effect.repeat(isGone, { until: (gone) => gone, schedule: Schedule.spaced("20 millis") }).pipe(
+        Effect.timeout("30 seconds"),
+        Effect.onError(() => Effect.sync(() => process.kill(Number(own), "SIGKILL")))
+      )
     })
   )
 })

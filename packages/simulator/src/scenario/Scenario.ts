@@ -4,6 +4,7 @@
 import { nearest } from "@switchyard/core/Closest"
 import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
+import { isJsonObject } from "@switchyard/core/Json"
 import { toMs } from "@switchyard/core/Time"
 import * as Router from "@switchyard/router/Router"
 import { Either } from "effect"
@@ -45,7 +46,19 @@ export const parse = (text: string, name = "scenario"): Either.Either<ScenarioMo
     })
     return Either.left(new ConfigError({ issues }))
   }
-  return Field.decode(ScenarioModel, document.toJS() ?? {}, "")
+  try {
+    const json: unknown = document.toJS() ?? {}
+    // An alias within its own anchor is an object without an end.
+    JSON.stringify(json)
+    return Field.decode(ScenarioModel, json, "")
+  } catch (cause) {
+    const problem = issue(
+      name,
+      text.slice(0, 20),
+      `YAML without aliases that grow without an end: ${(cause as Error).message}`
+    )
+    return Either.left(new ConfigError({ issues: [problem] }))
+  }
 }
 
 const unknownName = (path: string, name: string, known: ReadonlyArray<string>): ConfigIssue => {
@@ -56,6 +69,19 @@ const unknownName = (path: string, name: string, known: ReadonlyArray<string>): 
     near.length > 0 ? `a name that is known: ${near.join(" or ")}?` : `one of ${known.join(", ")}`
   )
 }
+
+/** The router with those of its deployments of which something can be said beside what is wrong with them. */
+const readable = (router: Router.Options): Router.Options => ({
+  ...router,
+  deployments: router.deployments.filter(
+    (one: unknown) =>
+      isJsonObject(one) &&
+      typeof one.id === "string" &&
+      typeof one.group === "string" &&
+      one.id !== "" &&
+      one.group !== ""
+  )
+})
 
 const groupNames = ({ aliases, deployments }: Router.Options): ReadonlyArray<string> => [
   ...new Set([
@@ -167,8 +193,8 @@ export const make = (model: ScenarioModel, given: Given = {}): Either.Either<Sce
   const chosen = choose(model, router, given.compare)
   const issues = [
     ...routerIssues,
-    ...upstreamIssues(model, router),
-    ...workloadIssues(model, router, given.trace),
+    ...upstreamIssues(model, readable(router)),
+    ...workloadIssues(model, readable(router), given.trace),
     ...(Either.isLeft(chosen)
       ? chosen.left
       : routerIssues.length > 0

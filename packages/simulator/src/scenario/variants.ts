@@ -34,7 +34,7 @@ export const choose = (
       standardName
     ])
   ]
-  const issues: Array<ConfigIssue> = []
+  const issues: Array<ConfigIssue> = wanted.length > 0 ? [] : [issue("compare", "", "at least one name")]
   const chosen: Array<Variant> = []
   const ruled = (name: string, rule: string, own: object): Variant => ({
     name,

@@ -137,6 +137,8 @@ export class SimulatedUpstream {
     }
     this.requests.add(now, 1)
     this.tokens.add(now, call.asked.inputTokens)
+    // An incident that took slots may be over: they are for those who wait already.
+    this.serveWaiting()
     if (this.busy < conditions.slots) return this.serve(call)
     if (this.waiting.size >= (this.model.queue ?? 100)) {
       return this.failLater(call, attempt, this.model.whenFull ?? 503, conditions)
@@ -223,6 +225,10 @@ export class SimulatedUpstream {
     counts.cost += this.priceOf(inputTokens, call.cachedTokens, output)
     this.lastActive = time.now
     this.busy--
+    this.serveWaiting()
+  }
+
+  private serveWaiting(): void {
     for (let next = this.waiting.first; next !== undefined; next = this.waiting.first) {
       if (this.busy >= this.conditions.slots) break
       this.waiting.leave(next)

@@ -37,14 +37,26 @@ export const rateOf = (source: Source): Rate => {
   }
 }
 
+/** When so much of the rate has gone by as is one request: in steps, since a burst or a morning may begin meanwhile. */
+const regularArrival = (rate: Rate, from: number): number => {
+  const step = 1 / rate.most
+  let missing = 1
+  for (let at = from; at < rate.until; at += step) {
+    const here = rate.at(at)
+    if (here * step >= missing) {
+      const due = at + missing / here
+      return due < rate.until ? due : Number.POSITIVE_INFINITY
+    }
+    missing -= here * step
+  }
+  return Number.POSITIVE_INFINITY
+}
+
 /** When the next request comes after `now`: by thinning of the densest stream that there can be, so that any curve is exact. */
 export const nextArrival = (source: Source, rate: Rate, draws: Draws, now: number): number => {
   const { until } = rate
   let at = Math.max(now, rate.from)
-  if (source.arrivals === "regular") {
-    at += 1 / (rate.at(at) || rate.most)
-    return at < until ? at : Number.POSITIVE_INFINITY
-  }
+  if (source.arrivals === "regular") return regularArrival(rate, at)
   while (at < until) {
     at += draws.exponential(1 / rate.most)
     if (draws.uniform() * rate.most < rate.at(at)) return at

@@ -53,8 +53,9 @@ export const rowsOf = (text: string): ReadonlyArray<Row> => {
   const heads = csvCells(first.content)
   return lines.slice(1).map(({ content, line }) => {
     const cells = csvCells(content)
-    const fields =
-      cells.length < heads.length ? undefined : Object.fromEntries(heads.map((head, i) => [head, cells[i]]))
+    // A comma at the end is no cell; one more that says something has moved the others.
+    const fits = cells.length >= heads.length && cells.slice(heads.length).every((cell) => cell === "")
+    const fields = fits ? Object.fromEntries(heads.map((head, i) => [head, cells[i]])) : undefined
     return { line, text: content, fields }
   })
 }

@@ -42,6 +42,35 @@ describe("Simulation", () => {
     expect(result.completed).toBe(100)
   })
 
+  it("gives slots that are back after an incident to those who wait, before those who come", async () => {
+    const parts = {
+      requests: 20,
+      router: { deployments: [{ id: "a", group: "m", model: "x" }] },
+      upstreams: { "*": { firstToken: 1000, tokensPerSecond: 100, slots: 10, queue: 100 } },
+      incidents: [{ deployments: ["a"], from: 0, lasts: "9500 millis", slots: 1 }],
+      workload: [{ model: "m", rate: 1, arrivals: "regular", outputTokens: 900 }]
+    }
+    const result = await simulateOne(parts)
+    // The one slot is free after 11 s; at 10 s, when the other nine are back, those of seconds 2 to 10 begin, not that one alone.
+    expect(result.latency.p99).toBeLessThan(18_100)
+    expect(result.completed).toBe(20)
+  })
+
+  it("sends at equal distances through bursts and nights as many as the rate says", async () => {
+    const sent = async (source: object) => {
+      const { requests } = await simulateOne({
+        requests: undefined,
+        duration: "10 minutes",
+        workload: [{ model: "m", arrivals: "regular", outputTokens: 10, ...source }]
+      })
+      return requests
+    }
+    expect(await sent({ rate: 1 })).toBe(599)
+    const bursts = { every: "1 minute", lasts: "6 seconds", times: 10 }
+    expect(Math.abs((await sent({ rate: 0.05, bursts })) - 10 * (0.05 * 54 + 0.5 * 6))).toBeLessThanOrEqual(1)
+    expect(Math.abs((await sent({ rate: 1, day: { length: "10 minutes", low: 0 } })) - 300)).toBeLessThanOrEqual(2)
+  })
+
   it("answers 429 beyond a limit, which the router learns from its headers", async () => {
     const limited = (announces: boolean) =>
       simulateOne({

@@ -62,6 +62,42 @@ workload: [{ model: m, rate: 0 }]
     ])
   })
 
+  it("tells what is wrong with deployments that are none, beside all else", () => {
+    const file = (list: string) =>
+      `name: x\nrouter: { deployments: ${list} }\nupstreams: { "*": {} }\nworkload: [{ model: m, rate: 1 }]\n`
+    for (const list of ["[~]", "[a]", "[{ id: a, group: 5, model: m }]", "[{ id: a, group: m, model: m }, 7]"]) {
+      const found = problems(file(list))
+      expect(found, list).toContain("duration")
+      expect(
+        found.filter((path) => path.startsWith("router.deployments")),
+        list
+      ).not.toEqual([])
+    }
+  })
+
+  it("refuses aliases within their own anchors, and those that grow without an end", () => {
+    const within = 'name: x\nupstreams: { "*": { firstToken: &a { mix: [{ share: 1, of: *a }] } } }\n'
+    const grown = [
+      "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]",
+      ..."bcdef".split("").map((now, i) => {
+        const before = "abcde"[i]
+        return `${now}: &${now} [${Array(9).fill(`*${before}`).join(", ")}]`
+      })
+    ].join("\n")
+    expect([problems(within), problems(grown)]).toEqual([["scenario"], ["scenario"]])
+  })
+
+  it("has something to compare", () => {
+    const file = JSON.stringify({
+      name: "x",
+      requests: 1,
+      router: { deployments },
+      upstreams: { "*": {} },
+      workload: [{ model: "m", rate: 1 }]
+    })
+    expect(problems(file, { compare: [] })).toEqual(["compare"])
+  })
+
   it("names the line of what is no YAML", () => {
     expect(problems("name: x\nworkload: [")).toEqual([expect.stringMatching(/^scenario:\d+:\d+$/)])
   })

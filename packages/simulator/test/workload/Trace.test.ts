@@ -79,4 +79,9 @@ describe("Trace", () => {
     const text = ["time,inputTokens", ...Array.from({ length: 30 }, () => "never,1")].join("\n")
     expect(problems(text)).toHaveLength(21)
   })
+
+  it("tells of a line with a cell too many, but not of a comma at its end, nor of a byte order mark and carriage returns", () => {
+    const head = "\ufefftime,model,inputTokens,outputTokens\r\n"
+    expect(problems(`${head}1,m,10,5,\r\n2,"a, b",10,5\r\n3,a, b,10,5\r\n`)).toEqual(["trace:4"])
+  })
 })
