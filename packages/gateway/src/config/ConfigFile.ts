@@ -92,9 +92,10 @@ export const load: Read = (path, options = {}) =>
       Effect.promise(() => readStack(read.root, options.importModule)).pipe(
         Effect.timeoutTo({
           duration: `${moduleSeconds} seconds`,
-          onSuccess: (module) => module,
-          onTimeout: () => unended(read.root, moduleSeconds)
+          onSuccess: (module) => Effect.succeed(module),
+          onTimeout: () => Effect.promise(() => unended(read.root, moduleSeconds))
         }),
+        Effect.flatten,
         Effect.flatMap((module) => conclude(path, read, module, options))
       )
   )

@@ -50,10 +50,12 @@ const namedBy = (root: MapNode | undefined) => {
   return { path: resolve(dirname(file ?? ""), value), problem }
 }
 
-/** A module that has made no stack in time; whether its file has changed since is not known. */
-export const unended = (root: MapNode | undefined, seconds: number): StackRead => {
-  const problems = namedBy(root)?.problem(`the module has not ended after ${seconds} seconds`) ?? []
-  return { stack: undefined, problems, file: undefined }
+/** A module that has made no stack in time. Its file is watched like any other, so that a better one is read. */
+export const unended = async (root: MapNode | undefined, seconds: number): Promise<StackRead> => {
+  const named = namedBy(root)
+  if (named === undefined) return none
+  const problems = named.problem(`the module has not ended after ${seconds} seconds`)
+  return { stack: undefined, problems, file: { path: named.path, bytes: await bytesOf(named.path) } }
 }
 
 /** Loads what `stack` names, relative to the file that it stands in. A module that has changed is loaded afresh. */

@@ -103,15 +103,23 @@ deployments: [{ id: one, group: smart, model: m, weight: ${weight}, baseUrl: "${
         assert.strictEqual(gateway.generations.current().number, 2)
       })
   )
-  it.scopedLive("is given up where its module does not end", () =>
+  it.scopedLive("is given up where its module does not end, and read again once that has changed", () =>
     Effect.gen(function* () {
       const clock = Clock.make()
       const hurried = { ...clock, sleep: () => clock.sleep(Duration.millis(20)) }
-      const found = yield* withStack("export default () => new Promise(() => {})").pipe(Effect.withClock(hurried))
-      assert.strictEqual(
-        reportOf(found)[1],
-        'config.yaml:1:1 error stack: the module has not ended after 10 seconds, found "./stack.mjs"'
+      const folder = yield* folderWith({
+        "config.yaml": `stack: ./stack.mjs\n${deployments}`,
+        "stack.mjs": "export default () => new Promise(() => {})"
+      })
+      const found = yield* Effect.flip(Effect.withClock(ConfigFile.load(join(folder, "config.yaml")), hurried))
+      assert.deepStrictEqual(
+        found.problems.map(({ message }) => message),
+        ["the module has not ended after 10 seconds"]
       )
+      assert.include(found.files, join(folder, "stack.mjs"))
+      assert.isDefined(yield* ConfigFile.contentsOf(found))
+      writeFileSync(join(folder, "stack.mjs"), "export default (stack) => stack")
+      assert.isUndefined(yield* ConfigFile.contentsOf(found))
     })
   )
   it.scoped("is loaded afresh when the module has changed, and only then", () =>
