@@ -78,6 +78,14 @@ describe.skipIf(missing !== undefined)("a connection", () => {
     })
   )
 
+  it.live("ends though nobody was ever there, also where it was opened by what can't be interrupted", () =>
+    Effect.uninterruptible(
+      Effect.scoped(
+        Effect.flatMap(RedisEngine.make({ url: "redis://127.0.0.1:1" }), ({ news }) => news.listen("words", () => {}))
+      )
+    )
+  )
+
   it.live("says in words what a server refuses", () =>
     Effect.gen(function* () {
       const server = yield* Effect.promise(() => RedisServer.start(["--requirepass", "right"]))

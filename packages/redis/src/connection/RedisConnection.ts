@@ -170,7 +170,7 @@ const connected = (client: Redis | Cluster, patience: Duration.DurationInput): E
     const done = () => resume(Effect.void)
     client.once("ready", done)
     return Effect.sync(() => client.off("ready", done))
-  }).pipe(Effect.timeoutOption(patience), Effect.asVoid)
+  }).pipe(Effect.interruptible, Effect.timeoutOption(patience), Effect.asVoid)
 
 /** Sends what is asked within one turn of the event loop by one write: a write costs more than what is in it. */
 const together = (client: Redis | Cluster): (() => void) => {

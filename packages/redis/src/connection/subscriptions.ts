@@ -54,7 +54,8 @@ export const make = (client: Redis | Cluster): Subscriptions => {
         if (subscriber !== undefined) unsubscribe(channel)
       })
       return Effect.acquireRelease(add, () => remove).pipe(
-        Effect.zipRight(Effect.forkScoped(subscribe(channel))),
+        // Whoever can't be interrupted while it is opened would wait at its end for a server that never comes.
+        Effect.zipRight(Effect.forkScoped(Effect.interruptible(subscribe(channel)))),
         Effect.asVoid
       )
     },
