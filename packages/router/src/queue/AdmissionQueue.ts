@@ -157,7 +157,9 @@ export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.R
     const stand = (waiter: Waiter, clock: Clock.Clock): Service.Call =>
       Effect.suspend(() => {
         const now = nowMs(clock)
-        if (now >= waiter.deadline && waiter.deadline < waiter.request.route.deadline) room.turnedAway(waiter, now)
+        const { deadline, lastResort } = waiter.request.route
+        // Who could fall back left early, and says nothing of how long a line stands.
+        if (now >= waiter.deadline && waiter.deadline < deadline && lastResort) room.turnedAway(waiter, now)
         if (now >= waiter.deadline || waiter.isDismissed) return Effect.fail(tooLate(waiter, now))
         if (waiter.hasTurn) return ask(waiter, clock)
         if (now >= waiter.until) {

@@ -173,6 +173,10 @@ describe("a request that finds its group full", () => {
       )
       yield* TestClock.adjust("1 second")
       assert.include((yield* Fiber.join(waiting)).message, "no room came in 1000 ms of waiting")
+      // That it left is no overload to those who have nowhere else to go.
+      const last = yield* send(service, { name: "last" })
+      yield* TestClock.adjust("9 seconds")
+      assert.isNull(last.unsafePoll())
     })
   )
 
