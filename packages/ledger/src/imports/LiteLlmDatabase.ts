@@ -23,7 +23,7 @@ export const read = (url: string): Effect.Effect<Tables, LedgerError, Scope.Scop
     const wrong = check(url)
     if (wrong !== undefined) return yield* wrong
     const schema = schemaOf(url)
-    const pool = yield* PgPool.make(url, () => Effect.void)
+    const pool = yield* PgPool.make(url)
     return yield* pool.use((client) =>
       client.withTransaction(
         Effect.gen(function* () {

@@ -46,7 +46,7 @@ export const make = (url: string, isListening: boolean): Effect.Effect<Engine, L
       PgNotices.listen(client.reserve, channel, wakeAll, PgPool.patience).pipe(
         Effect.catchAll((why) => (why === "silent" ? Effect.void : Effect.delay(listening(client), "1 second")))
       )
-    const pool = yield* PgPool.make(url, isListening ? listening : () => Effect.never)
+    const pool = yield* PgPool.make(url, isListening ? listening : undefined)
 
     const run = (sql: string, values: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Row>, LedgerError> =>
       Effect.flatMap(Effect.serviceOption(Held), (held) =>

@@ -41,10 +41,10 @@ export interface Pool {
   readonly use: <A>(ask: (client: Client) => Effect.Effect<A, unknown>) => Effect.Effect<A, LedgerError>
 }
 
-/** A pool for a server; each time that it is made anew `began` runs beside it. That ends where it finds the server silent: so does the pool. */
+/** A pool for a server; each time that it is made anew `watch` runs beside it, if there is one. That ends where it finds the server silent: so does the pool. */
 export const make = (
   url: string,
-  began: (client: Client) => Effect.Effect<unknown>
+  watch: (client: Client) => Effect.Effect<unknown> = () => Effect.never
 ): Effect.Effect<Pool, LedgerError, Scope.Scope> =>
   Effect.gen(function* () {
     const PgClient = yield* load
@@ -84,7 +84,7 @@ export const make = (
       const made = { client, scope }
       current = made
       // Its end is not waited for: what only begins to listen can't be stopped, and would hold whoever ends the pool.
-      const listening = yield* Effect.forkDaemon(Effect.zipRight(began(client), discard(scope)))
+      const listening = yield* Effect.forkDaemon(Effect.zipRight(watch(client), discard(scope)))
       yield* Scope.addFinalizer(scope, Fiber.interruptFork(listening))
       return made
     })
