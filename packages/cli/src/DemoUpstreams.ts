@@ -2,8 +2,10 @@
  * Small upstreams for a first try without any key: real loopback servers that speak OpenAI's protocol and answer with a
  * fixed text. One is fast, one slow, and one fails now and then, so that the router has something to do.
  */
+
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import * as Background from "@switchyard/core/Background"
 import { Clock, Effect, Runtime, type Scope } from "effect"
 
 /** How an upstream behaves. Times in ms. */
@@ -201,7 +203,7 @@ const handle = (character: Character, request: IncomingMessage, response: Server
 /** Starts one upstream on a free loopback port; the end of the scope closes it. */
 export const make = (character: Character): Effect.Effect<DemoUpstream, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const fork = Runtime.runFork(yield* Effect.runtime<never>())
+    const fork = Runtime.runFork(yield* Background.runtime<never>())
     let seq = 0
     const server = createServer((request, response) => {
       const fiber = fork(handle(character, request, response, () => ++seq))

@@ -2,7 +2,9 @@
  * Runs the gateway until the process is told to stop: from a file, which it reads again when it changes or on SIGHUP, or
  * over the demo's own upstreams.
  */
+
 import cluster from "node:cluster"
+import * as Background from "@switchyard/core/Background"
 import type { LoadedConfig } from "@switchyard/gateway/ConfigFile"
 import type { Gateway, Overrides } from "@switchyard/gateway/Gateway"
 import type { Source } from "@switchyard/gateway/Generations"
@@ -187,7 +189,7 @@ const onRestart = (restart: Effect.Effect<void>) =>
       }),
       (listen) => Effect.sync(() => process.off("SIGUSR2", listen))
     )
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(asked), restart)))
+    yield* Background.run(Effect.forever(Effect.zipRight(Queue.take(asked), restart)))
   })
 
 /** The ledger's thread, of which a gateway with a file nearly always has need: from sources it would have to be made first. */

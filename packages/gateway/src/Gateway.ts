@@ -1,8 +1,10 @@
 /**
  * A running gateway: configuration, tower, keys and server, put together.
  */
+
 import type { IncomingMessage } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Background from "@switchyard/core/Background"
 import type { ConfigError, ConfigIssue } from "@switchyard/core/ConfigError"
 import { uniform } from "@switchyard/core/Dice"
 import * as Time from "@switchyard/core/Time"
@@ -213,8 +215,8 @@ export const make = (
       random: yield* uniform,
       // Of all that is served only completions are traced.
       runtime: yield* exporting.tracer === undefined
-        ? Effect.runtime<never>()
-        : Effect.withTracer(Effect.runtime<never>(), exporting.tracer),
+        ? Background.runtime<never>()
+        : Effect.withTracer(Background.runtime<never>(), exporting.tracer),
       bounds: boundsOf(settings),
       guard,
       side,

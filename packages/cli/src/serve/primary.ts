@@ -2,7 +2,9 @@
  * The process that was started where several serve: it reads the configuration, fixes the port, keeps what workers share, passes
  * on what they print, and sees to it that they are there. It serves nobody itself.
  */
+
 import cluster, { type Worker as Forked } from "node:cluster"
+import * as Background from "@switchyard/core/Background"
 import { toMs } from "@switchyard/core/Time"
 import type { LoadedConfig } from "@switchyard/gateway/ConfigFile"
 import * as ConfigFile from "@switchyard/gateway/ConfigFile"
@@ -67,7 +69,7 @@ export const make = (options: Options): Effect.Effect<Primary, CommandError, Sco
     const { count, loaded, log, source } = options
     const { config } = source
     const { drainDelay = 0, drainTimeout = 30_000, host: configured } = config.server
-    const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+    const runFork = Runtime.runFork(yield* Background.runtime<never>())
     const host = options.host ?? configured ?? "127.0.0.1"
     const port = yield* Effect.mapError(Port.fixed(host, options.port ?? config.server.port ?? 4000), asError)
     const engine = config.redis === undefined ? yield* MemoryEngine.make() : undefined

@@ -2,6 +2,7 @@
  * Keeps so many workers: begins those that end anew, with pauses that grow where they end soon, and replaces them one by one
  * when it is told to. It knows nothing of what they do.
  */
+import * as Background from "@switchyard/core/Background"
 import { nowMs } from "@switchyard/core/Time"
 import { Data, Deferred, Effect, type Scope } from "effect"
 
@@ -206,8 +207,8 @@ export const make = <A>(options: Options<A>): Effect.Effect<Supervisor<A>, never
 
     // The first by itself: what is wrong for all is told once, and what all need is made by one.
     const [head, ...others] = places
-    if (head !== undefined) yield* Effect.forkScoped(keep(0, head))
-    yield* Effect.forkScoped(
+    if (head !== undefined) yield* Background.run(keep(0, head))
+    yield* Background.run(
       Effect.zipRight(
         Effect.ignore(Deferred.await(first)),
         Effect.forEach(others, (place, at) => keep(at + 1, place), { concurrency: "unbounded", discard: true })

@@ -2,9 +2,11 @@
  * Reads a configuration again when its files change, or on a signal. Folders are watched rather than files, so that editors
  * which replace a file and mounted config maps, which swap a symbolic link, are noticed; what counts is what the files say.
  */
+
 import { type FSWatcher, watch as watchFolder } from "node:fs"
 import { realpath } from "node:fs/promises"
 import { dirname } from "node:path"
+import * as Background from "@switchyard/core/Background"
 import { Duration, Effect, Either, Option, Queue, type Scope, Stream } from "effect"
 import * as ConfigFile from "./ConfigFile.js"
 import { bytesOf, fingerprintOf } from "./readFiles.js"
@@ -88,7 +90,7 @@ const open = (
     )
     const cover = Effect.promise(() => watchers.cover(watched.files))
     yield* cover
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(interval), Effect.sync(wake))))
+    yield* Background.run(Effect.forever(Effect.zipRight(Effect.sleep(interval), Effect.sync(wake))))
     wake()
 
     const differs = Effect.promise(async () => {
@@ -128,5 +130,5 @@ export const watch = <R>(
   options: Options = {}
 ): Effect.Effect<void, never, R | Scope.Scope> =>
   Effect.asVoid(
-    Effect.flatMap(open(path, loaded, options), (stream) => Effect.forkScoped(Stream.runForEach(stream, onChange)))
+    Effect.flatMap(open(path, loaded, options), (stream) => Background.run(Stream.runForEach(stream, onChange)))
   )

@@ -2,6 +2,7 @@
  * The last 15 minutes of each deployment, as a dashboard draws them: what the tower counts anyway is read every few
  * seconds into rings of fixed size, so that calls pay nothing for it and memory has a bound.
  */
+import * as Background from "@switchyard/core/Background"
 import type { Slot } from "@switchyard/core/Slot"
 import { nowMs } from "@switchyard/core/Time"
 import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
@@ -205,5 +206,5 @@ export const make = (
       recording: () => recorder.recording(),
       latest: () => recorder.latest()
     }
-    return Effect.schedule(sample, Schedule.spaced(interval)).pipe(Effect.forkScoped, Effect.as(timeline))
+    return Effect.schedule(sample, Schedule.spaced(interval)).pipe(Background.run, Effect.as(timeline))
   })

@@ -1,3 +1,4 @@
+import * as Background from "@switchyard/core/Background"
 import type { Clock } from "effect"
 import { Effect, Option, Queue, Stream } from "effect"
 import type { Messages, Sample } from "../api/AdminEvents.js"
@@ -157,7 +158,7 @@ export const liveEvents = (deps: LiveDeps): Stream.Stream<Uint8Array> =>
         reader.isDue = true
         wake.unsafeOffer(undefined)
       })
-      yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(sampleEvery), tick)))
+      yield* Background.run(Effect.forever(Effect.zipRight(Effect.sleep(sampleEvery), tick)))
       const next = Effect.zipRight(
         Effect.zipRight(Queue.take(wake), Effect.sleep(pause)),
         Effect.suspend(() =>

@@ -1,3 +1,4 @@
+import * as Background from "@switchyard/core/Background"
 import { Roster, type Seated } from "@switchyard/core/Roster"
 import { nowMs } from "@switchyard/core/Time"
 import { Effect, type Scope } from "effect"
@@ -28,7 +29,7 @@ export class Heartbeat {
 
   /** Beats until the scope closes. */
   readonly run: Effect.Effect<void, never, Scope.Scope> = Effect.asVoid(
-    Effect.forkScoped(
+    Background.run(
       Effect.forever(
         Effect.zipRight(
           Effect.sleep(interval),

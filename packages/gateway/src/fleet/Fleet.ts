@@ -2,9 +2,11 @@
  * Gateways that share their state tell each other what they are and how they do, on a board of the engine; each shows them
  * all. Nobody waits for it, and a gateway that can't tell others shows itself.
  */
+
 import { randomUUID } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { hostname } from "node:os"
+import * as Background from "@switchyard/core/Background"
 import { nowMs } from "@switchyard/core/Time"
 import type { Posted } from "@switchyard/router/BoardEngine"
 import type { EngineGuard } from "@switchyard/router/EngineGuard"
@@ -124,7 +126,7 @@ export const make = ({ generations, guard, inFlight }: Deps): Effect.Effect<Flee
         guard.mode() === "local" ? Effect.void : guard.ask(boards.post(board, member, encode(own()), times.lasts))
       )
       yield* Effect.addFinalizer(() => Effect.ignore(boards.post(board, member, "", 0)))
-      yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.ignore(tell), Effect.sleep(times.every))))
+      yield* Background.run(Effect.forever(Effect.zipRight(Effect.ignore(tell), Effect.sleep(times.every))))
     }
     return { view, noteEnd: (isError) => figures.note(isError, nowMs(clock)) }
   })

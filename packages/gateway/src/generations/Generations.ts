@@ -2,6 +2,7 @@
  * Configurations in force, one after the other: each is a tower with its keys, and a reload makes the next. A request stays
  * with the generation that it came to; a generation that was replaced ends when its last request has ended.
  */
+import * as Background from "@switchyard/core/Background"
 import { ConfigError, issue } from "@switchyard/core/ConfigError"
 import type * as Service from "@switchyard/core/Service"
 import type { KeyBook } from "@switchyard/ledger/KeyBook"
@@ -201,7 +202,7 @@ export const make = (
   beyond: Beyond = {}
 ): Effect.Effect<Context.Tag.Service<Generations>, ConfigError, Scope.Scope> =>
   Effect.gen(function* () {
-    const runtime = yield* Effect.runtime<never>()
+    const runtime = yield* Background.runtime<never>()
     const runFork = Runtime.runFork(runtime)
     const oneAtATime = yield* Effect.makeSemaphore(1)
     const alive = new Set<Held>()

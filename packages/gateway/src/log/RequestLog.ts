@@ -3,6 +3,7 @@
  * gathered and written in batches, so that no request ever waits for the log, and a flood of requests has a bound.
  */
 
+import * as Background from "@switchyard/core/Background"
 import { uniform } from "@switchyard/core/Dice"
 import { isLlmError } from "@switchyard/core/LlmError"
 import { Scrubber } from "@switchyard/core/Secret"
@@ -317,7 +318,7 @@ export const make = (config: Source, output: LogOutput): Effect.Effect<RequestLo
       })
     )
     yield* Effect.addFinalizer(() => Effect.timeoutOption(Effect.interruptible(last), lastWait))
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(due.await, Effect.zipRight(Effect.sleep(beat), step))))
+    yield* Background.run(Effect.forever(Effect.zipRight(due.await, Effect.zipRight(Effect.sleep(beat), step))))
     return log
   })
 

@@ -2,6 +2,7 @@
  * The use of limits as a worker asks for it: of room that it was lent before it answers itself, and says a tenth of a second
  * later what it used; for anything else it asks the primary, which asks all for what it lent them before it refuses anybody.
  */
+import * as Background from "@switchyard/core/Background"
 import { nowMs } from "@switchyard/core/Time"
 import type {
   AdmitAsk,
@@ -161,9 +162,7 @@ export const make = (engine: Engine, peer: Peer): Effect.Effect<BorrowedUsage, n
       })
 
     const flushing = Effect.sync(() => flush(nowMs(clock)))
-    yield* Effect.forkScoped(
-      Effect.interruptible(Effect.forever(Effect.zipRight(due.await, Effect.zipRight(Effect.sleep(every), flushing))))
-    )
+    yield* Background.run(Effect.forever(Effect.zipRight(due.await, Effect.zipRight(Effect.sleep(every), flushing))))
     yield* Effect.addFinalizer(() => flushing)
     const { boards, breakers, name, news, spend, values } = engine
     const borrowed: UsageEngine = {

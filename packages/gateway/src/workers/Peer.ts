@@ -2,6 +2,7 @@
  * What two processes of one machine say to each other: questions with an answer, and news without one. What is said within a
  * tick goes out as one message, since a message costs more than what is in it.
  */
+import * as Background from "@switchyard/core/Background"
 import { nowMs } from "@switchyard/core/Time"
 import { EngineError } from "@switchyard/router/Engine"
 import { Effect, Runtime, type Scope } from "effect"
@@ -78,7 +79,7 @@ export const make = (
 ): Effect.Effect<Peer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
-    const runCallback = Runtime.runCallback(yield* Effect.runtime<never>())
+    const runCallback = Runtime.runCallback(yield* Background.runtime<never>())
     const waiting = new Map<number, Waiting>()
     const due = yield* Effect.makeLatch()
     const closing = new Set<() => void>()
@@ -164,7 +165,7 @@ export const make = (
     const pause = Math.max(1, usual / 10)
     const sweeping = Effect.forever(Effect.zipRight(due.await, Effect.zipRight(Effect.sleep(pause), sweep)))
     // Whoever makes it where nothing may be interrupted could not end it otherwise.
-    yield* Effect.forkScoped(Effect.interruptible(sweeping))
+    yield* Background.run(sweeping)
     return {
       ask: (operation, args, within = usual) =>
         Effect.async<unknown, EngineError>((resume) => {

@@ -5,15 +5,17 @@ import { Effect } from "effect"
 import { authorized, messages, start } from "../support/gateways.js"
 import { connectTo, head } from "../support/rawHttp.js"
 
-/** Sends a request, closes that side, and gives the last of the answers that come (the first may be an interim one). */
-const answerTo = (path: string, body: object, behaviour: FakeProvider.Behaviour) =>
+/** Sends a request, closes that side once `begins` has come, and gives the last of the answers (the first may be an interim one). */
+const answerTo = (path: string, body: object, behaviour: FakeProvider.Behaviour, begins = "") =>
   Effect.gen(function* () {
     const upstream = yield* FakeProvider.make({ name: "one" })
     yield* upstream.behave(behaviour)
     const gateway = yield* start([upstream], {})
     const client = yield* connectTo(gateway, { allowHalfOpen: true })
     const bytes = JSON.stringify({ model: "smart", ...body })
-    client.socket.end(head("POST", path, { ...authorized, "content-length": Buffer.byteLength(bytes) }) + bytes)
+    client.send(head("POST", path, { ...authorized, "content-length": Buffer.byteLength(bytes) }) + bytes)
+    yield* client.until((text) => text.includes(begins))
+    client.socket.end()
     const answers = yield* client.answers(1)
     const [first] = answers
     const answer = first !== undefined && first.status < 200 ? (yield* client.answers(2))[1] : first
@@ -25,8 +27,9 @@ const answerTo = (path: string, body: object, behaviour: FakeProvider.Behaviour)
 describe("a client that said no more", () => {
   it.scopedLive("gets its stream whole, with a comment in it where it pauses, in chunks that are sound", () =>
     Effect.gen(function* () {
-      const behaviour = { chunkGapMs: 60, chunks: 4, reply: "one two three four" }
-      const { text } = yield* answerTo("/v1/chat/completions", { messages, stream: true }, behaviour)
+      // Pauses of many times the while after which a silent client is asked: which of two timers is first is not left to the machine.
+      const behaviour = { chunkGapMs: 300, chunks: 4, reply: "one two three four" }
+      const { text } = yield* answerTo("/v1/chat/completions", { messages, stream: true }, behaviour, "data: {")
       const events = text.split("\n\n").filter((event) => event !== "")
       assert.include(events, ": keep-alive")
       assert.strictEqual(events.at(-1), "data: [DONE]")

@@ -2,6 +2,7 @@
  * Keys as a gateway holds them: a snapshot in memory, so that no request waits for the store. It is loaded at the start and
  * follows the store by its notices and by asking it again and again; it goes on with what it knows while the store is away.
  */
+import * as Background from "@switchyard/core/Background"
 import * as Field from "@switchyard/core/Field"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Clock, Context, Duration, Effect, type Redacted, type Scope } from "effect"
@@ -188,7 +189,7 @@ export const make = (
 
     // What a store can't tell (it is away) is asked for after the usual while.
     const noticed = Effect.catchAll(store.changed, () => Effect.never)
-    yield* Effect.forkScoped(
+    yield* Background.run(
       Effect.forever(Effect.zipRight(Effect.race(noticed, Effect.sleep(Duration.millis(poll))), Effect.ignore(refresh)))
     )
 

@@ -1,5 +1,7 @@
 /** The ledger of a process: its journal, and the thread that moves it into the store and answers for the store. */
+
 import { join } from "node:path"
+import * as Background from "@switchyard/core/Background"
 import { Deferred, Duration, Effect, PubSub, Runtime, Schedule, Stream } from "effect"
 import { LedgerError } from "../errors/LedgerError.js"
 import * as Journal from "../journal/Journal.js"
@@ -34,7 +36,7 @@ const longestPause = 10_000
 export const make = (options: Options) =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
-    const runtime = yield* Effect.runtime()
+    const runtime = yield* Background.runtime()
     const fork = (effect: Effect.Effect<void>) => void Runtime.runFork(runtime)(effect)
     const driver = yield* Driver.load(options.store.engine === "sqlite" ? options.store.driver : undefined)
     const journals = join(options.data, "journals")
@@ -152,7 +154,7 @@ export const make = (options: Options) =>
     )
 
     let toldLost = 0
-    yield* Effect.forkScoped(
+    yield* Background.run(
       Effect.repeat(
         Effect.suspend(() => {
           const lost = journal.lost

@@ -2,7 +2,9 @@
  * What the ledger's thread does: opens the store, stores what gateways left behind and what this one writes, answers what it
  * is asked, and deletes what is too old. Whatever goes wrong is told and tried again.
  */
+
 import { join } from "node:path"
+import * as Background from "@switchyard/core/Background"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -186,9 +188,9 @@ export const run = (options: ThreadOptions, port: Port): Effect.Effect<void> =>
     }
     // What others left behind counts before anything is leased or told.
     yield* Effect.ignore(Effect.timeout(adopt(ready.value), adoptWithin))
-    yield* Effect.forkScoped(looking)
-    yield* Effect.forkScoped(Effect.repeat(Effect.ignore(adopt(ready.value)), Schedule.spaced(adoptEvery)))
-    yield* Effect.forkScoped(
+    yield* Background.run(looking)
+    yield* Background.run(Effect.repeat(Effect.ignore(adopt(ready.value)), Schedule.spaced(adoptEvery)))
+    yield* Background.run(
       Effect.forever(
         withStore((store) => store.changed).pipe(
           Effect.matchEffect({
@@ -199,9 +201,9 @@ export const run = (options: ThreadOptions, port: Port): Effect.Effect<void> =>
       )
     )
     if (options.keep !== undefined) {
-      yield* Effect.forkScoped(Effect.repeat(Effect.ignore(prune(options.keep)), Schedule.spaced(pruneEvery)))
+      yield* Background.run(Effect.repeat(Effect.ignore(prune(options.keep)), Schedule.spaced(pruneEvery)))
     }
-    const runtime = yield* Effect.runtime<Scope.Scope>()
+    const runtime = yield* Background.runtime<Scope.Scope>()
     port.listen((question) => Runtime.runFork(runtime)(hear(question)))
     port.say({ tag: "ready" })
     yield* Deferred.await(over)

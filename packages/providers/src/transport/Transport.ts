@@ -3,7 +3,9 @@
  * synchronous, because a `Stream` under every call costs more than the rest of the tower. Nothing here needs Node: the
  * transport to take there is `UndiciTransport`.
  */
+
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as Background from "@switchyard/core/Background"
 import { Context, Effect, Layer } from "effect"
 import { HttpClientTransport } from "./httpClientTransport.js"
 import type { TransportHandle, TransportHandlers, TransportRequest } from "./wire.js"
@@ -35,7 +37,7 @@ export class Transport extends Context.Tag("@switchyard/providers/Transport")<
 export const layerHttpClient: Layer.Layer<Transport, never, HttpClient.HttpClient> = Layer.fresh(
   Layer.scoped(
     Transport,
-    Effect.flatMap(Effect.all([HttpClient.HttpClient, Effect.runtime<never>()]), ([client, runtime]) =>
+    Effect.flatMap(Effect.all([HttpClient.HttpClient, Background.runtime<never>()]), ([client, runtime]) =>
       Effect.acquireRelease(
         Effect.sync(() => new HttpClientTransport(client, runtime)),
         (transport) => transport.close

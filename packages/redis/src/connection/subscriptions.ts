@@ -1,3 +1,4 @@
+import * as Background from "@switchyard/core/Background"
 import { Effect, type Scope } from "effect"
 import type { Cluster, Redis } from "ioredis"
 
@@ -55,7 +56,7 @@ export const make = (client: Redis | Cluster): Subscriptions => {
       })
       return Effect.acquireRelease(add, () => remove).pipe(
         // Whoever can't be interrupted while it is opened would wait at its end for a server that never comes.
-        Effect.zipRight(Effect.forkScoped(Effect.interruptible(subscribe(channel)))),
+        Effect.zipRight(Background.run(subscribe(channel))),
         Effect.asVoid
       )
     },

@@ -2,6 +2,7 @@
  * The use of limits with room that is lent in advance: while a limit is far away calls begin and end without a question, and every
  * 50 ms one word for each key says what they used. Near a limit nothing is lent, and each call is asked for.
  */
+import * as Background from "@switchyard/core/Background"
 import { nowMs } from "@switchyard/core/Time"
 import type { AdmitAsk, Admitted, Engine, EngineError, Held, Refused, UsageEngine } from "@switchyard/router/Engine"
 import { Effect, Runtime, Scope } from "effect"
@@ -46,7 +47,7 @@ export const make = (
 ): Effect.Effect<Required<Pick<Engine, "lent" | "usage">>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
-    const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+    const runFork = Runtime.runFork(yield* Background.runtime<never>())
     const scope = yield* Effect.scope
     const due = yield* Effect.makeLatch()
     const keys = new Map<string, Known>()
@@ -242,9 +243,7 @@ export const make = (
         })
       })
 
-    yield* Effect.forkScoped(
-      Effect.interruptible(Effect.forever(Effect.zipRight(due.await, Effect.zipRight(Effect.sleep(every), flush))))
-    )
+    yield* Background.run(Effect.forever(Effect.zipRight(due.await, Effect.zipRight(Effect.sleep(every), flush))))
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         for (const debt of debts) close(debt)

@@ -3,7 +3,9 @@
  * What probes find is a flag of its own beside the breaker: no call clears it, and no probe ends a cooldown. Off unless an
  * interval is set: a probe of a language model costs tokens.
  */
+
 import { Attempt } from "@switchyard/core/Attempt"
+import * as Background from "@switchyard/core/Background"
 import type { ConfigError } from "@switchyard/core/ConfigError"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import * as Field from "@switchyard/core/Field"
@@ -180,7 +182,7 @@ export const run = (deps: HealthProbesDeps, options: Options = {}): Effect.Effec
   )
   return takeOver.pipe(
     Effect.zipRight(Effect.addFinalizer(() => lower(() => false))),
-    Effect.zipRight(Effect.forkScoped(Effect.interruptible(rounds))),
+    Effect.zipRight(Background.run(rounds)),
     Effect.asVoid
   )
 }

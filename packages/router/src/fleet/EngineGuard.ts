@@ -3,6 +3,7 @@
  * this process knows, with a share of each limit; once the engine answers again, what happened meanwhile is told to it, and
  * it decides again. Nothing ever fails because an engine did.
  */
+import * as Background from "@switchyard/core/Background"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Duration, Effect, type Scope } from "effect"
 import { AskFigures, bounds, type Outcome } from "./askFigures.js"
@@ -150,7 +151,7 @@ export const make = (engine: Engine, options: Options): Effect.Effect<EngineGuar
     )
 
     yield* beat
-    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(every), beat))))
+    yield* Background.run(Effect.forever(Effect.zipRight(Effect.sleep(every), beat)))
     return {
       engine,
       id,

@@ -123,7 +123,9 @@ export const make = (deps: AdmissionQueueDeps, options: Options = {}): Service.R
         waiter.wake?.()
       })
       return Effect.acquireUseRelease(
-        Effect.forkDaemon(Effect.zipRight(clock.sleep(Duration.millis(Math.max(1, Math.ceil(ms)))), ring)),
+        Effect.forkDaemon(
+          Effect.interruptible(Effect.zipRight(clock.sleep(Duration.millis(Math.max(1, Math.ceil(ms)))), ring))
+        ),
         () =>
           Effect.async<void>((resume) => {
             if (hasRung || waiter.hasTurn) return resume(Effect.void)

@@ -3,6 +3,7 @@
  * moment, and after its cooldown all processes together make as many calls on trial as one would. Without the engine each
  * process decides by itself, by what it knew.
  */
+import * as Background from "@switchyard/core/Background"
 import * as Slot from "@switchyard/core/Slot"
 import { closed } from "@switchyard/core/Status"
 import { nowMs, toMs, withNow } from "@switchyard/core/Time"
@@ -42,7 +43,7 @@ export const make = (
 ): Effect.Effect<Context.Tag.Service<CooldownState>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
-    const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+    const runFork = Runtime.runFork(yield* Background.runtime<never>())
     const lease = toMs(options.lease ?? 10_000)
     const refresh = toMs(options.refresh ?? 250)
     const engine = guard.engine.breakers
@@ -207,7 +208,7 @@ export const make = (
     yield* Effect.addFinalizer(() => Effect.sync(stop))
     const every = (time: number, step: Effect.Effect<unknown, unknown>) =>
       // A tower may be built where nothing may be interrupted, and still has to end.
-      Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(time), Effect.ignore(step)))))
+      Background.run(Effect.forever(Effect.zipRight(Effect.sleep(time), Effect.ignore(step))))
     yield* guard.engine.news.listen(channel, () => void runFork(lookSooner))
     yield* Effect.ignore(lookUp)
     yield* every(refresh, lookUp)

@@ -3,6 +3,7 @@
  * weighs what the others say by how many and how recent their samples are. A process that has just begun chooses as the others do.
  * What only it can know it goes by alone: calls that wait for an answer, failures, quantiles.
  */
+import * as Background from "@switchyard/core/Background"
 import * as Slot from "@switchyard/core/Slot"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, type Duration, Effect, type Scope } from "effect"
@@ -138,7 +139,7 @@ export const make = (
     })
     yield* Effect.ignore(look)
     const round = Effect.zipRight(Effect.ignore(tell), Effect.ignore(look))
-    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(refresh), round))))
+    yield* Background.run(Effect.forever(Effect.zipRight(Effect.sleep(refresh), round)))
 
     return {
       of: (slot) => slot.get(cell),

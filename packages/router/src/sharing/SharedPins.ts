@@ -2,7 +2,9 @@
  * Who issued what, shared by many processes over an engine: a conversation may go on in another process than the one that began
  * it. What this process has seen itself it knows without asking.
  */
+
 import type * as Crypto from "node:crypto"
+import * as Background from "@switchyard/core/Background"
 import * as Builtin from "@switchyard/core/Builtin"
 import { DeploymentId } from "@switchyard/core/Deployment"
 import { isJsonObject } from "@switchyard/core/Json"
@@ -43,7 +45,7 @@ const read = (text: string): Issuer | undefined => {
 export const make = (guard: EngineGuard): Effect.Effect<Issued> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
-    const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+    const runFork = Runtime.runFork(yield* Background.runtime<never>())
     const own = memory()
     const { values } = guard.engine
     const unknown = new Map<string, number>()

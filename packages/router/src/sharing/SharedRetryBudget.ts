@@ -3,6 +3,7 @@
  * allowed however few requests come. What it does not need it lends to those that ran out, on a board of the engine; who lends
  * has less from that moment on, so that all together never make more extra attempts than one process with all requests would.
  */
+import * as Background from "@switchyard/core/Background"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Context, type Duration, Effect, type Scope } from "effect"
@@ -132,7 +133,7 @@ export const make = (
         : Effect.flatMap(guard.ask(boards.read(board)), (posted) => post(hear(posted)))
     })
     const rounds = Effect.forever(Effect.zipRight(Effect.sleep(refresh), Effect.ignore(look)))
-    yield* Effect.forkScoped(Effect.interruptible(rounds))
+    yield* Background.run(rounds)
 
     return {
       deposit: (now) => bucket.deposit(now),

@@ -3,6 +3,7 @@
  * limits bind over all of them, and are overspent by what is in flight, at most. Without the engine each process spends its lease,
  * and its share of what was left when it heard of it last.
  */
+import * as Background from "@switchyard/core/Background"
 import { nowMs } from "@switchyard/core/Time"
 import { type Context, Effect, type Scope } from "effect"
 import type { EngineError } from "../fleet/Engine.js"
@@ -101,7 +102,7 @@ export const make = (
     })
     const stop = guard.onReturn(tellAll)
     yield* Effect.addFinalizer(() => Effect.sync(stop))
-    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(1_000), tellSome))))
+    yield* Background.run(Effect.forever(Effect.zipRight(Effect.sleep(1_000), tellSome)))
 
     const windows = yield* LeasedSpendWindows.make({
       lease,
@@ -135,6 +136,6 @@ export const make = (
       aloneMay: (left) => shareOf(Math.floor(left), guard.replicas())
     })
     // What was known before this process began, those who ask first should know, too.
-    if (guard.mode() === "shared") yield* Effect.forkScoped(Effect.interruptible(Effect.ignore(guard.ask(tellAll))))
+    if (guard.mode() === "shared") yield* Background.run(Effect.ignore(guard.ask(tellAll)))
     return windows
   })

@@ -2,6 +2,7 @@
  * The use of deployments' limits, shared by many processes over an engine, in place of the windows of one process. Admission
  * is the engine's, exact over all; selection reads what was heard last. Without the engine each process admits its share.
  */
+import * as Background from "@switchyard/core/Background"
 import * as Slot from "@switchyard/core/Slot"
 import { type Busy, open, type Status } from "@switchyard/core/Status"
 import { nowMs, toMs } from "@switchyard/core/Time"
@@ -193,9 +194,7 @@ export const make = (
       })
     })
 
-    yield* Effect.forkScoped(
-      Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(refresh), Effect.ignore(lookUp))))
-    )
+    yield* Background.run(Effect.forever(Effect.zipRight(Effect.sleep(refresh), Effect.ignore(lookUp))))
 
     const status = (slot: Slot.Slot, tokens: number, now: number): Status => {
       if (!isLimited(slot)) return open

@@ -2,6 +2,7 @@
  * Calls of this process that use limits of many: asked of the engine, held on while they run, and told to it once they end. What
  * goes on without the engine is remembered here, and told when it is back.
  */
+import * as Background from "@switchyard/core/Background"
 import { nowMs, toMs } from "@switchyard/core/Time"
 import { type Duration, Effect, Runtime, type Scope } from "effect"
 import type { EngineError, Held, Recorded, Refused, SharedLimits, SharedUse } from "../fleet/Engine.js"
@@ -65,7 +66,7 @@ const unlimited: SharedLimits = { rpm: undefined, tpm: undefined, maxParallel: u
 export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<SharedCalls, never, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
-    const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+    const runFork = Runtime.runFork(yield* Background.runtime<never>())
     const lease = toMs(options.lease ?? 10_000)
     const window = toMs(options.window ?? windowMs)
     const { lent, usage: engine } = guard.engine
@@ -201,6 +202,6 @@ export const make = (guard: EngineGuard, options: Options = {}): Effect.Effect<S
     const stop = guard.onReturn(keepUp)
     yield* Effect.addFinalizer(() => Effect.sync(stop))
     const keepingUp = Effect.suspend(() => (guard.mode() === "shared" ? Effect.ignore(guard.ask(keepUp)) : Effect.void))
-    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(Effect.sleep(lease / 3), keepingUp))))
+    yield* Background.run(Effect.forever(Effect.zipRight(Effect.sleep(lease / 3), keepingUp)))
     return { ask, askNow, start: (call) => void running.set(call.attempt, call), end }
   })

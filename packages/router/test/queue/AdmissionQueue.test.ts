@@ -630,6 +630,21 @@ describe("under random schedules of arrivals, priorities, durations, failures an
     }))
   }
 
+  it("who got the turn leaves no alarm behind, however long the wait could have been", () => {
+    const { service } = setup([{ id: "a", maxParallel: 1 }], { maxWait: "10 minutes" })
+    const time = new VirtualTime()
+    const begin = (name: string) => time.fork(LlmService.complete(service, chat({ name })))
+    const first = begin("first")
+    const left = begin("left")
+    const third = begin("third")
+    time.flush()
+    assert.isAbove(time.sleepers, 1)
+    time.interrupt(left)
+    time.advance(2000)
+    for (const call of [first, third]) assert.strictEqual(call.unsafePoll()?._tag, "Success")
+    assert.strictEqual(time.sleepers, 0)
+  })
+
   it("nobody is overtaken, no free place is overlooked, bounds hold, and nothing is left behind", () => {
     let waitedAndServed = 0
     forSeeds(800, (dice) => {

@@ -39,6 +39,11 @@ export class VirtualTime implements Scheduler.Scheduler {
     return this.tasks.length === 0
   }
 
+  /** How many sleep. */
+  get sleepers(): number {
+    return this.timers.length
+  }
+
   /** Lets the time pass, instant by instant; `onInstant` looks at each when it has come to rest. */
   advance(to: number, onInstant: () => void = () => {}): void {
     this.flush()

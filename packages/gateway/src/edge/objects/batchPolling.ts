@@ -1,6 +1,7 @@
 /**
  * Batches that no client asks for: the gateway asks itself how they are, so that what they cost is settled from their results.
  */
+import * as Background from "@switchyard/core/Background"
 import { isJsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
@@ -88,5 +89,5 @@ export const start = (
   Effect.clockWith((clock) => {
     const money = new BatchMoney(generations.current)
     const forever = Effect.forever(Effect.zipRight(Effect.sleep(patience), round({ money, generations }, clock)))
-    return Effect.as(Effect.forkScoped(forever), money)
+    return Effect.as(Background.run(forever), money)
   })

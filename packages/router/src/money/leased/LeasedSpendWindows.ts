@@ -3,6 +3,7 @@
  * settled. Calls spend from leases of 1 % of a limit (at least one call) that last 60 s, are asked for in one batch a second, or
  * at once where a call needs more, and are given back when a window is idle for 5 s and at the end.
  */
+import * as Background from "@switchyard/core/Background"
 import { nowMs } from "@switchyard/core/Time"
 import { type Context, Deferred, Effect, Random, type Scope } from "effect"
 import type { SpendWindows } from "../SpendWindows.js"
@@ -194,7 +195,7 @@ export const make = (
         Effect.ignore
       )
     )
-    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(round, pause))))
+    yield* Background.run(Effect.forever(Effect.zipRight(round, pause)))
     return {
       window: (scope, key, length, now) => {
         const name = nameOf({ scope, key, length })
