@@ -36,6 +36,16 @@ const colourOf = (/** @type {number} */ index) => {
 const nameOf = (/** @type {ReadonlyArray<string>} */ ids) =>
   (ids.length === 1 ? ids[0] : undefined) ?? `${ids.length} others`
 
+/**
+ * Values with nothing on either side: no line goes through them, so they are drawn as points.
+ * @param {uPlot} plot
+ * @param {number} series
+ */
+const lonely = (plot, series) =>
+  [...(plot.data[series] ?? [])].flatMap((value, at, all) =>
+    value != null && all[at - 1] == null && all[at + 1] == null ? [at] : []
+  )
+
 const muted = () => ({ stroke: style("--muted"), font: "11px system-ui, sans-serif", ticks: { show: false } })
 
 /** @param {(value: number) => string} format */
@@ -162,7 +172,7 @@ export class Charts {
             label: nameOf(ids),
             stroke: colourOf(index),
             width: 1.75,
-            points: { show: false },
+            points: { show: false, size: 4, filter: lonely },
             ...(this.#lines.length === 1 ? { fill: `${colourOf(index)}22` } : {})
           }))
         ],

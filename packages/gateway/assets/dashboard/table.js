@@ -46,7 +46,7 @@ const makeRow = (id, act) => {
   const flight = cell(row, "number", "In flight")
   const rate = cell(row, "number", "Req / min")
   const errors = cell(row, "number", "Errors")
-  const latency = cell(row, "number", "p50 / p95")
+  const latency = cell(row, "number latency", "p50 / p95")
   const headroom = cell(row, "", "Headroom")
   const room = element("div", "room")
   const meter = element("meter")
