@@ -5,11 +5,12 @@
  * all programs share the machine. The gateway is the command as it is installed, so it has to be built. Needs Linux's /proc. Exits 0 however the figures come out.
  *
  * `-- --write` puts the tables into docs/performance.md, `--explain` tells what each concern costs by leaving it out, `--profile` whose code runs,
- * `--nodes 22,24` runs the gateway on other Nodes beside this one (majors come from the npm registry, paths are taken as they are), `--against PATH` beside another checkout's command.
+ * `--nodes 22,24` what it costs on other Nodes beside this one (majors come from the npm registry, paths are taken as they are);
+ * `--against PATH` runs another checkout's command beside this one's.
  * BENCH_SHORT=1 is CI's form.
  */
-import { nodeOf } from "../../../scripts/nodes.mjs"
 import { explain } from "./explain.js"
+import { onNodes } from "./nodes.js"
 import * as Operations from "./operations.js"
 import { profiled } from "./profile.js"
 import { drive, median, memoryOf, type Program, startGateway, startScript, type Variant } from "./programs.js"
@@ -23,17 +24,13 @@ const valueOf = (option: string): string | undefined => {
 
 const isWriting = process.argv.includes("--write")
 
-const isVersion = (word: string): boolean => /^\d+(\.\d+)*$/.test(word)
-
 /** Gateways that take part beside the bare proxy. */
 const variants = (): ReadonlyArray<readonly [string, Variant]> => {
-  const nodes = valueOf("--nodes")?.split(",") ?? []
   const other = valueOf("--against")
   return [
     ["Switchyard", {}],
     ["without the ledger", { settings: { ledger: false } }],
     ["without the log", { settings: { log: { format: "off" } } }],
-    ...nodes.map((node) => [`on Node ${node}`, { node: isVersion(node) ? nodeOf(node) : node }] as const),
     ...(other === undefined ? [] : [[other, { bin: other }] as const])
   ]
 }
@@ -106,7 +103,7 @@ const alone = async (driver: Program, programs: ReadonlyArray<Program>): Promise
     )
     const bare = figures[1]
     figures.forEach((own, index) => {
-      const name = ["the upstream itself", "bare proxy", "Switchyard"][index] ?? ""
+      const name = ["the upstream itself", "bare proxy"][index] ?? programs[index]?.name ?? ""
       const more = (value: number, base: number | undefined): string =>
         index < 2 || base === undefined ? "" : (value - base).toFixed(2)
       rows.push(
@@ -160,6 +157,7 @@ const grown = async (driver: Program, upstream: number): Promise<string> => {
 const upstream = await startScript("upstream.ts")
 const driver = await startScript("driver.ts")
 const bare = await startScript("bare.ts", [`http://127.0.0.1:${upstream.port}`])
+const nodes = valueOf("--nodes")?.split(",")
 
 if (process.argv.includes("--profile")) {
   const { modules, owners } = await profiled(driver, upstream.port, workloads)
@@ -169,6 +167,10 @@ if (process.argv.includes("--profile")) {
 } else if (process.argv.includes("--explain")) {
   const text = await explain(driver, upstream.port)
   if (isWriting) intoDocument("explain", text)
+} else if (nodes !== undefined) {
+  const text = await onNodes(driver, upstream.port, nodes)
+  console.log(text)
+  if (isWriting) intoDocument("nodes", text)
 } else {
   const gateways: Array<Program> = []
   for (const [name, variant] of variants()) gateways.push(await startGateway(upstream.port, name, variant))
@@ -177,8 +179,7 @@ if (process.argv.includes("--profile")) {
   )
   const { load, sizes } = await busy(driver, bare, gateways)
   console.log(`${load}\n\n${sizes}\n\nLatency at one connection\n`)
-  const [gateway] = gateways
-  const single = gateway === undefined ? "" : await alone(driver, [upstream, bare, gateway])
+  const single = await alone(driver, [upstream, bare, ...gateways])
   for (const { stop } of gateways) stop()
   console.log(`${single}\n`)
   const rest = await grown(driver, upstream.port)

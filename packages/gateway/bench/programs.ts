@@ -54,15 +54,16 @@ const started = (name: string, child: ChildProcess, port: number, from: number, 
   }
 }
 
-/** Starts a script of this folder, which tells its port, the way this one was started, with more options of Node where some are given. */
+/** Starts a script of this folder, which tells its port, the way this one was started, with more options of Node or another Node where some are given. */
 export const startScript = async (
   file: string,
   args: ReadonlyArray<string> = [],
-  nodeOptions: ReadonlyArray<string> = []
+  nodeOptions: ReadonlyArray<string> = [],
+  node = process.execPath
 ): Promise<Program> => {
   const from = performance.now()
   const execArgv = [...process.execArgv, ...nodeOptions]
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { execArgv })
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { execArgv, execPath: node })
   const port = await new Promise<number>((resolve, reject) => {
     child.once("message", (message: { readonly port: number }) => resolve(message.port))
     child.once("exit", (code) => reject(new Error(`${file} ended with ${code}`)))
