@@ -20,7 +20,9 @@ export default defineConfig({
     isolate: false,
     // One more than the cores of a small machine: tests over sockets and processes wait most of their time.
     maxWorkers: 3,
-    testTimeout: 60_000,
+    // No test needs a tenth of it on a machine with nothing else to do; what never ends is told all the same.
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
     passWithNoTests: false
   }
 })

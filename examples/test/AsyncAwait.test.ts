@@ -7,7 +7,7 @@ import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { bundled } from "../../scripts/bundled.js"
 
-describe("the router in an app of promises", { timeout: 60_000 }, () => {
+describe("the router in an app of promises", { timeout: 180_000 }, () => {
   it("answers, streams, rejects with an error that has its reason, is left by a signal, and ends", async () => {
     const program = await bundled("examples/async-await/main.ts")
     const { stdout } = await promisify(execFile)(process.execPath, [program], {

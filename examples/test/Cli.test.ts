@@ -49,7 +49,7 @@ const configFile = (content: unknown) =>
     ({ folder }) => Effect.promise(() => rm(folder, { recursive: true }))
   ).pipe(Effect.map(({ path }) => path))
 
-describe("the demo", { timeout: 60_000 }, () => {
+describe("the demo", { timeout: 180_000 }, () => {
   it.live("answers every request of the outage whole, and shows the breaker open and close", () =>
     Effect.gen(function* () {
       const { code, stdout } = yield* demo(["--json"])
@@ -88,7 +88,7 @@ describe("the demo", { timeout: 60_000 }, () => {
   )
 })
 
-describe("mistakes", { timeout: 60_000 }, () => {
+describe("mistakes", { timeout: 180_000 }, () => {
   const mistakes: ReadonlyArray<readonly [args: ReadonlyArray<string>, says: string]> = [
     [["--bogus"], "--bogus"],
     [["--requests", "many"], '--requests: expected a whole number from 1 to 100000, found "many"'],
@@ -110,7 +110,7 @@ describe("mistakes", { timeout: 60_000 }, () => {
   }
 })
 
-describe("real endpoints", { timeout: 60_000 }, () => {
+describe("real endpoints", { timeout: 180_000 }, () => {
   it.scopedLive("streams the answer of the first endpoint that has one; keys come from the environment", () =>
     Effect.gen(function* () {
       const down = yield* FakeProvider.make({ name: "down", behaviour: { status: 503 } })

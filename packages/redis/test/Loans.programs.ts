@@ -44,7 +44,7 @@ const processOf = (engine: Engine): Process => {
   }
 }
 
-describe.skipIf(missing !== undefined)("room that processes are lent by a server", { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)("room that processes are lent by a server", { timeout: 180_000 }, () => {
   let server: RedisServer.RedisServer
   beforeAll(async () => {
     server = await RedisServer.start()
@@ -146,14 +146,14 @@ describe.skipIf(missing !== undefined)("room that processes are lent by a server
 
   it.scopedLive("calls of a loan of which the server knows nothing any more are told to be lost", () =>
     Effect.gen(function* () {
-      const { all, ask, key } = yield* processes(2, { maxParallel: 2000 }, { lease: 1_500 })
+      const { all, ask, key } = yield* processes(2, { maxParallel: 2000 }, { lease: 10_000 })
       const [gone, other] = all
       if (gone === undefined || other === undefined) return
       for (let index = 0; index < 100; index++) yield* gone.admit(ask(`call ${index}`))
       yield* untilUsed(other, key, ([, , calls]) => calls === 100)
       yield* Effect.promise(() => server.ask("FLUSHALL"))
       const held = Array.from({ length: 100 }, (_, index) => ({ key, attempt: `call ${index}` }))
-      const lost = yield* gone.engine.usage.renew(held, 1_500)
+      const lost = yield* gone.engine.usage.renew(held, 10_000)
       assert.sameMembers(
         lost.map(({ attempt }) => attempt),
         held.map(({ attempt }) => attempt)
@@ -173,7 +173,7 @@ describe.skipIf(missing !== undefined)("room that processes are lent by a server
         const gone = processOf(yield* RedisEngine.make({ client, prefix, ...patient }))
         const other = processOf(yield* RedisEngine.make({ url: server.url, prefix, ...patient }))
         const limits: SharedLimits = { ...none, maxParallel: 2000, rpm: 100_000 }
-        const ask = (attempt: string): AdmitAsk => ({ key, attempt, limits, tokens: 1, lease: 1_000, window: 60_000 })
+        const ask = (attempt: string): AdmitAsk => ({ key, attempt, limits, tokens: 1, lease: 3_000, window: 60_000 })
         for (let index = 0; index < 60; index++) yield* gone.admit(ask(`call ${index}`))
         yield* untilUsed(other, key, ([, , calls]) => calls === 60)
         client.disconnect()
@@ -192,7 +192,7 @@ describe.skipIf(missing !== undefined)("room that processes are lent by a server
           tpm: dice.pick([undefined, 8000])
         }
         const said = `seed ${seed}, ${JSON.stringify(limits)}`
-        const { all, ask, key } = yield* processes(3, limits, { window })
+        const { all, ask, key } = yield* processes(3, limits, { window, lease: 60_000 })
         const running = new Map<string, { readonly of: Process; readonly tokens: number }>()
         /** When calls were let in: the earliest and the latest that may have been. */
         const calls: Array<{ readonly asked: number; readonly answered: number }> = []

@@ -1,4 +1,5 @@
-import { describe } from "@effect/vitest"
+import type { EventEmitter } from "node:events"
+import { afterEach, assert, describe } from "@effect/vitest"
 import type { Redis } from "ioredis"
 import RedisMock from "ioredis-mock"
 import { contract } from "./contract.js"
@@ -12,6 +13,23 @@ const ofDate = (): [number, number] => {
 }
 process.hrtime = Object.assign(ofDate, { bigint })
 
+/** What the test gave engines, and what they made of it: all of one emulated server hear of its changes until they are disconnected. */
+const given: Array<Redis> = []
+const listeners = (client: Redis): number =>
+  (
+    client as unknown as { readonly context: { readonly modifiedKeyEvents: EventEmitter } }
+  ).context.modifiedKeyEvents.listenerCount("modified")
+
 describe("an engine in ioredis-mock", () => {
-  contract(() => ({ client: new RedisMock() as unknown as Redis }), 3000)
+  afterEach(() => {
+    const [client] = given.splice(0)
+    client?.disconnect()
+    assert.strictEqual(client === undefined ? 0 : listeners(client), 0, "an engine disconnects what it has made")
+  })
+
+  contract(() => {
+    const client = new RedisMock() as unknown as Redis
+    given.push(client)
+    return { client }
+  }, 3000)
 })

@@ -8,7 +8,7 @@ import * as Key from "../../src/Key.js"
 import { file, run, start } from "../support/process.js"
 import { chat, listens } from "./support.js"
 
-describe.concurrent("keys of the ledger by command", { timeout: 60_000 }, () => {
+describe.concurrent("keys of the ledger by command", { timeout: 180_000 }, () => {
   it.scopedLive("are in force where a gateway runs: made, shown once, listed without themselves, revoked", () =>
     Effect.gen(function* () {
       const upstream = yield* FakeProvider.make({ name: "east" })

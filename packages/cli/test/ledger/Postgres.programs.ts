@@ -55,7 +55,7 @@ describe.skipIf(missing !== undefined)("over PostgreSQL", { timeout: 300_000 }, 
   let server: PostgresServer.SharedServer
   beforeAll(async () => {
     server = await PostgresServer.shared()
-  }, 60_000)
+  }, 180_000)
 
   it.scopedLive(
     "LiteLLM's keys are taken over beside their tables, which stay as they are; keys and sums by command",

@@ -66,7 +66,7 @@ describe("a cell of CSV", () => {
   })
 })
 
-describe.concurrent("switchyard spend", { timeout: 60_000 }, () => {
+describe.concurrent("switchyard spend", { timeout: 180_000 }, () => {
   it.scopedLive("tells sums by what is asked for, and writes records that a spreadsheet does not run", () =>
     Effect.gen(function* () {
       const data = yield* folder

@@ -2,9 +2,10 @@
  * `serve --workers`: several real processes on one port, and what becomes of calls when one of them, or the one that started
  * them, is no more.
  */
-import { writeFile } from "node:fs/promises"
+import { rename, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
+import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect, Fiber } from "effect"
 import { file, run, start } from "../support/process.js"
 import { burst, counted, get, isAlive, load, until, workers } from "./support.js"
@@ -43,10 +44,12 @@ describe("serve with workers", { timeout: 180_000 }, () => {
         for (let round = 0; round < 3; round++) yield* burst(url, 30, "narrow")
         assert.isAtMost(upstream.stats().peakInFlight, 8)
 
-        // Selection knows what others have given back within a quarter of a second.
-        yield* Effect.sleep(1000)
         yield* upstream.behave({ hang: true })
-        const held = yield* Effect.fork(burst(url, 8, "narrow"))
+        // Selection knows a bit later what others have given back.
+        const admitted = Effect.repeat(burst(url, 1, "narrow"), { while: ([came]) => came === 429 })
+        const held = yield* Effect.fork(
+          Effect.map(Effect.replicateEffect(admitted, 8, { concurrency: "unbounded" }), (all) => all.flat())
+        )
         yield* until(() => upstream.inFlight() === 8)
         const [victim = 0] = pids
         process.kill(victim, "SIGKILL")
@@ -124,11 +127,15 @@ describe("serve with workers", { timeout: 180_000 }, () => {
           Effect.replicateEffect(get(url, "/v1/models"), 6),
           (answers) => new Set(answers.map((answer) => answer.text.includes('"id":"quick"')))
         )
-        yield* Effect.promise(() => writeFile(config, `${text}nonsense: 1\n`))
+        // Whole, as a file that takes the old one's place: no reader finds half of it.
+        const write = (words: string) =>
+          Effect.promise(async () => {
+            await writeFile(`${config}.new`, words)
+            await rename(`${config}.new`, config)
+          })
+        yield* write(`${text}nonsense: 1\n`)
         yield* gateway.until(/"event":"config_refused"/)
-        yield* Effect.promise(() =>
-          writeFile(config, `${text}  - { id: w, group: quick, model: m, baseUrl: "http://127.0.0.1:9" }\n`)
-        )
+        yield* write(`${text}  - { id: w, group: quick, model: m, baseUrl: "http://127.0.0.1:9" }\n`)
         yield* gateway.until(/"event":"config_reloaded"/)
         yield* Effect.repeat(groups, { until: (seen) => seen.size === 1 && seen.has(true), times: 100 })
         assert.deepStrictEqual([...(yield* groups)], [true])
@@ -188,10 +195,13 @@ describe("serve with workers", { timeout: 180_000 }, () => {
     Effect.gen(function* () {
       const gateway = yield* workers(2)
       const { child, pids, upstream, url } = gateway
-      yield* upstream.behave({ latencyMs: 400 })
+      const gate = FakeProvider.gate()
+      yield* upstream.behave({ gate })
       const calls = yield* Effect.fork(burst(url, 6))
       yield* until(() => upstream.inFlight() === 6)
       child.kill("SIGTERM")
+      yield* gateway.until(/"event":"draining"/)
+      gate.open()
       assert.deepStrictEqual(counted(yield* Fiber.join(calls)), { 200: 6 })
       assert.deepInclude(yield* gateway.finished, { code: 0, signal: null })
       assert.isFalse(pids.some(isAlive))

@@ -7,7 +7,7 @@ import { type Answer, answers, burst, counted, workers } from "./support.js"
 
 const joe = "sk-joe-of-workers-1"
 
-describe("two workers", { timeout: 60_000 }, () => {
+describe("two workers", { timeout: 180_000 }, () => {
   it.scopedLive("spend one budget of a caller, and each call is in the ledger once", () =>
     Effect.gen(function* () {
       const gateway = yield* workers(2, {
@@ -57,7 +57,7 @@ keys: [{ name: joe, key: ${joe}, budget: { limit: 2, window: 1 hour } }]`,
 const missing = RedisServer.missing()
 if (missing !== undefined) console.error(missing)
 
-describe.skipIf(missing !== undefined)("two workers on one Redis", { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)("two workers on one Redis", { timeout: 180_000 }, () => {
   let redis: RedisServer.RedisServer
   beforeAll(async () => {
     redis = await RedisServer.start()

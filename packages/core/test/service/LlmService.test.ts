@@ -351,7 +351,7 @@ describe("an interruption anywhere", () => {
         }
         assert.isAbove(whileOpen, 100, "many interruptions found an open stream")
       }),
-    60_000
+    120_000
   )
 
   it.effect(
@@ -397,6 +397,6 @@ describe("an interruption anywhere", () => {
         })
         assert.isAbove(inTheMiddle, cases(300), "most interruptions fall into running calls")
       }),
-    60_000
+    120_000
   )
 })

@@ -227,6 +227,6 @@ describe("under random schedules and interruptions", () => {
           discard: true
         })
       }),
-    60_000
+    120_000
   )
 })

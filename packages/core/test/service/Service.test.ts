@@ -240,7 +240,7 @@ describe("an interruption anywhere", () => {
           { concurrency: 50, discard: true }
         )
       }),
-    60_000
+    120_000
   )
 })
 

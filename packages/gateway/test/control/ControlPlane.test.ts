@@ -9,6 +9,7 @@ import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Context, Effect, Stream, TestClock } from "effect"
 import { type Options, start } from "../support/controlPlaneSupport.js"
+import { eventually } from "../support/gateways.js"
 
 const master = "sk-master-0123456789"
 
@@ -76,15 +77,6 @@ const openEvents = (url: string, init: RequestInit = {}) =>
       }
     })
     return { next, leave: Effect.sync(() => controller.abort()), response }
-  })
-
-const eventually = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    for (let tries = 0; tries < 10_000; tries++) {
-      if (yield* condition) return
-      yield* Effect.promise(() => new Promise((resume) => setImmediate(resume)))
-    }
-    assert.fail("it never came to that")
   })
 
 describe("ControlPlane: paths", () => {
@@ -574,7 +566,10 @@ describe("ControlPlane: events", () => {
       const { headers, json, status } = yield* get(`${url}/admin/events`)
       assert.deepStrictEqual([status, json.error.code, headers.get("retry-after")], [503, "too_many_listeners", "10"])
       for (const { leave } of clients) yield* leave
-      yield* eventually(Effect.sync(() => listening.now === 0))
+      yield* eventually(
+        () => "nobody listens",
+        () => listening.now === 0
+      )
       const again = yield* openEvents(`${url}/admin/events`)
       assert.strictEqual((yield* again.next)?.event, "snapshot")
     })

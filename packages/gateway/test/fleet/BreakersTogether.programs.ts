@@ -3,8 +3,9 @@ import * as Gateway from "@switchyard/gateway/Gateway"
 import * as SharedState from "@switchyard/gateway/SharedState"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import * as RedisServer from "@switchyard/testing/RedisServer"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { authorized, chat, decode, deploymentOf, masterKey } from "../support/gateways.js"
+import { allSay, until } from "./support/watching.js"
 
 const missing = RedisServer.missing()
 if (missing !== undefined) console.error(missing)
@@ -43,6 +44,9 @@ describe.skipIf(missing !== undefined)("several gateways on one Redis", () => {
   const ask = (gateway: Gateway.Gateway, content = "Hi") =>
     chat(gateway, { messages: [{ role: "user", content }] }, authorized)
 
+  const askAll = (gateways: ReadonlyArray<Gateway.Gateway>) =>
+    Effect.forEach(gateways, (gateway) => ask(gateway), { concurrency: "unbounded" })
+
   it.scopedLive("stay away together from what failed in one, try it with one call, and all see it recover", () =>
     Effect.gen(function* () {
       const { gateways, upstream } = yield* three({
@@ -52,24 +56,31 @@ describe.skipIf(missing !== undefined)("several gateways on one Redis", () => {
       const asked = () => upstream.journal().length
       yield* upstream.behave({ status: 503 })
       yield* ask(first)
-      yield* Effect.sleep(500)
-      assert.strictEqual(asked(), 1)
-      const elsewhere = yield* Effect.forEach(gateways, (gateway) => ask(gateway), { concurrency: "unbounded" })
+      yield* until(allSay(gateways, "east", "cooldown"), "20 seconds", "all know that it failed")
+      const elsewhere = yield* askAll(gateways)
       assert.strictEqual(asked(), 1, "nobody asks it")
       assert.isTrue(elsewhere.every(({ status }) => status === 200))
-      yield* upstream.behave({ latencyMs: 700 })
-      yield* Effect.sleep(1_700)
-      const answers = yield* Effect.forEach(
-        Array.from({ length: 12 }, (_, index) => gateways[index % 3] ?? first),
-        (gateway) => ask(gateway),
-        { concurrency: "unbounded" }
+      const gate = FakeProvider.gate()
+      yield* upstream.behave({ gate })
+      const trying = yield* Effect.fork(
+        Effect.repeat(Effect.zipRight(Effect.sleep(20), askAll(gateways)), { until: () => asked() > 1 })
       )
+      yield* until(
+        Effect.sync(() => asked() > 1),
+        "20 seconds",
+        "it is tried"
+      )
+      const [failed, tried] = upstream.journal()
+      assert.isAtLeast((tried?.receivedAt ?? 0) - (failed?.receivedAt ?? 0), 1_990, "no sooner than it may be")
+      const answers = yield* askAll([...gateways, ...gateways, ...gateways, ...gateways])
       assert.isTrue(answers.every(({ status }) => status === 200))
-      assert.strictEqual(asked(), 2, "one call on trial by all")
-      yield* upstream.behave({})
-      yield* Effect.sleep(500)
-      yield* Effect.forEach(gateways, (gateway) => ask(gateway))
-      assert.strictEqual(asked(), 5, "all ask it again")
+      assert.deepStrictEqual([asked(), upstream.inFlight()], [2, 1], "one call on trial by all")
+      gate.open()
+      yield* Fiber.join(trying)
+      yield* until(allSay(gateways, "east", "healthy"), "20 seconds", "all know that it is well")
+      const before = asked()
+      yield* askAll(gateways)
+      assert.strictEqual(asked() - before, 3, "all ask it again")
     })
   )
 
@@ -78,7 +89,9 @@ describe.skipIf(missing !== undefined)("several gateways on one Redis", () => {
       const { gateways, spare, upstream } = yield* three({ cache: { shared: true } })
       const [first, second] = gateways
       yield* ask(first, "the same")
-      yield* Effect.sleep(200)
+      // Nobody waits until it is kept.
+      const isKept = Effect.promise(async () => (await redis.ask("KEYS", `breakers ${runs}:*value:*`)) !== "")
+      yield* until(isKept, "20 seconds", "Redis has the answer")
       const { status } = yield* ask(second, "the same")
       assert.strictEqual(status, 200)
       assert.strictEqual(upstream.journal().length + spare.journal().length, 1)

@@ -9,6 +9,7 @@ import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import * as RedisServer from "@switchyard/testing/RedisServer"
 import { Effect } from "effect"
 import { type Answer, chat, decode, deploymentOf, masterKey } from "../support/gateways.js"
+import { until } from "./support/watching.js"
 
 const missing = RedisServer.missing()
 if (missing !== undefined) console.error(missing)
@@ -104,20 +105,28 @@ describe.skipIf(missing !== undefined)("a caller of several gateways on one Redi
       assert.isAtMost(fleet.upstream.stats().peakInFlight, 3)
       assert.isAtLeast(counted(rounds.flat(), 200), 9)
       // Nobody waits until Redis was told.
-      yield* Effect.sleep(100)
-      assert.deepStrictEqual(counted(yield* Effect.all([ask(fleet.first), ask(fleet.second)]), 200), 2)
+      yield* until(
+        Effect.map(both(fleet, 1), (answers) => counted(answers, 200) === 2),
+        "20 seconds",
+        "permits are there"
+      )
     })
   )
 
   it.scopedLive("a budget: both spend the same one, also when they ask at once, and are told when it begins anew", () =>
     Effect.gen(function* () {
       const fleet = yield* two({ budget: { limit: 1, window: "1 hour" } })
-      const answers = [...(yield* byTurns(fleet, 4)), ...(yield* both(fleet, 10))]
+      const answers: Array<Answer> = [...(yield* byTurns(fleet, 4)), ...(yield* both(fleet, 10))]
+      const isUsedUp = ({ text }: Answer) => text.includes("the caller's budget of 1 USD is used up")
       // Calls that come at once may find what is left leased to the other gateway, which gives it back after 5 seconds.
-      yield* Effect.sleep("6500 millis")
-      const rest = yield* byTurns(fleet, 14)
+      const turn = Effect.tap(byTurns(fleet, 2), (two) => Effect.sync(() => answers.push(...two)))
+      yield* until(
+        Effect.map(turn, (two) => two.every(isUsedUp)),
+        "30 seconds",
+        "all is spent"
+      )
       // The last call of each goes on while anything is left.
-      const spent = counted([...answers, ...rest], 200)
+      const spent = counted(answers, 200)
       assert.isTrue(spent >= 10 && spent <= 12, `${spent} calls of 0.1 USD`)
       assert.strictEqual(fleet.upstream.journal().length, spent)
       const { headers, status, text } = yield* ask(fleet.second)
@@ -144,7 +153,9 @@ describe.skipIf(missing !== undefined)("a caller of several gateways on one Redi
       yield* Effect.promise(() => redis.kill())
       yield* Effect.promise(() => redis.restart())
       const fleet = yield* two(alice, kept)
-      yield* Effect.sleep(200)
+      // The first tells what it has kept soon after it began.
+      const isTold = Effect.promise(async () => (await redis.ask("KEYS", "kept:*spend:*")) !== "")
+      yield* until(isTold, "20 seconds", "Redis knows what was spent")
       const answers = yield* Effect.replicateEffect(ask(fleet.second), 6)
       assert.isTrue([3, 4].includes(counted(answers, 200)), `${counted(answers, 200)} calls more`)
     })

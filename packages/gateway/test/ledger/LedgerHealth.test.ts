@@ -8,7 +8,7 @@ import { LedgerError } from "@switchyard/ledger/LedgerError"
 import type { UsageRecord } from "@switchyard/ledger/UsageRecord"
 import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { type Context, Effect, Stream } from "effect"
-import { authorized, decode, deploymentOf, masterKey, messages, post } from "../support/gateways.js"
+import { authorized, decode, deploymentOf, eventually, masterKey, messages, post } from "../support/gateways.js"
 
 const away = new LedgerError({ reason: "away", description: "db.internal did not answer" })
 
@@ -64,7 +64,10 @@ describe("a gateway's ledger", () => {
       assert.strictEqual((yield* ask("smart")).status, 200)
       assert.strictEqual((yield* ask("smart", { authorization: "Bearer sk-nobody-has-this" })).status, 401)
       assert.strictEqual((yield* ask("nobody-has-this")).status, 404)
-      yield* Effect.repeat(Effect.sleep("5 millis"), { until: () => records.length >= 2, times: 200 })
+      yield* eventually(
+        () => `2 records; ${records.length} are there`,
+        () => records.length >= 2
+      )
       assert.deepStrictEqual(
         records.map(({ attempts, caller, deployment, ending, group, status, tags }) => [
           ...[caller, group, deployment, attempts],

@@ -19,7 +19,7 @@ const keys = ["plain", "left", "teamed", "tagged", "polled"].map((name) => ({
 }))
 
 /** Real time, but for waits of minutes: they end when they are told to. */
-const patient = (): { readonly clock: Clock.Clock; readonly wake: () => void } => {
+const patient = () => {
   const real = Clock.make()
   const manual = ManualClock.make()
   const clock: Clock.Clock = {
@@ -32,7 +32,7 @@ const patient = (): { readonly clock: Clock.Clock; readonly wake: () => void } =
     currentTimeMillis: Effect.sync(() => clock.unsafeCurrentTimeMillis()),
     currentTimeNanos: Effect.sync(() => clock.unsafeCurrentTimeNanos())
   }
-  return { clock, wake: () => manual.advance(600_000) }
+  return { clock, wake: () => manual.advance(600_000), sleeping: manual.sleeping }
 }
 
 const time = patient()
@@ -207,6 +207,7 @@ describe("batches", () => {
     const before = settledAt("eu").length
     await create(await upload("smart", 50, "polled"), "polled")
     const asked = eu.journal().length
+    const asleep = time.sleeping()
     time.wake()
     await Effect.runPromise(
       eventually(
@@ -216,7 +217,12 @@ describe("batches", () => {
     )
     assert.strictEqual(settledAt("eu").length, before, "it goes on")
     eu.finishBatches({ prompt_tokens: 1_000, completion_tokens: 1_000, total_tokens: 2_000 })
-    await Effect.runPromise(Effect.sleep("20 millis"))
+    await Effect.runPromise(
+      eventually(
+        () => "the next wait",
+        () => time.sleeping() === asleep
+      )
+    )
     time.wake()
     const mine = () => settledAt("eu").filter(({ caller }) => caller === "polled")
     await Effect.runPromise(

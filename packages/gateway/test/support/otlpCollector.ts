@@ -159,7 +159,7 @@ export const otlpCollector: Effect.Effect<Collector, never, Scope.Scope> = Effec
           watchers.delete(check)
           const paths = exports.map(({ path, text }) => `${path} ${text.length}`).join(", ")
           resume(Effect.die(new Error(`the collector waited in vain; it has ${paths || "nothing"}`)))
-        }, 10_000)
+        }, 20_000)
         watchers.add(check)
         check()
       })

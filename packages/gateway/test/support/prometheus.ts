@@ -85,21 +85,10 @@ export const askUntil = <A>(what: string, ask: Effect.Effect<A>, willDo: (answer
     }
   })
 
-/** Starts Prometheus in a folder of its own; it ends with the scope. It scrapes the targets (`host:port`) each second. */
-export const startPrometheus = (targets: ReadonlyArray<string>): Effect.Effect<PrometheusServer, never, Scope.Scope> =>
+/** Runs it on a port that was free just now; undefined where it ended, because another program was quicker. */
+const run = (folder: string, port: number): Effect.Effect<number | undefined, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const port = yield* freePort
-    const folder = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "switchyard-prometheus-"))),
-      (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-    )
-    const config = {
-      global: { scrape_interval: "1s", scrape_timeout: "1s" },
-      scrape_configs: [{ job_name: "switchyard", static_configs: [{ targets }] }]
-    }
-    // JSON is YAML.
-    writeFileSync(join(folder, "prometheus.yml"), JSON.stringify(config))
-    yield* Effect.acquireRelease(
+    const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
         spawn(
           "prometheus",
@@ -113,12 +102,39 @@ export const startPrometheus = (targets: ReadonlyArray<string>): Effect.Effect<P
           { stdio: "ignore" }
         )
       ),
-      (child) =>
+      (one) =>
         Effect.async<void>((resume) => {
-          if (child.exitCode !== null) return resume(Effect.void)
-          child.once("exit", () => resume(Effect.void))
-          child.kill("SIGKILL")
+          if (one.exitCode !== null) return resume(Effect.void)
+          one.once("exit", () => resume(Effect.void))
+          one.kill("SIGKILL")
         })
+    )
+    const isReady = Effect.promise(() =>
+      fetch(`http://127.0.0.1:${port}/-/ready`).then(
+        ({ ok }) => ok,
+        () => false
+      )
+    )
+    yield* askUntil("Prometheus is ready", isReady, (is) => is || child.exitCode !== null)
+    return child.exitCode === null ? port : undefined
+  })
+
+/** Starts Prometheus in a folder of its own; it ends with the scope. It scrapes the targets (`host:port`) each second. */
+export const startPrometheus = (targets: ReadonlyArray<string>): Effect.Effect<PrometheusServer, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const folder = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "switchyard-prometheus-"))),
+      (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+    )
+    const config = {
+      global: { scrape_interval: "1s", scrape_timeout: "1s" },
+      scrape_configs: [{ job_name: "switchyard", static_configs: [{ targets }] }]
+    }
+    // JSON is YAML.
+    writeFileSync(join(folder, "prometheus.yml"), JSON.stringify(config))
+    const port = yield* Effect.repeat(
+      Effect.flatMap(freePort, (free) => run(folder, free)),
+      { until: (found) => found !== undefined }
     )
     const get = (path: string) =>
       Effect.promise(async (): Promise<unknown> => {
@@ -130,7 +146,6 @@ export const startPrometheus = (targets: ReadonlyArray<string>): Effect.Effect<P
           return undefined
         }
       })
-    yield* askUntil("Prometheus is ready", get("/-/ready"), (answer) => answer !== undefined)
     return {
       query: (query) =>
         Effect.map(get(`/api/v1/query?query=${encodeURIComponent(query)}`), (answer) => {

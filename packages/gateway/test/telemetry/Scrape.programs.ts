@@ -236,7 +236,7 @@ describe("the chaos run", () => {
         const checked = promtool(["check", "metrics"], { input: text })
         assert.isTrue(checked.isContent, checked.said)
       }),
-    90_000
+    240_000
   )
 })
 
@@ -272,7 +272,7 @@ describe("a workload with every ending", () => {
         const { stored } = yield* storedBy(done.gateway, "stored", done.seen.requests, "text/plain")
         assertCounts(stored, "stored", done)
       }),
-    90_000
+    240_000
   )
   it.scopedLive.skipIf(!hasPrometheus)(
     "with openMetrics it is asked in that format, and stores the same",
@@ -294,7 +294,7 @@ describe("a workload with every ending", () => {
         const after = yield* scrape(done.gateway)
         assert.strictEqual(sumOf(samplesIn(after.text), "open_requests_total"), done.seen.requests + 1)
       }),
-    90_000
+    240_000
   )
 })
 
@@ -352,6 +352,6 @@ describe("exemplars", () => {
         }
         assert.isTrue(found.some(({ deployment }) => deployment === awkward))
       }),
-    90_000
+    240_000
   )
 })

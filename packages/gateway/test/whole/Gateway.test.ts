@@ -152,13 +152,15 @@ describe("Gateway", () => {
     Effect.gen(function* () {
       const before = yield* FakeProvider.make({ name: "before" })
       const after = yield* FakeProvider.make({ name: "after" })
-      yield* before.next({ latencyMs: 300 })
+      const gate = FakeProvider.gate()
+      yield* before.next({ gate })
       const gateway = yield* Gateway.make({ config: config({ deployments: [deployment(before)] }) })
       const inFlight = yield* Effect.fork(post(`${gateway.url}/v1/chat/completions`, chat))
       yield* before.awaitEntry(() => true)
       yield* gateway.reload({ config: config({ deployments: [deployment(after)] }) })
       const next = yield* post(`${gateway.url}/v1/chat/completions`, chat)
       expect(next.headers.get("x-switchyard-deployment")).toBe("after")
+      gate.open()
       const old = yield* Fiber.join(inFlight)
       expect(old.status).toBe(200)
       expect(old.headers.get("x-switchyard-deployment")).toBe("before")
@@ -184,7 +186,7 @@ describe("Gateway", () => {
         // The last is still within reach of this very test.
         return replaced.slice(0, -2).filter((one) => one.deref() !== undefined).length
       })
-      yield* Effect.repeat(Effect.zipRight(Effect.sleep(200), left), { until: (count) => count === 0, times: 5 })
+      yield* Effect.repeat(Effect.zipRight(Effect.sleep(100), left), { until: (count) => count === 0, times: 100 })
       expect(yield* left).toBe(0)
     })
   )

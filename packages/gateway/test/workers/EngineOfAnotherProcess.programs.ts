@@ -20,7 +20,7 @@ describe("an engine behind a real process", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as Line)
     found = new Map(lines.map((line) => [line.name, line]))
-  }, 60_000)
+  }, 180_000)
 
   for (const { name } of EngineContract.checks) {
     it(name, () => assert.deepStrictEqual(found.get(name), { name }))

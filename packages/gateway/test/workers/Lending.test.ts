@@ -173,7 +173,7 @@ describe("room that workers are lent", () => {
           assert.deepInclude(after, { calls: 0, requests: 0, tokens: 0 }, said)
         }
       }),
-    60_000
+    120_000
   )
 
   it.scoped("a worker that is gone gives back the room of its calls at once; what it was lent counts as used", () =>

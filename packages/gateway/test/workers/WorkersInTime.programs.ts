@@ -85,7 +85,8 @@ describe("two workers", { timeout: 120_000 }, () => {
       const failed = upstream.journal().filter(({ status }) => status === 503)
       const [first] = failed
       const lastOf = Math.max(...upstream.journal().map(({ receivedAt }) => receivedAt))
-      assert.isBelow(lastOf - (first?.endedAt ?? 0), 500)
+      // They are told at once, and would go on for ever otherwise; a busy machine is late with all of it.
+      assert.isBelow(lastOf - (first?.endedAt ?? 0), 5_000)
       assert.deepStrictEqual(new Set(failed.map(workerOf)), new Set([`${pids[0]}`]))
       assert.strictEqual(new Set(spare.journal().map(workerOf)).size, 2, "and both went on elsewhere")
     })

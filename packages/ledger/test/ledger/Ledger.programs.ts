@@ -131,7 +131,7 @@ describe("a ledger", () => {
       expect(ledger.health().waitingBytes).toBeGreaterThan(0)
       other.exec("COMMIT")
       other.close()
-      yield* Effect.retry(ledger.settled, { times: 20 })
+      yield* Effect.retry(ledger.settled, { while: () => Effect.as(Effect.sleep("50 millis"), true) })
       expect((yield* ledger.store.report(all))[0]?.requests).toBe(1)
     })
   )

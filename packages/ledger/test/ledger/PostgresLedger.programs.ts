@@ -20,7 +20,7 @@ describe.skipIf(missing !== undefined)("a ledger on Postgres", () => {
   let server: PostgresServer.PostgresServer
   beforeAll(async () => {
     server = await PostgresServer.start()
-  }, 60_000)
+  }, 180_000)
   afterAll(() => server.stop())
 
   const open = (data: string, url: string) =>
@@ -35,19 +35,19 @@ describe.skipIf(missing !== undefined)("a ledger on Postgres", () => {
       const until = (state: "up" | "away") =>
         Effect.repeat(Effect.sleep("20 millis"), { until: () => ledger.health().state === state })
       const stored = Effect.retry(ledger.settled, {
-        times: 100,
+        times: 300,
         while: () => Effect.as(Effect.sleep("200 millis"), true)
       })
       ledger.append(record({ id: "before" }))
       yield* ledger.settled
       server.freeze()
       for (let at = 0; at < 100; at++) ledger.append(record({ id: `frozen-${at}` }))
-      yield* Effect.timeout(until("away"), "6 seconds")
+      yield* Effect.timeout(until("away"), "20 seconds")
       expect(ledger.health().waitingBytes).toBeGreaterThan(0)
       // Nobody waits for a store that is known to be away.
       const [took, error] = yield* Effect.timed(Effect.flip(ledger.store.snapshot))
       expect(error.reason).toBe("away")
-      expect(Duration.toMillis(took)).toBeLessThan(1_000)
+      expect(Duration.toMillis(took)).toBeLessThan(3_000)
       server.thaw()
       yield* until("up")
       yield* stored
@@ -77,7 +77,15 @@ describe.skipIf(missing !== undefined)("a ledger on Postgres", () => {
       const next = yield* open(data, url)
       expect((yield* next.store.records({ limit: 1, id: "late" })).length).toBe(1)
       const other = yield* open(yield* folder, url)
-      yield* Effect.sleep("500 millis")
+      // The notice goes to who listens already: the poll is for who does not yet.
+      const listening = () =>
+        Number(
+          server.sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()",
+            new URL(url).pathname.slice(1)
+          )
+        )
+      while (listening() < 2) yield* Effect.sleep("20 millis")
       const told = yield* Effect.fork(next.store.changed)
       yield* Effect.sleep("10 millis")
       yield* other.store.putKey(key(), undefined)

@@ -226,11 +226,13 @@ describe("what is asked beside conversations, through the tower", () => {
       const [first] = yield* upstreams
       const by = { caller: "ann" }
       const program = Effect.gen(function* () {
-        yield* first.next({ latencyMs: 1000 })
+        const gate = FakeProvider.gate()
+        yield* first.next({ gate })
         const running = yield* Effect.fork(answered(pictures({ n: 3 }, by)))
         yield* first.awaitEntry(({ seq }) => seq === 1)
         const held = yield* Effect.flip(answered(pictures({}, by)))
         assert.deepStrictEqual([held.reason, held.code], ["Rejected", "caller_budget"])
+        gate.open()
         assert.closeTo((yield* Fiber.join(running)).report.cost ?? Number.NaN, 0.12, 1e-12)
         const spent = yield* Effect.flip(answered(pictures({}, by)))
         assert.deepStrictEqual([spent.reason, spent.code], ["BudgetExceeded", "caller_budget"])

@@ -544,7 +544,7 @@ describe.each([S.undici, S.httpClient])("OpenAiCompatible over $name: streams", 
         assert.strictEqual(characters, chunks * 128 * 16)
         assert.strictEqual((yield* up.awaitEntry((entry) => entry.end !== undefined)).end, "answered")
       }),
-    60_000
+    120_000
   )
 
   it.scopedLive("forty streams at once each get their own answer", () =>

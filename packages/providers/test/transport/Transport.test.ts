@@ -392,7 +392,8 @@ describe("Transport over undici alone", () => {
     Effect.gen(function* () {
       const up = yield* FakeProvider.make()
       const service = yield* S.serviceOver({ name: "undici", layer: UndiciTransport.layerWith({ connections: 1 }) })
-      yield* up.next({ latencyMs: 30 })
+      const gate = FakeProvider.gate()
+      yield* up.next({ gate })
       const first = yield* Effect.fork(S.call(service, S.chat(), { baseUrl: up.url }))
       yield* up.awaitEntry((entry) => entry.seq === 1)
       const second = yield* Effect.fork(S.call(service, S.chat(), { baseUrl: up.url }))
@@ -400,6 +401,7 @@ describe("Transport over undici alone", () => {
       const third = yield* Effect.fork(S.call(service, S.chat(), { baseUrl: up.url }))
       yield* S.tick
       yield* Fiber.interrupt(second)
+      gate.open()
       yield* Fiber.join(first)
       yield* Fiber.join(third)
       assert.strictEqual(up.stats().requests, 2)
@@ -448,12 +450,14 @@ describe("Transport over undici alone", () => {
     Effect.gen(function* () {
       const up = yield* FakeProvider.make()
       const transport = yield* S.transportOf(S.undici)
-      yield* up.next({ latencyMs: 20 })
+      const gate = FakeProvider.gate()
+      yield* up.next({ gate })
       const slow = send(transport, request(`http://127.0.0.1:${up.port}`, { connectTimeout: 999 }))
       yield* up.awaitEntry((entry) => entry.seq === 1)
       for (let i = 0; i < 20; i++) {
         yield* send(transport, request(`http://127.0.0.1:${up.port}`, { connectTimeout: 1000 + i })).over
       }
+      gate.open()
       yield* slow.over
       assert.deepStrictEqual(slow.tags(), ["headers", "data", "end"])
     })

@@ -31,8 +31,10 @@ export type {
   FakeRateLimit,
   FakeRequest,
   FakeToolCall,
-  FakeUsage
+  FakeUsage,
+  Gate
 } from "./fakeBehaviour.js"
+export { gate } from "./fakeBehaviour.js"
 export type { FakeFile, FakeForm } from "./fakeForm.js"
 export type { End, JournalEntry, Stats } from "./fakeJournal.js"
 export { soundOf } from "./fakeMediaAnswer.js"
@@ -72,7 +74,7 @@ export interface FakeProvider {
   readonly reset: Effect.Effect<void>
   /**
    * The first entry that satisfies the predicate, now or as soon as one does. Dies with a summary of the journal after
-   * `timeout` (default 5 seconds, real time, also under a test clock).
+   * `timeout` (default 20 seconds, real time, also under a test clock).
    */
   readonly awaitEntry: (
     predicate: (entry: JournalEntry) => boolean,
@@ -110,7 +112,7 @@ const summary = (entries: ReadonlyArray<JournalEntry>): string =>
 
 const awaitEntryIn =
   (name: string, journal: Journal): FakeProvider["awaitEntry"] =>
-  (predicate, timeout = 5000) =>
+  (predicate, timeout = 20_000) =>
     Effect.async<JournalEntry>((resume) => {
       const limitMs = Duration.toMillis(timeout)
       let stop = () => {}

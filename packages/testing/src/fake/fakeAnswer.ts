@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Behaviour } from "./fakeBehaviour.js"
+import type { Behaviour, Gate } from "./fakeBehaviour.js"
 import { errorStatus } from "./fakeBehaviour.js"
 import type { MediaAsked } from "./fakeForm.js"
 import type { Endpoint, Prepared } from "./fakeWire.js"
@@ -16,6 +16,8 @@ export interface Step {
   /** In place of the text: what is none. */
   readonly bytes?: Buffer
   readonly chunks: number
+  /** What it waits for, and in vain where it stays shut. */
+  readonly gate?: Gate | undefined
   /** Instead of writing: break the socket, or go silent. */
   readonly fault?: "cut" | "stall"
 }
@@ -96,6 +98,7 @@ const stepsOf = ({ behaviour: b, envelope, parsed, prepared, usage }: StreamOf):
 
   if (endpoint === "chat") send(head + Wire.roleDelta + tail)
   for (let i = 0; i <= deltas.length; i++) {
+    if (at(b.gateAfterChunks, i)) steps.push({ waitMs: 0, text: "", chunks: 0, gate: b.gate })
     if (at(b.malformedAfterChunks, i)) send(malformed)
     if (at(b.errorEventAfterChunks, i)) {
       send(`data: ${Wire.errorBody(500, b.error)}\n\n`)
@@ -113,7 +116,7 @@ const stepsOf = ({ behaviour: b, envelope, parsed, prepared, usage }: StreamOf):
   if (b.done !== false) send("data: [DONE]\n\n")
   return answer(
     b.malformedAfterChunks === undefined ? "answered" : "errored",
-    (b.firstTokenMs ?? 0) <= 0 && (b.chunkGapMs ?? 0) <= 0
+    (b.firstTokenMs ?? 0) <= 0 && (b.chunkGapMs ?? 0) <= 0 && b.gateAfterChunks === undefined
   )
 }
 

@@ -35,6 +35,31 @@ export interface FakeRateLimit {
   readonly retryAfterMs?: number
 }
 
+/** What holds answers back until a test lets them go on: whoever waits at it is let through once it is open, and from then on. */
+export interface Gate {
+  readonly isOpen: () => boolean
+  readonly open: () => void
+  /** Runs once it is open; at once where it is. */
+  readonly whenOpen: (run: () => void) => void
+}
+
+/** A gate that is shut, for a `Behaviour`: then events, and no timers, say what comes before what. */
+export const gate = (): Gate => {
+  const waiting: Array<() => void> = []
+  let isOpen = false
+  return {
+    isOpen: () => isOpen,
+    open: () => {
+      isOpen = true
+      for (const run of waiting.splice(0)) run()
+    },
+    whenOpen: (run) => {
+      if (isOpen) run()
+      else waiting.push(run)
+    }
+  }
+}
+
 /**
  * How the upstream answers a request. Plain data that is never changed once handed over; every field is optional and
  * the empty behaviour is an instant, complete answer. Chunk counts mean chunks that bear content, reasoning or tool
@@ -51,6 +76,10 @@ export interface Behaviour {
   readonly firstTokenMs?: number
   /** Milliseconds before each later content chunk of a stream. Default 0. */
   readonly chunkGapMs?: number
+  /** Holds the answer back, before its headers, until it is opened. */
+  readonly gate?: Gate
+  /** Then the gate stands in the midst of a stream, behind so many chunks. */
+  readonly gateAfterChunks?: number
   /** Content chunks that the reply is split into; a given reply yields no more chunks than characters. Default 5. */
   readonly chunks?: number
   /** Bytes of sound that speech is. Default 4,000. */

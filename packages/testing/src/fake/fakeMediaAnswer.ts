@@ -183,6 +183,7 @@ const steps = (
 ): Answer => {
   const found: Array<Step> = []
   const { chunkGapMs = 0, cutAfterChunks, errorEventAfterChunks, firstTokenMs = 0, stallAfterChunks } = behaviour
+  const { gate, gateAfterChunks } = behaviour
   const answer = (ends: "answered" | "errored"): Answer => ({
     _tag: "Steps",
     status: 200,
@@ -192,6 +193,7 @@ const steps = (
     ...(contentType === undefined ? {} : { contentType })
   })
   for (const [at, piece] of pieces.entries()) {
+    if (gateAfterChunks === at) found.push({ waitMs: 0, text: "", chunks: 0, gate })
     if (errorEventAfterChunks === at) {
       const error = { type: "error", error: { message: "it broke", type: "server_error", code: "server_error" } }
       found.push({ waitMs: 0, text: `event: error\ndata: ${JSON.stringify(error)}\n\n`, chunks: 0 })

@@ -9,7 +9,7 @@ import { createServer } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import type { Answer, Step } from "./fakeAnswer.js"
 import { answerOf } from "./fakeAnswer.js"
-import type { Behaviour, Decision, FakeRequest } from "./fakeBehaviour.js"
+import type { Behaviour, Decision, FakeRequest, Gate } from "./fakeBehaviour.js"
 import type { End, Journal, Row } from "./fakeJournal.js"
 import { mediaAt, readMedia } from "./fakeMedia.js"
 import { mediaAnswer } from "./fakeMediaAnswer.js"
@@ -62,6 +62,10 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
     if (ms <= 0) run()
     else x.timer = setTimeout(run, ms)
   }
+  const behind = (x: Exchange, gate: Gate | undefined, run: () => void): void => {
+    if (gate === undefined) run()
+    else gate.whenOpen(() => live.has(x) && run())
+  }
   const silence = (x: Exchange): void => {
     x.silent = true
     journal.changed(x.row)
@@ -83,6 +87,11 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
       const step = steps[i] as Step
       if (step.waitMs > 0 && !(waited && i === from)) {
         later(x, step.waitMs, () => pump(x, steps, i, true, ends))
+        return
+      }
+      if (step.gate !== undefined) {
+        if (step.gate.isOpen()) continue
+        behind(x, step.gate, () => pump(x, steps, i + 1, false, ends))
         return
       }
       if (step.fault !== undefined) {
@@ -242,7 +251,10 @@ export const makeServer = ({ decide, journal, models, name }: ServerOptions) => 
     const upstream = { name, models, seq: row.seq }
     const answer =
       media === undefined ? answerOf(behaviour, parsed, upstream) : mediaAnswer(behaviour, parsed, media, upstream)
-    later(x, answer._tag === "Steps" ? (behaviour.headersMs ?? 0) : decision.delayMs, () => play(x, answer, decision))
+    const delayMs = answer._tag === "Steps" ? (behaviour.headersMs ?? 0) : decision.delayMs
+    behind(x, behaviour.gateAfterChunks === undefined ? behaviour.gate : undefined, () =>
+      later(x, delayMs, () => play(x, answer, decision))
+    )
   }
 
   const server = createServer({ requestTimeout: 0, keepAliveTimeout: 65_000 }, (request, response) => {

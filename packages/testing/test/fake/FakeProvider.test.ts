@@ -1,7 +1,7 @@
 import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import type { Scope } from "effect"
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Effect, Exit, Fiber } from "effect"
 import type { Dispatcher } from "undici"
 import { Agent, request } from "undici"
 import * as FakeProvider from "../../src/fake/FakeProvider.js"
@@ -300,6 +300,31 @@ describe("good answers", () => {
       assert.strictEqual((yield* stream()).length, 43)
       yield* upstream.behave({ reply: "" })
       assert.strictEqual((yield* stream()).length, 3)
+    })
+  )
+
+  it.scopedLive("a gate holds an answer back until it is opened, before its headers or in the midst of a stream", () =>
+    Effect.gen(function* () {
+      const { chat, stream, upstream } = yield* wire()
+      const [whole, midst] = [FakeProvider.gate(), FakeProvider.gate()]
+      yield* upstream.next({ gate: whole }, { gate: midst, gateAfterChunks: 2 })
+      const first = yield* Effect.fork(chat())
+      yield* upstream.awaitEntry(({ seq }) => seq === 1)
+      const second = yield* Effect.fork(stream())
+      yield* upstream.awaitEntry(({ chunksSent, seq }) => seq === 2 && chunksSent === 2)
+      assert.strictEqual((yield* chat()).status, 200)
+      assert.deepStrictEqual(
+        upstream.journal().map(({ chunksSent, status }) => [status, chunksSent]),
+        [
+          [undefined, 0],
+          [200, 2],
+          [200, 0]
+        ]
+      )
+      whole.open()
+      midst.open()
+      assert.strictEqual((yield* Fiber.join(first)).status, 200)
+      assert.strictEqual(contentOf(yield* Fiber.join(second)), "Hello from fake")
     })
   )
 
@@ -643,12 +668,18 @@ describe("journal", () => {
 
   it.scopedLive("counts the most exchanges that ever were in flight at once", () =>
     Effect.gen(function* () {
-      const { chat, upstream } = yield* wire({ behaviour: { latencyMs: 30 } })
-      yield* Effect.all(
-        Array.from({ length: 4 }, () => chat()),
-        { concurrency: "unbounded" }
+      const gate = FakeProvider.gate()
+      const { chat, upstream } = yield* wire({ behaviour: { gate } })
+      const four = yield* Effect.fork(
+        Effect.all(
+          Array.from({ length: 4 }, () => chat()),
+          { concurrency: "unbounded" }
+        )
       )
-      yield* upstream.awaitEntry((e) => e.seq === 4 && e.end === "answered")
+      yield* upstream.awaitEntry((e) => e.seq === 4)
+      gate.open()
+      yield* Fiber.join(four)
+      yield* upstream.awaitEntry(() => upstream.stats().answered === 4)
       assert.strictEqual(upstream.stats().peakInFlight, 4)
       assert.strictEqual(upstream.inFlight(), 0)
     })

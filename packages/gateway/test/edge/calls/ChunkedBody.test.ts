@@ -49,16 +49,22 @@ describe("a streamed body", () => {
   })
 
   it("waits for the answers before it, and nothing of it comes between theirs", async () => {
+    let first = (): void => {}
     const text = await answers(`GET /first HTTP/1.1\r\nhost: a\r\n\r\n${last}`, (response, path) => {
       const body = bodyOf(response)
       body.write(path)
-      const wait = path === "/first" ? 20 : 0
-      setTimeout(() => {
+      const rest = (): void => {
         body.write([stretch])
         body.hold()
         body.write("held")
         body.end("")
-      }, wait)
+      }
+      // The second has said all before the first goes on.
+      if (path === "/first") first = rest
+      else {
+        rest()
+        setImmediate(first)
+      }
     })
     const rest = "7\r\nGrüße\r\n4\r\nheld\r\n0\r\n\r\n"
     assert.deepStrictEqual(

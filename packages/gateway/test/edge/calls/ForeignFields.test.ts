@@ -9,7 +9,7 @@ import * as ForeignFields from "../../../src/edge/calls/foreignFields.js"
 import * as Gateway from "../../../src/Gateway.js"
 import * as RequestLog from "../../../src/log/RequestLog.js"
 import { loadFiles } from "../../support/configFiles.js"
-import { decode, deploymentOf, errorIn, masterKey, messages, post, start } from "../../support/gateways.js"
+import { decode, deploymentOf, errorIn, eventually, masterKey, messages, post, start } from "../../support/gateways.js"
 
 const chat = { model: "smart", messages }
 
@@ -203,8 +203,10 @@ describe("a destination or a credential in a request", () => {
           })
         )
         assert.notInclude(JSON.stringify(provider.journal()), "sk-mine-0001")
-        const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-        yield* Effect.repeat(turn, { until: () => text.includes("fields_left_out"), times: 1000 })
+        yield* eventually(
+          () => "a line of the log",
+          () => text.includes("fields_left_out")
+        )
         assert.lengthOf(text.match(/fields_left_out/g) ?? [], 1)
         assert.notInclude(text, "sk-mine-0001")
       })
