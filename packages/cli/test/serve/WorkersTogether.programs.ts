@@ -3,7 +3,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as RedisServer from "@switchyard/testing/RedisServer"
 import { Effect } from "effect"
 import { run } from "../support/process.js"
-import { type Answer, answers, burst, counted, workers } from "./support.js"
+import { type Answer, answers, burst, counted, get, workers } from "./support.js"
 
 const joe = "sk-joe-of-workers-1"
 
@@ -72,6 +72,11 @@ redis: { url: "${redis.url}", prefix: "workers:", timeout: 10 seconds }`,
         more: (base) => `  - { id: often, group: often, model: m, baseUrl: ${base}, apiKey: sk-upstream-1, rpm: 40 }`
       })
       assert.lengthOf(pids, 2)
+      // One that begins on a busy machine may go on without Redis for a moment.
+      yield* Effect.repeat(get(url, "/metrics"), {
+        until: ({ text }) =>
+          /_shared_state_up\{engine="redis"\} 1\n/.test(text) && /_replicas\{engine="redis"\} 2\n/.test(text)
+      })
       assert.deepStrictEqual(counted(yield* burst(url, 60, "often")), { 200: 40, 429: 20 })
       assert.deepStrictEqual(counted(yield* burst(url, 10, "often")), { 429: 10 })
       assert.strictEqual(upstream.journal().length, 40)

@@ -5,7 +5,7 @@ import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import * as RedisServer from "@switchyard/testing/RedisServer"
 import { Effect, Fiber } from "effect"
 import { authorized, chat, decode, deploymentOf, masterKey } from "../support/gateways.js"
-import { allSay, until } from "./support/watching.js"
+import { allSay, sharing, until } from "./support/watching.js"
 
 const missing = RedisServer.missing()
 if (missing !== undefined) console.error(missing)
@@ -38,6 +38,7 @@ describe.skipIf(missing !== undefined)("several gateways on one Redis", () => {
         return yield* Gateway.make({ config }, { shared })
       })
       const gateways = yield* Effect.all([one, one, one], { concurrency: "unbounded" })
+      yield* sharing(gateways)
       return { upstream, spare, gateways }
     })
 

@@ -9,7 +9,7 @@ import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import * as RedisServer from "@switchyard/testing/RedisServer"
 import { Effect } from "effect"
 import { type Answer, chat, decode, deploymentOf, masterKey } from "../support/gateways.js"
-import { until } from "./support/watching.js"
+import { sharing, until } from "./support/watching.js"
 
 const missing = RedisServer.missing()
 if (missing !== undefined) console.error(missing)
@@ -57,6 +57,7 @@ describe.skipIf(missing !== undefined)("a caller of several gateways on one Redi
           return yield* Gateway.make({ config }, { shared, ledger })
         })
       const [first, second] = yield* Effect.all([one("first"), one("second")], { concurrency: "unbounded" })
+      yield* sharing([first, second])
       return { upstream, first, second }
     })
 

@@ -6,7 +6,7 @@ import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import * as RedisServer from "@switchyard/testing/RedisServer"
 import { Effect } from "effect"
 import { decode, deploymentOf, masterKey, messages, post } from "../support/gateways.js"
-import { until } from "./support/watching.js"
+import { sharing, until } from "./support/watching.js"
 
 const missing = RedisServer.missing()
 if (missing !== undefined) console.error(missing)
@@ -39,6 +39,7 @@ describe.skipIf(missing !== undefined)("gateways on one Redis", () => {
         return yield* Gateway.make({ config }, { shared })
       })
       const gateways = yield* Effect.forEach(Array.from({ length: count }), () => one, { concurrency: "unbounded" })
+      yield* sharing(gateways)
       return { upstream, gateways, told }
     })
 

@@ -7,6 +7,7 @@ import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import { Effect } from "effect"
 import { bundled } from "../../../../../scripts/bundled.js"
 import { masterKey, messages, type Together, together } from "../../support/gateways.js"
+import { sharing } from "./watching.js"
 
 /** What a process is started with. */
 export interface Asked extends SharedStates.Options {
@@ -62,6 +63,7 @@ export const fleet = (count: number, { besides, limits, more, redis, skews = [],
       Array.from({ length: count }, (_, index) => start(asked(index))),
       { concurrency: "unbounded" }
     )
+    yield* sharing(gateways)
     return { upstream, gateways }
   })
 

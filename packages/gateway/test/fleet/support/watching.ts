@@ -13,6 +13,22 @@ interface Located {
   readonly url: string
 }
 
+/** Until all of them decide by one Redis, and each knows of so many: one that begins on a busy machine may go on without for a moment. */
+export const sharing = (gateways: ReadonlyArray<Located>, replicas = gateways.length) => {
+  const isShared = ({ url }: Located) =>
+    Effect.promise(async () => {
+      const response = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${masterKey}` } })
+      const text = await response.text()
+      const says = (name: string, value: number) => text.includes(`_shared_state_${name}{engine="redis"} ${value}\n`)
+      return says("up", 1) && says("replicas", replicas)
+    })
+  return until(
+    Effect.map(Effect.forEach(gateways, isShared, { concurrency: "unbounded" }), (all) => all.every((one) => one)),
+    "60 seconds",
+    "all share what they know"
+  )
+}
+
 const stateIn = ({ url }: Located, id: string) =>
   Effect.promise(async () => {
     const response = await fetch(`${url}/admin/deployments`, { headers: { authorization: `Bearer ${masterKey}` } })
