@@ -218,3 +218,10 @@ export const until = (isSo: () => boolean) =>
     Effect.timeoutFail({ duration: "60 seconds", onTimeout: () => new Error("it did not come to that") }),
     Effect.orDie
   )
+
+/** Lines of a log by their event. */
+export const linesOf = (text: string, event: string) =>
+  text
+    .split("\n")
+    .filter((line) => line.includes(`"event":"${event}"`))
+    .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
