@@ -41,7 +41,7 @@ describe("two workers", { timeout: 120_000 }, () => {
     "never run more calls at once than a deployment may have; those of one that is killed are free at once",
     () =>
       Effect.gen(function* () {
-        const { pids, upstream, url } = yield* workerProcesses(2, { limits: { maxParallel: 8 }, lease: 30_000 })
+        const { pids, upstream, url } = yield* workerProcesses(2, { limits: { maxParallel: 8 }, lease: 120_000 })
         yield* upstream.behave({ latencyMs: 200 })
         const answered = () => upstream.stats().answered
         let isOver = false
@@ -51,11 +51,11 @@ describe("two workers", { timeout: 120_000 }, () => {
         process.kill(killed, "SIGKILL")
         const [at, before] = [performance.now(), upstream.journal().length]
         const isOfOther = (one: Parameters<typeof workerOf>[0]) => workerOf(one) !== `${killed}`
-        // Its lease would have held what its calls had for 30 seconds.
+        // Its lease would have held what its calls had for two minutes.
         yield* until(() => peakOf(upstream.journal().slice(before), isOfOther) === 8)
         isOver = true
         yield* Fiber.join(pressing)
-        assert.isBelow(performance.now() - at, 20_000)
+        assert.isBelow(performance.now() - at, 60_000)
         assert.strictEqual(new Set(upstream.journal().map(workerOf)).size, 2)
         assert.strictEqual(
           peakOf(upstream.journal(), () => true),

@@ -115,7 +115,7 @@ describe("good answers", () => {
       assert.strictEqual(headers["content-type"], "application/json")
       assert.strictEqual(headers["x-request-id"], "req_east_1")
       assert.match(json.id, /^chatcmpl-/)
-      assert.isAtMost(Math.abs(json.created - Date.now() / 1000), 5)
+      assert.isAtMost(Math.abs(json.created - Date.now() / 1000), 60)
       assert.deepStrictEqual(
         { ...json, id: "", created: 0 },
         {

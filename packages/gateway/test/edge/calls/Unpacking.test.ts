@@ -12,7 +12,7 @@ const unpacked = (coding: string, packed: Buffer, max: number) =>
     unpack(unpacker, packed, max, (body) => resume(Effect.succeed(body)))
   })
 
-/** Turns of the event loop, each as long as on a busy machine, until something is done. */
+/** Turns of the event loop, each far longer than on a busy machine, until something is done. */
 const turnsOf = <A>(what: Effect.Effect<A>) =>
   Effect.suspend(() => {
     let turns = 0
@@ -20,7 +20,7 @@ const turnsOf = <A>(what: Effect.Effect<A>) =>
     const turn = (): void => {
       if (isOver) return
       turns++
-      const until = performance.now() + 10
+      const until = performance.now() + 40
       while (performance.now() < until);
       setImmediate(turn)
     }
