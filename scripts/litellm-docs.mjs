@@ -91,7 +91,7 @@ Rules for the whole file:
   and a reload that would lose a deployment by it is refused. What holds for more than one deployment must be right: keys, limits and
   budgets of callers and providers, the router's settings; and so must our own settings.
 - A deployment that nobody can ask rightly is left out with a warning, and so are fallback targets that only it would serve:
-  - a provider whose own dialect is not spoken (watsonx, SageMaker, Replicate and others: \`switchyard providers\` tells). Those of
+  - a provider whose own dialect is not spoken (Replicate, Black Forest Labs and others: \`switchyard providers\` tells). Those of
     Anthropic, Gemini, Cohere, Ollama, Bedrock, Vertex AI and Claude on Azure are, but at a base URL that is known to speak
     OpenAI's: \`…/openai\`, \`…/compatibility/v1\`, Ollama's \`/v1\`. \`custom_llm_provider: openai\` says that any other does;
   - a provider of \`custom_provider_map\`, a handler in Python;

@@ -58,7 +58,7 @@ describe.concurrent("a command that works", { timeout: 120_000 }, () => {
         [
           run(["providers"]),
           run(["providers", "groq", "--json"]),
-          run(["providers", "watsonx"]),
+          run(["providers", "replicate"]),
           run(["providers", "grok-x"]),
           run(["models", "gpt-4o*", "--provider", "openai", "--limit", "1"]),
           run(["models", "whisper-1", "--provider", "openai", "--json"]),
@@ -68,7 +68,10 @@ describe.concurrent("a command that works", { timeout: 120_000 }, () => {
       )
       assert.match(all.stdout, /\ngroq +openai +https:\/\/api\.groq\.com\/openai\/v1 +GROQ_API_KEY +\d+\n/)
       assert.deepInclude(JSON.parse(one.stdout), { name: "groq", auth: "bearer", missing: null })
-      assert.match(missing.stdout, /missing +watsonx's own dialect cannot be spoken yet \(tokens of IBM's IAM/)
+      assert.match(
+        missing.stdout,
+        /missing +replicate's own dialect cannot be spoken yet \(predictions that are started/
+      )
       assert.deepStrictEqual([unknown.code, unknown.stdout], [1, ""])
       assert.match(unknown.stderr, /no provider is called grok-x/)
       assert.match(table.stdout, /\nopenai\/gpt-4o +chat +128000 +16384 .*2\.5\/10 \(cached 1\.25\)\n/)

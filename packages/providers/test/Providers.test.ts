@@ -60,12 +60,14 @@ describe("Providers", () => {
       {
         path: "deployments[1].protocol",
         value: '"telepathy"',
-        expected: "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, cohere, ollama"
+        expected:
+          "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, sagemaker, watsonx, snowflake, cohere, ollama"
       },
       {
         path: "deployments[2].protocol",
         value: '"smoke"',
-        expected: "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, cohere, ollama"
+        expected:
+          "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, sagemaker, watsonx, snowflake, cohere, ollama"
       }
     ])
     assert.isTrue(Either.isRight(Providers.check(deployments, ["openai", "telepathy", "smoke"])))

@@ -17,6 +17,9 @@ const byProtocol: Readonly<Record<string, ReadonlySet<MediaOperation>>> = {
   gemini: none,
   vertex: none,
   bedrock: new Set(["rerank"]),
+  sagemaker: none,
+  watsonx: none,
+  snowflake: none,
   ollama: none
 }
 

@@ -13,8 +13,8 @@ const secret = Schema.Union(Schema.String, Schema.RedactedFromSelf(Schema.String
 export const Auth = Schema.Struct({
   /** Whose account it is. Default: that of the protocol. */
   cloud: Field.option(
-    Schema.Literal("aws", "google", "entra").annotations({
-      message: () => ({ message: '"aws", "google" or "entra"', override: true })
+    Schema.Literal("aws", "google", "entra", "ibm").annotations({
+      message: () => ({ message: '"aws", "google", "entra" or "ibm"', override: true })
     }),
     "Whose account it is. Default: that of the protocol."
   ),
@@ -35,6 +35,16 @@ export const Auth = Schema.Struct({
   sessionName: Field.option(Field.text, "AWS: the name of the role's sessions.", "switchyard"),
   /** AWS: what the role's owner asks for beside the credentials. */
   externalId: Field.option(Field.text, "AWS: what the role's owner asks for beside the credentials."),
+  /**
+   * AWS: the token of somebody whom the role trusts, in place of keys: the token itself, the path of its file, or `oidc/…` as
+   * LiteLLM names places (`file`, `env`, `env_path`, `google`, `github`, `azure`, `circleci`). Read anew for every sign-in.
+   */
+  webIdentityToken: Field.option(
+    secret,
+    "AWS: the token of somebody whom the role trusts, in place of keys: the token itself, the path of its file, or `oidc/…` as LiteLLM names places (`file`, `env`, `env_path`, `google`, `github`, `azure`, `circleci`). Read anew for every sign-in."
+  ),
+  /** AWS: where roles are taken on. Unset: the region's own address. */
+  stsEndpoint: Field.option(Field.httpUrl, "AWS: where roles are taken on. Unset: the region's own address."),
   /** Google: a service account's key, as JSON or as the path of its file. */
   credentials: Field.option(secret, "Google: a service account's key, as JSON or as the path of its file."),
   /** Entra: the directory. */
@@ -54,7 +64,14 @@ export const clear = (value: string | Redacted.Redacted<string> | undefined): st
   value === undefined || typeof value === "string" ? value : Redacted.value(value)
 
 /** Settings of `Auth` that no log may show. */
-const secrets = ["accessKeyId", "secretAccessKey", "sessionToken", "credentials", "clientSecret"] as const
+const secrets = [
+  "accessKeyId",
+  "secretAccessKey",
+  "sessionToken",
+  "webIdentityToken",
+  "credentials",
+  "clientSecret"
+] as const
 
 /** The same, its secrets out of sight, without the white space that files of secrets end with. */
 export const concealed = (auth: Auth): Auth => {

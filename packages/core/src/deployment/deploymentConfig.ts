@@ -81,11 +81,11 @@ export const DeploymentConfig = Schema.Struct({
   provider: Field.option(Field.text, "A label for metrics and reports, for example `openai`.", "openai"),
   /**
    * Which API it is: `openai` is any that is OpenAI-compatible; `responses` the same at its Responses API; `azure`, `anthropic`,
-   * `gemini`, `vertex`, `bedrock`, `cohere`, `ollama` those providers' own. Default `openai`.
+   * `gemini`, `vertex`, `bedrock`, `sagemaker`, `watsonx`, `snowflake`, `cohere`, `ollama` those providers' own. Default `openai`.
    */
   protocol: Field.option(
     Field.text,
-    "Which API it is: `openai` is any that is OpenAI-compatible; `responses` the same at its Responses API; `azure`, `anthropic`, `gemini`, `vertex`, `bedrock`, `cohere`, `ollama` those providers' own.",
+    "Which API it is: `openai` is any that is OpenAI-compatible; `responses` the same at its Responses API; `azure`, `anthropic`, `gemini`, `vertex`, `bedrock`, `sagemaker`, `watsonx`, `snowflake`, `cohere`, `ollama` those providers' own.",
     "openai"
   ),
   /**
@@ -103,23 +103,26 @@ export const DeploymentConfig = Schema.Struct({
     Field.httpUrl,
     "Base URL of the API, for example `https://api.openai.com/v1`. Unset: where the provider is known to be."
   ),
-  /** Azure: the `api-version`; unset or `v1` for the API without one. Anthropic: the `anthropic-version`. */
+  /** Azure: the `api-version`; unset or `v1` for the API without one. Anthropic: the `anthropic-version`. watsonx: the `version`. */
   apiVersion: Field.option(
     Field.text,
-    "Azure: the `api-version`; unset or `v1` for the API without one. Anthropic: the `anthropic-version`."
+    "Azure: the `api-version`; unset or `v1` for the API without one. Anthropic: the `anthropic-version`. watsonx: the `version`."
   ),
-  /** Vertex AI: the Google Cloud project. Unset: that of the environment or of the credentials. */
+  /** Vertex AI: the Google Cloud project; watsonx: the project. Unset: that of the environment or of the credentials. */
   project: Field.option(
     Field.text,
-    "Vertex AI: the Google Cloud project. Unset: that of the environment or of the credentials."
+    "Vertex AI: the Google Cloud project; watsonx: the project. Unset: that of the environment or of the credentials."
   ),
-  /** Vertex AI's location or Bedrock's AWS region. Unset: `region`, where it can be one, then that of the environment. */
+  /** Vertex AI's location, the AWS region of Bedrock and SageMaker, or watsonx's region. Unset: `region`, where it can be one, then that of the environment. */
   location: Field.option(
     Field.text,
-    "Vertex AI's location or Bedrock's AWS region. Unset: `region`, where it can be one, then that of the environment."
+    "Vertex AI's location, the AWS region of Bedrock and SageMaker, or watsonx's region. Unset: `region`, where it can be one, then that of the environment."
   ),
-  /** The cloud account that asks, where there is no key: for `bedrock`, `vertex` and `azure`. */
-  auth: Field.option(Auth, "The cloud account that asks, where there is no key: for `bedrock`, `vertex` and `azure`."),
+  /** The cloud account that asks, where there is no key: for `bedrock`, `sagemaker`, `vertex` and `azure`. */
+  auth: Field.option(
+    Auth,
+    "The cloud account that asks, where there is no key: for `bedrock`, `sagemaker`, `vertex` and `azure`."
+  ),
   /** The credential; kept `Redacted`, so that it never shows in logs or errors. */
   apiKey: Field.option(
     Schema.Union(Schema.String, Schema.RedactedFromSelf(Schema.String)).annotations({

@@ -196,7 +196,7 @@ describe("where a deployment is", () => {
 
   it("a deployment that nobody can reach is left out, and whatever leads only to it", () => {
     const translation = translate({
-      model_list: [...models, { model_name: "titan", litellm_params: { model: "watsonx/titan" } }],
+      model_list: [...models, { model_name: "titan", litellm_params: { model: "replicate/titan" } }],
       router_settings: {
         fallbacks: [{ gpt: ["titan", "claude"] }],
         model_group_alias: { amazon: "titan", a: "claude" }
@@ -218,7 +218,7 @@ describe("where a deployment is", () => {
   })
 
   it("none left at all is an error", () => {
-    const { findings } = translate(list({ model: "watsonx/titan" }))
+    const { findings } = translate(list({ model: "replicate/titan" }))
     assert.deepStrictEqual(
       findings.flatMap(({ path, severity }) => (severity === "error" ? [path] : [])),
       ["model_list"]

@@ -31,6 +31,8 @@ const azure = (params: Tree): Tree =>
 
 const bedrock = (params: Tree): Tree => oneModel({ model: "bedrock/amazon.nova-pro-v1:0", api_key: null, ...params })
 const vertex = (params: Tree): Tree => oneModel({ model: "vertex_ai/gemini-2.5-pro", api_key: null, ...params })
+const watsonx = (params: Tree): Tree =>
+  oneModel({ model: "watsonx/ibm/granite-3-8b-instruct", api_base: "https://us-south.ml.cloud.ibm.com", ...params })
 
 const chain = (kind: string, key: string) =>
   sample(router({ [key]: [{ gpt: ["claude"] }] }), { [`fallback.chains.${kind}.gpt`]: ["claude"] })
@@ -133,6 +135,47 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_params aws_profile_name": sample(bedrock({ aws_profile_name: "v" }), { [`${first}.auth.profile`]: "v" }),
   "litellm_params aws_role_name": sample(bedrock({ aws_role_name: "v" }), { [`${first}.auth.roleArn`]: "v" }),
   "litellm_params aws_session_name": sample(bedrock({ aws_session_name: "v" }), { [`${first}.auth.sessionName`]: "v" }),
+  "litellm_params aws_web_identity_token": sample(
+    bedrock({ aws_web_identity_token: "oidc/env/TOKEN", aws_role_name: "r" }),
+    { [`${first}.auth.webIdentityToken`]: "oidc/env/TOKEN" }
+  ),
+  "litellm_params aws_sts_endpoint": sample(
+    bedrock({ aws_sts_endpoint: "https://sts.eu-west-1.amazonaws.com", aws_role_name: "r" }),
+    { [`${first}.auth.stsEndpoint`]: "https://sts.eu-west-1.amazonaws.com" }
+  ),
+  "litellm_params sagemaker_base_url": sample(
+    oneModel({ model: "sagemaker_chat/e", sagemaker_base_url: "https://s/endpoints/e/invocations" }),
+    { [`${first}.baseUrl`]: "https://s/endpoints/e/invocations", [`${first}.protocol`]: "sagemaker" }
+  ),
+  "litellm_params project_id": sample(watsonx({ project_id: "p" }), { [`${first}.defaults.project_id`]: "p" }),
+  "litellm_params space_id": sample(watsonx({ space_id: "s" }), { [`${first}.defaults.space_id`]: "s" }),
+  "litellm_params watsonx_project": sample(watsonx({ watsonx_project: "p" }), { [`${first}.project`]: "p" }),
+  "litellm_params apikey": sample(watsonx({ api_key: null, apikey: "k" }), { [`${first}.apiKey`]: "k" }),
+  "litellm_params url": sample(watsonx({ api_base: null, url: "https://w" }), { [`${first}.baseUrl`]: "https://w" }),
+  "litellm_params token": sample(watsonx({ token: "t" }), {
+    [`${first}.apiKey`]: undefined,
+    [`${first}.headers`]: { authorization: "Bearer t" }
+  }),
+  "litellm_params zen_api_key": sample(watsonx({ api_key: null, zen_api_key: "z" }), {
+    [`${first}.headers`]: { authorization: "ZenApiKey z" }
+  }),
+  "litellm_params wx_credentials": sample(watsonx({ wx_credentials: { url: "https://c", apikey: "c" } }), {
+    [`${first}.baseUrl`]: "https://c",
+    [`${first}.apiKey`]: "c"
+  }),
+  "litellm_params watsonx_credentials": sample(watsonx({ watsonx_credentials: { url: "https://c" } }), {
+    [`${first}.baseUrl`]: "https://c"
+  }),
+  "litellm_params watsonx_region_name": sample(watsonx({ api_base: null, watsonx_region_name: "eu-de" }), {
+    [`${first}.location`]: "eu-de"
+  }),
+  "litellm_params watsonx_region": sample(watsonx({ api_base: null, watsonx_region: "eu-gb" }), {
+    [`${first}.location`]: "eu-gb"
+  }),
+  "litellm_params account_id": sample(oneModel({ model: "snowflake/llama3.1-8b", account_id: "org-me" }), {
+    [`${first}.baseUrl`]: "https://org-me.snowflakecomputing.com",
+    [`${first}.protocol`]: "snowflake"
+  }),
   "litellm_params aws_external_id": sample(bedrock({ aws_external_id: "v" }), { [`${first}.auth.externalId`]: "v" }),
   "litellm_params aws_bedrock_runtime_endpoint": sample(
     bedrock({ aws_bedrock_runtime_endpoint: "https://bedrock.example.net" }),

@@ -353,7 +353,11 @@ describe("dialects of providers' own", () => {
       "cohere cohere:command-r@https://api.cohere.ai/v2/chat"
     ],
     ["model: ollama/x, api_base: http://gpu:11434/api/generate", "ollama ollama:x@http://gpu:11434/api/generate"],
-    ["model: ollama_chat/x, api_base: https://host/ollama", "ollama ollama_chat:x@https://host/ollama"]
+    ["model: ollama_chat/x, api_base: https://host/ollama", "ollama ollama_chat:x@https://host/ollama"],
+    [
+      "model: snowflake/x, api_base: https://a.snowflakecomputing.com/api/v2/cortex/inference:complete, api_key: k",
+      "snowflake snowflake:x@https://a.snowflakecomputing.com/api/v2/cortex/inference:complete"
+    ]
   ]
   it.effect("are spoken, wherever the base URL is", () =>
     Effect.gen(function* () {
@@ -367,10 +371,9 @@ describe("dialects of providers' own", () => {
 
   const leftOut: ReadonlyArray<string> = [
     "model: sagemaker/x, api_base: https://llm.example.net, api_key: k",
-    "model: watsonx/x, api_base: https://llm.example.net, api_key: k",
+    "model: watsonx_text/x, api_base: https://llm.example.net, api_key: k",
     "model: replicate/x, api_base: https://llm.example.net, api_key: k",
-    "model: text-completion-codestral/codestral-latest, api_key: k",
-    "model: snowflake/x, api_base: https://a.snowflakecomputing.com/api/v2/cortex/inference:complete, api_key: k"
+    "model: text-completion-codestral/codestral-latest, api_key: k"
   ]
   it.effect("are not spoken, so the deployment is left out with a warning, also with a base URL", () =>
     Effect.gen(function* () {
@@ -448,12 +451,12 @@ describe("dialects of providers' own", () => {
     Effect.gen(function* () {
       const { errors } = yield* readText(`model_list:
   - model_name: sonnet
-    litellm_params: { model: watsonx/granite }
+    litellm_params: { model: replicate/granite }
   - model_name: flash
     litellm_params: { model: sagemaker/x }
 `)
       assert.deepStrictEqual(errors, [
-        "1 error model_list: expected at least one deployment that can be reached (the dialects of watsonx and sagemaker cannot be spoken yet)"
+        "1 error model_list: expected at least one deployment that can be reached (the dialects of replicate and sagemaker cannot be spoken yet)"
       ])
     })
   )

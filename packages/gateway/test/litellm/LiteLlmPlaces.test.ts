@@ -182,6 +182,67 @@ describe("names and places that are easily mistaken", () => {
   })
 })
 
+describe("SageMaker", () => {
+  const aws = { aws_access_key_id: "AKIA", aws_secret_access_key: "s", aws_region_name: "eu-west-1" }
+
+  it("is asked at its endpoint, in the file's region and by its account, as LiteLLM's documentation spells it", () => {
+    const params = { api_key: null, model: "sagemaker_chat/my-endpoint", ...aws, model_id: "component-1" }
+    assert.deepInclude(deploymentOf(params), {
+      provider: "sagemaker_chat",
+      protocol: "sagemaker",
+      model: "my-endpoint",
+      location: "eu-west-1",
+      auth: { cloud: "aws", accessKeyId: "AKIA", secretAccessKey: "s" },
+      headers: { "x-amzn-sagemaker-inference-component": "component-1" }
+    })
+    assert.deepStrictEqual(saidOf(params), [])
+  })
+
+  it("a token without a role to take on is an error, at its path", () => {
+    const params = { api_key: null, model: "sagemaker_chat/e", aws_web_identity_token: "oidc/env/T" }
+    assert.isUndefined(deploymentOf(params))
+    assert.include(saidOf(params).join("\n"), "litellm_params.aws_web_identity_token: expected an `aws_role_name`")
+  })
+})
+
+describe("watsonx", () => {
+  const model = "watsonx/ibm/granite-3-8b-instruct"
+
+  it("is asked as LiteLLM's documentation spells it, by a key and for a project or a space", () => {
+    const params = { model, api_base: "https://us-south.ml.cloud.ibm.com", api_key: "k", space_id: "s" }
+    assert.deepInclude(deploymentOf(params), {
+      provider: "watsonx",
+      protocol: "watsonx",
+      model: "ibm/granite-3-8b-instruct",
+      baseUrl: "https://us-south.ml.cloud.ibm.com",
+      apiKey: "k",
+      defaults: { space_id: "s" }
+    })
+    assert.deepStrictEqual(saidOf(params), [])
+  })
+
+  it("takes where it is and who asks from LiteLLM's variables, a token before a Zen key", () => {
+    const translated = (env: Readonly<Record<string, string>>) =>
+      at(
+        LiteLlmConfig.translate({ model_list: [{ model_name: "one", litellm_params: { model } }] }, env).settings,
+        "deployments[0]"
+      )
+    const base = { WATSONX_URL: "https://eu-de.ml.cloud.ibm.com" }
+    assert.deepInclude(translated({ ...base, WATSONX_APIKEY: "k" }), {
+      baseUrl: "https://eu-de.ml.cloud.ibm.com",
+      apiKey: "k"
+    })
+    const shown = { ...base, WATSONX_APIKEY: "k", WATSONX_ZENAPIKEY: "z" }
+    assert.deepInclude(translated(shown), { headers: { authorization: "ZenApiKey z" } })
+    assert.deepInclude(translated({ ...shown, WATSONX_TOKEN: "t" }), { headers: { authorization: "Bearer t" } })
+  })
+
+  it("its own settings mean nothing for another provider, and are said to", () => {
+    const said = saidOf({ model: "openai/gpt-4o", zen_api_key: "z", project_id: "p" })
+    assert.deepStrictEqual(said, ["litellm_params.zen_api_key: means nothing for openai, and is not sent"])
+  })
+})
+
 describe("OCI", () => {
   const params = { model: "oci/xai.grok-4", oci_region: "eu-frankfurt-1" }
   const signed = { api_key: null, oci_user: "u", oci_fingerprint: "f", oci_tenancy: "t", oci_key: "k" }

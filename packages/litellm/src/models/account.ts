@@ -14,6 +14,8 @@ const names: ReadonlyArray<readonly [cloud: Cloud, field: string, key: string]> 
   ["aws", "roleArn", "aws_role_name"],
   ["aws", "sessionName", "aws_session_name"],
   ["aws", "externalId", "aws_external_id"],
+  ["aws", "webIdentityToken", "aws_web_identity_token"],
+  ["aws", "stsEndpoint", "aws_sts_endpoint"],
   ["google", "credentials", "vertex_credentials"],
   ["google", "credentials", "vertex_ai_credentials"],
   ["entra", "tenantId", "tenant_id"],
@@ -23,16 +25,18 @@ const names: ReadonlyArray<readonly [cloud: Cloud, field: string, key: string]> 
 ]
 
 const cloudOf = (provider: string): Cloud | undefined => {
-  if (provider.startsWith("bedrock")) return "aws"
+  if (/^(?:bedrock|sagemaker)/.test(provider)) return "aws"
   if (provider.startsWith("vertex_ai")) return "google"
   return provider.startsWith("azure") ? "entra" : undefined
 }
 
+/** What says nothing about who asks. */
+const details: ReadonlySet<string> = new Set(["scope", "sessionName", "stsEndpoint"])
+
 /** Whether a deployment names a cloud account that asks, and not only for what it asks. */
 export const hasAccount = (params: Params, provider: string): boolean =>
   names.some(
-    ([cloud, field, key]) =>
-      cloud === cloudOf(provider) && field !== "scope" && field !== "sessionName" && params.get(key) !== undefined
+    ([cloud, field, key]) => cloud === cloudOf(provider) && !details.has(field) && params.get(key) !== undefined
   )
 
 /** Vertex AI's location, by either of LiteLLM's names. */
@@ -65,6 +69,10 @@ export const account = (draft: Draft, made: DeploymentDraft, params: Params, pro
     const value = textOf(given)
     if (isText(value) && !(field in auth)) auth[field] = value
     path ??= given.path
+  }
+  const token = params.get("aws_web_identity_token")
+  if (own === "aws" && token !== undefined && !("roleArn" in auth)) {
+    draft.error(token, "an `aws_role_name` beside it: it is a role that the token takes on")
   }
   if (path !== undefined) made.put("auth", { value: { cloud: own, ...auth }, path })
 }

@@ -18,8 +18,12 @@ export interface Place {
   readonly isResponses: boolean
   /** There is a cloud account that asks. */
   readonly hasAccount: boolean
+  /** watsonx: what shows who asks, in place of a key. */
+  readonly authorization?: string | undefined
   /** OCI's region, where the deployment says it. */
   readonly ociRegion?: string | undefined
+  /** Snowflake's account, where the deployment says it. */
+  readonly snowflakeAccount?: string | undefined
   /** OCI's way to sign requests, of which nothing is done. */
   readonly isSigned?: boolean
 }
@@ -162,15 +166,17 @@ const huggingFace = (place: Place, env: Env): Endpoint | Unreachable => {
   return ordinary({ ...place, apiBase: base, model }, env, /\/v\d+$/.test(plain) ? plain : `${plain}/v1`)
 }
 
+const placeless = (known: KnownProviders.KnownProvider | undefined, provider: string, env: Env): Unreachable => {
+  const needed = known === undefined ? [] : KnownProviders.neededBy(known, env)
+  const place = needed.length === 0 ? "" : `${needed.join(" and ")} in the environment, or `
+  return unreachable(`The provider ${provider} needs ${place}an \`api_base\`: only you know the address.`)
+}
+
 const ordinary = (place: Place, env: Env, given: string | undefined): Endpoint | Unreachable => {
   const { apiBase, apiKey, model, provider } = place
   const known = KnownProviders.find(provider)
   const baseUrl = given ?? KnownProviders.baseUrlOf(known, env)
-  if (baseUrl === undefined) {
-    const needed = known === undefined ? [] : KnownProviders.neededBy(known, env)
-    const place = needed.length === 0 ? "" : `${needed.join(" and ")} in the environment, or `
-    return unreachable(`The provider ${provider} needs ${place}an \`api_base\`: only you know the address.`)
-  }
+  if (baseUrl === undefined) return placeless(known, provider, env)
   const key = apiKey ?? KnownProviders.firstSet(known?.keyVariables ?? [], env)
   const isBare = !model.includes("/") && !model.includes("*") && !model.includes("#")
   return {
@@ -203,24 +209,31 @@ const bedrockRoutes = /^(?:(converse|converse_like|invoke)\/)?(?:([a-z]{2}(?:-[a
 /** Ids of models have no slash, and ARNs begin with their word: what stands before one is a route of LiteLLM's that nobody takes here. */
 const otherBedrockRoute = /^(?!arn:)([^/*]+)\//
 
+/** Those whose account the machine's own tools may know. */
+const byAccount: ReadonlySet<string> = new Set(["bedrock", "sagemaker", "vertex"])
+
 /** A provider at an API of its own, wherever its base URL is. */
 const native = (place: Place, env: Env, protocol: string, given: string | undefined): Endpoint | Unreachable => {
   const known = KnownProviders.find(place.provider)
   const keys = known?.keyVariables ?? []
   // Whoever names an account means it, though a key may lie in the environment.
-  const key = place.apiKey ?? (place.hasAccount ? undefined : KnownProviders.firstSet(keys, env))
+  const isShown = place.hasAccount || place.authorization !== undefined
+  const key = place.apiKey ?? (isShown ? undefined : KnownProviders.firstSet(keys, env))
   const [route = "", api, location] = protocol === "bedrock" ? (bedrockRoutes.exec(place.model) ?? []) : []
   const [, other] = protocol === "bedrock" ? (otherBedrockRoute.exec(place.model.slice(route.length)) ?? []) : []
   if (other !== undefined) return unreachable(`LiteLLM's route ${other}/ to Bedrock is not taken here.`)
-  const isByAccount = protocol === "bedrock" || protocol === "vertex"
+  const isByAccount = byAccount.has(protocol)
+  const there = place.snowflakeAccount === undefined ? env : { ...env, SNOWFLAKE_ACCOUNT_ID: place.snowflakeAccount }
+  const baseUrl = given ?? KnownProviders.baseUrlOf(known, there)
+  if (known?.template !== undefined && baseUrl === undefined) return placeless(known, place.provider, env)
   return {
     model: place.model.slice(route.length),
     protocol,
     dialect: api?.startsWith("converse") === true || place.provider === "bedrock_converse" ? "converse" : undefined,
-    baseUrl: given ?? KnownProviders.baseUrlOf(known, env),
-    apiKey: key,
-    headers: {},
-    missingKey: key === undefined && place.apiBase === undefined && !isByAccount ? keys : [],
+    baseUrl,
+    apiKey: place.authorization === undefined ? key : undefined,
+    headers: place.authorization === undefined ? {} : { authorization: place.authorization },
+    missingKey: key === undefined && place.apiBase === undefined && !isByAccount && !isShown ? keys : [],
     location
   }
 }
@@ -236,7 +249,9 @@ export const endpointOf = (given: Place, env: Env): Endpoint | Unreachable => {
   const known = KnownProviders.find(provider)
   const base = apiBase ?? KnownProviders.firstSet(known?.baseVariables ?? [], env)
   if (known !== undefined && known.protocol !== "openai") {
-    const compatible = base === undefined ? undefined : compatibleBase(provider, base)
+    // Snowflake's own API knows its compatible paths itself.
+    const compatible =
+      base === undefined || provider.startsWith("snowflake") ? undefined : compatibleBase(provider, base)
     return compatible === undefined ? native(place, env, known.protocol, base) : ordinary(place, env, compatible)
   }
   if (known?.unspoken !== undefined) {

@@ -1,6 +1,6 @@
 import * as Wildcard from "@switchyard/core/Wildcard"
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
-import { clause, type Draft } from "../draft.js"
+import { clause, type Draft, firstOf } from "../draft.js"
 import { below, type Given, isOn, isText, isTree, isUnset, period, toList, toNumber } from "../values.js"
 import { account, hasAccount } from "./account.js"
 import { fill } from "./deployment.js"
@@ -10,7 +10,9 @@ import { isPaused, readEntry, type Source, type Surroundings } from "./entry.js"
 import { identify } from "./identify.js"
 import { LeftOut } from "./leftOut.js"
 import { isCompletionOnly, isResponsesOnly, mediaOperations } from "./operations.js"
+import type { Params } from "./params.js"
 import { asText, baseModelsOf, isUnserved, lacksVariable, targets, type Work } from "./targets.js"
+import { tellForeign, watsonxParams } from "./watsonx.js"
 import type { As } from "./wildcards.js"
 
 /** A deployment that was made of an entry. */
@@ -53,6 +55,15 @@ const probing = ({ info }: Source): boolean => {
   return !isOn(info.get("disable_background_health_check")?.value)
 }
 
+/** Where a deployment is asked, by the names that its provider has for that. */
+const baseOf = (params: Params, provider: string): Given | undefined =>
+  firstOf(
+    provider.startsWith("sagemaker") ? params.get("sagemaker_base_url") : undefined,
+    params.get("api_base"),
+    params.get("base_url"),
+    params.get("aws_bedrock_runtime_endpoint")
+  )
+
 const build = (
   { around, draft, leftOut }: Work,
   source: Source,
@@ -61,16 +72,21 @@ const build = (
 ): Made | undefined => {
   const { info, params, path } = source
   const model = params.get("model") ?? { value: as.model, path }
+  const wx = as.provider === "watsonx" ? watsonxParams(params, around.env) : undefined
+  const base = wx?.base ?? baseOf(params, as.provider)
+  const key = wx?.key ?? params.get("api_key")
   const place = {
     provider: as.provider,
     model: as.model,
-    apiBase: asText(params.get("api_base") ?? params.get("base_url") ?? params.get("aws_bedrock_runtime_endpoint")),
-    apiKey: asText(params.get("api_key")),
+    apiBase: asText(base),
+    apiKey: asText(key),
+    authorization: wx?.authorization,
     apiVersion: asText(params.get("api_version")),
     bearer: asText(params.get("azure_ad_token")),
     isResponses: isResponsesOnly(info.get("mode")?.value, as.provider, as.model, baseModelsOf(source)),
     hasAccount: hasAccount(params, as.provider),
     ociRegion: asText(params.get("oci_region")),
+    snowflakeAccount: as.provider.startsWith("snowflake") ? asText(params.get("account_id")) : undefined,
     isSigned: ["oci_user", "oci_key", "oci_key_file", "oci_signer"].some((key) => params.get(key) !== undefined)
   }
   const endpoint = endpointOf(place, around.env)
@@ -91,7 +107,6 @@ const build = (
       `There is no \`api_key\`, and the environment has no ${names}: requests go out without a key.`
     )
   }
-  const base = params.get("api_base") ?? params.get("base_url")
   const made = Object.assign(new DeploymentDraft(), {
     group: as.group,
     path,
@@ -101,10 +116,10 @@ const build = (
   made.put("id", info.get("id"), String)
   made.put("group", { value: as.group, path: below(path, "model_name") })
   // An ARN of one's own is asked in place of the model that it stands for.
-  const own = endpoint.protocol === "bedrock" ? params.get("model_id") : undefined
-  if (own === undefined || isUnset(own.value)) made.put("model", { ...model, value: endpoint.model })
+  const arn = endpoint.protocol === "bedrock" ? params.get("model_id") : undefined
+  if (arn === undefined || isUnset(arn.value)) made.put("model", { ...model, value: endpoint.model })
   else {
-    made.put("model", own, String)
+    made.put("model", arn, String)
     made.put("baseModel", { ...model, value: endpoint.model })
   }
   made.put("provider", { value: as.provider, path: params.get("custom_llm_provider")?.path ?? model.path })
@@ -113,8 +128,12 @@ const build = (
   made.put("dialect", { value: endpoint.dialect, path: model.path })
   made.put("location", { value: endpoint.location, path: model.path })
   account(draft, made, params, as.provider)
+  if (wx === undefined) tellForeign(draft, params, as.provider)
+  made.put("project", wx?.project, String)
+  if (endpoint.baseUrl === undefined) made.put("location", wx?.region, String)
+  if (endpoint.protocol === "watsonx") made.put("apiVersion", params.get("api_version"), String)
   if (endpoint.apiKey !== undefined) {
-    made.put("apiKey", { value: endpoint.apiKey, path: params.get("api_key")?.path ?? model.path })
+    made.put("apiKey", { value: endpoint.apiKey, path: key?.path ?? model.path })
   }
   if (isCompletionOnly(as.provider, as.model)) {
     made.fields.operations = ["completion"]
@@ -122,7 +141,9 @@ const build = (
   }
   const media = mediaOperations(info.get("mode")?.value, [as.model, ...baseModelsOf(source)])
   if (media !== undefined) made.fields.operations = media
-  fill(draft, made, source, organization, endpoint.headers, source.infoGiven)
+  const component = as.provider.startsWith("sagemaker") ? asText(params.get("model_id")) : undefined
+  const own = component === undefined ? {} : { "x-amzn-sagemaker-inference-component": component }
+  fill(draft, made, source, organization, { ...endpoint.headers, ...own }, source.infoGiven)
   return made
 }
 

@@ -54,7 +54,7 @@ describe("provider names", () => {
         "https://api.cloudflare.com/client/v4/accounts/acc/ai/v1",
         "https://app.datarobot.com/api/v2/genai/llmgw",
         "https://inference.generativeai.eu-frankfurt-1.oci.oraclecloud.com/openai/v1",
-        "https://org-me.snowflakecomputing.com/api/v2/cortex/v1"
+        "https://org-me.snowflakecomputing.com"
       ]
     )
     assert.match(read("cloudflare").said, /needs CLOUDFLARE_ACCOUNT_ID in the environment, or an `api_base`/)

@@ -1,19 +1,20 @@
 /**
  * Who asks in place of a key: the accounts of clouds, each signed in once for all requests.
  */
-import type { Auth, Deployment } from "@switchyard/core/Deployment"
+import { type Auth, clear, type Deployment, secretsOf } from "@switchyard/core/Deployment"
 import { LlmError } from "@switchyard/core/LlmError"
+import { Scrubber } from "@switchyard/core/Secret"
 import { type Clock, Effect } from "effect"
-import { regionOf } from "../protocols/bedrock.js"
+import { regionOf, serviceOf } from "../protocols/awsPlaces.js"
 import type { Cloud, Env } from "../protocols/protocol.js"
 import { projectOf } from "../protocols/vertex.js"
-import { type Keys, keysOf, sign, type Unsigned } from "./aws.js"
+import { maxWait, Unreachable } from "./asked.js"
+import { type Keys, sign, type Unsigned } from "./aws.js"
+import { keysOf } from "./awsKeys.js"
+import { ibmTokens } from "./ibm.js"
 import { MissingPackage } from "./packages.js"
 import type { Renewed } from "./renewed.js"
 import { entraTokens, googleTokens, type Token } from "./tokens.js"
-
-/** Milliseconds that signing in may take. */
-const maxWait = 10_000
 
 /** What an account adds to a request. */
 export interface Showing {
@@ -22,25 +23,38 @@ export interface Showing {
   readonly secrets: ReadonlyArray<string>
   /** The account's own project, for paths that need one. */
   readonly project?: string | undefined
+  /** Told when the provider refuses what is shown: the next request signs in anew. */
+  readonly refused: () => void
 }
 
 const noAuth: Auth = {}
 
-const told = (error: unknown): string => {
+const told = (error: unknown, { apiKey, auth }: Deployment): string => {
   const text = error instanceof Error ? error.message : String(error)
-  return text.slice(0, 500)
+  const key = clear(apiKey)
+  return new Scrubber([...secretsOf(auth), ...(key === undefined ? [] : [key])]).text(text, 500)
 }
 
 /** A sign-in that failed: the deployment's credentials are wrong, or who checks them is not there. */
-const failure = ({ id, provider }: Deployment, error: unknown): LlmError => {
-  const isMissing = error instanceof MissingPackage
+const failure = (deployment: Deployment, error: unknown): LlmError => {
+  const { id, provider } = deployment
+  const upstream = { provider, deployment: id }
+  if (error instanceof MissingPackage) {
+    return new LlmError({
+      reason: "Unavailable",
+      description: error.message,
+      code: "missing_package",
+      ...upstream
+    })
+  }
+  const isAway = error instanceof Unreachable
   return new LlmError({
-    reason: isMissing ? "Unavailable" : "Authentication",
-    description: isMissing ? error.message : "the cloud account could not sign in",
-    code: isMissing ? "missing_package" : "credentials",
-    ...(isMissing ? {} : { providerMessage: told(error) }),
-    provider,
-    deployment: id
+    reason: isAway ? "Unavailable" : "Authentication",
+    description: isAway ? "nobody could be asked to sign the cloud account in" : "the cloud account could not sign in",
+    code: "credentials",
+    providerMessage: told(error, deployment),
+    unsent: true,
+    ...upstream
   })
 }
 
@@ -51,7 +65,10 @@ export class Accounts {
 
   constructor(private readonly env: Env) {}
 
-  /** What a deployment's account adds to a request. Fails as `Authentication` when it cannot sign in within 10 seconds. */
+  /**
+   * What a deployment's account adds to a request. Fails as `Authentication` when it cannot sign in within 10 seconds, as
+   * `Unavailable` when nobody is there who would sign it in.
+   */
   show(cloud: Cloud, deployment: Deployment, request: Unsigned, clock: Clock.Clock): Effect.Effect<Showing, LlmError> {
     const promised = (): Promise<Showing> =>
       cloud === "aws" ? this.signed(deployment, request, clock) : this.borne(cloud, deployment, clock)
@@ -66,13 +83,30 @@ export class Accounts {
   private async borne(cloud: Cloud, deployment: Deployment, clock: Clock.Clock): Promise<Showing> {
     let tokens = this.tokens.get(deployment)
     if (tokens === undefined) {
-      const auth = deployment.auth ?? noAuth
-      tokens =
-        cloud === "google" ? googleTokens(auth, projectOf(deployment, this.env) === undefined) : entraTokens(auth)
+      tokens = this.tokensOf(cloud, deployment, clock)
       this.tokens.set(deployment, tokens)
     }
-    const { project, token } = await tokens.get(clock.unsafeCurrentTimeMillis())
-    return { headers: { authorization: `Bearer ${token}` }, secrets: [token], project }
+    const held = tokens
+    const shown = await held.get(clock.unsafeCurrentTimeMillis())
+    const { project, token } = shown
+    return {
+      headers: { authorization: `Bearer ${token}` },
+      secrets: [token],
+      project,
+      refused: () => held.forget(shown)
+    }
+  }
+
+  private tokensOf(cloud: Cloud, deployment: Deployment, clock: Clock.Clock): Renewed<Token> {
+    const auth = deployment.auth ?? noAuth
+    switch (cloud) {
+      case "google":
+        return googleTokens(auth, projectOf(deployment, this.env) === undefined)
+      case "ibm":
+        return ibmTokens(clear(deployment.apiKey), this.env, () => clock.unsafeCurrentTimeMillis())
+      default:
+        return entraTokens(auth)
+    }
   }
 
   private async signed(deployment: Deployment, request: Unsigned, clock: Clock.Clock): Promise<Showing> {
@@ -84,7 +118,12 @@ export class Accounts {
     }
     const now = clock.unsafeCurrentTimeMillis()
     const keys = await renewed.get(now)
-    const headers = await sign(request, { keys, region, service: "bedrock" }, now)
-    return { headers, secrets: [keys.secretAccessKey, ...(keys.sessionToken === undefined ? [] : [keys.sessionToken])] }
+    const headers = await sign(request, { keys, region, service: serviceOf(deployment) }, now)
+    const held = renewed
+    return {
+      headers,
+      secrets: [keys.secretAccessKey, ...(keys.sessionToken === undefined ? [] : [keys.sessionToken])],
+      refused: () => held.forget(keys)
+    }
   }
 }

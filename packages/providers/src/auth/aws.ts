@@ -3,10 +3,8 @@
  */
 import type * as NodeCrypto from "node:crypto"
 import * as Builtin from "@switchyard/core/Builtin"
-import { type Auth, clear } from "@switchyard/core/Deployment"
 import type { AwsDecoder } from "./awsMessage.js"
 import { load } from "./packages.js"
-import { type Lasting, Renewed } from "./renewed.js"
 
 /** Keys of an AWS account. */
 export interface Keys {
@@ -39,12 +37,6 @@ interface SignatureV4 {
     readonly credentials: Keys
     readonly sha256: unknown
   }) => Signer
-}
-
-interface CredentialProviderNode {
-  readonly defaultProvider: (options: {
-    readonly profile?: string
-  }) => () => Promise<Keys & { readonly expiration?: Date | undefined }>
 }
 
 interface EventStreamCodec {
@@ -101,62 +93,6 @@ export const sign = async (
   const { "content-type": _, host: __, ...added } = signed.headers
   return added
 }
-
-const between = (text: string, tag: string): string | undefined =>
-  new RegExp(`<${tag}>([^<]+)</${tag}>`).exec(text)?.[1]
-
-/** Takes a role on with an account's keys. */
-const assume = async (auth: Auth, keys: Keys, region: string, now: number): Promise<Lasting<Keys>> => {
-  const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com"
-  const body = new URLSearchParams({
-    Action: "AssumeRole",
-    Version: "2011-06-15",
-    RoleArn: auth.roleArn ?? "",
-    RoleSessionName: auth.sessionName ?? "switchyard",
-    ...(auth.externalId === undefined ? {} : { ExternalId: auth.externalId })
-  }).toString()
-  const request = {
-    method: "POST",
-    origin: `https://sts.${region}.${domain}`,
-    path: "/",
-    headers: { "content-type": "application/x-www-form-urlencoded" },
-    body
-  }
-  const headers = { ...request.headers, ...(await sign(request, { keys, region, service: "sts" }, now)) }
-  const answer = await fetch(`${request.origin}/`, { method: "POST", headers, body })
-  const text = await answer.text()
-  const accessKeyId = between(text, "AccessKeyId")
-  const secretAccessKey = between(text, "SecretAccessKey")
-  if (accessKeyId === undefined || secretAccessKey === undefined) {
-    throw new Error(`the role was refused (${answer.status}): ${between(text, "Message") ?? "no reason given"}`)
-  }
-  const until = Date.parse(between(text, "Expiration") ?? "")
-  return {
-    value: { accessKeyId, secretAccessKey, sessionToken: between(text, "SessionToken") },
-    until: Number.isNaN(until) ? undefined : until
-  }
-}
-
-const own = async (auth: Auth): Promise<Lasting<Keys>> => {
-  const accessKeyId = clear(auth.accessKeyId)
-  const secretAccessKey = clear(auth.secretAccessKey)
-  if (accessKeyId !== undefined && secretAccessKey !== undefined) {
-    return {
-      value: { accessKeyId, secretAccessKey, sessionToken: clear(auth.sessionToken) },
-      until: Number.POSITIVE_INFINITY
-    }
-  }
-  const { defaultProvider } = await load<CredentialProviderNode>("@aws-sdk/credential-provider-node")
-  const { expiration, ...keys } = await defaultProvider(auth.profile === undefined ? {} : { profile: auth.profile })()
-  return { value: keys, until: expiration?.getTime() }
-}
-
-/** The keys of an account, and of the role that it takes on, renewed in time. */
-export const keysOf = (auth: Auth, region: string, now: () => number): Renewed<Keys> =>
-  new Renewed(async () => {
-    const found = await own(auth)
-    return auth.roleArn === undefined ? found : assume(auth, found.value, region, now())
-  })
 
 /** What takes messages out of Amazon's event streams. */
 export const awsDecoder = async (): Promise<AwsDecoder> => {

@@ -10,11 +10,13 @@ import type { OptionalPackage } from "./packages.js"
 const byCloud = {
   google: ["google-auth-library"],
   entra: ["@azure/identity"],
-  aws: ["@smithy/signature-v4"]
+  aws: ["@smithy/signature-v4"],
+  ibm: []
 } as const satisfies Readonly<Record<string, ReadonlyArray<OptionalPackage>>>
 
 const hasKeys = ({ auth }: Deployment): boolean =>
-  clear(auth?.accessKeyId) !== undefined && clear(auth?.secretAccessKey) !== undefined
+  clear(auth?.webIdentityToken) !== undefined ||
+  (clear(auth?.accessKeyId) !== undefined && clear(auth?.secretAccessKey) !== undefined)
 
 const embedsOnly = ({ operations }: Deployment): boolean =>
   operations !== undefined && operations.size === 1 && operations.has("embeddings")
@@ -28,6 +30,6 @@ export const neededBy = (deployment: Deployment, env: Env): ReadonlyArray<Option
   const cloud = "problem" in target ? undefined : target.cloud
   const needed: Array<OptionalPackage> = cloud === undefined ? [] : [...byCloud[cloud]]
   if (cloud === "aws" && !hasKeys(deployment)) needed.push("@aws-sdk/credential-provider-node")
-  if (protocol.name === "bedrock" && !embedsOnly(deployment)) needed.push("@smithy/eventstream-codec")
+  if (protocol.cloud === "aws" && !embedsOnly(deployment)) needed.push("@smithy/eventstream-codec")
   return needed
 }

@@ -6,8 +6,8 @@ import * as Builtin from "@switchyard/core/Builtin"
 
 /** Packages, and what they are for. The versions are those that the tests run with. */
 const optional = {
-  "@smithy/signature-v4": { version: "5", for: "requests to Bedrock by an AWS account" },
-  "@smithy/eventstream-codec": { version: "4", for: "streams of Bedrock" },
+  "@smithy/signature-v4": { version: "5", for: "requests to Bedrock and SageMaker by an AWS account" },
+  "@smithy/eventstream-codec": { version: "4", for: "streams of Bedrock and SageMaker" },
   "@aws-sdk/credential-provider-node": { version: "3", for: "AWS credentials of the environment" },
   "google-auth-library": { version: "11", for: "requests to Vertex AI by a Google account" },
   "@azure/identity": { version: "4", for: "requests to Azure by an Entra account" }

@@ -15,7 +15,7 @@ export interface Lasting<A> {
 
 /** Keeps a value until shortly before it expires. Who asks while it is fetched gets what is being fetched. */
 export class Renewed<A> {
-  private kept: { readonly value: A; readonly until: number } | undefined
+  private kept: { readonly value: A; readonly until: number; readonly end: number } | undefined
   private fetching: Promise<A> | undefined
 
   constructor(private readonly fetch: () => Promise<Lasting<A>>) {}
@@ -25,18 +25,34 @@ export class Renewed<A> {
     return this.kept !== undefined && now < this.kept.until ? this.kept.value : undefined
   }
 
-  /** The value; a failure is told to all who wait, and the next who asks fetches again. */
+  /**
+   * The value. A failure is told to all who wait, and the next who asks fetches again; while the value before is still good, it
+   * stands in for what cannot be fetched.
+   */
   get(now: number): Promise<A> {
     const known = this.known(now)
     if (known !== undefined) return Promise.resolve(known)
+    const before = this.kept
     this.fetching ??= this.fetch()
-      .then(({ until, value }) => {
-        this.kept = { value, until: until === undefined ? now + unsaid : until - early }
-        return value
-      })
+      .then(
+        ({ until, value }) => {
+          const end = until ?? now + unsaid
+          this.kept = { value, until: until === undefined ? end : end - early, end }
+          return value
+        },
+        (error: unknown) => {
+          if (before === undefined || now >= before.end) throw error
+          return before.value
+        }
+      )
       .finally(() => {
         this.fetching = undefined
       })
     return this.fetching
+  }
+
+  /** The value was refused: the next who asks fetches another one, if nobody has done so since. */
+  forget(refused: A): void {
+    if (this.kept?.value === refused) this.kept = undefined
   }
 }

@@ -173,7 +173,7 @@ export const classify = (answer: ErrorAnswer): LlmError => {
   const { body, headers, secrets = [], wallNowMs } = answer
   const json = answer.json ?? parseJson(body)
   const detail = detailOf(json, headers["x-amzn-errortype"])
-  const told = answer.status >= 300 ? answer.status : detail.status
+  const told = detail.behind ?? (answer.status >= 300 ? answer.status : detail.status)
   const verdict = judge(
     answer,
     told ?? inBand,

@@ -20,6 +20,8 @@ export interface ErrorDetail {
   readonly text: string
   /** A status that is told in the body alone. */
   readonly status: number | undefined
+  /** The status of the model's own server, where the provider only passes that server's error on: it says more than the answer's. */
+  readonly behind?: number | undefined
   /** Milliseconds, from Google's `RetryInfo`. */
   readonly retryAfter: number | undefined
 }
@@ -51,6 +53,7 @@ const messageIn = (holder: JsonObject): string | undefined => {
   const { detail, message } = holder
   return (
     text(message) ??
+    text(holder.Message) ??
     (isJsonObject(message) ? (problems(message.detail) ?? text(message.detail)) : undefined) ??
     text(detail) ??
     problems(detail) ??
@@ -107,10 +110,31 @@ const nothing: ErrorDetail = {
   retryAfter: undefined
 }
 
+const parsed = (said: string): unknown => {
+  try {
+    return JSON.parse(said)
+  } catch {
+    return undefined
+  }
+}
+
+/** SageMaker answers 424 and quotes what its container said; undefined for every other error. */
+const quoted = (body: JsonObject): ErrorDetail | undefined => {
+  const said = text(body.OriginalMessage)
+  const behind = statusIn(body.OriginalStatusCode)
+  if (said === undefined || behind === undefined) return undefined
+  const json = parsed(said)
+  const detail = isJsonObject(json) ? detailOf(json) : nothing
+  const message = detail.message ?? said
+  return { ...detail, message, text: detail.text === "" ? message : detail.text, behind }
+}
+
 /** Reads an error body that was JSON. `exception` is the header that names AWS' exceptions. */
 export const detailOf = (json: unknown, exception?: string): ErrorDetail => {
   const body = Array.isArray(json) ? json[0] : json
   if (!isJsonObject(body)) return nothing
+  const original = quoted(body)
+  if (original !== undefined) return original
   const error = holderOf(body)
   const inner = isJsonObject(error.innererror)
     ? error.innererror

@@ -169,7 +169,9 @@ export const outageRows: ReadonlyArray<CodeRow> = [
       "backend_error",
       "model_not_ready",
       "model_not_ready_exception",
-      "model_stream_error_exception"
+      "model_stream_error",
+      "model_stream_error_exception",
+      "internal_stream_failure"
     ]
   },
   {
@@ -247,6 +249,12 @@ export const textRows: ReadonlyArray<TextRow> = [
   }
 ]
 
+/** Its containers' errors are read as those of whoever wrote them. */
+const sageMaker = {
+  codes: [{ reason: "Unavailable", at: [429], codes: ["modelnotreadyexception"] }],
+  texts: [{ reason: "ModelNotFound", at: [400], texts: [/^endpoint \S+ of account \S+ not found/i] }]
+} satisfies { readonly codes: ReadonlyArray<CodeRow>; readonly texts: ReadonlyArray<TextRow> }
+
 /** What only one provider says, by its label. Codes are in lower case. Looked at before the common rows. */
 export const providerRows: Readonly<
   Record<string, { readonly codes?: ReadonlyArray<CodeRow>; readonly texts?: ReadonlyArray<TextRow> }>
@@ -268,6 +276,15 @@ export const providerRows: Readonly<
   },
   bedrock: {
     texts: [{ reason: "ModelNotFound", at: [400], texts: [/model identifier is invalid/i] }]
+  },
+  sagemaker: sageMaker,
+  sagemaker_chat: sageMaker,
+  sagemaker_nova: sageMaker,
+  watsonx: {
+    codes: [
+      { reason: "ModelNotFound", at: [400, 404, inBand], codes: ["modelnotsupported"] },
+      { reason: "QuotaExhausted", at: [403, 429, inBand], codes: ["tokenquotareached"] }
+    ]
   },
   zhipu: {
     codes: [

@@ -22,6 +22,7 @@ export const comesInEvents = (framing: Framing, headers: Headers): boolean => {
     case "ndjson":
       return !/^\s*application\/json/i.test(headers["content-type"] ?? "")
     case "aws":
+    case "aws-sse":
       return /eventstream/i.test(headers["content-type"] ?? "")
   }
 }

@@ -16,7 +16,7 @@ import type { TransportError } from "../transport/wire.js"
 import type { AnswerSettings, Plainer, Resume, Wire } from "./answering.js"
 import { comesInEvents, isEventStream, queueOf } from "./answerQueue.js"
 import type { AttemptErrors } from "./attemptErrors.js"
-import { AwsFeed } from "./awsFeed.js"
+import { AwsFeed, AwsTextFeed } from "./awsFeed.js"
 import { BodyBuffer } from "./bodyBuffer.js"
 import { BytesFeed, comesInBytes, emptyAnswer, pictured } from "./bytesFeed.js"
 import { EventFeed, streamSink } from "./eventFeed.js"
@@ -205,8 +205,9 @@ export class AnswerReader {
   private feedFor(options: EventFeedOptions): Feed {
     const { hearing } = this
     if (hearing?.framing === "ndjson") return new LineFeed(hearing, options)
-    if (hearing?.framing === "aws" && hearing.decodeAws !== undefined) {
-      return new AwsFeed(hearing, hearing.decodeAws, options)
+    if (hearing?.decodeAws !== undefined) {
+      if (hearing.framing === "aws") return new AwsFeed(hearing, hearing.decodeAws, options)
+      if (hearing.framing === "aws-sse") return new AwsTextFeed(hearing, hearing.decodeAws, options)
     }
     return new EventFeed(options, hearing)
   }

@@ -95,14 +95,16 @@ export const whyUnspoken = ({ name, unspoken }: KnownProvider): string | undefin
   return `${name}'s own dialect cannot be spoken yet (${unspoken.why}); where it answers in OpenAI's too, set \`api_base\` to that and \`custom_llm_provider: openai\`.`
 }
 
-/** How the key is sent: `bearer`, a header's name, the account of a cloud (`aws`, `google`), or `none`. */
+/** How the key is sent: `bearer`, a header's name, the account of a cloud (`aws`, `google`, `ibm`), or `none`. */
 export const authOf = ({ keyVariables, protocol }: KnownProvider): string => {
   const headers: Readonly<Record<string, string>> = {
     anthropic: "x-api-key",
     azure: "api-key",
     bedrock: "aws",
     gemini: "x-goog-api-key",
-    vertex: "google"
+    sagemaker: "aws",
+    vertex: "google",
+    watsonx: "ibm"
   }
   return headers[protocol] ?? (keyVariables.length === 0 ? "none" : "bearer")
 }

@@ -37,6 +37,12 @@ const bedrock: Details = {
   baseVariables: ["AWS_BEDROCK_RUNTIME_ENDPOINT"],
   protocol: "bedrock"
 }
+const sagemaker: Details = { keyVariables: [], baseVariables: [], protocol: "sagemaker" }
+const watsonx: Details = {
+  keyVariables: ["WATSONX_APIKEY", "WATSONX_API_KEY", "WX_API_KEY", "WATSONX_AI_APIKEY"],
+  baseVariables: ["WATSONX_API_BASE", "WATSONX_URL", "WX_URL", "WML_URL"],
+  protocol: "watsonx"
+}
 const vertex: Details = {
   keyVariables: [],
   baseVariables: ["VERTEXAI_API_BASE", "VERTEX_API_BASE"],
@@ -117,7 +123,10 @@ export const picked: ReadonlyArray<Picked> = [
   provider("text-completion-openai", "https://api.openai.com/v1", openAi),
   provider("custom_openai", undefined, { ...openAi, batchDiscount: undefined }),
   provider("bytez", undefined, { keyVariables: ["BYTEZ_API_KEY", "BYTEZ_KEY"] }),
-  provider("snowflake", undefined, { keyVariables: ["SNOWFLAKE_JWT", "SNOWFLAKE_API_KEY"] }),
+  provider("snowflake", "https://{SNOWFLAKE_ACCOUNT_ID}.snowflakecomputing.com", {
+    keyVariables: ["SNOWFLAKE_JWT", "SNOWFLAKE_API_KEY"],
+    protocol: "snowflake"
+  }),
   provider("azure", undefined, azure),
   provider("azure_text", undefined, azure),
   provider("azure_ai", undefined, {
@@ -143,6 +152,9 @@ export const picked: ReadonlyArray<Picked> = [
   provider("ollama_chat", "http://localhost:11434", ollama),
   provider("bedrock", undefined, bedrock),
   provider("bedrock_converse", undefined, bedrock),
+  provider("sagemaker_chat", undefined, sagemaker),
+  provider("sagemaker_nova", undefined, sagemaker),
+  provider("watsonx", undefined, watsonx),
   provider("vertex_ai", undefined, vertex),
   provider("vertex_ai_beta", undefined, vertex),
   provider("groq", "https://api.groq.com/openai/v1", { batchDiscount: half }),

@@ -26,11 +26,6 @@ export const unspoken: ReadonlyMap<string, Unspoken> = new Map([
     "Workers AI's `run`",
     "https://api.cloudflare.com/client/v4/accounts/{CLOUDFLARE_ACCOUNT_ID}/ai/v1"
   ),
-  ...dialect(
-    "snowflake snowflake-cortex",
-    "Cortex's `inference:complete`",
-    "https://{SNOWFLAKE_ACCOUNT_ID}.snowflakecomputing.com/api/v2/cortex/v1"
-  ),
   ...dialect("bytez", "Bytez's tasks by a model's name", "https://api.bytez.com/models/v2/openai/v1"),
   ...dialect(
     "oci",
@@ -40,8 +35,8 @@ export const unspoken: ReadonlyMap<string, Unspoken> = new Map([
   ...dialect("datarobot", "DataRobot's deployments", "https://app.datarobot.com/api/v2/genai/llmgw"),
   ...dialect("recraft", "Recraft's own images", "https://external.api.recraft.ai/v1"),
   ...dialect("replicate", "predictions that are started and then asked for"),
-  ...dialect("sagemaker sagemaker_chat sagemaker_nova", "endpoints that are invoked by signed requests"),
-  ...dialect("watsonx watsonx_text", "tokens of IBM's IAM and a project's id in each request"),
+  ...dialect("sagemaker", "one text in place of a chat; `sagemaker_chat/` asks containers that take chats"),
+  ...dialect("watsonx_text", "one text in place of a chat; `watsonx/` asks the same models to chat"),
   ...dialect("sap sap-ai-core", "tokens of SAP's AI Core and its orchestration"),
   ...dialect("gigachat", "tokens of an hour, from an authority of their own"),
   ...dialect("gdc", "tokens that Google's Distributed Cloud gives to a service account"),

@@ -230,7 +230,11 @@ export const ask = (
     return told(
       attempt,
       saying,
-      Effect.flatMap(Service.waiting(region, shown), (showing) => exchanged(sent, region, showing))
+      Effect.flatMap(Service.waiting(region, shown), (showing) =>
+        Effect.tapError(exchanged(sent, region, showing), ({ reason }) =>
+          reason === "Authentication" ? Effect.sync(showing.refused) : Effect.void
+        )
+      )
     )
   }
 
@@ -275,7 +279,7 @@ export const ask = (
       const passing = pass({ accounts, connectTimeout, transport }, request.passage, attempt, target, clock)
       return Service.waiting(region, passing)
     }
-    if (request.stream && decodeAws === undefined && target.protocol.name === "bedrock") {
+    if (request.stream && decodeAws === undefined && target.protocol.cloud === "aws") {
       return Effect.flatMap(Service.waiting(region, prepared(attempt)), () => send(attempt, clock, region))
     }
     if (sayings.isNative(target.protocol, attempt)) return say(attempt, target, clock, region, noStamp)

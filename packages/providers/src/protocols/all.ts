@@ -9,10 +9,26 @@ import { gemini } from "./gemini.js"
 import { ollama } from "./ollama.js"
 import { openai, responsesApi } from "./openai.js"
 import type { Protocol } from "./protocol.js"
+import { sagemaker } from "./sagemaker.js"
+import { snowflake } from "./snowflake.js"
 import { vertex } from "./vertex.js"
+import { watsonx } from "./watsonx.js"
 
 /** In the order in which they are told. */
-const all: ReadonlyArray<Protocol> = [openai, responsesApi, azure, anthropic, gemini, vertex, bedrock, cohere, ollama]
+const all: ReadonlyArray<Protocol> = [
+  openai,
+  responsesApi,
+  azure,
+  anthropic,
+  gemini,
+  vertex,
+  bedrock,
+  sagemaker,
+  watsonx,
+  snowflake,
+  cohere,
+  ollama
+]
 
 const byName: ReadonlyMap<string, Protocol> = new Map(all.map((protocol) => [protocol.name, protocol]))
 

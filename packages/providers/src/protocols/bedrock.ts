@@ -3,6 +3,7 @@
  */
 import type { Deployment } from "@switchyard/core/Deployment"
 import type { DialectName } from "@switchyard/dialects/Conversation"
+import { domainOf, regionOf, unknownRegion } from "./awsPlaces.js"
 import { isRanker } from "./mediaPaths.js"
 import {
   type Address,
@@ -25,20 +26,6 @@ const dialects = (deployment: Deployment, model: string): ReadonlyArray<DialectN
   return deployment.dialect === "messages" || isClaude(deployment, model) ? messages : converse
 }
 
-/** An AWS region in a name of a place, or in an ARN. */
-const regionIn = (text: string | undefined): string | undefined =>
-  text === undefined ? undefined : /(?:^|:)([a-z]{2}(?:-[a-z]+)+-\d)(?::|$)/.exec(text)?.[1]
-
-/** The region in which a deployment is asked; undefined where nobody says one. */
-export const regionOf = (deployment: Deployment, env: Env): string | undefined =>
-  deployment.location ??
-  regionIn(deployment.region) ??
-  (deployment.model.startsWith("arn:") ? regionIn(deployment.model) : undefined) ??
-  /bedrock-runtime(?:-fips)?\.([\w-]+)\.(?:amazonaws|api\.aws)/.exec(deployment.baseUrl ?? "")?.[1] ??
-  env.AWS_REGION_NAME ??
-  env.AWS_REGION ??
-  env.AWS_DEFAULT_REGION
-
 /** Rankings are asked of another service than conversations, in the same region. */
 const agents = (url: string): string => url.replace(/^(https?:\/\/)bedrock-runtime/, "$1bedrock-agent-runtime")
 
@@ -59,11 +46,8 @@ const verb = ({ dialect, operation, stream }: Ask): string => {
 
 const address = (deployment: Deployment, baseUrl: string | undefined, env: Env): Address | TargetProblem => {
   const region = regionOf(deployment, env)
-  if (baseUrl === undefined && region === undefined) {
-    return { problem: "no AWS region is known: set `location`, or AWS_REGION in the environment" }
-  }
-  const domain = region?.startsWith("cn-") === true ? "amazonaws.com.cn" : "amazonaws.com"
-  const usual = baseUrl ?? `https://bedrock-runtime.${region}.${domain}`
+  if (baseUrl === undefined && region === undefined) return unknownRegion
+  const usual = baseUrl ?? `https://bedrock-runtime.${region}.${domainOf(region)}`
   const base = baseOf(isRanker(deployment.model) ? agents(usual) : usual)
   if (base === undefined) return badBase
   const root = base.path.replace(/\/model(?:\/.*)?$/, "")

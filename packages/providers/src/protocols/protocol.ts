@@ -6,8 +6,11 @@ import type { Deployment } from "@switchyard/core/Deployment"
 import type { Operation } from "@switchyard/core/LlmRequest"
 import type { DialectName } from "@switchyard/dialects/Conversation"
 
-/** How the events of a stream lie in its bytes: server-sent events, one JSON object a line, or Amazon's binary messages. */
-export type Framing = "sse" | "ndjson" | "aws"
+/**
+ * How the events of a stream lie in its bytes: server-sent events, one JSON object a line, Amazon's binary messages, or
+ * server-sent events cut into such messages (`aws-sse`).
+ */
+export type Framing = "sse" | "ndjson" | "aws" | "aws-sse"
 
 /** What is asked of a deployment, as far as its address and its framing go by it. */
 export interface Ask {
@@ -48,7 +51,7 @@ export const withQueries = (path: string, ...queries: ReadonlyArray<string>): st
 }
 
 /** Clouds whose accounts ask in place of a key. */
-export type Cloud = "aws" | "google" | "entra"
+export type Cloud = "aws" | "google" | "entra" | "ibm"
 
 /** An API. */
 export interface Protocol {
@@ -67,8 +70,12 @@ export interface Protocol {
   readonly cloud?: Cloud
   /** Whether nothing can be asked without a key or an account. */
   readonly needsAccount?: boolean
+  /** Whether a key is no header, but what the account signs in with. */
+  readonly exchangesKey?: boolean
   /** What of a payload stands elsewhere at this API, or only here: changes the body, which is a copy already. */
-  readonly fit?: (body: Record<string, unknown>, ask: Ask) => void
+  readonly fit?: (body: Record<string, unknown>, ask: Ask, deployment: Deployment) => void
+  /** Whether it embeds texts in words of its own, though it chats in OpenAI's. */
+  readonly hasOwnEmbeddings?: boolean
   /** The body of a count, where it is another one than that of the dialect's own counter. */
   readonly counted?: (body: Record<string, unknown>, ask: Ask) => Record<string, unknown>
   /** Beginnings of the names of beta features that it takes (`anthropic-beta`); undefined for all. */

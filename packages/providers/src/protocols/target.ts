@@ -80,8 +80,8 @@ const shared = (
   if (deployment.apiKey !== undefined) {
     const key = Redacted.value(deployment.apiKey)
     if (badValue.test(key)) return "the key holds characters that no header may hold"
-    Object.assign(headers, protocol.key(key, deployment))
-    secrets.push(key)
+    if (protocol.exchangesKey !== true) Object.assign(headers, protocol.key(key, deployment))
+    secrets.push(key, ...(headers.authorization === undefined ? [] : inHeader(headers.authorization)))
   }
   for (const [given, text] of Object.entries(deployment.headers)) {
     const name = given.toLowerCase()
@@ -103,7 +103,8 @@ const cloudOf = (
   { apiKey, auth }: Deployment,
   headers: Readonly<Record<string, string>>
 ): Cloud | undefined => {
-  if (apiKey !== undefined || keyHeaders.some((name) => headers[name] !== undefined)) return undefined
+  const isShown = apiKey !== undefined && protocol.exchangesKey !== true
+  if (isShown || keyHeaders.some((name) => headers[name] !== undefined)) return undefined
   if (auth !== undefined) return auth.cloud ?? protocol.cloud
   return protocol.needsAccount === true ? protocol.cloud : undefined
 }

@@ -217,7 +217,7 @@ export const make = (transport: Context.Tag.Service<Transport>, options: Options
     )
     if (body === undefined || "bad" in outgoing) return undefined
     const fitted: Record<string, unknown> = { ...body }
-    target.protocol.fit?.(fitted, counter.ask)
+    target.protocol.fit?.(fitted, counter.ask, deployment)
     const sent = target.protocol.counted?.(fitted, counter.ask) ?? fitted
     return Effect.flatMap(
       Effect.clockWith((clock) =>

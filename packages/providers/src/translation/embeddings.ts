@@ -2,12 +2,14 @@
  * Texts to embed, asked of providers in their own words, and answered in OpenAI's.
  */
 import type { Attempt } from "@switchyard/core/Attempt"
+import type { Deployment } from "@switchyard/core/Deployment"
 import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { openAi } from "@switchyard/core/OpenAi"
 import * as GeminiEmbeddings from "@switchyard/dialects/GeminiEmbeddings"
 import type { Problem } from "@switchyard/dialects/Problem"
 import { Either } from "effect"
 import type { Hearing } from "../exchange/hearing.js"
+import { named } from "../protocols/watsonx.js"
 
 /** What is asked. */
 interface Wanted {
@@ -16,6 +18,7 @@ interface Wanted {
   readonly dimensions: number | undefined
   /** The deployment's defaults and the caller's own fields, beside what OpenAI knows. */
   readonly more: JsonObject
+  readonly deployment: Deployment
 }
 
 /** What is answered. */
@@ -125,6 +128,39 @@ const ollama: Embedder = {
   read: (body) => ({ vectors: rows(body.embeddings), tokens: numberOf(body.prompt_eval_count) })
 }
 
+/** Hugging Face's containers answer with a bare list, or with one in an object. */
+const sagemaker: Embedder = {
+  write: ({ more, texts }) => ({ inputs: texts, ...more }),
+  read: (body) => ({ vectors: rows(body.embedding ?? body.embeddings), tokens: undefined })
+}
+
+/** Each vector stands in a list of its own. */
+const snowflake: Embedder = {
+  write: ({ model, more, texts }) => ({ model, text: texts, ...more }),
+  read: (body) => ({
+    vectors: arrayOf(body.data).map((one) => {
+      const [first] = arrayOf(objectOf(one).embedding)
+      return Array.isArray(first) ? first : arrayOf(objectOf(one).embedding)
+    }),
+    tokens: numberOf(objectOf(body.usage).total_tokens)
+  })
+}
+
+const watsonx: Embedder = {
+  write: ({ deployment, model, more, texts }) => {
+    const { project_id: _, space_id: __, ...parameters } = more
+    return {
+      inputs: texts,
+      ...named(deployment, model),
+      ...(Object.keys(parameters).length === 0 ? {} : { parameters })
+    }
+  },
+  read: (body) => ({
+    vectors: arrayOf(body.results).map((one) => arrayOf(objectOf(one).embedding)),
+    tokens: numberOf(body.input_token_count)
+  })
+}
+
 const embedderOf = (protocol: string, model: string): Embedder | undefined => {
   switch (protocol) {
     case "gemini":
@@ -135,6 +171,12 @@ const embedderOf = (protocol: string, model: string): Embedder | undefined => {
       if (/titan-embed/.test(model)) return titan
       if (/nova.*embed/.test(model)) return nova
       return /cohere\.embed/.test(model) ? bedrockCohere : undefined
+    case "watsonx":
+      return watsonx
+    case "snowflake":
+      return snowflake
+    case "sagemaker":
+      return sagemaker
     case "cohere":
       return cohere
     case "ollama":
@@ -176,6 +218,7 @@ export const embedding = (
   }
   const laid: JsonObject = { ...target.defaults, ...body }
   const wanted: Wanted = {
+    deployment: target,
     model,
     texts,
     dimensions: numberOf(laid.dimensions),
@@ -190,6 +233,7 @@ export const embedding = (
       isSame: false,
       isError: (json) => answer.error({ data: "", json }) !== undefined,
       events: answer.events,
+      ofList: (list) => ({ embeddings: list }),
       stream: () => ({ read: () => false, end: () => {} }),
       answer: (said) => {
         const { tokens, vectors } = embedder.read(said)

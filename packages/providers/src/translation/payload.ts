@@ -19,8 +19,11 @@ export const encode = (
   return exact === undefined ? JSON.stringify(body) : stringify(body, exact)
 }
 
-/** Statuses with which providers refuse a field: some let it pass their checks and fail on it, some say so in a 200. */
-const refusing: ReadonlySet<number> = new Set([200, 400, 422, 500, 501])
+/**
+ * Statuses with which providers refuse a field: some let it pass their checks and fail on it, some say so in a 200, and SageMaker
+ * passes its containers' refusals on with a 424.
+ */
+const refusing: ReadonlySet<number> = new Set([200, 400, 422, 424, 500, 501])
 /** Characters of a refusal that are read. */
 const maxRefusal = 16_384
 const usageField = /stream[\s_.-]*options?\b|include[\s_.-]*usage/i

@@ -120,16 +120,17 @@ export class Sayings {
       return this.translate(protocol, attempt, own, spoken[0] ?? "chat", stamp(), decodeAws)
     const ask: Ask = { model, operation: request.operation, stream: request.stream, dialect: own }
     return request.dialect === undefined
-      ? this.chat(protocol, attempt, ask)
+      ? this.chat(protocol, attempt, ask, decodeAws)
       : this.pass(protocol, attempt, ask, decodeAws)
   }
 
   /** OpenAI's own words to who speaks them. */
-  private chat(protocol: Protocol, attempt: Attempt, ask: Ask): Saying {
+  private chat(protocol: Protocol, attempt: Attempt, ask: Ask, decodeAws?: AwsDecoder): Saying {
     const { target } = attempt
     const parameters = this.book.of(attempt)
     const asksForUsage = !this.refuseUsage.has(target)
-    const fit = protocol.fit === undefined ? undefined : (body: Body) => protocol.fit?.(body, ask)
+    const fit = protocol.fit === undefined ? undefined : (body: Body) => protocol.fit?.(body, ask, target)
+    const framing = protocol.framing?.(ask) ?? "sse"
     return {
       ask,
       body: encode(attempt, parameters, asksForUsage, fit),
@@ -141,7 +142,7 @@ export class Sayings {
               worked: () => void this.refuseUsage.add(target)
             }
           : undefined,
-      hearing: undefined,
+      hearing: framing === "sse" ? undefined : passage(openAi, framing, decodeAws),
       dropped: nothing,
       betas: undefined
     }
@@ -165,7 +166,7 @@ export class Sayings {
       if (protocol.betas !== undefined && ask.dialect === "messages") {
         left = fitCloud(body, [...(betas?.kept ?? []), ...told(target, body)])
       }
-      protocol.fit?.(body, ask)
+      protocol.fit?.(body, ask, target)
       return json(body, request)
     }
     const own = Payload.ofAttempt(sending, this.book.of(sending))
@@ -276,20 +277,20 @@ export class Sayings {
       const sending = { model, request: { ...plain, operation: "chat" as const, body: written }, target: deployment }
       const asksForUsage = !this.refuseUsage.has(attempt.target)
       const body = Payload.ofAttempt(sending, this.book.of(sending), asksForUsage)
-      protocol.fit?.(body, ask)
+      protocol.fit?.(body, ask, attempt.target)
       return JSON.stringify(body)
     }
     const paths = [...deployment.additionalDropParams, ...(request.overrides.additionalDropParams ?? [])]
     const laid = lay(deployment.defaults, written)
     const body = paths.length === 0 ? laid : { ...Payload.withoutPaths(laid, paths) }
-    protocol.fit?.(body, ask)
+    protocol.fit?.(body, ask, attempt.target)
     return JSON.stringify(body)
   }
 
   private embeddings(protocol: Protocol, attempt: Attempt, spoken: ReadonlyArray<DialectName>): Saying | Unsayable {
     const { model, request } = attempt
     const ask: Ask = { model, operation: "embeddings", stream: false, dialect: spoken[0] ?? "chat" }
-    const takesOpenAi = spoken.includes("chat") || spoken.includes("responses")
+    const takesOpenAi = protocol.hasOwnEmbeddings !== true && (spoken.includes("chat") || spoken.includes("responses"))
     if (request.dialect !== undefined) {
       if (dialectOf(request) !== "gemini")
         return oneProblem("dialect", "texts are embedded for callers of other dialects")
