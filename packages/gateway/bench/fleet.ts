@@ -1,7 +1,7 @@
 /**
  * What gateways pay for sharing their state by Redis on the loopback, against the same gateway without, in one run: alternating
- * rounds, medians. Then how long requests wait while Redis is frozen, and when it is killed; and, with `--exact`, how many
- * four gateways admit in windows of 60 seconds. Needs Linux's /proc and a redis-server. Ends with 1 where a figure misses its
+ * rounds, medians. Then how long requests wait while Redis is frozen, and when it is killed; for how long gateways ask on what
+ * has failed in another; and, with `--exact`, how many four gateways admit in windows of 60 seconds. Needs Linux's /proc and a redis-server. Ends with 1 where a figure misses its
  * budget.
  *
  *   npm run bench:fleet -- --exact
@@ -12,11 +12,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import * as FakeProvider from "@switchyard/testing/FakeProvider"
 import * as RedisServer from "@switchyard/testing/RedisServer"
 import { Effect } from "effect"
 import { Agent, request } from "undici"
 import { bundled } from "../../../scripts/bundled.js"
-import { fleet, press } from "../test/fleet/support/gatewayProcesses.js"
+import { ask, fleet, press } from "../test/fleet/support/gatewayProcesses.js"
+import { allSay, until } from "../test/fleet/support/watching.js"
+import { deploymentOf } from "../test/support/gateways.js"
 
 const { values: given } = parseArgs({
   options: {
@@ -29,7 +32,7 @@ const { values: given } = parseArgs({
 const [rounds, requests] = [Number(given.rounds), Number(given.requests)]
 const inFlight = 16
 
-const budgets = { p50: 0.5, cpu: 40, wait: 100 }
+const budgets = { p50: 0.5, cpu: 40, wait: 100, heard: 500 }
 
 const missing = RedisServer.missing()
 if (missing !== undefined) {
@@ -193,6 +196,56 @@ const waits = async (redis: RedisServer.RedisServer, { url }: Running): Promise<
   await trouble("killed, and back empty after a second", redis.kill, redis.restart)
 }
 
+/** For how long three gateways, each a process and busy, go on to ask what has failed in a fourth. */
+const news = (redis: RedisServer.RedisServer) =>
+  Effect.gen(function* () {
+    const spare = yield* FakeProvider.make({ name: "west" })
+    const cooldown = { failures: 1, jitter: 0, duration: "2 seconds", maxDuration: "2 seconds", successThreshold: 1 }
+    const { gateways, upstream } = yield* fleet(4, {
+      redis: { url: redis.url, prefix: "news:", timeout: "1 second" },
+      besides: [deploymentOf(spare)],
+      more: { strategy: "ordered", cooldown }
+    })
+    const [first, ...others] = gateways
+    if (first === undefined) return
+    const times: Array<number> = []
+    for (let round = 0; round < 10; round++) {
+      yield* upstream.reset
+      yield* upstream.when(({ headers: sent }) => (sent["x-gateway"] === first.name ? { status: 503 } : {}))
+      let isOver = false
+      const pressed = press(others, 1, () => isOver)
+      const countOf = ({ stats }: FakeProvider.FakeProvider) => stats().answered
+      yield* until(
+        Effect.sync(() => countOf(upstream) > 40),
+        "20 seconds",
+        "all are busy"
+      )
+      yield* Effect.promise(() => ask(first))
+      const failed = upstream.journal().find(({ headers: sent }) => sent["x-gateway"] === first.name)
+      const before = countOf(spare)
+      yield* until(
+        Effect.sync(() => countOf(spare) > before + 100),
+        "20 seconds",
+        "they ask elsewhere"
+      )
+      isOver = true
+      yield* Effect.promise(() => pressed)
+      const last = Math.max(...upstream.journal().map(({ receivedAt }) => receivedAt))
+      times.push(last - (failed?.endedAt ?? 0))
+      yield* upstream.behave({})
+      yield* until(
+        Effect.zipRight(
+          Effect.promise(() => Promise.all(gateways.map((gateway) => ask(gateway)))),
+          allSay(gateways, "east", "healthy")
+        ),
+        "20 seconds",
+        "all know that it is well"
+      )
+    }
+    line("what failed in one of four gateways is asked by others for", median(times), "ms more")
+    line("  at most, of ten times", Math.max(...times), "ms", budgets.heard)
+  }).pipe(Effect.scoped)
+
 /** Four gateways, each a process, that are asked for more than they may for two minutes and a half. */
 const exactness = (redis: RedisServer.RedisServer) =>
   Effect.gen(function* () {
@@ -220,6 +273,7 @@ const plain = await startGateway("plain", upstream.url)
 const shared = await startGateway("shared", upstream.url, { url: redis.url, prefix: "bench:" })
 if (wants("costs")) await costs(redis, plain, shared)
 if (wants("waits")) await waits(redis, shared)
+if (wants("news")) await Effect.runPromise(news(redis))
 if (given.exact) await Effect.runPromise(exactness(redis))
 for (const { child } of [plain, shared, upstream]) child.kill("SIGKILL")
 await redis.stop()
