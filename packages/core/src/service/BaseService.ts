@@ -25,7 +25,7 @@ import * as Service from "./Service.js"
  * the words of the model's family; so `client.chat.completions.create(request.body)` is right as it is. Key, base URL and
  * headers of a deployment are the client's own matter; a caller's headers are in `request.overrides.headers`.
  *
- * A client tells what went wrong by an `LlmError`; anything else is a defect. One that throws before it returns an effect or a
+ * A client tells what went wrong by an `LlmError`; anything else, an error of another kind too, is a defect. One that throws before it returns an effect or a
  * stream fails its request at once: no other deployment is asked. One that dies later counts against its deployment, and the
  * others are asked.
  */
@@ -142,7 +142,9 @@ const pump = (
       onSuccess: () => Effect.sync(() => events.end(true)),
       onFailure: (cause) => {
         const failure = Cause.failureOption(cause)
-        if (Option.isSome(failure)) return Effect.sync(() => events.fail(failure.value))
+        if (Option.isSome(failure) && !Defect.isForeign(failure.value)) {
+          return Effect.sync(() => events.fail(failure.value))
+        }
         if (Cause.isInterruptedOnly(cause)) return Effect.sync(() => events.fail(interrupted))
         if (cause._tag !== "Die" || !(cause.defect instanceof Unmade)) return Effect.sync(() => events.died(cause))
         const { error, log } = Defect.deathOf(dead, Cause.die(cause.defect.defect), false)

@@ -2,7 +2,7 @@
  * A base service that dies (it throws, or its effect has a defect) fails its call like any other failure, with the cause in
  * the log.
  */
-import { Cause, Effect } from "effect"
+import { Cause, Effect, Option, Predicate } from "effect"
 import type { Death } from "../answer/EventStream.js"
 import { withoutPrompt } from "../dialect/promptTexts.js"
 import { LlmError } from "../errors/LlmError.js"
@@ -50,15 +50,14 @@ const errorOf = (dead: Dead, isSent: boolean): LlmError =>
         ...whereOf(dead)
       })
 
+/** Writes into the log what somebody died of while a request was served, without its prompt. */
+export const told = (what: string, request: LlmRequest, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Effect.suspend(() => Effect.logError(what, withoutPrompt(cause, request.body, wordsOf(request).textFields)))
+
 /** The failure that a defect is, and what writes its cause into the log, without the request's prompt. */
 export const deathOf = (dead: Dead, cause: Cause.Cause<unknown>, isSent: boolean): Death => ({
   error: errorOf(dead, isSent),
-  log: Effect.suspend(() =>
-    Effect.annotateLogs(
-      Effect.logError("a base service died", withoutPrompt(cause, dead.request.body, wordsOf(dead.request).textFields)),
-      whereOf(dead)
-    )
-  )
+  log: Effect.annotateLogs(told("a base service died", dead.request, cause), whereOf(dead))
 })
 
 /** A call that died. */
@@ -67,10 +66,20 @@ export const failed = (dead: Dead, cause: Cause.Cause<unknown>, isSent: boolean)
   return Effect.zipRight(log, Effect.fail(error))
 }
 
-const isDefect = (cause: Cause.Cause<LlmError>): boolean =>
-  cause._tag === "Die" || (Cause.isDie(cause) && !Cause.isFailure(cause) && !Cause.isInterrupted(cause))
+/** Whether a failure is none that types allow: of a client that is cast, or written in JavaScript. */
+export const isForeign = (error: unknown): boolean => !Predicate.isTagged(error, "LlmError")
 
-/** The same service, whose defects are failures. Belongs around the base service, below every layer. */
+/** The cause, if it is a defect; a failure that is no `LlmError` is one. */
+const defectOf = (cause: Cause.Cause<LlmError>): Cause.Cause<unknown> | undefined => {
+  if (cause._tag === "Fail") return isForeign(cause.error) ? Cause.die(cause.error) : undefined
+  if (cause._tag === "Die") return cause
+  if (Cause.isInterrupted(cause)) return undefined
+  const failure = Cause.failureOption(cause)
+  if (Option.isSome(failure)) return isForeign(failure.value) ? Cause.die(failure.value) : undefined
+  return Cause.isDie(cause) ? cause : undefined
+}
+
+/** The same service, whose defects are failures, and so are errors that are no `LlmError`. Belongs around the base service, below every layer. */
 export const caught = (base: Service.AttemptService): Service.AttemptService => {
   const enter = enteringOf(base)
   const service = Service.attemptWithin((attempt: Attempt, region) => {
@@ -80,9 +89,10 @@ export const caught = (base: Service.AttemptService): Service.AttemptService => 
     } catch (defect) {
       return failed(attempt, Cause.die(defect), false)
     }
-    return Effect.catchAllCause(call, (cause) =>
-      isDefect(cause) ? failed(attempt, cause, attempt.sent !== false) : Effect.failCause(cause)
-    )
+    return Effect.catchAllCause(call, (cause) => {
+      const defect = defectOf(cause)
+      return defect === undefined ? Effect.failCause(cause) : failed(attempt, defect, attempt.sent !== false)
+    })
   }, base.status)
   return Service.expiring(service, Service.expiryOf(base))
 }

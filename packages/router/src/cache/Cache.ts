@@ -26,6 +26,7 @@ import * as Concern from "../stack/Concern.js"
 import { CachedAnswers, type CacheEntry, CacheStore, entryBytes, type StoredStream } from "./CacheStore.js"
 import { type CacheKeys, cacheKeys } from "./cacheKey.js"
 import { Flight, type Seat } from "./flight.js"
+import { SurvivingStore } from "./survivingStore.js"
 
 /** Options of the layer. A request's own `overrides.cache` beats them. */
 export const Options = Field.options(
@@ -130,21 +131,22 @@ const withOwnDeadline = (seat: Seat, now: number): LlmRequest => {
 
 /** The layer, from what it works with. */
 export const make = (deps: CacheDeps, options: Options = {}): Service.RequestLayer => {
-  const { scope, store } = deps
+  const { scope } = deps
+  const store = new SurvivingStore(deps.store)
   const ttl = toMs(options.ttl ?? defaults.ttl)
   const negativeTtl = toMs(options.negativeTtl ?? defaults.negativeTtl)
   const maxBytes = options.maxEntryBytes ?? defaults.maxEntryBytes
   const shared = options.shared ?? defaults.shared
 
-  const keep = (key: string, { overrides }: LlmRequest, entry: CacheEntry): Effect.Effect<void> => {
-    const own = overrides.cache?.ttl
+  const keep = (key: string, request: LlmRequest, entry: CacheEntry): Effect.Effect<void> => {
+    const own = request.overrides.cache?.ttl
     const time =
       entry._tag !== "Failed"
         ? (own ?? ttl)
         : lasting.has(entry.error.reason)
           ? Math.min(negativeTtl, own ?? negativeTtl)
           : 0
-    return time > 0 && entryBytes(key, entry) <= maxBytes ? store.set(key, entry, time) : Effect.void
+    return time > 0 && entryBytes(key, entry) <= maxBytes ? store.set(request, key, entry, time) : Effect.void
   }
 
   return (next) => {
@@ -189,7 +191,7 @@ export const make = (deps: CacheDeps, options: Options = {}): Service.RequestLay
 
     /** A stored answer will do, and otherwise `call`. */
     const lookUp = (request: LlmRequest, key: string, call: () => Service.Call): Service.Call =>
-      Effect.flatMap(store.get(key), (entry) =>
+      Effect.flatMap(store.get(request, key), (entry) =>
         entry === undefined
           ? call()
           : Effect.clockWith((clock): Service.Call => {

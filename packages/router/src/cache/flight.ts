@@ -72,8 +72,13 @@ const headersOfReplay = ["content-type"]
 const replayed = ({ headers }: LlmResponse): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => headersOfReplay.includes(name)))
 
-const shutDown = (): LlmError =>
-  new LlmError({ reason: "Unavailable", description: "the cache was shut down during the call", code: "closed" })
+/** Its scope has closed, or what it called interrupted itself: those who wait were interrupted by nobody. */
+const broken = (): LlmError =>
+  new LlmError({
+    reason: "Unavailable",
+    description: "the call was interrupted, or the cache was shut down",
+    code: "closed"
+  })
 
 /**
  * One call of the inner service that several requests wait for. It runs in a fiber of its own and goes on as long as
@@ -231,8 +236,8 @@ export class Flight {
   /** However the fiber ended: nobody may be left waiting, and nothing open. */
   private ended(exit: Exit.Exit<void>): void {
     if (exit._tag === "Failure") {
-      this.tellAll(Cause.isInterruptedOnly(exit.cause) ? Effect.fail(shutDown()) : Effect.failCause(exit.cause))
-      this.streaming?.shared.fail(shutDown())
+      this.tellAll(Cause.isInterruptedOnly(exit.cause) ? Effect.fail(broken()) : Effect.failCause(exit.cause))
+      this.streaming?.shared.fail(broken())
     }
     this.close()
     this.streaming?.response.events.close()

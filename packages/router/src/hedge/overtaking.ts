@@ -7,6 +7,7 @@ import { nowMs } from "@switchyard/core/Time"
 import { Cause, type Clock, type Context, Effect, Exit, type Fiber, FiberId, Option, Runtime } from "effect"
 import { slowOnes } from "../retry/overtaken.js"
 import { isDue, Timer, type Timers, timersFor } from "../time/timers.js"
+import { unharmed } from "./unharmed.js"
 
 /** How plain calls are overtaken; one for all calls of a layer. */
 export interface OvertakingRules {
@@ -95,13 +96,18 @@ export class Overtaking extends Timer {
     for (const attempt of slow) due = Math.max(due, attempt.startedAt + slowAfter(attempt))
     if (!isDue(due, now)) return this.timers.set(this, due)
     // An attempt that nobody can end from outside would be waited for all the same.
-    const next = slow.every(({ expire }) => expire !== undefined) ? onward(this, slow, now) : undefined
+    const canEnd = slow.every(({ expire }) => expire !== undefined)
+    const next = canEnd ? this.unharmed(() => onward(this, slow, now), undefined) : undefined
     const latest = slow[slow.length - 1]
     if (next === undefined || latest === undefined) return this.timers.set(this, now + lookAgain)
     for (const attempt of slow) attempt.overtaken = true
-    onStarted(this, latest, now)
+    this.unharmed(() => onStarted(this, latest, now), undefined)
     this.ask(next)
     if (!this.isOver) this.timers.set(this, now + lookAgain)
+  }
+
+  private unharmed<A>(run: () => A, otherwise: A): A {
+    return unharmed(this.runtime, this.request, run, otherwise)
   }
 
   private ask(request: LlmRequest): void {

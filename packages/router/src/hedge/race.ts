@@ -7,6 +7,7 @@ import type { Call, RequestService } from "@switchyard/core/Service"
 import { nowMs } from "@switchyard/core/Time"
 import { Cause, type Clock, Effect, Exit, type Fiber, FiberId, Option, Runtime } from "effect"
 import { Timer, type Timers, timersOf } from "../time/timers.js"
+import { unharmed } from "./unharmed.js"
 
 /** How a race is run. */
 export interface RaceOptions {
@@ -123,10 +124,16 @@ export class Race extends Timer {
       const entry = entries[i]
       if (entry !== undefined && !entry.rejected) route = Route.exclude(route, entry.deployment)
     }
-    if (!this.options.allow({ ...this.request, route }, now)) return
-    this.options.onStarted(now)
+    const { allow, onStarted } = this.options
+    const isAllowed = this.unharmed(() => allow({ ...this.request, route }, now), false)
+    if (!isAllowed) return
+    this.unharmed(() => onStarted(now), undefined)
     this.run(route)
     this.schedule(now)
+  }
+
+  private unharmed<A>(run: () => A, otherwise: A): A {
+    return unharmed(this.runtime, this.request, run, otherwise)
   }
 
   private run(route: Route.Route): void {

@@ -1,13 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as BaseService from "@switchyard/core/BaseService"
+import type { LlmError } from "@switchyard/core/LlmError"
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import * as LlmService from "@switchyard/core/LlmService"
 import * as Service from "@switchyard/core/Service"
 import * as Time from "@switchyard/core/Time"
+import { CacheStore } from "@switchyard/router/CacheStore"
+import * as Concern from "@switchyard/router/Concern"
 import { CooldownState } from "@switchyard/router/CooldownState"
 import { DeploymentRegistry } from "@switchyard/router/DeploymentRegistry"
 import * as Router from "@switchyard/router/Router"
+import * as StubLlm from "@switchyard/testing/StubLlm"
 import { Cause, Context, Effect, Logger, Stream } from "effect"
+import { simulate } from "../support/schedules.js"
 
 const request = (stream = false) => LlmRequest.chat({ model: "g", messages: [{ role: "user", content: "hi" }], stream })
 const deployments = ["a", "b"].map((id, order) => ({ id, group: "g", model: "m", order }))
@@ -169,4 +174,122 @@ describe("A base service that dies", () => {
       }
     })
   )
+
+  it.scoped("of an error that no type allows is one that died, and the cause is logged", () =>
+    Effect.gen(function* () {
+      for (const error of ["bug 4711", new Error("bug 4711"), { bug: "bug 4711" }, undefined, null]) {
+        for (const stream of [false, true]) {
+          const fails = (asked: Array<string>) => () => {
+            asked.push("asked")
+            return Effect.fail(error) as Effect.Effect<never, never>
+          }
+          const bases = [
+            (asked: Array<string>) => Service.attempt(fails(asked)),
+            (asked: Array<string>) =>
+              BaseService.make({ complete: fails(asked), stream: () => Stream.fromEffect(fails(asked)()) })
+          ]
+          for (const base of bases) {
+            const end = yield* run(base, stream)
+            assert.deepInclude(end.error, { reason: "Unavailable", code: "defect" })
+            assert.isAtLeast(end.asked.length, 2)
+            if (error) assert.include(end.logged.join(), "bug 4711")
+          }
+        }
+      }
+    })
+  )
+})
+
+describe("A layer that dies where no fiber runs it", () => {
+  /** Says that it knows nobody, by a bug. */
+  const ignorant: Service.RequestLayer = (next) =>
+    Service.request(next.call, () => {
+      throw new Error("bug 4711")
+    })
+  class Ignorant extends Concern.request({ name: "ignorant", make: () => ignorant }) {}
+  const stack = Router.standard.insertAfter("hedge", Ignorant)
+
+  for (const [what, options] of [
+    ["a hedge", { hedge: { delay: 100 }, retry: false as const }],
+    ["a slow call", { patience: { slow: 100, slowPerThousand: 0 } }]
+  ] as const) {
+    for (const answers of [true, false]) {
+      it.effect(`leaves ${what} alone that ${answers ? "answers" : "fails"}, and the bug is logged`, () =>
+        simulate(
+          Effect.scoped(
+            Effect.gen(function* () {
+              for (const stream of what === "a hedge" ? [false, true] : [false]) {
+                const logged: Array<string> = []
+                const logger = Logger.make(({ cause, message }) => logged.push(`${message} ${cause}`))
+                const reply: StubLlm.Reply = answers
+                  ? { delay: 1_000 }
+                  : { delay: 1_000, fail: { reason: "InvalidRequest", description: "scripted" } }
+                const base = StubLlm.make(reply).attempts
+                const { service } = yield* Router.make({ deployments, stack, ...options }, base)
+                const call: Effect.Effect<unknown, LlmError> = stream
+                  ? Stream.runDrain(LlmService.stream(service, request(true)))
+                  : LlmService.complete(service, request())
+                const end = yield* Effect.either(call).pipe(
+                  Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+                )
+                assert.strictEqual(end._tag === "Left" ? end.left.reason : "ok", answers ? "ok" : "InvalidRequest")
+                assert.include(logged.join(), "bug 4711")
+              }
+            })
+          )
+        )
+      )
+    }
+  }
+
+  it.effect("leaves a hedge whose attempt fails, and the bug is logged", () =>
+    simulate(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const logged: Array<string> = []
+          const logger = Logger.make(({ cause, message }) => logged.push(`${message} ${cause}`))
+          const base = StubLlm.make({ fail: { reason: "Unavailable", description: "scripted" } }).attempts
+          const options = { deployments, stack, hedge: { delay: "1 minute" }, retry: false } as const
+          const { service } = yield* Router.make(options, base)
+          const error = yield* Effect.flip(service.call(LlmRequest.begin(request(true), 0))).pipe(
+            Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+          )
+          assert.strictEqual(error.reason, "Unavailable")
+          assert.include(logged.join(), "bug 4711")
+        })
+      )
+    )
+  )
+})
+
+describe("A cache's store that dies", () => {
+  const dies = Effect.die(new Error("bug 4711"))
+  const throws = (): never => {
+    throw new Error("bug 4711")
+  }
+  const nothing = Effect.succeed(undefined)
+  const stores: Readonly<Record<string, Context.Tag.Service<CacheStore>>> = {
+    "when it is asked": { get: () => dies, set: () => Effect.void },
+    "where it is asked": { get: throws, set: () => Effect.void },
+    "when it is told": { get: () => nothing, set: () => dies },
+    "where it is told": { get: () => nothing, set: throws }
+  }
+  for (const [when, store] of Object.entries(stores)) {
+    it.scoped(`${when} costs no answer, and the bug is logged`, () =>
+      Effect.gen(function* () {
+        const logged: Array<string> = []
+        const logger = Logger.make(({ cause, message }) => logged.push(`${message} ${cause}`))
+        const make = Router.make({ deployments, cache: {} }, StubLlm.make().attempts)
+        const { service } = yield* Effect.provideService(make, CacheStore, store)
+        for (const stream of [false, true]) {
+          const call: Effect.Effect<unknown, LlmError> = stream
+            ? Stream.runDrain(LlmService.stream(service, request(true)))
+            : LlmService.complete(service, request())
+          yield* Effect.provide(call, Logger.replace(Logger.defaultLogger, logger))
+        }
+        yield* Effect.yieldNow()
+        assert.include(logged.join(), "bug 4711")
+      })
+    )
+  }
 })

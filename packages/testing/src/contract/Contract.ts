@@ -11,21 +11,22 @@
 import * as LlmRequest from "@switchyard/core/LlmRequest"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
 import * as Service from "@switchyard/core/Service"
-import { Data, Effect, type Scope } from "effect"
+import { Data, Effect, type Scope, Supervisor } from "effect"
 import * as ManualClock from "../ManualClock.js"
 import * as StubLlm from "../StubLlm.js"
 import { answerRules } from "./answerRules.js"
 import { bracketRules } from "./bracketRules.js"
-import { type ContractOptions, type Rule, request, type Subject } from "./contractRules.js"
+import { type Beside, type BuildRule, type ContractOptions, type Rule, request, type Subject } from "./contractRules.js"
 import { endingRules } from "./endingRules.js"
 import { leakRules, nothingHeld } from "./leakRules.js"
 import { openingRules, statusRules } from "./readinessRules.js"
+import { restRules, scopeRules } from "./restRules.js"
 import { scheduleRules } from "./scheduleRules.js"
 import { Trouble } from "./trouble.js"
 
 export type { ContractOptions }
 
-const rules = [...answerRules, ...endingRules, ...scheduleRules, ...bracketRules, ...leakRules]
+const rules = [...answerRules, ...endingRules, ...scheduleRules, ...bracketRules, ...leakRules, ...restRules]
 
 /** A layer does not do what every layer must. */
 export class ContractViolation extends Data.TaggedError("ContractViolation")<{
@@ -44,22 +45,37 @@ export interface Check {
   readonly name: string
   readonly check: Effect.Effect<void, ContractViolation>
 }
+
+/** What a subject is made with. */
+interface Surroundings {
+  readonly time: ManualClock.ManualClock
+  readonly beside: () => Beside
+}
+
+/** The layer and the state of a rule, which both end with it. */
+const inItsScope =
+  (rule: Rule, options: ContractOptions): BuildRule =>
+  (build) =>
+    Effect.scoped(
+      Effect.flatMap(build, (subject) =>
+        Effect.zipRight(rule(subject, options), nothingHeld(options.held, "at the end"))
+      )
+    )
+
 const toChecks = <E>(
-  all: ReadonlyArray<readonly [name: string, rule: Rule]>,
-  makeSubject: (time: ManualClock.ManualClock) => Effect.Effect<Subject, E, Scope.Scope>,
+  ruled: ReadonlyArray<readonly [name: string, rule: Rule]>,
+  makeSubject: (surroundings: Surroundings) => Effect.Effect<Subject, E, Scope.Scope>,
   options: ContractOptions
 ): ReadonlyArray<Check> =>
-  all.map(([name, rule]) => ({
+  [...ruled.map(([name, rule]) => [name, inItsScope(rule, options)] as const), ...scopeRules].map(([name, rule]) => ({
     name,
     check: Effect.suspend(() => {
       const time = ManualClock.make()
-      return Effect.flatMap(Effect.withClock(Effect.orDie(makeSubject(time)), time.clock), (subject) =>
-        Effect.zipRight(rule(subject, options), nothingHeld(options.held, "at the end"))
-      )
-    }).pipe(
-      Effect.scoped,
-      Effect.mapError(({ detail }) => new ContractViolation({ rule: name, detail }))
-    )
+      const running = Supervisor.unsafeTrack()
+      const beside = () => ({ fibers: Effect.runSync(running.value).length, sleepers: time.sleeping() })
+      const build = Effect.withClock(Effect.orDie(makeSubject({ time, beside })), time.clock)
+      return Effect.supervised(rule(build), running)
+    }).pipe(Effect.mapError(({ detail }) => new ContractViolation({ rule: name, detail })))
   }))
 
 /**
@@ -72,7 +88,7 @@ export const attemptLayer = <E>(
 ): ReadonlyArray<Check> =>
   toChecks(
     [...statusRules, ...rules],
-    (time) =>
+    ({ beside, time }) =>
       Effect.map(makeLayer, (layer): Subject => {
         const stub = StubLlm.make()
         const slot = StubLlm.slot("contract", options.deployment)
@@ -85,6 +101,7 @@ export const attemptLayer = <E>(
           trouble,
           time,
           answers,
+          beside,
           status: () => service.status(slot, request(false), time.now()),
           openings: undefined,
           build: (stream, prompt) => {
@@ -106,7 +123,7 @@ export const requestLayer = <E>(
 ): ReadonlyArray<Check> =>
   toChecks(
     [...openingRules, ...rules],
-    (time) =>
+    ({ beside, time }) =>
       Effect.map(makeLayer, (layer): Subject => {
         const stub = StubLlm.make()
         const answers: Array<LlmResponse> = []
@@ -120,6 +137,7 @@ export const requestLayer = <E>(
           trouble,
           time,
           answers,
+          beside,
           status: undefined,
           openings: () => service.openings(LlmRequest.begin(request(false), time.now()), time.now()),
           build: (stream, prompt) => {

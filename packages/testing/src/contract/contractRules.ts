@@ -9,7 +9,7 @@ import type { LlmResponse, StreamingResponse } from "@switchyard/core/LlmRespons
 import type { Opening } from "@switchyard/core/Opening"
 import type * as Service from "@switchyard/core/Service"
 import type { Status } from "@switchyard/core/Status"
-import { Array as Arr, Cause, Data, Effect, Exit, Stream } from "effect"
+import { Array as Arr, Cause, Data, Effect, Exit, type Scope, Stream } from "effect"
 import type * as ManualClock from "../ManualClock.js"
 import type * as StubLlm from "../StubLlm.js"
 import { drive } from "./schedules.js"
@@ -47,6 +47,14 @@ export interface Built {
   readonly release: () => void
 }
 
+/** What goes on beside the check itself. */
+export interface Beside {
+  /** Fibers that have not ended. */
+  readonly fibers: number
+  /** Who sleeps. */
+  readonly sleepers: number
+}
+
 /** The layer under test over a stub. */
 export interface Subject {
   readonly stub: StubLlm.StubLlm
@@ -60,9 +68,14 @@ export interface Subject {
   readonly status: (() => Status) | undefined
   /** What the outer service says of a plain request's readiness; undefined on the attempt tier. */
   readonly openings: (() => ReadonlyArray<Opening>) | undefined
+  /** What goes on at the moment, of the layer's and of calls'. */
+  readonly beside: () => Beside
 }
 
 export type Rule = (subject: Subject, options: ContractOptions) => Effect.Effect<void, Broken>
+
+/** A rule that makes its layer itself, once. */
+export type BuildRule = (build: Effect.Effect<Subject, never, Scope.Scope>) => Effect.Effect<void, Broken>
 
 /** A broken rule, before it knows its name. */
 export class Broken extends Data.TaggedError("Broken")<{ readonly detail: string }> {}

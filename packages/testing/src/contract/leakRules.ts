@@ -11,7 +11,7 @@ import { settle } from "./schedules.js"
 /** More than any limit that a test of a layer sets. */
 const manyCalls = 1_001
 /** Enough to see that less is left. */
-const fewCalls = 10
+export const fewCalls = 10
 /** Between two calls: what was used in a window of a minute is free again, what is held for a call is not. */
 const pause = 61_000
 
@@ -132,7 +132,7 @@ const room = (subject: Subject, most: number): Effect.Effect<ReadonlyArray<numbe
   Effect.forEach(kinds, (stream) => roomFor(subject, stream, most))
 
 /** So many calls end in each way; those that should succeed do, and afterwards the layer still works. */
-const endInEveryWay = (
+export const endInEveryWay = (
   subject: Subject,
   calls: number,
   held: (() => number) | undefined

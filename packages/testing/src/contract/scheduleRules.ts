@@ -59,16 +59,35 @@ const follow = (subject: Subject, schedule: Schedule): Effect.Effect<void> =>
     yield* Fiber.interrupt(fiber)
   }).pipe(Effect.delay(schedule.start), Effect.withMaxOpsBeforeYield(schedule.maxOps))
 
+/** Calls that are interrupted between any two operations of their beginning. */
+export const interruptEverywhere = (subject: Subject): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    subject.stub.reply(({ index }) => (index % 2 === 0 ? { hang: true } : { text: "one two", stallAfter: 1 }))
+    for (let shift = 0; shift < opsPerTurn; shift++) {
+      for (let turns = 0; turns < 12; turns++) yield* interruptedAt(subject, turns % 2 === 1, shift, turns)
+    }
+    yield* settle
+  })
+
+/** So many calls that end at random times in random ways. */
+export const callInEveryWay = (subject: Subject, seed: number, count: number): Effect.Effect<void, Broken> =>
+  Effect.gen(function* () {
+    const schedules = makeSchedules(seed, count)
+    subject.stub.reply((call) => (schedules[call.index % schedules.length] as Schedule).reply)
+    const all = Effect.forEach(schedules, (schedule) => follow(subject, schedule), {
+      concurrency: "unbounded",
+      discard: true
+    })
+    yield* run(subject, all)
+    yield* settle
+  })
+
 export const scheduleRules: ReadonlyArray<readonly [name: string, rule: Rule]> = [
   [
     "gives everything back when it is interrupted between any two operations",
     (subject) =>
       Effect.gen(function* () {
-        subject.stub.reply(({ index }) => (index % 2 === 0 ? { hang: true } : { text: "one two", stallAfter: 1 }))
-        for (let shift = 0; shift < opsPerTurn; shift++) {
-          for (let turns = 0; turns < 12; turns++) yield* interruptedAt(subject, turns % 2 === 1, shift, turns)
-        }
-        yield* settle
+        yield* interruptEverywhere(subject)
         yield* nothingOpen(subject)
         yield* notBusyForGood(subject)
         yield* works(subject, "all of them")
@@ -79,14 +98,7 @@ export const scheduleRules: ReadonlyArray<readonly [name: string, rule: Rule]> =
     (subject, options) =>
       Effect.gen(function* () {
         const seed = options.seed ?? 1
-        const schedules = makeSchedules(seed, options.schedules ?? 200)
-        subject.stub.reply((call) => (schedules[call.index % schedules.length] as Schedule).reply)
-        const all = Effect.forEach(schedules, (schedule) => follow(subject, schedule), {
-          concurrency: "unbounded",
-          discard: true
-        })
-        yield* run(subject, all)
-        yield* settle
+        yield* callInEveryWay(subject, seed, options.schedules ?? 200)
         yield* Effect.mapError(nothingOpen(subject), ({ detail }) => new Broken({ detail: `${detail} (seed ${seed})` }))
         yield* notBusyForGood(subject)
         yield* works(subject, "all of them")

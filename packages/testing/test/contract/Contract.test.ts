@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Background from "@switchyard/core/Background"
 import { EventStream } from "@switchyard/core/EventStream"
 import type { JsonObject } from "@switchyard/core/Json"
 import { LlmError } from "@switchyard/core/LlmError"
@@ -8,7 +9,7 @@ import { busy, open } from "@switchyard/core/Status"
 import * as Contract from "@switchyard/testing/Contract"
 import { cases } from "@switchyard/testing/Effort"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Effect, Either, Exit, Fiber } from "effect"
+import { Effect, Either, Exit, Fiber, type Scope } from "effect"
 
 /** The names of the checks that a layer does not pass. */
 const brokenRules = (checks: ReadonlyArray<Contract.Check>): Effect.Effect<ReadonlyArray<string>> =>
@@ -582,6 +583,48 @@ describe("what dies directly inside a layer", () => {
       assert.deepStrictEqual([yield* breaks(right, atCall), yield* breaks(right, atEnd)], [[], []])
       assert.deepStrictEqual(yield* breaks(beforeTheCall, atCall), [atCall])
       assert.deepStrictEqual(yield* breaks(afterAnswers, atEnd), [atEnd])
+    })
+  )
+})
+
+describe("what goes on beside the calls", () => {
+  const atRest = "leaves nothing running beside when all calls have ended"
+  const withScope = "ends with its scope at once, also when it was made where nothing can be interrupted"
+  const breaks = (layer: Effect.Effect<Service.RequestLayer, never, Scope.Scope>) =>
+    brokenRules(Contract.requestLayer(layer, brief).filter(({ name }) => name === atRest || name === withScope))
+
+  /** An alarm that is set for each call, and put off when the call is over. */
+  const alarmed = (alarm: Effect.Effect<void>): Service.RequestLayer =>
+    Service.mapRequest((call) =>
+      Effect.acquireUseRelease(
+        Effect.forkDaemon(alarm),
+        () => call,
+        (fiber) => Effect.sync(() => fiber.unsafeInterruptAsFork(fiber.id()))
+      )
+    )
+  const passing: Service.RequestLayer = (next) => next
+  const second = Effect.forever(Effect.sleep("1 second"))
+
+  it.effect("is found out where a fiber that an acquire forked cannot be interrupted", () =>
+    Effect.gen(function* () {
+      const alarm = Effect.sleep("30 seconds")
+      assert.deepStrictEqual(yield* breaks(Effect.succeed(alarmed(Effect.interruptible(alarm)))), [])
+      assert.deepStrictEqual(yield* breaks(Effect.succeed(alarmed(alarm))), [atRest, withScope])
+    })
+  )
+
+  it.effect("is found out where it waits for what never comes", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* breaks(Effect.succeed(alarmed(Effect.interruptible(Effect.never)))), [])
+      assert.deepStrictEqual(yield* breaks(Effect.succeed(alarmed(Effect.never))), [atRest, withScope])
+    })
+  )
+
+  it.effect("may be a loop that ends with the layer's scope, wherever the layer is made", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* breaks(Effect.as(Background.run(second), passing)), [])
+      assert.deepStrictEqual(yield* breaks(Effect.as(Effect.forkScoped(second), passing)), [withScope])
+      assert.deepStrictEqual(yield* breaks(Effect.as(Effect.forkDaemon(second), passing)), [withScope])
     })
   )
 })
