@@ -12,8 +12,9 @@ import { type Context, Effect, Either, Layer } from "effect"
 import { neededBy } from "./auth/needed.js"
 import { installLine, isInstalled, type OptionalPackage } from "./auth/packages.js"
 import * as OpenAiCompatible from "./openai/OpenAiCompatible.js"
-import { names } from "./protocols/all.js"
+import { names, protocolOf } from "./protocols/all.js"
 import { environment } from "./protocols/protocol.js"
+import { targetOf } from "./protocols/target.js"
 import { Transport } from "./transport/Transport.js"
 
 /** Base services by the protocol that they speak, as `deployment.protocol` names it. */
@@ -73,6 +74,28 @@ export const check = (
   )
   return issues.length === 0 ? Either.void : Either.left(new ConfigError({ issues }))
 }
+
+/** A deployment that cannot be asked as it is. */
+export interface Unusable {
+  /** Its place in the list. */
+  readonly index: number
+  /** What it lacks, in words. */
+  readonly problem: string
+}
+
+/** APIs of clouds that cannot tell where, or for whom, they are asked. */
+const placed: ReadonlySet<string> = new Set(["sagemaker", "watsonx", "snowflake", "oci"])
+
+/**
+ * Says which deployments on clouds lack what every request to them needs: a region, a project, a compartment, an account's address.
+ * Their requests would fail as `Unavailable` with the code `invalid_deployment`.
+ */
+export const unusable = (deployments: ReadonlyArray<Deployment>): ReadonlyArray<Unusable> =>
+  deployments.flatMap((deployment, index) => {
+    const protocol = placed.has(deployment.protocol) ? protocolOf(deployment.protocol) : undefined
+    const target = protocol === undefined ? undefined : targetOf(protocol, deployment, {}, environment)
+    return target !== undefined && "problem" in target ? [{ index, problem: target.problem }] : []
+  })
 
 /** A deployment that needs packages which are not installed. */
 export interface MissingPackages {

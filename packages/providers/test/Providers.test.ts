@@ -61,13 +61,13 @@ describe("Providers", () => {
         path: "deployments[1].protocol",
         value: '"telepathy"',
         expected:
-          "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, sagemaker, watsonx, snowflake, cohere, ollama"
+          "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, sagemaker, watsonx, snowflake, oci, cohere, ollama"
       },
       {
         path: "deployments[2].protocol",
         value: '"smoke"',
         expected:
-          "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, sagemaker, watsonx, snowflake, cohere, ollama"
+          "one of openai, responses, azure, anthropic, gemini, vertex, bedrock, sagemaker, watsonx, snowflake, oci, cohere, ollama"
       }
     ])
     assert.isTrue(Either.isRight(Providers.check(deployments, ["openai", "telepathy", "smoke"])))
@@ -93,4 +93,25 @@ describe("Providers", () => {
       assert.include(S.complete(response).raw, "Hello from up")
     })
   )
+
+  it("deployments on clouds that lack what every request needs are told, and no others", () => {
+    const w = { protocol: "watsonx", baseUrl: "https://w.example" }
+    const deployments = [
+      w,
+      { ...w, project: "p" },
+      { ...w, model: "deployment/d" },
+      { protocol: "oci" },
+      { protocol: "oci", project: "c" },
+      { protocol: "snowflake" },
+      { protocol: "openai" }
+    ].map((one, index) => StubLlm.slot(`d${index}`, { model: "m", ...one }).deployment)
+    assert.deepStrictEqual(
+      Providers.unusable(deployments).map(({ index, problem }) => `${index} ${problem.split(":")[0]}`),
+      [
+        "0 watsonx needs a project or a space",
+        "3 OCI needs a compartment",
+        "5 Snowflake needs the account's base URL, or SNOWFLAKE_ACCOUNT_ID in the environment"
+      ]
+    )
+  })
 })

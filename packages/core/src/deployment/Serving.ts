@@ -20,6 +20,7 @@ const byProtocol: Readonly<Record<string, ReadonlySet<MediaOperation>>> = {
   sagemaker: none,
   watsonx: none,
   snowflake: none,
+  oci: none,
   ollama: none
 }
 

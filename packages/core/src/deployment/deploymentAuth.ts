@@ -13,8 +13,8 @@ const secret = Schema.Union(Schema.String, Schema.RedactedFromSelf(Schema.String
 export const Auth = Schema.Struct({
   /** Whose account it is. Default: that of the protocol. */
   cloud: Field.option(
-    Schema.Literal("aws", "google", "entra", "ibm").annotations({
-      message: () => ({ message: '"aws", "google", "entra" or "ibm"', override: true })
+    Schema.Literal("aws", "google", "entra", "ibm", "oci").annotations({
+      message: () => ({ message: '"aws", "google", "entra", "ibm" or "oci"', override: true })
     }),
     "Whose account it is. Default: that of the protocol."
   ),
@@ -54,7 +54,18 @@ export const Auth = Schema.Struct({
   /** Entra: the application's secret. */
   clientSecret: Field.option(secret, "Entra: the application's secret."),
   /** Entra: what the token is for. Default `https://cognitiveservices.azure.com/.default`. */
-  scope: Field.option(Field.text, "Entra: what the token is for.", "https://cognitiveservices.azure.com/.default")
+  scope: Field.option(Field.text, "Entra: what the token is for.", "https://cognitiveservices.azure.com/.default"),
+  /** OCI: the tenancy's OCID. Unset: `OCI_TENANCY`. */
+  tenancy: Field.option(Field.text, "OCI: the tenancy's OCID. Unset: `OCI_TENANCY`."),
+  /** OCI: the user's OCID. Unset: `OCI_USER`. */
+  user: Field.option(Field.text, "OCI: the user's OCID. Unset: `OCI_USER`."),
+  /** OCI: the fingerprint of the user's API key. Unset: `OCI_FINGERPRINT`. */
+  fingerprint: Field.option(Field.text, "OCI: the fingerprint of the user's API key. Unset: `OCI_FINGERPRINT`."),
+  /** OCI: the private key that signs requests, as PEM or as the path of its file. Unset: `OCI_KEY`, else `OCI_KEY_FILE`. */
+  privateKey: Field.option(
+    secret,
+    "OCI: the private key that signs requests, as PEM or as the path of its file. Unset: `OCI_KEY`, else `OCI_KEY_FILE`."
+  )
 })
 /** An account of a cloud. */
 export type Auth = typeof Auth.Type
@@ -70,7 +81,8 @@ const secrets = [
   "sessionToken",
   "webIdentityToken",
   "credentials",
-  "clientSecret"
+  "clientSecret",
+  "privateKey"
 ] as const
 
 /** The same, its secrets out of sight, without the white space that files of secrets end with. */

@@ -81,11 +81,11 @@ export const DeploymentConfig = Schema.Struct({
   provider: Field.option(Field.text, "A label for metrics and reports, for example `openai`.", "openai"),
   /**
    * Which API it is: `openai` is any that is OpenAI-compatible; `responses` the same at its Responses API; `azure`, `anthropic`,
-   * `gemini`, `vertex`, `bedrock`, `sagemaker`, `watsonx`, `snowflake`, `cohere`, `ollama` those providers' own. Default `openai`.
+   * `gemini`, `vertex`, `bedrock`, `sagemaker`, `watsonx`, `snowflake`, `oci`, `cohere`, `ollama` those providers' own. Default `openai`.
    */
   protocol: Field.option(
     Field.text,
-    "Which API it is: `openai` is any that is OpenAI-compatible; `responses` the same at its Responses API; `azure`, `anthropic`, `gemini`, `vertex`, `bedrock`, `sagemaker`, `watsonx`, `snowflake`, `cohere`, `ollama` those providers' own.",
+    "Which API it is: `openai` is any that is OpenAI-compatible; `responses` the same at its Responses API; `azure`, `anthropic`, `gemini`, `vertex`, `bedrock`, `sagemaker`, `watsonx`, `snowflake`, `oci`, `cohere`, `ollama` those providers' own.",
     "openai"
   ),
   /**
@@ -108,20 +108,20 @@ export const DeploymentConfig = Schema.Struct({
     Field.text,
     "Azure: the `api-version`; unset or `v1` for the API without one. Anthropic: the `anthropic-version`. watsonx: the `version`."
   ),
-  /** Vertex AI: the Google Cloud project; watsonx: the project. Unset: that of the environment or of the credentials. */
+  /** Vertex AI: the Google Cloud project; watsonx: the project; OCI: the compartment. Unset: that of the environment or of the credentials. */
   project: Field.option(
     Field.text,
-    "Vertex AI: the Google Cloud project; watsonx: the project. Unset: that of the environment or of the credentials."
+    "Vertex AI: the Google Cloud project; watsonx: the project; OCI: the compartment. Unset: that of the environment or of the credentials."
   ),
-  /** Vertex AI's location, the AWS region of Bedrock and SageMaker, or watsonx's region. Unset: `region`, where it can be one, then that of the environment. */
+  /** Vertex AI's location, the AWS region of Bedrock and SageMaker, or the region of watsonx and OCI. Unset: `region`, where it can be one, then that of the environment. */
   location: Field.option(
     Field.text,
-    "Vertex AI's location, the AWS region of Bedrock and SageMaker, or watsonx's region. Unset: `region`, where it can be one, then that of the environment."
+    "Vertex AI's location, the AWS region of Bedrock and SageMaker, or the region of watsonx and OCI. Unset: `region`, where it can be one, then that of the environment."
   ),
-  /** The cloud account that asks, where there is no key: for `bedrock`, `sagemaker`, `vertex` and `azure`. */
+  /** The cloud account that asks, where there is no key: for `bedrock`, `sagemaker`, `vertex`, `azure` and `oci`. */
   auth: Field.option(
     Auth,
-    "The cloud account that asks, where there is no key: for `bedrock`, `sagemaker`, `vertex` and `azure`."
+    "The cloud account that asks, where there is no key: for `bedrock`, `sagemaker`, `vertex`, `azure` and `oci`."
   ),
   /** The credential; kept `Redacted`, so that it never shows in logs or errors. */
   apiKey: Field.option(

@@ -10,7 +10,7 @@ import * as EnvironmentKeys from "./EnvironmentKeys.js"
 import { cycles, cyclesAmong, unknownNames } from "./findings/chainFindings.js"
 import { trimKeys } from "./findings/keyFindings.js"
 import { operations } from "./findings/operationFindings.js"
-import { packages, tokenizer } from "./findings/packageFindings.js"
+import { packages, tokenizer, unusable } from "./findings/packageFindings.js"
 import { parameters } from "./findings/parameterFindings.js"
 import { fromIssue } from "./findings/placing.js"
 import { prices } from "./findings/priceFindings.js"
@@ -71,6 +71,7 @@ export const readSettings = (
           ...prices(config.router, config.keys),
           ...parameters(config.router.deployments),
           ...packages(config.router.deployments),
+          ...unusable(config.router.deployments),
           ...tokenizer(config.server?.tokenizer),
           ...users(config.router.deployments),
           ...operations(config.router.deployments),

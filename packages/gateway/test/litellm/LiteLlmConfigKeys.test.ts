@@ -33,6 +33,17 @@ const bedrock = (params: Tree): Tree => oneModel({ model: "bedrock/amazon.nova-p
 const vertex = (params: Tree): Tree => oneModel({ model: "vertex_ai/gemini-2.5-pro", api_key: null, ...params })
 const watsonx = (params: Tree): Tree =>
   oneModel({ model: "watsonx/ibm/granite-3-8b-instruct", api_base: "https://us-south.ml.cloud.ibm.com", ...params })
+const oci = (params: Tree): Tree =>
+  oneModel({
+    model: "oci/cohere.command-r-plus",
+    api_key: null,
+    oci_user: "u",
+    oci_fingerprint: "f",
+    oci_tenancy: "t",
+    oci_key: "k",
+    oci_compartment_id: "c",
+    ...params
+  })
 
 const chain = (kind: string, key: string) =>
   sample(router({ [key]: [{ gpt: ["claude"] }] }), { [`fallback.chains.${kind}.gpt`]: ["claude"] })
@@ -175,6 +186,20 @@ const honoured: Readonly<Record<string, Sample>> = {
   "litellm_params account_id": sample(oneModel({ model: "snowflake/llama3.1-8b", account_id: "org-me" }), {
     [`${first}.baseUrl`]: "https://org-me.snowflakecomputing.com",
     [`${first}.protocol`]: "snowflake"
+  }),
+  "litellm_params oci_user": sample(oci({ oci_user: "v" }), { [`${first}.auth.user`]: "v" }),
+  "litellm_params oci_fingerprint": sample(oci({ oci_fingerprint: "v" }), { [`${first}.auth.fingerprint`]: "v" }),
+  "litellm_params oci_tenancy": sample(oci({ oci_tenancy: "v" }), { [`${first}.auth.tenancy`]: "v" }),
+  "litellm_params oci_key": sample(oci({ oci_key: "v" }), { [`${first}.auth.privateKey`]: "v" }),
+  "litellm_params oci_key_file": sample(oci({ oci_key: null, oci_key_file: "v" }), {
+    [`${first}.auth.privateKey`]: "v"
+  }),
+  "litellm_params oci_compartment_id": sample(oci({ oci_compartment_id: "v" }), { [`${first}.project`]: "v" }),
+  "litellm_params oci_serving_mode": sample(oci({ oci_serving_mode: "DEDICATED", oci_endpoint_id: "e" }), {
+    [`${first}.model`]: "e"
+  }),
+  "litellm_params oci_endpoint_id": sample(oci({ oci_serving_mode: "DEDICATED", oci_endpoint_id: "e" }), {
+    [`${first}.baseModel`]: "cohere.command-r-plus"
   }),
   "litellm_params aws_external_id": sample(bedrock({ aws_external_id: "v" }), { [`${first}.auth.externalId`]: "v" }),
   "litellm_params aws_bedrock_runtime_endpoint": sample(

@@ -205,6 +205,30 @@ describe("SageMaker", () => {
   })
 })
 
+describe("an AWS account of LiteLLM's variables", () => {
+  const read = (env: Readonly<Record<string, string>>, params: Tree = {}) =>
+    at(
+      LiteLlmConfig.translate(
+        { model_list: [{ model_name: "one", litellm_params: { model: "bedrock/amazon.nova-pro-v1:0", ...params } }] },
+        env
+      ).settings,
+      "deployments[0].auth"
+    )
+
+  it("stands in for what the file does not say, and a token without a role for nothing", () => {
+    const env = { AWS_ROLE_NAME: "r", AWS_SESSION_NAME: "s", AWS_WEB_IDENTITY_TOKEN: "oidc/env/T" }
+    assert.deepStrictEqual(read(env), {
+      cloud: "aws",
+      roleArn: "r",
+      sessionName: "s",
+      webIdentityToken: "oidc/env/T"
+    } as never)
+    assert.deepInclude(read(env, { aws_role_name: "own" }), { roleArn: "own" })
+    assert.notProperty(read({ AWS_SESSION_NAME: "s", AWS_WEB_IDENTITY_TOKEN: "oidc/env/T" }), "webIdentityToken")
+    assert.isUndefined(read({}))
+  })
+})
+
 describe("watsonx", () => {
   const model = "watsonx/ibm/granite-3-8b-instruct"
 
@@ -255,11 +279,22 @@ describe("OCI", () => {
     assert.deepStrictEqual(saidOf(params), [])
   })
 
-  it("is left out where its requests would have to be signed, and what to set is said", () => {
-    assert.isUndefined(deploymentOf({ ...params, ...signed }))
-    assert.include(
-      saidOf({ ...params, ...signed }).join("\n"),
-      "litellm_params.model: the deployment is left out: OCI's requests are not signed here: set `api_key` (or OCI_GENAI_API_KEY)"
-    )
+  it("is asked by signed requests where the file names an account and no key", () => {
+    const whole = { ...params, ...signed, oci_compartment_id: "c" }
+    assert.deepInclude(deploymentOf(whole), {
+      protocol: "oci",
+      model: "xai.grok-4",
+      location: "eu-frankfurt-1",
+      project: "c",
+      auth: { cloud: "oci", tenancy: "t", user: "u", fingerprint: "f", privateKey: "k" }
+    })
+    assert.deepStrictEqual(saidOf(whole), [])
+  })
+
+  it("an account that lacks something is told each part, where it would stand", () => {
+    const said = saidOf({ ...params, api_key: null, oci_user: "u" }).join("\n")
+    for (const part of ["fingerprint", "tenancy", "key", "compartment_id"]) {
+      assert.include(said, `litellm_params.oci_${part}: expected`)
+    }
   })
 })

@@ -24,7 +24,7 @@ export interface Place {
   readonly ociRegion?: string | undefined
   /** Snowflake's account, where the deployment says it. */
   readonly snowflakeAccount?: string | undefined
-  /** OCI's way to sign requests, of which nothing is done. */
+  /** OCI: an account signs requests. */
   readonly isSigned?: boolean
 }
 
@@ -190,15 +190,15 @@ const ordinary = (place: Place, env: Env, given: string | undefined): Endpoint |
   }
 }
 
-/** OCI, by a key of its service for models: LiteLLM signs requests, for which there is nothing here. */
+/** OCI: by a key of its service for models in OpenAI's words, or signed by an account in its own. */
 const oci = (place: Place, env: Env): Endpoint | Unreachable => {
   const known = KnownProviders.find(place.provider)
-  const keys = known?.keyVariables ?? []
   const base = place.apiBase ?? KnownProviders.firstSet(known?.baseVariables ?? [], env)
-  if (place.isSigned && (place.apiKey ?? KnownProviders.firstSet(keys, env)) === undefined)
-    return unreachable(
-      `OCI's requests are not signed here: set \`api_key\` (or ${keys.join(" or ")}), a key of OCI's generative AI service.`
-    )
+  const key = place.apiKey ?? KnownProviders.firstSet(known?.keyVariables ?? [], env)
+  if (place.isSigned === true && key === undefined) {
+    const { model } = place
+    return { model, protocol: "oci", dialect: undefined, baseUrl: base, apiKey: undefined, headers: {}, missingKey: [] }
+  }
   const there = place.ociRegion === undefined ? env : { ...env, OCI_REGION: place.ociRegion }
   return ordinary(place, there, base === undefined ? undefined : KnownProviders.completeBaseUrl(base, known))
 }

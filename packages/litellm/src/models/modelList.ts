@@ -9,6 +9,7 @@ import { endpointOf } from "./endpoint.js"
 import { isPaused, readEntry, type Source, type Surroundings } from "./entry.js"
 import { identify } from "./identify.js"
 import { LeftOut } from "./leftOut.js"
+import { hasOciAccount, tellMissing } from "./oci.js"
 import { isCompletionOnly, isResponsesOnly, mediaOperations } from "./operations.js"
 import type { Params } from "./params.js"
 import { asText, baseModelsOf, isUnserved, lacksVariable, targets, type Work } from "./targets.js"
@@ -87,7 +88,7 @@ const build = (
     hasAccount: hasAccount(params, as.provider),
     ociRegion: asText(params.get("oci_region")),
     snowflakeAccount: as.provider.startsWith("snowflake") ? asText(params.get("account_id")) : undefined,
-    isSigned: ["oci_user", "oci_key", "oci_key_file", "oci_signer"].some((key) => params.get(key) !== undefined)
+    isSigned: as.provider === "oci" && hasOciAccount(params, around.env)
   }
   const endpoint = endpointOf(place, around.env)
   if ("sentence" in endpoint) {
@@ -116,7 +117,10 @@ const build = (
   made.put("id", info.get("id"), String)
   made.put("group", { value: as.group, path: below(path, "model_name") })
   // An ARN of one's own is asked in place of the model that it stands for.
-  const arn = endpoint.protocol === "bedrock" ? params.get("model_id") : undefined
+  // An endpoint of one's own is asked in place of the model that it stands for, too.
+  const isDedicated = endpoint.protocol === "oci" && params.get("oci_serving_mode")?.value === "DEDICATED"
+  const arn =
+    endpoint.protocol === "bedrock" ? params.get("model_id") : isDedicated ? params.get("oci_endpoint_id") : undefined
   if (arn === undefined || isUnset(arn.value)) made.put("model", { ...model, value: endpoint.model })
   else {
     made.put("model", arn, String)
@@ -127,7 +131,12 @@ const build = (
   if (endpoint.protocol !== "openai") made.put("protocol", { value: endpoint.protocol, path: model.path })
   made.put("dialect", { value: endpoint.dialect, path: model.path })
   made.put("location", { value: endpoint.location, path: model.path })
-  account(draft, made, params, as.provider)
+  account(draft, made, params, { provider: as.provider, env: around.env, path: model.path })
+  if (endpoint.protocol === "oci") {
+    tellMissing(draft, params, around.env, path)
+    made.put("project", params.get("oci_compartment_id"), String)
+    made.put("location", params.get("oci_region"), String)
+  }
   if (wx === undefined) tellForeign(draft, params, as.provider)
   made.put("project", wx?.project, String)
   if (endpoint.baseUrl === undefined) made.put("location", wx?.region, String)

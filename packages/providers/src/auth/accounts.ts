@@ -12,6 +12,7 @@ import { maxWait, Unreachable } from "./asked.js"
 import { type Keys, sign, type Unsigned } from "./aws.js"
 import { keysOf } from "./awsKeys.js"
 import { ibmTokens } from "./ibm.js"
+import { type OciKey, ociKeys, signOci } from "./ociSigner.js"
 import { MissingPackage } from "./packages.js"
 import type { Renewed } from "./renewed.js"
 import { entraTokens, googleTokens, type Token } from "./tokens.js"
@@ -62,6 +63,7 @@ const failure = (deployment: Deployment, error: unknown): LlmError => {
 export class Accounts {
   private readonly tokens = new WeakMap<Deployment, Renewed<Token>>()
   private readonly keys = new WeakMap<Deployment, Renewed<Keys>>()
+  private readonly ociKeys = new WeakMap<Deployment, Renewed<OciKey>>()
 
   constructor(private readonly env: Env) {}
 
@@ -70,8 +72,10 @@ export class Accounts {
    * `Unavailable` when nobody is there who would sign it in.
    */
   show(cloud: Cloud, deployment: Deployment, request: Unsigned, clock: Clock.Clock): Effect.Effect<Showing, LlmError> {
-    const promised = (): Promise<Showing> =>
-      cloud === "aws" ? this.signed(deployment, request, clock) : this.borne(cloud, deployment, clock)
+    const promised = (): Promise<Showing> => {
+      if (cloud === "aws") return this.signed(deployment, request, clock)
+      return cloud === "oci" ? this.signedByOci(deployment, request, clock) : this.borne(cloud, deployment, clock)
+    }
     return Effect.tryPromise({ try: promised, catch: (error) => failure(deployment, error) }).pipe(
       Effect.timeoutFail({
         duration: maxWait,
@@ -95,6 +99,15 @@ export class Accounts {
       project,
       refused: () => held.forget(shown)
     }
+  }
+
+  private async signedByOci(deployment: Deployment, request: Unsigned, clock: Clock.Clock): Promise<Showing> {
+    const keys = this.ociKeys.get(deployment) ?? ociKeys(deployment.auth ?? noAuth, this.env)
+    this.ociKeys.set(deployment, keys)
+    const now = clock.unsafeCurrentTimeMillis()
+    const key = await keys.get(now)
+    const headers = signOci(request, key, now)
+    return { headers, secrets: [headers.authorization ?? ""], refused: () => keys.forget(key) }
   }
 
   private tokensOf(cloud: Cloud, deployment: Deployment, clock: Clock.Clock): Renewed<Token> {

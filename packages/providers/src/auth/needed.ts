@@ -11,7 +11,8 @@ const byCloud = {
   google: ["google-auth-library"],
   entra: ["@azure/identity"],
   aws: ["@smithy/signature-v4"],
-  ibm: []
+  ibm: [],
+  oci: []
 } as const satisfies Readonly<Record<string, ReadonlyArray<OptionalPackage>>>
 
 const hasKeys = ({ auth }: Deployment): boolean =>

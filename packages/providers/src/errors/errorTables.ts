@@ -280,6 +280,10 @@ export const providerRows: Readonly<
   sagemaker: sageMaker,
   sagemaker_chat: sageMaker,
   sagemaker_nova: sageMaker,
+  oci: {
+    // It says no more of what an account may not see.
+    codes: [{ reason: "Authentication", at: [404], codes: ["notauthorizedornotfound"] }]
+  },
   watsonx: {
     codes: [
       { reason: "ModelNotFound", at: [400, 404, inBand], codes: ["modelnotsupported"] },

@@ -127,6 +127,11 @@ export const picked: ReadonlyArray<Picked> = [
     keyVariables: ["SNOWFLAKE_JWT", "SNOWFLAKE_API_KEY"],
     protocol: "snowflake"
   }),
+  // By a key of its service for models in OpenAI's words; by an account's signature in its own.
+  provider("oci", "https://inference.generativeai.{OCI_REGION}.oci.oraclecloud.com/openai/v1", {
+    keyVariables: ["OCI_GENAI_API_KEY"],
+    basePath: "/openai/v1"
+  }),
   provider("azure", undefined, azure),
   provider("azure_text", undefined, azure),
   provider("azure_ai", undefined, {

@@ -27,11 +27,6 @@ export const unspoken: ReadonlyMap<string, Unspoken> = new Map([
     "https://api.cloudflare.com/client/v4/accounts/{CLOUDFLARE_ACCOUNT_ID}/ai/v1"
   ),
   ...dialect("bytez", "Bytez's tasks by a model's name", "https://api.bytez.com/models/v2/openai/v1"),
-  ...dialect(
-    "oci",
-    "Oracle's signed requests",
-    "https://inference.generativeai.{OCI_REGION}.oci.oraclecloud.com/openai/v1"
-  ),
   ...dialect("datarobot", "DataRobot's deployments", "https://app.datarobot.com/api/v2/genai/llmgw"),
   ...dialect("recraft", "Recraft's own images", "https://external.api.recraft.ai/v1"),
   ...dialect("replicate", "predictions that are started and then asked for"),

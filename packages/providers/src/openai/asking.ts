@@ -19,7 +19,7 @@ import { Exchange, type ExchangeSettings } from "../exchange/exchange.js"
 import { guarded } from "../media/form.js"
 import { protocolOf } from "../protocols/all.js"
 import { openai } from "../protocols/openai.js"
-import { environment } from "../protocols/protocol.js"
+import { type Cloud, environment } from "../protocols/protocol.js"
 import { headersOf, type OutgoingHeaders, type Target, type TargetProblem, targetOf } from "../protocols/target.js"
 import { projectMark } from "../protocols/vertex.js"
 import { dialects } from "../translation/dialects.js"
@@ -47,6 +47,9 @@ const invalid = (attempt: Attempt, description: string): LlmError =>
     provider: attempt.provider,
     deployment: attempt.deployment
   })
+
+/** Clouds whose accounts sign each request. */
+const signing: ReadonlySet<Cloud> = new Set<Cloud>(["aws", "oci"])
 
 /** Problems that a refusal names. */
 const maxNamed = 8
@@ -153,11 +156,11 @@ export const ask = (
     const { plainer: plain } = saying
     const again = (handlers: TransportHandlers): TransportHandle => {
       const body = plain?.body() ?? saying.body
-      if (target.cloud !== "aws") return post(body, handlers)
+      if (target.cloud === undefined || !signing.has(target.cloud)) return post(body, handlers)
       // Its signature is another one, too.
       const late = new LateHandle()
       const unsigned = { method: "POST", origin: target.origin, path, headers: outgoing.headers, body }
-      Effect.runCallback(accounts.show("aws", attempt.target, unsigned, clock), {
+      Effect.runCallback(accounts.show(target.cloud, attempt.target, unsigned, clock), {
         onExit: (exit) => {
           if (late.isAborted) return
           const shown = exit._tag === "Success" ? exit.value.headers : {}
@@ -282,7 +285,8 @@ export const ask = (
     if (request.stream && decodeAws === undefined && target.protocol.cloud === "aws") {
       return Effect.flatMap(Service.waiting(region, prepared(attempt)), () => send(attempt, clock, region))
     }
-    if (sayings.isNative(target.protocol, attempt)) return say(attempt, target, clock, region, noStamp)
+    if (target.protocol.shape === undefined && sayings.isNative(target.protocol, attempt))
+      return say(attempt, target, clock, region, noStamp)
     const call = Effect.flatMap(Random.next, (dice) => say(attempt, target, clock, region, () => stampOf(dice, clock)))
     return media === undefined ? call : Effect.zipRight(Service.waiting(region, fetched(attempt, target, media)), call)
   }

@@ -6,6 +6,7 @@ import { azure } from "./azure.js"
 import { bedrock } from "./bedrock.js"
 import { cohere } from "./cohere.js"
 import { gemini } from "./gemini.js"
+import { oci } from "./oci.js"
 import { ollama } from "./ollama.js"
 import { openai, responsesApi } from "./openai.js"
 import type { Protocol } from "./protocol.js"
@@ -26,6 +27,7 @@ const all: ReadonlyArray<Protocol> = [
   sagemaker,
   watsonx,
   snowflake,
+  oci,
   cohere,
   ollama
 ]

@@ -3,6 +3,7 @@
  * and small functions of it; the exchange does the rest.
  */
 import type { Deployment } from "@switchyard/core/Deployment"
+import type { JsonObject } from "@switchyard/core/Json"
 import type { Operation } from "@switchyard/core/LlmRequest"
 import type { DialectName } from "@switchyard/dialects/Conversation"
 
@@ -51,7 +52,21 @@ export const withQueries = (path: string, ...queries: ReadonlyArray<string>): st
 }
 
 /** Clouds whose accounts ask in place of a key. */
-export type Cloud = "aws" | "google" | "entra" | "ibm"
+export type Cloud = "aws" | "google" | "entra" | "ibm" | "oci"
+
+/** What tells a made-up answer's id and time. */
+export interface Stamp {
+  readonly id: string
+  readonly created: number
+}
+
+/** Puts what an API says in words of its own into those of a dialect. */
+export interface Shape {
+  /** A whole answer. */
+  readonly answer: (body: JsonObject) => JsonObject
+  /** The events of one stream, in their order. */
+  readonly events: () => (event: JsonObject) => JsonObject
+}
 
 /** An API. */
 export interface Protocol {
@@ -76,6 +91,8 @@ export interface Protocol {
   readonly fit?: (body: Record<string, unknown>, ask: Ask, deployment: Deployment) => void
   /** Whether it embeds texts in words of its own, though it chats in OpenAI's. */
   readonly hasOwnEmbeddings?: boolean
+  /** How its answers become those of the dialect that it is asked in, where they are in words of its own. */
+  readonly shape?: (ask: Ask, deployment: Deployment, stamp: Stamp) => Shape
   /** The body of a count, where it is another one than that of the dialect's own counter. */
   readonly counted?: (body: Record<string, unknown>, ask: Ask) => Record<string, unknown>
   /** Beginnings of the names of beta features that it takes (`anthropic-beta`); undefined for all. */

@@ -32,7 +32,7 @@ const first = (env: Env, ...names: ReadonlyArray<string>): string | undefined =>
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined)
 
 /** For whom a model is asked: in the words of the API. Empty where nobody says. */
-export const idsOf = ({ defaults, project }: Deployment, env: Env = environment): JsonObject => {
+const idsOf = ({ defaults, project }: Deployment, env: Env = environment): JsonObject => {
   const space = textOf(defaults.space_id)
   const own = project ?? textOf(defaults.project_id)
   if (own !== undefined) return { project_id: own }

@@ -21,7 +21,7 @@ export const dialectOf = ({ dialect, operation }: LlmRequest): DialectName => {
 }
 
 /** A payload with what was too long to be read: a translator takes texts apart, and a stand-in only stands for a whole one. */
-const whole = (body: JsonObject, exact: Members | undefined): JsonObject => {
+export const whole = (body: JsonObject, exact: Members | undefined): JsonObject => {
   if (exact === undefined) return body
   for (const member of exact.values()) {
     if ("source" in member && member.hasStandIn) return StandIn.restored(body, member.source) as JsonObject

@@ -9,6 +9,7 @@ import * as GeminiEmbeddings from "@switchyard/dialects/GeminiEmbeddings"
 import type { Problem } from "@switchyard/dialects/Problem"
 import { Either } from "effect"
 import type { Hearing } from "../exchange/hearing.js"
+import { placed } from "../protocols/oci.js"
 import { named } from "../protocols/watsonx.js"
 
 /** What is asked. */
@@ -146,6 +147,26 @@ const snowflake: Embedder = {
   })
 }
 
+const oci: Embedder = {
+  write: ({ deployment, dimensions, model, more, texts }) => ({
+    ...placed(deployment, model),
+    inputs: texts,
+    truncate: more.truncate ?? "END",
+    ...given({
+      inputType: typeof more.input_type === "string" ? more.input_type.toUpperCase() : undefined,
+      outputDimensions: dimensions
+    })
+  }),
+  read: (body) => {
+    const counts = arrayOf(body.inputTextTokenCounts).map(Number)
+    return {
+      vectors: rows(body.embeddings),
+      tokens:
+        counts.length === 0 ? numberOf(objectOf(body.usage).totalTokens) : counts.reduce((sum, count) => sum + count, 0)
+    }
+  }
+}
+
 const watsonx: Embedder = {
   write: ({ deployment, model, more, texts }) => {
     const { project_id: _, space_id: __, ...parameters } = more
@@ -173,6 +194,8 @@ const embedderOf = (protocol: string, model: string): Embedder | undefined => {
       return /cohere\.embed/.test(model) ? bedrockCohere : undefined
     case "watsonx":
       return watsonx
+    case "oci":
+      return oci
     case "snowflake":
       return snowflake
     case "sagemaker":

@@ -17,12 +17,12 @@ import type { Dropped, Problem } from "@switchyard/dialects/Problem"
 import type { Target as TargetDialect, Translator, WriteOptions } from "@switchyard/dialects/Translator"
 import { Either } from "effect"
 import type { AwsDecoder } from "../auth/awsMessage.js"
-import type { Ask, Protocol } from "../protocols/protocol.js"
+import type { Ask, Protocol, Stamp } from "../protocols/protocol.js"
 import { betaHeader } from "../protocols/target.js"
 import type { Fetched } from "../transport/mediaFetcher.js"
 import { betasFor } from "./betas.js"
 import { fitCloud } from "./cloudFields.js"
-import { Conversations, dialectOf } from "./conversations.js"
+import { Conversations, dialectOf, whole } from "./conversations.js"
 import type { Dialects } from "./dialects.js"
 import { embedding } from "./embeddings.js"
 import * as GoogleEmbeddings from "./googleEmbeddings.js"
@@ -32,20 +32,15 @@ import * as Media from "./media.js"
 import type { Saying } from "./outgoing.js"
 import { passage } from "./passage.js"
 import { encode, refusesUsage } from "./payload.js"
+import { shaped } from "./shaped.js"
 import { refusesSignatures } from "./signatures.js"
 import { speakMedia } from "./speakMedia.js"
 import { translated } from "./translated.js"
 
-export type { Saying }
+export type { Saying, Stamp }
 
 type Json = string | Uint8Array
 type Body = Record<string, unknown>
-
-/** What tells a made-up answer's id and time. */
-export interface Stamp {
-  readonly id: string
-  readonly created: number
-}
 
 /** Why a request cannot be said: fields that the provider's dialect cannot express, or that are wrong. */
 export type Unsayable = ReadonlyArray<Problem>
@@ -120,17 +115,24 @@ export class Sayings {
       return this.translate(protocol, attempt, own, spoken[0] ?? "chat", stamp(), decodeAws)
     const ask: Ask = { model, operation: request.operation, stream: request.stream, dialect: own }
     return request.dialect === undefined
-      ? this.chat(protocol, attempt, ask, decodeAws)
+      ? this.chat(protocol, attempt, ask, decodeAws, stamp)
       : this.pass(protocol, attempt, ask, decodeAws)
   }
 
   /** OpenAI's own words to who speaks them. */
-  private chat(protocol: Protocol, attempt: Attempt, ask: Ask, decodeAws?: AwsDecoder): Saying {
+  private chat(protocol: Protocol, attempt: Attempt, ask: Ask, decodeAws?: AwsDecoder, stamp?: () => Stamp): Saying {
     const { target } = attempt
     const parameters = this.book.of(attempt)
     const asksForUsage = !this.refuseUsage.has(target)
-    const fit = protocol.fit === undefined ? undefined : (body: Body) => protocol.fit?.(body, ask, target)
+    const fit =
+      protocol.fit === undefined
+        ? undefined
+        : (body: Body) => {
+            if (protocol.shape !== undefined) Object.assign(body, whole(body, attempt.request.exact))
+            protocol.fit?.(body, ask, target)
+          }
     const framing = protocol.framing?.(ask) ?? "sse"
+    const shape = stamp === undefined ? undefined : protocol.shape?.(ask, target, stamp())
     return {
       ask,
       body: encode(attempt, parameters, asksForUsage, fit),
@@ -142,7 +144,8 @@ export class Sayings {
               worked: () => void this.refuseUsage.add(target)
             }
           : undefined,
-      hearing: framing === "sse" ? undefined : passage(openAi, framing, decodeAws),
+      hearing:
+        framing === "sse" && shape === undefined ? undefined : shaped(passage(openAi, framing, decodeAws), shape),
       dropped: nothing,
       betas: undefined
     }
@@ -253,15 +256,18 @@ export class Sayings {
         body: () => finish(plain ?? {}),
         worked: () => {}
       },
-      hearing: translated(
-        {
-          origin,
-          target,
-          words: spoken.answer,
-          options: { conversation, id: stamp.id, created: stamp.created, wantsUsage: true }
-        },
-        protocol.framing?.(ask) ?? "sse",
-        decodeAws
+      hearing: shaped(
+        translated(
+          {
+            origin,
+            target,
+            words: spoken.answer,
+            options: { conversation, id: stamp.id, created: stamp.created, wantsUsage: true }
+          },
+          protocol.framing?.(ask) ?? "sse",
+          decodeAws
+        ),
+        protocol.shape?.(ask, deployment, stamp)
       ),
       dropped: [...written.right.dropped, ...this.foreignBetas(request)],
       betas: ""

@@ -1,5 +1,5 @@
 /**
- * What can be said of optional packages: those that deployments need and that are not installed.
+ * What deployments need and lack: optional packages that are not installed, and what clouds want to be told.
  */
 import * as Deployment from "@switchyard/core/Deployment"
 import * as Providers from "@switchyard/providers/Providers"
@@ -15,6 +15,14 @@ export const packages = (
     severity: "warning",
     path: `deployments[${index}].model`,
     message: `its requests fail until ${names.join(" and ")} ${names.length === 1 ? "is" : "are"} installed: ${install}`
+  }))
+
+/** One warning for each deployment on a cloud that lacks what every request to it needs. */
+export const unusable = (deployments: ReadonlyArray<Deployment.DeploymentConfig>): ReadonlyArray<Finding> =>
+  Providers.unusable(deployments.map(Deployment.make)).map(({ index, problem }) => ({
+    severity: "warning",
+    path: `deployments[${index}].model`,
+    message: `its requests fail: ${problem}`
   }))
 
 /** A warning where tokens are to be counted by a package that is not installed. */
