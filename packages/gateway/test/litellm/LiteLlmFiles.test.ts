@@ -370,7 +370,6 @@ describe("dialects of providers' own", () => {
   )
 
   const leftOut: ReadonlyArray<string> = [
-    "model: sagemaker/x, api_base: https://llm.example.net, api_key: k",
     "model: watsonx_text/x, api_base: https://llm.example.net, api_key: k",
     "model: replicate/x, api_base: https://llm.example.net, api_key: k",
     "model: text-completion-codestral/codestral-latest, api_key: k"
@@ -453,10 +452,10 @@ describe("dialects of providers' own", () => {
   - model_name: sonnet
     litellm_params: { model: replicate/granite }
   - model_name: flash
-    litellm_params: { model: sagemaker/x }
+    litellm_params: { model: predibase/x }
 `)
       assert.deepStrictEqual(errors, [
-        "1 error model_list: expected at least one deployment that can be reached (the dialects of replicate and sagemaker cannot be spoken yet)"
+        "1 error model_list: expected at least one deployment that can be reached (the dialects of replicate and predibase cannot be spoken yet)"
       ])
     })
   )

@@ -198,6 +198,13 @@ describe("SageMaker", () => {
     assert.deepStrictEqual(saidOf(params), [])
   })
 
+  it("whose containers take no chats completes texts, and embeds where the file says so", () => {
+    const params = { api_key: null, model: "sagemaker/my-endpoint", ...aws }
+    assert.deepInclude(deploymentOf(params), { protocol: "sagemaker", operations: ["completion"] })
+    assert.include(saidOf(params).join("\n"), "chats are not turned into one text")
+    assert.notProperty(deploymentOf(params, { mode: "embedding" }), "operations")
+  })
+
   it("a token without a role to take on is an error, at its path", () => {
     const params = { api_key: null, model: "sagemaker_chat/e", aws_web_identity_token: "oidc/env/T" }
     assert.isUndefined(deploymentOf(params))

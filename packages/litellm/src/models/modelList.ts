@@ -144,7 +144,7 @@ const build = (
   if (endpoint.apiKey !== undefined) {
     made.put("apiKey", { value: endpoint.apiKey, path: key?.path ?? model.path })
   }
-  if (isCompletionOnly(as.provider, as.model)) {
+  if (isCompletionOnly(as.provider, as.model) && info.get("mode")?.value !== "embedding") {
     made.fields.operations = ["completion"]
     draft.warn(model.path, "Serves `/v1/completions` alone: chats are not turned into one text.")
   }

@@ -91,7 +91,7 @@ export const mediaOperations = (mode: unknown, names: ReadonlyArray<string>): Re
 }
 
 /** Providers whose models are asked to go on with a text, never to chat. */
-const completing: ReadonlySet<string> = new Set(["azure_text", "text-completion-openai"])
+const completing: ReadonlySet<string> = new Set(["azure_text", "sagemaker", "text-completion-openai"])
 
 const completingModels = /^(ft:)?(gpt-3\.?5-turbo-instruct|davinci-002|babbage-002)/
 

@@ -157,6 +157,7 @@ export const picked: ReadonlyArray<Picked> = [
   provider("ollama_chat", "http://localhost:11434", ollama),
   provider("bedrock", undefined, bedrock),
   provider("bedrock_converse", undefined, bedrock),
+  provider("sagemaker", undefined, sagemaker),
   provider("sagemaker_chat", undefined, sagemaker),
   provider("sagemaker_nova", undefined, sagemaker),
   provider("watsonx", undefined, watsonx),

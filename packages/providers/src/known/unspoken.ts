@@ -30,7 +30,6 @@ export const unspoken: ReadonlyMap<string, Unspoken> = new Map([
   ...dialect("datarobot", "DataRobot's deployments", "https://app.datarobot.com/api/v2/genai/llmgw"),
   ...dialect("recraft", "Recraft's own images", "https://external.api.recraft.ai/v1"),
   ...dialect("replicate", "predictions that are started and then asked for"),
-  ...dialect("sagemaker", "one text in place of a chat; `sagemaker_chat/` asks containers that take chats"),
   ...dialect("watsonx_text", "one text in place of a chat; `watsonx/` asks the same models to chat"),
   ...dialect("sap sap-ai-core", "tokens of SAP's AI Core and its orchestration"),
   ...dialect("gigachat", "tokens of an hour, from an authority of their own"),

@@ -285,10 +285,12 @@ export const ask = (
     if (request.stream && decodeAws === undefined && target.protocol.cloud === "aws") {
       return Effect.flatMap(Service.waiting(region, prepared(attempt)), () => send(attempt, clock, region))
     }
-    if (target.protocol.shape === undefined && sayings.isNative(target.protocol, attempt))
-      return say(attempt, target, clock, region, noStamp)
+    const isNative = sayings.isNative(target.protocol, attempt)
+    if (isNative && target.protocol.shape === undefined) return say(attempt, target, clock, region, noStamp)
     const call = Effect.flatMap(Random.next, (dice) => say(attempt, target, clock, region, () => stampOf(dice, clock)))
-    return media === undefined ? call : Effect.zipRight(Service.waiting(region, fetched(attempt, target, media)), call)
+    return media === undefined || isNative
+      ? call
+      : Effect.zipRight(Service.waiting(region, fetched(attempt, target, media)), call)
   }
 
   return Service.expiring(Service.attemptWithin((attempt, region) => send(attempt, clockHere(), region)))

@@ -64,6 +64,8 @@ export interface Stamp {
 export interface Shape {
   /** A whole answer. */
   readonly answer: (body: JsonObject) => JsonObject
+  /** A whole answer that is a list, as an object. Left out: a list is no answer. */
+  readonly ofList?: (list: ReadonlyArray<unknown>) => JsonObject
   /** The events of one stream, in their order. */
   readonly events: () => (event: JsonObject) => JsonObject
 }
@@ -92,7 +94,7 @@ export interface Protocol {
   /** Whether it embeds texts in words of its own, though it chats in OpenAI's. */
   readonly hasOwnEmbeddings?: boolean
   /** How its answers become those of the dialect that it is asked in, where they are in words of its own. */
-  readonly shape?: (ask: Ask, deployment: Deployment, stamp: Stamp) => Shape
+  readonly shape?: (ask: Ask, deployment: Deployment, stamp: Stamp) => Shape | undefined
   /** The body of a count, where it is another one than that of the dialect's own counter. */
   readonly counted?: (body: Record<string, unknown>, ask: Ask) => Record<string, unknown>
   /** Beginnings of the names of beta features that it takes (`anthropic-beta`); undefined for all. */

@@ -1,5 +1,5 @@
 /**
- * Amazon SageMaker: endpoints of one's own, whose containers take OpenAI's chats.
+ * Amazon SageMaker: endpoints of one's own, whose containers take OpenAI's chats, or only a text to go on with.
  */
 import type { Deployment } from "@switchyard/core/Deployment"
 import type { DialectName } from "@switchyard/dialects/Conversation"
@@ -14,13 +14,19 @@ import {
   type Protocol,
   type TargetProblem
 } from "./protocol.js"
+import { textShape, writeText } from "./sagemakerText.js"
 
 const chat: ReadonlyArray<DialectName> = ["chat"]
+const texts: ReadonlyArray<DialectName> = ["completions"]
+
+/** LiteLLM's name for containers that take no chats. */
+const takesText = ({ provider }: Deployment): boolean => provider === "sagemaker"
 
 /** What is done at an endpoint. */
 const verb = ({ stream }: Ask): string => (stream ? "invocations-response-stream" : "invocations")
 
-const has = ({ operation }: Ask): boolean => operation === "chat" || operation === "embeddings"
+const has = ({ operation }: Ask): boolean =>
+  operation === "chat" || operation === "completion" || operation === "embeddings"
 
 const address = (deployment: Deployment, baseUrl: string | undefined, env: Env): Address | TargetProblem => {
   const region = regionOf(deployment, env)
@@ -39,15 +45,21 @@ const address = (deployment: Deployment, baseUrl: string | undefined, env: Env):
 /** SageMaker. */
 export const sagemaker: Protocol = {
   name: "sagemaker",
-  dialects: () => chat,
+  dialects: (deployment) => (takesText(deployment) ? texts : chat),
   address,
   key: bearer,
   framing: ({ operation }) => (operation === "embeddings" ? "sse" : "aws-sse"),
   cloud: "aws",
   needsAccount: true,
   hasOwnEmbeddings: true,
-  fit: (body, _, { provider }) => {
+  shape: ({ model }, deployment, stamp) => (takesText(deployment) ? textShape(model, stamp) : undefined),
+  fit: (body, _, deployment) => {
+    if (takesText(deployment)) {
+      const said = writeText(body)
+      for (const name of Object.keys(body)) delete body[name]
+      Object.assign(body, said)
+    }
     // Nova's containers serve one model, and refuse its name.
-    if (provider === "sagemaker_nova") delete body.model
+    if (deployment.provider === "sagemaker_nova") delete body.model
   }
 }

@@ -10,6 +10,7 @@ export const shaped = (hearing: Hearing, shape: Shape | undefined): Hearing => {
   return {
     ...hearing,
     isSame: false,
+    ...(shape.ofList === undefined ? {} : { ofList: shape.ofList }),
     answer: (body) => hearing.answer(shape.answer(body)),
     stream: () => {
       const stream = hearing.stream()

@@ -184,6 +184,43 @@ describe("SageMaker", () => {
     })
   )
 
+  it.scopedLive("whose container takes no chats goes on with a text, whole and as a stream", () =>
+    Effect.gen(function* () {
+      const event = (text: string, more: object = {}): string =>
+        `data:${JSON.stringify({ index: 1, token: { id: 1, text, special: text === "</s>" }, generated_text: null, details: null, ...more })}\n\n`
+      const details = { finish_reason: "length", generated_tokens: 7, input_length: 12 }
+      const events = event("Grüße ") + event("aus 東京") + event("</s>", { generated_text: "Grüße aus 東京", details })
+      const up = yield* upstream(({ url }) =>
+        url.endsWith("stream") ? streamOf(cut(events, 9)) : { body: [{ generated_text: "there", details }] }
+      )
+      const base = yield* service
+      const asked = { model: "m", prompt: "Hello ", max_tokens: 5, temperature: 0, stop: "END" }
+      const text = { provider: "sagemaker" }
+      const { body, outcome } = S.complete(yield* S.call(base, LlmRequest.completion(asked), on(up.origin, text)))
+      assert.deepInclude(body, { object: "text_completion", model: "my-llama" })
+      assert.deepStrictEqual(body.choices as unknown, [
+        { index: 0, text: "there", logprobs: null, finish_reason: "length" }
+      ])
+      assert.deepInclude(outcome.usage, { inputTokens: 12, outputTokens: 7 })
+      const stream = S.streaming(
+        yield* S.call(base, LlmRequest.completion({ ...asked, stream: true }), on(up.origin, text))
+      )
+      const read = yield* S.readAll(stream.events)
+      const texts = read.map(({ json }) => (json.choices as ReadonlyArray<{ readonly text?: string }>)[0]?.text ?? "")
+      assert.strictEqual(texts.join(""), "Grüße aus 東京")
+      assert.strictEqual(stream.events.settlement.outcome?._tag, "Completed")
+      const parameters = { max_new_tokens: 5, temperature: 0.01, stop: ["END"], return_full_text: false }
+      assert.deepStrictEqual(up.received.map(jsonOf), [
+        { inputs: "Hello ", parameters },
+        { inputs: "Hello ", parameters, stream: true }
+      ])
+      assert.deepStrictEqual(
+        up.received.map((one) => signerOf(one, secret)),
+        ["AKIASAGE eu-west-1 sagemaker", "AKIASAGE eu-west-1 sagemaker"]
+      )
+    })
+  )
+
   it.scopedLive("embeds texts, however its container writes the vectors", () =>
     Effect.gen(function* () {
       const vectors = [
