@@ -68,8 +68,8 @@ export class Accounts {
   constructor(private readonly env: Env) {}
 
   /**
-   * What a deployment's account adds to a request. Fails as `Authentication` when it cannot sign in within 10 seconds, as
-   * `Unavailable` when nobody is there who would sign it in.
+   * What a deployment's account adds to a request. Fails as `Authentication` when it is not let in, as `Unavailable` when nobody says
+   * anything within 10 seconds.
    */
   show(cloud: Cloud, deployment: Deployment, request: Unsigned, clock: Clock.Clock): Effect.Effect<Showing, LlmError> {
     const promised = (): Promise<Showing> => {
@@ -79,7 +79,7 @@ export class Accounts {
     return Effect.tryPromise({ try: promised, catch: (error) => failure(deployment, error) }).pipe(
       Effect.timeoutFail({
         duration: maxWait,
-        onTimeout: () => failure(deployment, new Error(`no answer within ${maxWait / 1000} seconds`))
+        onTimeout: () => failure(deployment, new Unreachable(`no answer within ${maxWait / 1000} seconds`))
       })
     )
   }

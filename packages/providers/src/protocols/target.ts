@@ -61,7 +61,7 @@ const isSendable = (name: string, value: string): boolean => headerName.test(nam
 
 /** A header's value, and the token in it. */
 const inHeader = (value: string): ReadonlyArray<string> => {
-  const token = /^(?:bearer|basic|token)\s+(.+)$/i.exec(value)?.[1]
+  const token = /^(?:bearer|basic|token|zenapikey)\s+(.+)$/i.exec(value)?.[1]
   return token === undefined ? [value] : [value, token]
 }
 

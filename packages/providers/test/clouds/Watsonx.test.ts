@@ -166,6 +166,14 @@ describe("watsonx", () => {
       yield* S.call(yield* service, S.chat(), on(up.origin, { apiKey: undefined as never, headers }))
       assert.strictEqual(up.received[0]?.headers.authorization, "ZenApiKey zen")
       assert.strictEqual(tokens.received.length, 0)
+      const refusing = yield* upstream(() => ({
+        status: 401,
+        body: { errors: [{ message: "zen-key-77aa is unknown" }] }
+      }))
+      const other = { apiKey: undefined as never, headers: { authorization: "ZenApiKey zen-key-77aa" } }
+      const error = yield* Effect.flip(S.call(yield* service, S.chat(), on(refusing.origin, other)))
+      assert.strictEqual(error.reason, "Authentication")
+      assert.notInclude(JSON.stringify(error), "zen-key-77aa")
     })
   )
 
@@ -193,6 +201,20 @@ describe("watsonx", () => {
       isAway = true
       yield* TestClock.adjust("2 hours")
       const error = yield* Effect.flip(base.call(attempt))
+      assert.deepStrictEqual([error.reason, error.code], ["Unavailable", "credentials"])
+    })
+  )
+
+  it.scoped("who says nothing within ten seconds is not there, which is no error of the key", () =>
+    Effect.gen(function* () {
+      const tokens = yield* upstream(() => new Promise(() => {}))
+      vi.stubEnv("WATSONX_IAM_URL", tokens.origin)
+      const { transport } = answering(() => completion)
+      const attempt = yield* S.attemptOn(S.chat(), on("https://w.example"))
+      const call = yield* Effect.fork(Effect.flip(OpenAiCompatible.make(transport).call(attempt)))
+      yield* S.eventually(() => tokens.received.length === 1)
+      yield* TestClock.adjust("10 seconds")
+      const error = yield* Fiber.join(call)
       assert.deepStrictEqual([error.reason, error.code], ["Unavailable", "credentials"])
     })
   )
