@@ -1,7 +1,7 @@
 /**
  * A streamed answer as a `ReadableStream`: read as it is pulled, and closed upstream when its reader leaves or the signal says so.
  */
-import type { LanguageModelV3StreamPart, SharedV3Warning } from "@ai-sdk/provider"
+import type { JSONObject, LanguageModelV3StreamPart, SharedV3Warning } from "@ai-sdk/provider"
 import type { JsonObject } from "@switchyard/core/Json"
 import { isLlmError } from "@switchyard/core/LlmError"
 import type { LlmResponse } from "@switchyard/core/LlmResponse"
@@ -9,7 +9,7 @@ import { withAttempts } from "@switchyard/core/LlmService"
 import { openAi } from "@switchyard/core/OpenAi"
 import { PieceReader, type Step } from "@switchyard/dialects/Pieces"
 import { Effect } from "effect"
-import { partsOf } from "./content.js"
+import { partsOf, rawUsageOf } from "./content.js"
 import type { Run } from "./running.js"
 
 /** What a stream is made of. */
@@ -32,6 +32,7 @@ type Controller = ReadableStreamDefaultController<LanguageModelV3StreamPart>
 class AnswerStream {
   private readonly reader: PieceReader
   private readonly ids = new Map<string, string>()
+  private usage: JSONObject | undefined
   private isOver = false
   private isRead = false
   private leave = () => {}
@@ -58,6 +59,7 @@ class AnswerStream {
       const batch = await this.batch(controller)
       if (this.isOver || batch === undefined) return
       for (const json of batch) {
+        this.usage = rawUsageOf(json) ?? this.usage
         if (this.opened.wantsRaw) controller.enqueue({ type: "raw", rawValue: json })
         told += this.tell(this.reader.read(json), controller)
       }
@@ -90,19 +92,18 @@ class AnswerStream {
 
   private fail(controller: Controller, error: unknown): void {
     controller.enqueue({ type: "error", error: this.opened.failure(error) })
-    const steps = this.reader
-      .end()
-      .map((step): Step => (step.type === "end" ? { type: "end", ending: { ...step.ending, finish: "error" } } : step))
-    this.end(
-      controller,
-      steps.filter(({ type }) => type === "end")
-    )
+    // A text that has begun ends; a call is not whole, and nobody may make it.
+    const steps = this.reader.end().flatMap((step): ReadonlyArray<Step> => {
+      if (step.type === "end") return [{ type: "end", ending: { ...step.ending, finish: "error" } }]
+      return step.type === "piece" && step.piece.type !== "call" ? [step] : []
+    })
+    this.end(controller, steps)
   }
 
   private tell(steps: ReadonlyArray<Step>, controller: Controller): number {
     let told = 0
     for (const step of steps) {
-      for (const part of partsOf(step, this.ids, this.opened.response.journal)) {
+      for (const part of partsOf(step, this.ids, this.opened.response.journal, this.usage)) {
         controller.enqueue(part)
         told++
       }

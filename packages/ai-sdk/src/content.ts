@@ -13,7 +13,7 @@ import type {
   SharedV3Warning
 } from "@ai-sdk/provider"
 import type { Journal } from "@switchyard/core/Journal"
-import type { JsonObject } from "@switchyard/core/Json"
+import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { Finish } from "@switchyard/dialects/Answer"
 import { provider } from "@switchyard/dialects/Beside"
 import type { Ending, Head, Piece, Step } from "@switchyard/dialects/Pieces"
@@ -38,8 +38,12 @@ export const finishOf = ({ finish, reason }: Ending): LanguageModelV3FinishReaso
   raw: reason
 })
 
-/** What an answer used, as far as its provider said. */
-export const usageOf = ({ usage }: Ending): LanguageModelV3Usage =>
+/** What an answer, or a chunk, says of its usage, in chat's words. */
+export const rawUsageOf = ({ usage }: JsonObject): JSONObject | undefined =>
+  isJsonObject(usage) ? (usage as JSONObject) : undefined
+
+/** What an answer used, as far as its provider said; `raw` in chat's words. */
+export const usageOf = ({ usage }: Ending, raw: JSONObject | undefined): LanguageModelV3Usage =>
   usage === undefined
     ? {
         inputTokens: { total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined },
@@ -52,7 +56,8 @@ export const usageOf = ({ usage }: Ending): LanguageModelV3Usage =>
           cacheRead: usage.cacheRead,
           cacheWrite: usage.cacheWrite + (usage.cacheWriteHour ?? 0)
         },
-        outputTokens: { total: Tokens.output(usage), text: usage.text, reasoning: usage.reasoning }
+        outputTokens: { total: Tokens.output(usage), text: usage.text, reasoning: usage.reasoning },
+        ...(raw === undefined ? {} : { raw })
       }
 
 /** How the router got the answer. */
@@ -119,7 +124,12 @@ const starts = { text: "text-start", reasoning: "reasoning-start" } as const
 const deltas = { text: "text-delta", reasoning: "reasoning-delta", call: "tool-input-delta" } as const
 
 /** The parts of a stream that steps make; `ids` remembers the calls that are under way. */
-export const partsOf = (step: Step, ids: Map<string, string>, journal: Journal): ReadonlyArray<StreamPart> => {
+export const partsOf = (
+  step: Step,
+  ids: Map<string, string>,
+  journal: Journal,
+  usage: JSONObject | undefined
+): ReadonlyArray<StreamPart> => {
   switch (step.type) {
     case "head":
       return [{ type: "response-metadata", ...headOf(step.head) }]
@@ -136,7 +146,7 @@ export const partsOf = (step: Step, ids: Map<string, string>, journal: Journal):
         {
           type: "finish",
           finishReason: finishOf(step.ending),
-          usage: usageOf(step.ending),
+          usage: usageOf(step.ending, usage),
           providerMetadata: noteOf(journal)
         }
       ]

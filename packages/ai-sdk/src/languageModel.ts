@@ -17,7 +17,7 @@ import { Effect, Either, Exit, Scope } from "effect"
 import { answerStream, forget } from "./answerStream.js"
 import { apiError, isOfSamplingOnly } from "./apiErrors.js"
 import { type Asked, asked, type Defaults } from "./callOptions.js"
-import { contentOf, finishOf, headOf, lossesOf, noteOf, usageOf } from "./content.js"
+import { contentOf, finishOf, headOf, lossesOf, noteOf, rawUsageOf, usageOf } from "./content.js"
 import type { Run } from "./running.js"
 
 /** As JSON that callers may keep. */
@@ -70,7 +70,7 @@ class GroupModel implements LanguageModelV3 {
       return {
         content: pieces.map((piece, at) => contentOf(piece, `source-${at}`)),
         finishReason: finishOf(ending),
-        usage: usageOf(ending),
+        usage: usageOf(ending, rawUsageOf(body)),
         providerMetadata: noteOf(journal),
         request: { body: request.body },
         response: { ...headOf(head), headers: headersOf(headers), body },

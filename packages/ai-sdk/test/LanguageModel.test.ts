@@ -113,6 +113,7 @@ describe("a language model of the AI SDK", () => {
       assert.strictEqual(result.text, "North.")
       assert.strictEqual(result.finishReason, "stop")
       assert.deepInclude(result.usage, { inputTokens: 30, outputTokens: 5, cachedInputTokens: 10 })
+      assert.deepInclude(result.usage.raw, { prompt_tokens: 30, completion_tokens: 5 })
       assert.deepStrictEqual(result.warnings, [])
       const route = result.providerMetadata?.switchyard as Record<string, unknown>
       assert.deepStrictEqual([route.deployment, route.group, route.cost], ["east", "smart", 0.00004])
@@ -398,7 +399,12 @@ describe("a language model of the AI SDK", () => {
         prompt: "Where to?",
         onError: ({ error }) => void errors.push(error)
       })
-      assert.strictEqual((await collect(result.textStream)).join(""), "abcd")
+      const parts = await collect(result.fullStream)
+      assert.deepStrictEqual(
+        parts.map(({ type }) => type).filter((type) => type !== "text-delta"),
+        ["start", "start-step", "text-start", "error", "text-end", "finish-step", "finish"]
+      )
+      assert.strictEqual(await result.text, "abcd")
       assert.strictEqual(await result.finishReason, "error")
       const [died] = errors
       assert.isTrue(APICallError.isInstance(died) && died.isRetryable)

@@ -78,6 +78,10 @@ const shown = (part: Part): ReadonlyArray<Piece> => {
   return source.kind === "url" ? [{ type: "source", url: source.url, title: undefined }] : []
 }
 
+/** OpenAI writes `stop` where a model refuses in words of its own. */
+const asRefused = (finish: Finish | undefined, isRefused: boolean): Finish | undefined =>
+  isRefused && finish === "stop" ? "refusal" : finish
+
 const messageOf = (body: JsonObject): JsonObject | undefined => {
   const first = arrayOf(body.choices)[0]
   return isJsonObject(first) ? (asObject(first.message) ?? asObject(first.delta)) : undefined
@@ -113,7 +117,8 @@ export const ofAnswer = (body: JsonObject, turns: number): Either.Either<Whole, 
       }
     })
     const { finish, reason } = choice ?? {}
-    return { head: { id, model, created }, pieces, ending: { finish, reason, usage } }
+    const isRefused = choice?.parts.some(({ type }) => type === "refusal") === true
+    return { head: { id, model, created }, pieces, ending: { finish: asRefused(finish, isRefused), reason, usage } }
   })
 
 /** A piece that grows. */
@@ -147,6 +152,7 @@ export class PieceReader {
   private calls = 0
   private sources = 0
   private finish: Finish | undefined
+  private isRefused = false
   private reason: string | undefined
   private usage: Tokens | undefined
 
@@ -225,6 +231,7 @@ export class PieceReader {
         return
       case "text":
       case "refusal":
+        this.isRefused ||= event.type === "refusal"
         this.grow(this.open("text", event.part), event.text)
         return
       case "reasoning":
@@ -254,7 +261,7 @@ export class PieceReader {
         return
       case "finish":
         this.closeAll()
-        this.finish = event.finish
+        this.finish = asRefused(event.finish, this.isRefused)
         this.reason = event.reason
         return
       case "usage":

@@ -134,4 +134,18 @@ describe("pieces of an answer", () => {
     ])
     assert.deepStrictEqual(whole({ refusal: "I will not." }), [{ type: "text", text: "I will not." }])
   })
+
+  it("an answer that is a refusal ends as one, though it says that it just stopped", () => {
+    const finishOf = (steps: ReadonlyArray<Step>) =>
+      steps.flatMap((step) => (step.type === "end" ? [step.ending.finish, step.ending.reason] : []))
+    assert.deepStrictEqual(finishOf(read({ refusal: "I will" }, { refusal: " not." })), ["refusal", "stop"])
+    assert.deepStrictEqual(finishOf(read({ content: "I will." }, { refusal: null })), ["stop", "stop"])
+    for (const [message, finish] of [
+      [{ content: null, refusal: "I will not." }, "refusal"],
+      [{ content: "I will.", refusal: null }, "stop"]
+    ] as const) {
+      const answer = { choices: [{ index: 0, message, finish_reason: "stop" }] }
+      assert.strictEqual(Either.getOrThrow(ofAnswer(answer, 3)).ending.finish, finish)
+    }
+  })
 })

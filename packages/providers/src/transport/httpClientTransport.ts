@@ -5,8 +5,8 @@ import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import { Chunk, Effect, Exit, Fiber, FiberId, Runtime, type Scope, Stream } from "effect"
-import { closedError, transportErrorOf } from "./transportErrors.js"
+import { Cause, Chunk, Effect, Fiber, FiberId, Runtime, type Scope, Stream } from "effect"
+import { closedError, diedError, transportErrorOf } from "./transportErrors.js"
 import {
   type BodySource,
   TransportError,
@@ -50,6 +50,13 @@ const bodyOf = ({ body, headers }: TransportRequest): Effect.Effect<HttpBody.Htt
   if (typeof body === "object" && "size" in body) return sourceBody(body, type)
   if (body.length === 0) return Effect.succeed(HttpBody.empty)
   return Effect.succeed(typeof body === "string" ? HttpBody.text(body, type) : HttpBody.uint8Array(body, type))
+}
+
+/** Where it died, and of what kind of error: the words may quote headers. */
+const placesOf = (cause: Cause.Cause<unknown>): string => {
+  const defect: unknown = Cause.squash(cause)
+  const frames = defect instanceof Error ? (defect.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : []
+  return [defect instanceof Error ? defect.name : `a value of type ${typeof defect}`, ...frames].join("\n")
 }
 
 /** A client whose requests are aborted with their scope, wherever they stand. */
@@ -98,9 +105,13 @@ class HttpClientExchange implements TransportHandle {
         onSuccess: () => Effect.sync(() => this.end(() => this.handlers.onEnd()))
       }),
       Effect.scoped,
-      Effect.onExit((exit) =>
-        Exit.isFailure(exit) ? Effect.sync(() => this.end(() => this.handlers.onError(closedError()))) : Effect.void
-      )
+      Effect.onError((cause) => {
+        if (!Cause.isDie(cause)) return Effect.sync(() => this.end(() => this.handlers.onError(closedError())))
+        return Effect.ensuring(
+          Effect.logError("the HTTP client died", placesOf(cause)),
+          Effect.sync(() => this.end(() => this.handlers.onError(diedError(connected))))
+        )
+      })
     )
   }
 

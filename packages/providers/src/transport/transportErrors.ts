@@ -76,5 +76,9 @@ export const transportErrorOf = (error: unknown, connected: boolean): TransportE
   return new TransportError({ kind: kindOf(known, connected), ...(known === undefined ? {} : { code: known.code }) })
 }
 
+/** The client that a transport is made of died of a bug of its own. */
+export const diedError = (connected: boolean): TransportError =>
+  new TransportError({ kind: connected ? "reset" : "connect", code: "CLIENT_DIED" })
+
 /** The transport was closed under a request. */
 export const closedError = (): TransportError => new TransportError({ kind: "aborted", code: "TRANSPORT_CLOSED" })

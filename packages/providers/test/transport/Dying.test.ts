@@ -2,12 +2,14 @@
  * Answers that what reads them dies of, and answers that nest too deep to be written again, over real sockets.
  */
 import { gzipSync } from "node:zlib"
+import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import type { Attempt } from "@switchyard/core/Attempt"
 import * as Defect from "@switchyard/core/Defect"
 import type { LlmError } from "@switchyard/core/LlmError"
 import type { LlmRequest } from "@switchyard/core/LlmRequest"
-import { Cause, Effect, Either, Logger } from "effect"
+import * as Transport from "@switchyard/providers/Transport"
+import { Cause, Effect, Either, Layer, Logger } from "effect"
 import * as S from "../support/support.js"
 
 const chunk = (more: string, content = "Hi"): string =>
@@ -124,4 +126,36 @@ describe("an answer that nests too deep", () => {
       assert.isUndefined((yield* ask(S.undici, whole(`,"x":"${text}"`), S.chat())).error)
     })
   )
+})
+
+describe("an HttpClient that dies", () => {
+  const bug = () => new Error(`bug 4711 of ${S.key}`)
+  const clients: Readonly<Record<string, () => Effect.Effect<never>>> = {
+    "in its effect": () => Effect.die(bug()),
+    "where it is called": () => {
+      throw bug()
+    }
+  }
+  for (const [where, execute] of Object.entries(clients)) {
+    it.scopedLive(
+      `${where} is no transport that was closed; the log says where, without what may quote a header`,
+      () => {
+        const logged: Array<string> = []
+        const logger = Logger.make(({ message }) => logged.push(String(message)))
+        return Effect.gen(function* () {
+          const layer = Transport.layerHttpClient.pipe(
+            Layer.provide(Layer.succeed(HttpClient.HttpClient, HttpClient.make(execute)))
+          )
+          const service = yield* S.serviceOver({ name: "dying", layer })
+          for (const request of [S.chat(), S.streamed()]) {
+            logged.length = 0
+            const error = yield* Effect.flip(S.call(service, request, { baseUrl: "http://client.test/v1" }))
+            assert.deepInclude(error, { reason: "Unavailable", code: "CLIENT_DIED" })
+            assert.match(logged.join(), /the HTTP client died,Error\n +at /)
+            assert.notInclude(logged.join(), S.key)
+          }
+        }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      }
+    )
+  }
 })

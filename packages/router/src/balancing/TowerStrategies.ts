@@ -1,5 +1,5 @@
 /** The strategies of a tower: one for all groups, and others for single ones. */
-import type { ConfigError, ConfigIssue } from "@switchyard/core/ConfigError"
+import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import * as Field from "@switchyard/core/Field"
 import { Context, Effect, Either, Layer } from "effect"
 import { Latencies, type LatencyTracker } from "../latency/LatencyTracker.js"
@@ -38,7 +38,11 @@ const layerOf = (
   path: string,
   { objective }: StrategyChoice
 ): Either.Either<StrategyLayer, ConfigError> =>
-  typeof chosen === "string" ? Names.byName(chosen, { objective }, path) : Either.right(chosen)
+  typeof chosen === "string"
+    ? Names.byName(chosen, { objective }, path)
+    : Layer.isLayer(chosen)
+      ? Either.right(chosen)
+      : Either.left(new ConfigError({ issues: [issue(path, chosen, "the name of a strategy, or a layer of one")] }))
 
 /** Every strategy that is named, with its group (undefined: all others) and its path in the options. */
 const namedBy = ({ groupStrategies = {}, strategy = standardName }: StrategyChoice) => [

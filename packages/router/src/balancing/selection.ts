@@ -52,7 +52,8 @@ const choose = (strategy: Strategy, candidates: Candidates): Slot | undefined =>
   }
   if (index === -1) return undefined
   if (!Number.isInteger(index) || index < 0 || index >= candidates.size) {
-    throw defect(`chose ${index} of ${candidates.size} candidates`)
+    const chosen = typeof index === "number" ? index : `${String(index)}, a ${typeof index},`
+    throw defect(`chose ${chosen} of ${candidates.size} candidates`)
   }
   if (!candidates.isReady(index)) throw defect(`chose ${candidates.at(index).id}, which is not open`)
   return candidates.at(index)

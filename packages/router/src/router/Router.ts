@@ -2,7 +2,7 @@
  * The router: a stack of concerns, built around a base service. The standard stack is every concern of this package in its
  * place; an app gives a changed one and loses nothing, neither checks nor reloads nor explanations.
  */
-import type { ConfigError, ConfigIssue } from "@switchyard/core/ConfigError"
+import { ConfigError, type ConfigIssue, issue } from "@switchyard/core/ConfigError"
 import { DeploymentService } from "@switchyard/core/DeploymentService"
 import { LlmService } from "@switchyard/core/LlmService"
 import type { AttemptService } from "@switchyard/core/Service"
@@ -10,7 +10,7 @@ import { type Config, Context, Effect, type ConfigError as EffectConfigError, La
 import * as Strategies from "../balancing/TowerStrategies.js"
 import * as Build from "../stack/Build.js"
 import type { AnyConcern } from "../stack/Concern.js"
-import type * as Stack from "../stack/Stack.js"
+import * as Stack from "../stack/Stack.js"
 import type { Given } from "../stack/State.js"
 import * as StackOptions from "../stack/stackOptions.js"
 import { routed, type ServiceEntry } from "./fromServices.js"
@@ -36,12 +36,19 @@ const split = <C extends AnyConcern, R>({ stack, ...given }: OptionsOf<C, R>) =>
   given: given as Given
 })
 
+/** What types say, and who is bound by none may miss. */
+const stackIssues = (stack: unknown): ReadonlyArray<ConfigIssue> =>
+  Stack.isStack(stack)
+    ? []
+    : [issue("stack", stack, "a stack: Router.standard, a changed one, or what Stack.make gives")]
+
 /** Everything that is wrong with the options, each with its path; empty when they make a router. */
 export const check = <C extends AnyConcern = Standard, R = never>(
   options: OptionsOf<C, R>
 ): ReadonlyArray<ConfigIssue> => {
   const { given, stack } = split(options)
-  return StackOptions.check(stack, given)
+  const issues = stackIssues(stack)
+  return issues.length > 0 ? issues : StackOptions.check(stack, given)
 }
 
 /**
@@ -59,6 +66,8 @@ export const make = <C extends AnyConcern = Standard, R = never>(
   previous?: Pick<TowerOf<AnyConcern>, "handover">
 ): Effect.Effect<TowerOf<C>, ConfigError, C["R"] | Exclude<R, Strategies.StrategyState> | Scope.Scope> => {
   const { given, stack } = split(options)
+  const issues = stackIssues(stack)
+  if (issues.length > 0) return Effect.fail(new ConfigError({ issues }))
   const { deployments: _, ...settings } = given
   return Effect.map(Build.build(stack, given, base, previous), (built) => {
     const strategies = Context.getOption(

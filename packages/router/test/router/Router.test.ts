@@ -58,6 +58,18 @@ describe("Router.check", () => {
   it("an unknown strategy lists the known ones", () => {
     assert.include(problems({ deployments: [deployment("a")], strategy: "fastest" })[0] ?? "", "latency-based")
   })
+  it("what types forbid and JavaScript gives is told in words: a strategy, a stack", () => {
+    const untyped = { strategy: 5, groupStrategies: { m: {} } } as unknown as Partial<Router.Options>
+    assert.deepStrictEqual(
+      Router.check({ deployments: [{ id: "a", group: "m", model: "m" }], ...untyped }).map(({ path }) => path),
+      ["strategy", "groupStrategies.m"]
+    )
+    const unstacked = { stack: {} } as unknown as Partial<Router.Options>
+    assert.deepStrictEqual(
+      Router.check({ deployments: [{ id: "a", group: "m", model: "m" }], ...unstacked }).map(({ path }) => path),
+      ["stack"]
+    )
+  })
   it("an unknown fallback target is named with its path in the configuration", () => {
     const options = { deployments: [deployment("a")], fallback: { chains: { general: { m: ["nowhere"] } } } }
     assert.match(problems(options)[0] ?? "", /^fallback\.chains\.general.* \| "nowhere" \|/)
