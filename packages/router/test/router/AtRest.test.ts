@@ -10,7 +10,7 @@ import * as MemoryEngine from "@switchyard/router/MemoryEngine"
 import * as Router from "@switchyard/router/Router"
 import * as SharedStates from "@switchyard/router/SharedStates"
 import * as StubLlm from "@switchyard/testing/StubLlm"
-import { Effect, Exit, type Fiber, Logger, LogLevel, Scope, Stream, Supervisor } from "effect"
+import { Context, Effect, Exit, type Fiber, Logger, LogLevel, Scope, Stream, Supervisor } from "effect"
 import { type Dice, forSeeds, VirtualTime } from "../support/schedules.js"
 import { isProbe, randomOptions, randomProbe, randomReply, randomRequest } from "../support/towers.js"
 
@@ -79,25 +79,11 @@ class World {
   }
 }
 
-const run = (dice: Dice): void => {
-  const world = new World(dice)
+/** Random calls, each of which ends, and what is left a moment after the last one. */
+const callsOf = (world: World, service: Service.RequestService, stub: StubLlm.StubLlm, known: number, dice: Dice) => {
   const { time } = world
-  const options = randomOptions(dice)
-  const isShared = dice.chance(0.3)
-  const stub = StubLlm.make(({ request }) => (isProbe(request) ? randomProbe(dice) : randomReply(dice)))
-  const scope = world.now("a scope", Scope.make())
-  const make = Effect.gen(function* () {
-    const tower = Router.make(options, stub.attempts)
-    if (!isShared) return yield* tower
-    const guard = yield* EngineGuard.make(yield* MemoryEngine.make(), { id: "one" })
-    return yield* Effect.provide(tower, yield* SharedStates.make(guard))
-  })
-  const built = Scope.extend(make, scope)
-  const tower = world.now("the tower", dice.chance(0.5) ? Effect.uninterruptible(built) : built)
-  const known = loops(options, isShared)
-  assert.strictEqual(world.running, known, "loops of a tower that has just been made")
-  const callers = Array.from({ length: dice.int(1, 12) }, () => {
-    const fiber = world.fork(caller(tower.service, dice))
+  const callers = Array.from({ length: dice.int(1, 16) }, () => {
+    const fiber = world.fork(caller(service, dice))
     const patience = dice.pick([0, dice.int(0, 50), dice.int(0, 2_000), 60_000])
     const leaving = world.fork(
       Effect.zipRight(
@@ -110,21 +96,64 @@ const run = (dice: Dice): void => {
     )
     return [fiber, leaving] as const
   })
-  time.pass(() => callers.every(([fiber, leaving]) => fiber.unsafePoll() !== null && leaving.unsafePoll() !== null))
+  time.pass(() => callers.every(([fiber]) => fiber.unsafePoll() !== null))
+  for (const [, leaving] of callers) time.interrupt(leaving)
+  time.flush()
   for (const [fiber] of callers) assert.notStrictEqual(fiber.unsafePoll(), null, "a call never ends")
   assert.strictEqual(stub.inFlight(), 0, "calls in flight")
   assert.strictEqual(stub.openStreams(), 0, "streams open")
   time.advance(time.now + grace)
   assert.isAtMost(world.running, known, "fibers when all calls have ended")
   assert.isAtMost(time.sleepers, known, "sleepers when all calls have ended")
-  world.now("the tower's scope", Scope.close(scope, Exit.void))
+}
+
+/** States of an engine that processes share, or none of the app's. */
+const sharedStates = Effect.flatMap(MemoryEngine.make(), (engine) =>
+  Effect.flatMap(EngineGuard.make(engine, { id: "one" }), (guard) => SharedStates.make(guard))
+)
+
+const run = (dice: Dice): void => {
+  const world = new World(dice)
+  const { time } = world
+  const stub = StubLlm.make(({ request }) => (isProbe(request) ? randomProbe(dice) : randomReply(dice)))
+  const app = world.now("a scope", Scope.make())
+  const isShared = dice.chance(0.3)
+  const states = isShared
+    ? world.now("shared states", Effect.uninterruptible(Scope.extend(sharedStates, app)))
+    : (Context.empty() as Context.Context<never>)
+  const close = (scope: Scope.CloseableScope) => world.now("the tower's scope", Scope.close(scope, Exit.void))
+  let before: { readonly tower: Router.Built; readonly scope: Scope.CloseableScope } | undefined
+  for (let generation = dice.int(1, 2); generation > 0; generation--) {
+    const options = randomOptions(dice)
+    const scope = world.now("a scope", Scope.make())
+    const making = Router.make(options, stub.attempts, before?.tower).pipe(Effect.provide(states), Scope.extend(scope))
+    const building = dice.chance(0.5) ? Effect.uninterruptible(making) : making
+    if (dice.chance(0.1)) {
+      // Who builds leaves, somewhere between two operations.
+      const fiber = world.fork(Effect.withMaxOpsBeforeYield(building, 19))
+      time.flush(dice.int(0, 40))
+      time.interrupt(fiber)
+      time.flush()
+      assert.notStrictEqual(fiber.unsafePoll(), null, "a tower is built for ever")
+      close(scope)
+      break
+    }
+    const tower = world.now("the tower", building)
+    if (before !== undefined) close(before.scope)
+    before = { tower, scope }
+    const known = loops(options, isShared)
+    assert.strictEqual(world.running, known, "loops of a tower that has just been made")
+    callsOf(world, tower.service, stub, known, dice)
+  }
+  if (before !== undefined) close(before.scope)
+  close(app)
   time.advance(time.now + grace)
   assert.strictEqual(world.running, 0, "fibers after the scope has closed")
   assert.strictEqual(time.sleepers, 0, "sleepers after the scope has closed")
 }
 
 describe("a tower", () => {
-  it("leaves nothing running when its calls have ended, and ends with its scope at once", () => {
+  it("leaves nothing running when its calls have ended, nor one that it takes the place of, and ends with its scope at once", () => {
     forSeeds(1_000, run)
   })
 })

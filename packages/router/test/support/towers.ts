@@ -15,7 +15,13 @@ const deployment = (dice: Dice, id: string, group: string): DeploymentConfig => 
   model: "m",
   inputPrice: 1,
   outputPrice: 10,
-  ...dice.pick([{}, {}, { maxParallel: dice.int(1, 3) }, { rpm: dice.int(2, 6) }, { tpm: 200 }])
+  ...dice.pick<Partial<DeploymentConfig>>([
+    {},
+    { maxParallel: 1 },
+    { maxParallel: dice.int(1, 3) },
+    { rpm: dice.int(2, 6) },
+    { tpm: 200 }
+  ])
 })
 
 /** Options of a router over groups `m` and `n`. */
