@@ -55,6 +55,8 @@ export interface AnswerOptions {
   readonly created: number
   /** Whether a stream tells usage, where the dialect leaves that to the caller (`stream_options.include_usage`). */
   readonly wantsUsage?: boolean | undefined
+  /** Tokens of the prompt, for dialects whose clients need figures where the provider tells none; left out: such an answer tells none, or zero. */
+  readonly estimateInput?: (() => number) | undefined
 }
 
 /** One event as it goes over the wire. */

@@ -200,10 +200,13 @@ export class EventQueue extends ReadSide {
     this.settle({ _tag: "Abandoned", usage: this.usage() })
   }
 
-  /** The stream's estimated or reported usage so far. */
+  /** The stream's estimated or reported usage so far; figures that came with its beginning know nothing of what came since. */
   usage(): Usage {
     const { facts, options } = this
-    const usage = facts.usage ?? estimate(options.estimateInputTokens(), Math.ceil(facts.characters / 4))
+    const written = Math.ceil(facts.characters / 4)
+    const told = facts.usage ?? estimate(options.estimateInputTokens(), written)
+    const isEarly = !facts.hasFinished && told.outputTokens < written
+    const usage = isEarly ? { ...told, outputTokens: written, estimated: true } : told
     return this.foreign === undefined ? usage : withUnits(usage, options.unitsAsked?.(), facts.units)
   }
 

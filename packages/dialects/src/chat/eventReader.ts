@@ -25,6 +25,10 @@ interface Call {
   held: string
 }
 
+/** Some say of every answer that it has a sound, which is empty. */
+const isGivenSound = (audio: Record<string, unknown> | undefined): audio is Record<string, unknown> =>
+  audio !== undefined && (asText(audio.data) ?? asText(audio.id)) !== undefined
+
 const isPieceOf = (call: Call, index: unknown, id: string | undefined, hasName: boolean): boolean => {
   // Some number all of their calls 0: a name under another id begins another call.
   if (hasName && id !== undefined && call.id !== undefined && id !== call.id) return false
@@ -189,7 +193,7 @@ class Choice {
   private finish(reason: string, stopSequence: string | undefined, tell: Tell<AnswerEvent>): void {
     this.isFinished = true
     for (const call of this.calls) this.begin(call, tell)
-    if (this.audio !== undefined) {
+    if (isGivenSound(this.audio)) {
       const data = asString(this.audio.data) ?? ""
       this.whole({ type: "audio", source: { kind: "bytes", mime: "audio/pcm", data }, extra: this.audio }, tell)
     }

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@switchyard/core/Json"
 import type { AnswerEvent } from "../conversation/Answer.js"
-import type { Part } from "../conversation/Conversation.js"
+import type { Citation, Part } from "../conversation/Conversation.js"
 import type { Tokens } from "../conversation/Tokens.js"
 import { inputOfArguments, isWrapped } from "../parts/customTools.js"
 import type { AnswerOptions, EventWriter, Tell, WireEvent } from "../Translator.js"
@@ -26,6 +26,8 @@ interface Draft {
   length: number
   from: number
   textPart: number
+  /** Sources of that part that are not told yet. */
+  readonly cited: Array<Citation>
   reasoningPart: number
   /** Thoughts of the part that is written now, for the block that its signature closes. */
   thought: string
@@ -68,6 +70,7 @@ class ChunkWriter implements EventWriter {
         length: 0,
         from: 0,
         textPart: -1,
+        cited: [],
         reasoningPart: -1,
         thought: "",
         hasThought: false,
@@ -99,6 +102,14 @@ class ChunkWriter implements EventWriter {
     draft.thought += text
     if (text !== "") draft.hasThought = true
     return text
+  }
+
+  /** Tells of the sources of the text so far. */
+  private cite(choice: number, draft: Draft, tell: Tell<WireEvent>): void {
+    if (draft.cited.length === 0) return
+    const { from, length } = draft
+    const annotations = draft.cited.splice(0).flatMap((citation) => annotation(citation, from, length - from) ?? [])
+    if (annotations.length > 0) this.piece(choice, { annotations }, tell)
   }
 
   private part(choice: number, value: Part, tell: Tell<WireEvent>): void {
@@ -133,6 +144,7 @@ class ChunkWriter implements EventWriter {
 
   private say(event: Extract<AnswerEvent, { readonly part: number }>, draft: Draft, tell: Tell<WireEvent>): void {
     const { choice, part } = event
+    if (part !== draft.textPart) this.cite(choice, draft, tell)
     switch (event.type) {
       case "text":
         this.text(draft, part, event.text)
@@ -174,8 +186,10 @@ class ChunkWriter implements EventWriter {
       }
       case "citation": {
         if (draft.textPart !== part) this.text(draft, part, "")
-        const said = annotation(event.citation, draft.from)
-        return said === undefined ? undefined : this.piece(choice, { annotations: [said] }, tell)
+        draft.cited.push(event.citation)
+        // Of how much text it is, is known when that is whole.
+        if (event.citation.dialect === "chat" || event.citation.end !== undefined) this.cite(choice, draft, tell)
+        return
       }
       case "part":
         return this.part(choice, event.value, tell)
@@ -186,6 +200,7 @@ class ChunkWriter implements EventWriter {
     const draft = this.draft(choice, tell)
     if (draft.isFinished) return
     draft.isFinished = true
+    this.cite(choice, draft, tell)
     for (const call of draft.calls.values()) {
       if (call.wrapped === undefined) continue
       this.piece(choice, { tool_calls: [argued(call, inputOfArguments(call.wrapped))] }, tell)

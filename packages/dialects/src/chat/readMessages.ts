@@ -85,7 +85,7 @@ const cited = (parts: ReadonlyArray<Part>, annotations: unknown): ReadonlyArray<
 
 const audioOf = (audio: unknown): ReadonlyArray<Part> => {
   if (!isJsonObject(audio)) return []
-  const data = asString(audio.data)
+  const data = asText(audio.data)
   const id = asText(audio.id)
   if (data !== undefined) return [{ type: "audio", source: { kind: "bytes", mime: "audio/wav", data }, extra: audio }]
   return id === undefined ? [] : [{ type: "audio", source: { kind: "id", id }, extra: audio }]
@@ -120,6 +120,7 @@ const idle = (
   }
   if (message.annotations !== undefined) left.annotations = message.annotations
   if (message.name === null) left.name = null
+  if (isJsonObject(message.audio) && !parts.some(({ type }) => type === "audio")) left.audio = message.audio
   if (isJsonObject(message.function_call) && !parts.some(({ extra }) => extra?.function_call !== undefined)) {
     left.function_call = message.function_call
   }

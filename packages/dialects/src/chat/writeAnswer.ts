@@ -31,8 +31,11 @@ export const callId = (
   return signature === undefined || signature.dialect === "chat" ? known : withSignature(known, signature)
 }
 
-/** A citation as an annotation, its place counted from the beginning of the message. */
-export const annotation = (citation: Citation, from: number): JsonObject | undefined => {
+/**
+ * A citation as an annotation, its place counted from the beginning of the message: the text that it is of stands `from` there and
+ * has `length` characters, all of which are meant where it names none of them.
+ */
+export const annotation = (citation: Citation, from: number, length: number): JsonObject | undefined => {
   const { cited, dialect, end, start, title, url, value } = citation
   if (dialect === "chat") return value
   if (url === undefined) return undefined
@@ -42,7 +45,7 @@ export const annotation = (citation: Citation, from: number): JsonObject | undef
       url,
       title: title ?? url,
       start_index: from + (start ?? 0),
-      end_index: from + (end ?? start ?? 0),
+      end_index: from + (end ?? start ?? length),
       ...(cited === undefined ? {} : { content: cited })
     }
   }
@@ -92,7 +95,7 @@ const messageOf = ({ parts }: Choice, options: AnswerOptions): JsonObject => {
     switch (part.type) {
       case "text":
         for (const citation of part.citations ?? []) {
-          const said = annotation(citation, content?.length ?? 0)
+          const said = annotation(citation, content?.length ?? 0, part.text.length)
           if (said !== undefined) annotations.push(said)
         }
         content = (content ?? "") + part.text

@@ -21,6 +21,13 @@ export interface Tokens {
 /** No tokens at all. */
 export const zero: Tokens = { uncached: 0, cacheRead: 0, cacheWrite: 0, text: 0, reasoning: 0 }
 
+/** What an answer used of which nobody told it: the prompt as the tower measures it, and four characters to a token of what was said. */
+export const estimated = (input: number, characters: number): Tokens => ({
+  ...zero,
+  uncached: input,
+  text: Math.ceil(characters / 4)
+})
+
 /** All input: uncached, read from the cache and written to it. */
 export const input = (tokens: Tokens): number =>
   tokens.uncached + tokens.cacheRead + tokens.cacheWrite + (tokens.cacheWriteHour ?? 0)

@@ -1,12 +1,14 @@
 import type { JsonObject } from "@switchyard/core/Json"
 import type { AnswerEvent } from "../conversation/Answer.js"
 import type { Part } from "../conversation/Conversation.js"
-import { type Tokens, zero } from "../conversation/Tokens.js"
+import type { Tokens } from "../conversation/Tokens.js"
+import { lengthOfStep } from "../parts/lengths.js"
 import { parsedObject } from "../parts/values.js"
 import type { AnswerOptions, EventWriter, Tell, WireEvent } from "../Translator.js"
 import { errorEvent } from "./errors.js"
 import { writeTokens } from "./tokens.js"
 import {
+  guessed,
   messageId,
   reasonOf,
   restOf,
@@ -30,6 +32,8 @@ class MessageWriter implements EventWriter {
   private hasStarted = false
   private hasEnded = false
   private hasCalls = false
+  /** Characters said so far. */
+  private length = 0
   private usage: Tokens | undefined
   private finish: FinishEvent | undefined
   /** The block that is open, by the number of its part, and where it stands among the blocks. */
@@ -62,7 +66,9 @@ class MessageWriter implements EventWriter {
         return this.end(tell)
       default:
         // Anthropic gives one answer.
-        if (event.choice === 0) this.part(event, tell)
+        if (event.choice !== 0) return
+        this.length += lengthOfStep(event)
+        this.part(event, tell)
     }
   }
 
@@ -76,7 +82,7 @@ class MessageWriter implements EventWriter {
     const { finish } = this
     const extra = { ...this.begun?.extra, ...finish?.extra }
     const { context_management, ...rest } = restOf(extra) ?? {}
-    const usage = usageOf(writeTokens(this.usage ?? zero), extra)
+    const usage = usageOf(writeTokens(this.usage ?? guessed(this.options, this.length)), extra)
     const delta = {
       stop_reason: reasonOf(
         { finish: finish?.finish, reason: finish?.reason, stopSequence: finish?.stopSequence },
@@ -101,7 +107,7 @@ class MessageWriter implements EventWriter {
       content: [],
       stop_reason: null,
       stop_sequence: null,
-      usage: writeTokens(this.usage ?? zero)
+      usage: writeTokens(this.usage ?? guessed(this.options, 0))
     }
     tell({ event: "message_start", json: { type: "message_start", message } })
   }

@@ -1,7 +1,8 @@
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { Answer, Choice } from "../conversation/Answer.js"
 import type { Citation, Part, Signature, ToolCallPart } from "../conversation/Conversation.js"
-import { zero } from "../conversation/Tokens.js"
+import { estimated, type Tokens, zero } from "../conversation/Tokens.js"
+import { lengthOf } from "../parts/lengths.js"
 import { toolId, withSignature, wordIds } from "../parts/toolIds.js"
 import type { AnswerOptions } from "../Translator.js"
 import { stopReason, writeTokens } from "./tokens.js"
@@ -90,6 +91,10 @@ export const restOf = (extra: JsonObject | undefined): JsonObject | undefined =>
   return rest
 }
 
+/** Figures for an answer of which none are told: Anthropic's clients count on them. */
+export const guessed = ({ estimateInput }: AnswerOptions, characters: number): Tokens =>
+  estimateInput === undefined ? zero : estimated(estimateInput(), characters)
+
 /** A whole message: the first of the answers, since Anthropic gives one. */
 export const writeAnswer = ({ choices, extra, id, model, usage }: Answer, options: AnswerOptions): JsonObject => {
   const choice: Choice = choices[0] ?? { parts: [], finish: undefined }
@@ -107,7 +112,7 @@ export const writeAnswer = ({ choices, extra, id, model, usage }: Answer, option
     content,
     stop_reason: reasonOf(choice, hasCalls),
     stop_sequence: choice.stopSequence ?? null,
-    usage: usageOf(writeTokens(usage ?? zero), extra),
+    usage: usageOf(writeTokens(usage ?? guessed(options, lengthOf(choice.parts))), extra),
     ...restOf(extra)
   }
 }

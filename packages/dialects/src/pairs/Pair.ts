@@ -3,7 +3,7 @@
  */
 import type { JsonObject } from "@switchyard/core/Json"
 import { Either } from "effect"
-import type { Answer, AnswerEvent, SaidError } from "../conversation/Answer.js"
+import type { Answer, AnswerEvent, Finish, SaidError } from "../conversation/Answer.js"
 import type { Conversation, Part } from "../conversation/Conversation.js"
 import { Account, type Dropped, type Problem } from "../conversation/Problem.js"
 import type { Names } from "../parts/toolNames.js"
@@ -88,19 +88,34 @@ const eventWithoutExtra = (said: AnswerEvent): AnswerEvent =>
     ? { ...said, extra: undefined }
     : said
 
-/** A whole answer of `target`, as `origin` says it; fails with what is wrong when it is no answer. */
+/** An end that is none: dialects have no word for it, or one that their clients take for a good end. */
+const isBroken = (finish: Finish | undefined): boolean => finish === "error" || finish === "malformedCall"
+
+const brokenBy = (finish: Finish | undefined, reason: string | undefined): string =>
+  finish === "malformedCall"
+    ? `ended in a call that is none (${reason ?? "malformed"})`
+    : `was broken off by the model (${reason ?? "error"})`
+
+/** A whole answer of `target`, as `origin` says it; fails with what is wrong when it is no answer, or broke off. */
 export const answer = (
   body: JsonObject,
   origin: Translator,
   target: Target,
   options: AnswerOptions
 ): Either.Either<JsonObject, string> =>
-  Either.map(target.readAnswer(body), (said) =>
-    origin.writeAnswer(
-      origin.name === target.name ? said : namedBack(withoutExtra(said), namesOf(options.conversation, target)),
-      options
-    )
-  )
+  Either.flatMap(target.readAnswer(body), (said) => {
+    if (origin.name === target.name) return Either.right(origin.writeAnswer(said, options))
+    const broken = said.choices.find(({ finish }) => isBroken(finish))
+    if (broken !== undefined) return Either.left(brokenBy(broken.finish, broken.reason))
+    const names = namesOf(options.conversation, target)
+    return Either.right(origin.writeAnswer(namedBack(withoutExtra(said), names), options))
+  })
+
+/** A stream that broke off ends with an error, as its provider could not say it. */
+const unbroken = (said: AnswerEvent): AnswerEvent =>
+  said.type === "finish" && isBroken(said.finish)
+    ? { type: "error", error: { message: `The answer ${brokenBy(said.finish, said.reason)}.`, status: 502 } }
+    : said
 
 class Bridge implements EventBridge {
   constructor(
@@ -115,7 +130,7 @@ class Bridge implements EventBridge {
     const take: Tell<AnswerEvent> = (step) => {
       const said = names === undefined ? step : stepNamedBack(step, names)
       heard?.(said)
-      this.writer.write(this.isSame ? said : eventWithoutExtra(said), tell)
+      this.writer.write(this.isSame ? said : unbroken(eventWithoutExtra(said)), tell)
     }
     this.reader.read(json, take, event)
   }

@@ -1,6 +1,7 @@
 import type { JsonObject } from "@switchyard/core/Json"
 import * as Usage from "@switchyard/core/Usage"
 import * as Tokens from "../conversation/Tokens.js"
+import type { AnswerOptions } from "../Translator.js"
 
 /** Usage of Responses counts cached tokens inside of the input, and reasoning inside of the output. */
 export const readTokens = (usage: unknown): Tokens.Tokens | undefined => {
@@ -24,6 +25,10 @@ export const writeTokens = (tokens: Tokens.Tokens): JsonObject => {
     total_tokens: input + output
   }
 }
+
+/** Figures for an answer of which none are told; undefined where nothing is known to tell them by. */
+export const guessed = ({ estimateInput }: AnswerOptions, characters: number): JsonObject | undefined =>
+  estimateInput === undefined ? undefined : writeTokens(Tokens.estimated(estimateInput(), characters))
 
 const counts: ReadonlyArray<keyof Tokens.Tokens> = ["uncached", "cacheRead", "cacheWrite", "text", "reasoning"]
 

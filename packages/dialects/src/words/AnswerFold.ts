@@ -1,7 +1,7 @@
 /**
  * The steps of a stream, put together to the answer that they are.
  */
-import type { JsonObject } from "@switchyard/core/Json"
+import { arrayOf, type JsonObject } from "@switchyard/core/Json"
 import type { Answer, AnswerEvent, Choice, Finish } from "../conversation/Answer.js"
 import type { Citation, Part, Signature } from "../conversation/Conversation.js"
 import type { Tokens } from "../conversation/Tokens.js"
@@ -27,6 +27,7 @@ interface GrowingChoice {
   finish?: Finish
   reason?: string | undefined
   stopSequence?: string | undefined
+  logprobs?: JsonObject
 }
 
 const partOf = (one: Growing): Part => {
@@ -61,11 +62,12 @@ const partOf = (one: Growing): Part => {
   }
 }
 
-const choiceOf = ({ finish, parts, reason, stopSequence }: GrowingChoice): Choice => ({
+const choiceOf = ({ finish, logprobs, parts, reason, stopSequence }: GrowingChoice): Choice => ({
   parts: [...parts].sort(([a], [b]) => a - b).map(([, part]) => partOf(part)),
   finish,
   ...(reason === undefined ? {} : { reason }),
-  ...(stopSequence === undefined ? {} : { stopSequence })
+  ...(stopSequence === undefined ? {} : { stopSequence }),
+  ...(logprobs === undefined ? {} : { logprobs })
 })
 
 /** Folds events; `answer` may be asked at any time. */
@@ -101,6 +103,9 @@ export class AnswerFold {
       case "end":
         return
       case "text":
+        if (event.logprobs !== undefined) this.chosen(event.choice, event.logprobs)
+        this.part(event.choice, event.part, event.type).texts.push(event.text)
+        return
       case "refusal":
         this.part(event.choice, event.part, event.type).texts.push(event.text)
         return
@@ -159,6 +164,15 @@ export class AnswerFold {
       this.choices.set(index, choice)
     }
     return choice
+  }
+
+  private chosen(index: number, logprobs: JsonObject): void {
+    const choice = this.choice(index)
+    const content = arrayOf(logprobs.content)
+    choice.logprobs =
+      choice.logprobs === undefined
+        ? logprobs
+        : { ...choice.logprobs, content: [...arrayOf(choice.logprobs.content), ...content] }
   }
 
   private part(choice: number, index: number, kind: Growing["kind"]): Growing {

@@ -17,6 +17,7 @@ import { Either } from "effect"
 import type { Answer, AnswerEvent, Choice } from "../conversation/Answer.js"
 import type { Part } from "../conversation/Conversation.js"
 import { toUsage } from "../conversation/Tokens.js"
+import { lengthOf } from "../parts/lengths.js"
 import type { Translator, WireEvent } from "../Translator.js"
 import { AnswerFold } from "./AnswerFold.js"
 import { answerSteps } from "./answerSteps.js"
@@ -38,19 +39,6 @@ export interface AnswerHints {
   readonly hasEmbeddings?: (body: JsonObject) => boolean
   /** In place of the one that goes by the translator's own events; false where streams cannot be taken up again. */
   readonly delivered?: (() => Delivered) | false
-}
-
-const lengthOf = (part: Part): number => {
-  switch (part.type) {
-    case "text":
-    case "reasoning":
-    case "refusal":
-      return part.text.length
-    case "toolCall":
-      return part.name.length + part.arguments.length
-    default:
-      return 0
-  }
 }
 
 const textsOf = (choice: Choice | undefined, type: "text" | "reasoning" | "refusal"): string => {
@@ -160,7 +148,7 @@ export const ofTranslator = (translator: Translator, hints: AnswerHints): Answer
     usage: usageOf,
     characters: (body) => {
       let sum = 0
-      for (const { parts } of choicesOf(body)) for (const part of parts) sum += lengthOf(part)
+      for (const { parts } of choicesOf(body)) sum += lengthOf(parts)
       return sum
     },
     view: (body) => {

@@ -1,8 +1,15 @@
+import type { JsonObject } from "@switchyard/core/Json"
 import type { Answer, AnswerEvent } from "../conversation/Answer.js"
 import type { Part } from "../conversation/Conversation.js"
 import type { Tell } from "../Translator.js"
 
-const tellPart = (value: Part, choice: number, part: number, tell: Tell<AnswerEvent>): void => {
+const tellPart = (
+  value: Part,
+  choice: number,
+  part: number,
+  tell: Tell<AnswerEvent>,
+  logprobs: JsonObject | undefined
+): void => {
   const place = { choice, part }
   const sign = (): void => {
     if ((value.type === "text" || value.type === "reasoning") && value.signature !== undefined) {
@@ -12,7 +19,7 @@ const tellPart = (value: Part, choice: number, part: number, tell: Tell<AnswerEv
   }
   switch (value.type) {
     case "text":
-      tell({ type: "text", text: value.text, ...place })
+      tell({ type: "text", text: value.text, ...(logprobs === undefined ? {} : { logprobs }), ...place })
       for (const citation of value.citations ?? []) tell({ type: "citation", citation, ...place })
       return sign()
     case "reasoning":
@@ -51,8 +58,13 @@ const tellPart = (value: Part, choice: number, part: number, tell: Tell<AnswerEv
 export const answerSteps = (answer: Answer, tell: Tell<AnswerEvent>): void => {
   const { choices, created, extra, id, model, usage } = answer
   tell({ type: "start", id, model, created, ...(extra === undefined ? {} : { extra }) })
-  choices.forEach(({ parts }, choice) => {
-    for (const [at, part] of parts.entries()) tellPart(part, choice, at, tell)
+  choices.forEach(({ logprobs, parts }, choice) => {
+    // They are of all texts: the first one tells them.
+    let untold = logprobs
+    for (const [at, part] of parts.entries()) {
+      tellPart(part, choice, at, tell, part.type === "text" ? untold : undefined)
+      if (part.type === "text") untold = undefined
+    }
   })
   choices.forEach(({ finish, reason, stopSequence }, choice) => {
     if (finish !== undefined) tell({ type: "finish", choice, finish, reason, stopSequence })

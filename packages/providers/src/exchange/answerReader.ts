@@ -198,7 +198,8 @@ export class AnswerReader {
       classify: (data, json) => this.classify(data, json),
       tooLarge: () => this.malformed(`an event is larger than ${maxEvent} characters`),
       broken: (description) => this.malformed(description),
-      onDone: () => this.wire.done()
+      onDone: () => this.wire.done(),
+      acceptsMissingFinish: this.onMissingFinish === "accept"
     })
   }
 

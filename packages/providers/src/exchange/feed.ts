@@ -27,6 +27,8 @@ export interface EventFeedOptions {
   readonly broken: (description: string) => LlmError
   /** `[DONE]` came: the answer is over, its connection maybe not yet. */
   readonly onDone: () => void
+  /** Whether an answer that does not say why it ends is whole once its provider says that it is done. Default false. */
+  readonly acceptsMissingFinish?: boolean
 }
 
 /** Takes the bytes of a stream. */

@@ -61,7 +61,7 @@ export class HeardEvents {
 
   private done(): void {
     this.over = true
-    this.stream.end(this.tell)
+    this.stream.end(this.tell, this.options.acceptsMissingFinish)
     this.options.sink.end(true)
     this.options.onDone()
   }

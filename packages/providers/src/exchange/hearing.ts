@@ -14,8 +14,8 @@ export type TellEvent = (event: StreamEvent) => void
 export interface StreamHearing {
   /** Takes one event as it came; true where it is the provider's last. */
   readonly read: (event: StreamEvent, tell: TellEvent) => boolean
-  /** Nothing comes any more: what is open is closed, where the answer is whole. */
-  readonly end: (tell: TellEvent) => void
+  /** Nothing comes any more: what is open is closed, where the answer is whole; `isWhole` where it is, although it did not say why it ends. */
+  readonly end: (tell: TellEvent, isWhole?: boolean) => void
 }
 
 /** Hears one answer. */

@@ -10,6 +10,8 @@ import * as Pair from "@switchyard/dialects/Pair"
 import type { Problem } from "@switchyard/dialects/Problem"
 import type { Translator } from "@switchyard/dialects/Translator"
 import { Either } from "effect"
+import type { Hearing } from "../exchange/hearing.js"
+import { KeptAnswers, remembering } from "./keptAnswers.js"
 
 /** A request as a conversation, or what is wrong with it. */
 export type Reading = Either.Either<Conversation, ReadonlyArray<Problem>>
@@ -32,15 +34,36 @@ export const whole = (body: JsonObject, exact: Members | undefined): JsonObject 
 /** Remembers what payloads were read as, as long as they are alive. */
 export class Conversations {
   private readonly known = new WeakMap<JsonObject, Reading>()
+  private readonly kept = new KeptAnswers()
+  /** Payloads of Responses with what they refer to, by the payload as it came. */
+  private readonly payloads = new WeakMap<JsonObject, JsonObject>()
 
   of(request: LlmRequest, origin: Translator): Reading {
     const { body, exact, model, stream } = request
     const known = this.known.get(body)
     if (known !== undefined) return known
     const isElsewhere = wordsOf(request).model(body) === undefined
-    const reading = Pair.read(origin, whole(body, exact), { ...(isElsewhere ? { model } : {}), stream })
+    const reading = Pair.read(origin, this.payloadOf(request, whole(body, exact)), {
+      ...(isElsewhere ? { model } : {}),
+      stream
+    })
     this.known.set(body, reading)
     return reading
+  }
+
+  /** Hears an answer that is translated; callers of Responses may refer to it. */
+  remembering(request: LlmRequest, hearing: Hearing): Hearing {
+    const { body, caller } = request
+    return dialectOf(request) === "responses"
+      ? remembering(hearing, (answer) => this.kept.keep(this.payloads.get(body) ?? body, caller, answer))
+      : hearing
+  }
+
+  private payloadOf(request: LlmRequest, body: JsonObject): JsonObject {
+    if (dialectOf(request) !== "responses") return body
+    const resolved = this.kept.resolved(body, request.caller)
+    this.payloads.set(request.body, resolved)
+    return resolved
   }
 
   /** From now on a payload is read as this. */

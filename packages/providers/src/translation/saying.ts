@@ -6,7 +6,7 @@ import type { Attempt } from "@switchyard/core/Attempt"
 import type { Deployment } from "@switchyard/core/Deployment"
 import { stringify } from "@switchyard/core/ExactJson"
 import { arrayOf, type JsonObject } from "@switchyard/core/Json"
-import type { LlmRequest } from "@switchyard/core/LlmRequest"
+import { estimateInputTokens, type LlmRequest } from "@switchyard/core/LlmRequest"
 import { openAi } from "@switchyard/core/OpenAi"
 import { isMedia } from "@switchyard/core/Operation"
 import * as Payload from "@switchyard/core/Payload"
@@ -242,6 +242,7 @@ export class Sayings {
     const ask: Ask = { model, operation: "chat", stream: request.stream, dialect }
     const finish = (body: Body): Json => this.finished(protocol, attempt, ask, target, body)
     const { dialect: spoken = openAi } = request
+    const said = { conversation, ...stamp, wantsUsage: true, estimateInput: () => estimateInputTokens(request) }
     let plain: Body | undefined
     return {
       ask,
@@ -256,18 +257,16 @@ export class Sayings {
         body: () => finish(plain ?? {}),
         worked: () => {}
       },
-      hearing: shaped(
-        translated(
-          {
-            origin,
-            target,
-            words: spoken.answer,
-            options: { conversation, id: stamp.id, created: stamp.created, wantsUsage: true }
-          },
-          protocol.framing?.(ask) ?? "sse",
-          decodeAws
-        ),
-        protocol.shape?.(ask, deployment, stamp)
+      hearing: this.conversations.remembering(
+        request,
+        shaped(
+          translated(
+            { origin, target, words: spoken.answer, options: said },
+            protocol.framing?.(ask) ?? "sse",
+            decodeAws
+          ),
+          protocol.shape?.(ask, deployment, stamp)
+        )
       ),
       dropped: [...written.right.dropped, ...this.foreignBetas(request)],
       betas: ""

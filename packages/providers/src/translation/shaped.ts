@@ -20,7 +20,7 @@ export const shaped = (hearing: Hearing, shape: Shape | undefined): Hearing => {
           const said = shapeEvent(json)
           return stream.read({ data: JSON.stringify(said), json: said }, tell)
         },
-        end: (tell) => stream.end(tell)
+        end: (tell, isWhole) => stream.end(tell, isWhole)
       }
     }
   }

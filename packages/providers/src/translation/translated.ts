@@ -22,6 +22,8 @@ export interface Between {
 class TranslatedStream implements StreamHearing {
   private readonly bridge
   private hasFinished = false
+  /** Something was said. */
+  private hasBegun = false
   private isLast = false
 
   constructor({ options, origin, target }: Between) {
@@ -38,13 +40,14 @@ class TranslatedStream implements StreamHearing {
     return this.isLast
   }
 
-  end(tell: TellEvent): void {
+  end(tell: TellEvent, isWhole = false): void {
     // What was cut is left open: whoever closes it would call it whole.
-    if (this.hasFinished) this.bridge.end((said) => tell(onWire(said)))
+    if (this.hasFinished || (isWhole && this.hasBegun)) this.bridge.end((said) => tell(onWire(said)))
   }
 
   private hear({ type }: AnswerEvent): void {
     if (type === "finish") this.hasFinished = true
+    else if (type === "text" || type === "reasoning" || type === "toolCall") this.hasBegun = true
     else if (type === "end") this.isLast = true
   }
 }

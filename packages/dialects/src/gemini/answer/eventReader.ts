@@ -1,9 +1,10 @@
 /**
  * The events of a stream: each is a whole answer that holds the next piece.
  */
+import { choiceIndex } from "@switchyard/core/ChatChunk"
 import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { AnswerEvent } from "../../conversation/Answer.js"
-import { asNumber, asString, asText } from "../../parts/values.js"
+import { asString, asText } from "../../parts/values.js"
 import type { EventReader, Tell } from "../../Translator.js"
 import { argumentsOf, readPart } from "../parts/readParts.js"
 import { readSignature } from "../parts/signatures.js"
@@ -157,8 +158,7 @@ class GeminiReader implements EventReader {
   }
 
   private candidate(candidate: JsonObject, at: number, tell: Tell<AnswerEvent>): void {
-    const said = asNumber(candidate.index)
-    const index = said !== undefined && Number.isInteger(said) && said >= 0 && said < 128 ? said : at
+    const index = typeof candidate.index === "number" ? choiceIndex(candidate) : at
     let reader = this.candidates.get(index)
     if (reader === undefined) {
       reader = new CandidateReader(index)

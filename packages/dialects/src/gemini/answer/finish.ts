@@ -29,6 +29,8 @@ const finishes: Readonly<Record<string, Finish>> = {
   MISSING_THOUGHT_SIGNATURE: "error"
 }
 
+const unexpected = "UNEXPECTED_TOOL_CALL"
+
 const reasons: Readonly<Record<Finish, string>> = {
   stop: "STOP",
   toolCalls: "STOP",
@@ -48,15 +50,15 @@ export const readFinish = (reason: string): Finish =>
 /** The nearest reason. */
 export const writeFinish = (finish: Finish): string => reasons[finish]
 
-/** Gemini says of a turn of calls that it stopped. */
+/** Gemini says of a turn of calls that it stopped, and of a call of what was not offered that it is unexpected: callers know their tools. */
 export const finishOf = (reason: string, hasCalls: boolean): Finish => {
   const finish = readFinish(reason)
-  return finish === "stop" && hasCalls ? "toolCalls" : finish
+  return hasCalls && (finish === "stop" || reason === unexpected) ? "toolCalls" : finish
 }
 
 /** The reason in Gemini's own words where it was hers, else the nearest. */
 export const reasonFor = (finish: Finish, reason: string | undefined): string => {
   if (reason === undefined || !Object.hasOwn(finishes, reason)) return writeFinish(finish)
   const read = finishes[reason]
-  return read === finish || (read === "stop" && finish === "toolCalls") ? reason : writeFinish(finish)
+  return read === finish || finishOf(reason, true) === finish ? reason : writeFinish(finish)
 }

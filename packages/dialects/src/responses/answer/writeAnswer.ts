@@ -1,10 +1,11 @@
-import type { JsonObject } from "@switchyard/core/Json"
+import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { Answer } from "../../conversation/Answer.js"
 import type { Part } from "../../conversation/Conversation.js"
+import { lengthOf } from "../../parts/lengths.js"
 import type { AnswerOptions } from "../../Translator.js"
 import { statusFields } from "../finish.js"
 import { modelItems } from "../request/writeItems.js"
-import { tokensOver } from "../tokens.js"
+import { guessed, tokensOver } from "../tokens.js"
 import { answerCallId, asOffered, shapesOf } from "./calls.js"
 import { echoOf, itemIds, responseId } from "./echo.js"
 
@@ -31,6 +32,23 @@ const outputItems = (
   })
 }
 
+/** The items with the probabilities of the words, which the first text tells. */
+const withLogprobs = (
+  items: ReadonlyArray<JsonObject>,
+  logprobs: JsonObject | undefined
+): ReadonlyArray<JsonObject> => {
+  const chosen = arrayOf(logprobs?.content)
+  let isUntold = chosen.length > 0
+  const told = (piece: unknown): unknown => {
+    if (!isUntold || !isJsonObject(piece) || piece.type !== "output_text") return piece
+    isUntold = false
+    return { ...piece, logprobs: chosen }
+  }
+  return isUntold
+    ? items.map((item) => (item.type === "message" ? { ...item, content: arrayOf(item.content).map(told) } : item))
+    : items
+}
+
 /** Writes a whole answer. */
 export const writeAnswer = (answer: Answer, options: AnswerOptions): JsonObject => {
   const { created, extra, model, serviceTier, usage } = answer
@@ -41,12 +59,14 @@ export const writeAnswer = (answer: Answer, options: AnswerOptions): JsonObject 
   const base: JsonObject = isOwn
     ? { ...(answer.id === undefined ? {} : { id }), ...extra }
     : { id, object: "response", ...echoOf(options.conversation), ...status }
+  const items = outputItems(choice?.parts ?? [], id, options, status.status === "incomplete" && !isOwn)
+  const told = usage === undefined ? guessed(options, lengthOf(choice?.parts ?? [])) : tokensOver(extra?.usage, usage)
   return {
     ...base,
     ...(isOwn && created === undefined ? {} : { created_at: created ?? options.created }),
     ...(isOwn && model === undefined ? {} : { model: model ?? options.conversation.model }),
-    output: outputItems(choice?.parts ?? [], id, options, status.status === "incomplete" && !isOwn),
+    output: isOwn ? items : withLogprobs(items, choice?.logprobs),
     ...(serviceTier !== undefined ? { service_tier: serviceTier } : isOwn ? {} : { service_tier: "default" }),
-    ...(usage === undefined ? (isOwn ? {} : { usage: null }) : { usage: tokensOver(extra?.usage, usage) })
+    ...(told === undefined ? (isOwn ? {} : { usage: null }) : { usage: told })
   }
 }

@@ -2,13 +2,14 @@ import type { JsonObject } from "@switchyard/core/Json"
 import type { AnswerEvent, Finish, SaidError } from "../../conversation/Answer.js"
 import type { Part } from "../../conversation/Conversation.js"
 import type { Tokens } from "../../conversation/Tokens.js"
+import { lengthOfStep } from "../../parts/lengths.js"
 import type { AnswerOptions, EventWriter, Tell, WireEvent } from "../../Translator.js"
 import { type CallShape, shapesOf } from "../answer/calls.js"
 import { echoOf, itemIds, responseId } from "../answer/echo.js"
 import { failedFields } from "../errors.js"
 import { statusFields } from "../finish.js"
 import { imageItem } from "../request/writeContent.js"
-import { tokensOver } from "../tokens.js"
+import { guessed, tokensOver } from "../tokens.js"
 import { OpenCall } from "./openCall.js"
 import type { Emit, OpenItem } from "./openItem.js"
 import { OpenMessage } from "./openMessage.js"
@@ -16,6 +17,7 @@ import { OpenThought } from "./openThought.js"
 
 type Start = Extract<AnswerEvent, { readonly type: "start" }>
 type Placed = Extract<AnswerEvent, { readonly part: number }>
+type Words = Extract<Placed, { readonly type: "text" | "refusal" }>
 
 /** Writes the events of one stream, and keeps the answer that they are, since the last event holds it whole. */
 class ResponsesWriter implements EventWriter {
@@ -25,11 +27,15 @@ class ResponsesWriter implements EventWriter {
   private readonly output: Array<JsonObject | undefined> = []
   private message: OpenMessage | undefined
   private thought: OpenThought | undefined
+  /** The part whose words came last. */
+  private textPart = -1
   private readonly calls = new Map<number, OpenCall>()
   private finish: Finish | undefined
   private reason: string | undefined
   private final: JsonObject | undefined
   private usage: Tokens | undefined
+  /** Characters said so far. */
+  private length = 0
   private hasEnded = false
   private readonly shapeOf: ReturnType<typeof shapesOf>
   private tell: Tell<WireEvent> = () => undefined
@@ -59,7 +65,9 @@ class ResponsesWriter implements EventWriter {
         return
       default:
         // Responses knows one answer only.
-        if (event.choice === 0) this.placed(event)
+        if (event.choice !== 0) return
+        this.length += lengthOfStep(event)
+        this.placed(event)
     }
   }
 
@@ -71,12 +79,16 @@ class ResponsesWriter implements EventWriter {
     const isCut = status.status === "incomplete"
     this.closeAll(isCut)
     this.hasEnded = true
+    const told =
+      this.usage === undefined
+        ? (this.final?.usage ?? guessed(this.options, this.length) ?? null)
+        : tokensOver(this.final?.usage, this.usage)
     const response = {
       ...base,
       ...status,
       ...this.final,
       output: this.items(),
-      usage: this.usage === undefined ? (this.final?.usage ?? null) : tokensOver(this.final?.usage, this.usage)
+      usage: told
     }
     this.emit(`response.${status.status}`, { response })
   }
@@ -128,6 +140,8 @@ class ResponsesWriter implements EventWriter {
         }
         return
       case "citation":
+        // Some tell where a text comes from before the text.
+        if (event.part > this.textPart) this.words({ ...event, type: "text", text: "" })
         if (this.message?.part === event.part) this.message.cite(event.citation, this.emit)
         return
       case "toolCall":
@@ -139,7 +153,7 @@ class ResponsesWriter implements EventWriter {
     }
   }
 
-  private words(event: Extract<Placed, { readonly type: "text" | "refusal" }>): void {
+  private words(event: Words): void {
     const open = this.message
     if (open === undefined || (event.item !== undefined && event.item !== open.id)) {
       this.closeWords()
@@ -147,6 +161,7 @@ class ResponsesWriter implements EventWriter {
       this.message = new OpenMessage(this.nextIndex(), this.idOf("message", event.item), this.emit)
     }
     const message = this.message as OpenMessage
+    this.textPart = event.part
     message.at(event.part, event.type === "refusal", this.emit)
     if (event.type === "text") message.add(event.text, event.logprobs, this.emit)
     else message.add(event.text, undefined, this.emit)

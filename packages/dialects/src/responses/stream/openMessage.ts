@@ -13,6 +13,7 @@ export class OpenMessage implements OpenItem {
   private text = ""
   private annotations: Array<JsonObject> = []
   private logprobs: Array<unknown> = []
+  private readonly cited: Array<Citation> = []
 
   constructor(
     readonly index: number,
@@ -53,7 +54,13 @@ export class OpenMessage implements OpenItem {
   }
 
   cite(citation: Citation, emit: Emit): void {
-    for (const annotation of annotationsOf([citation], this.text.length)) {
+    // Of how much text it is, is known when that is whole.
+    if (citation.dialect === "responses" || citation.end !== undefined) this.annotate([citation], emit)
+    else this.cited.push(citation)
+  }
+
+  private annotate(citations: ReadonlyArray<Citation>, emit: Emit): void {
+    for (const annotation of annotationsOf(citations, this.text.length)) {
       emit("response.output_text.annotation.added", {
         ...this.place(),
         annotation_index: this.annotations.length,
@@ -82,6 +89,7 @@ export class OpenMessage implements OpenItem {
   private closePiece(emit: Emit): void {
     if (this.part === -1) return
     const place = this.place()
+    this.annotate(this.cited.splice(0), emit)
     if (this.isRefusal) emit("response.refusal.done", { ...place, refusal: this.text })
     else emit("response.output_text.done", { ...place, text: this.text, logprobs: this.logprobs })
     const piece = this.piece()
