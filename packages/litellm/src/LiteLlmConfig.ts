@@ -18,7 +18,18 @@ import { readNames, renamedModels } from "./names.js"
 import { readProxySettings } from "./settings/proxySettings.js"
 import { readRouterSettings } from "./settings/routerSettings.js"
 import { tellUnset } from "./unset.js"
-import { below, type Given, isOn, isText, isTree, isUnset, type Tree, toList, type UnsetVariables } from "./values.js"
+import {
+  asWords,
+  below,
+  type Given,
+  isOn,
+  isText,
+  isTree,
+  isUnset,
+  type Tree,
+  toList,
+  type UnsetVariables
+} from "./values.js"
 import { readVariables } from "./variables.js"
 
 export type { Env, Key, UnsetVariables }
@@ -46,7 +57,10 @@ const environment = (draft: Draft, { environment_variables: given }: Tree, env: 
     draft.error({ value: given, path: "environment_variables" }, "a map of names to values")
     return env
   }
-  const own = Object.entries(given).flatMap(([name, value]) => (isUnset(value) ? [] : [[name, String(value)] as const]))
+  const own = Object.entries(given).flatMap(([name, value]) => {
+    const text = asWords(value)
+    return text === undefined ? [] : [[name, text] as const]
+  })
   return { ...env, ...Object.fromEntries(own) }
 }
 

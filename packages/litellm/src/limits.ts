@@ -1,7 +1,7 @@
 import type { Draft } from "./draft.js"
 import type { Globals } from "./globals.js"
 import type { Made } from "./models/modelList.js"
-import { isOn, toList } from "./values.js"
+import { asWords, isOn, toList } from "./values.js"
 
 /** Strategies under which LiteLLM keeps to `rpm` and `tpm` itself. */
 const keepsToThem = /^(usage|latency|cost)-based/
@@ -9,7 +9,7 @@ const keepsToThem = /^(usage|latency|cost)-based/
 /** Says once that `rpm` and `tpm` bind here, where LiteLLM would only weigh by them. */
 export const tellLimits = (draft: Draft, { router }: Globals, deployments: ReadonlyArray<Made>): void => {
   const checks = toList(router.get("optional_pre_call_checks")?.value)
-  const strategy = String(router.get("routing_strategy")?.value ?? "simple-shuffle")
+  const strategy = asWords(router.get("routing_strategy")?.value) ?? "simple-shuffle"
   if (isOn(router.get("enable_pre_call_checks")?.value) || checks.includes("enforce_model_rate_limits")) return
   if (keepsToThem.test(strategy)) return
   for (const { fields, origins } of deployments) {

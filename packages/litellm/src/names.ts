@@ -5,7 +5,7 @@ import { Effect, Option } from "effect"
 import type { Draft } from "./draft.js"
 import type { Globals } from "./globals.js"
 import type { ModelList } from "./models/modelList.js"
-import { below, type Given, isOn, isText, isTree, isUnset, type Tree, toList } from "./values.js"
+import { asWords, below, type Given, isOn, isText, isTree, isUnset, type Tree, toList } from "./values.js"
 
 const ownDeployments = ({ deployments }: Tree): ReadonlyArray<DeploymentConfig> =>
   (Array.isArray(deployments) ? deployments : []).flatMap((entry: unknown, index) =>
@@ -29,11 +29,11 @@ class Names {
     own: Tree = {}
   ) {
     const { deployments } = list
-    this.all = new Set([...deployments.flatMap(({ fields, group }) => [group, String(fields.id)]), ...aliases])
+    this.all = new Set([...deployments.flatMap(({ fields, group }) => [group, asWords(fields.id) ?? ""]), ...aliases])
     this.ownAliases = new Set(isTree(own.aliases) ? Object.keys(own.aliases) : [])
     this.isAnything = isText(own.defaultGroup)
     const named = [
-      ...deployments.map(({ fields, group }) => ({ id: String(fields.id), group, model: group })),
+      ...deployments.map(({ fields, group }) => ({ id: asWords(fields.id) ?? "", group, model: group })),
       ...ownDeployments(own)
     ]
     const registry = Effect.runSync(Effect.option(DeploymentRegistry.make({ deployments: named })))
@@ -56,7 +56,8 @@ class Names {
   /** The name that was probably meant: a group's, where a provider's model stands in its place, or one that is near. */
   nearest(name: string): string | undefined {
     const owner = this.list.deployments.find(
-      ({ fields: { model, provider } }) => name === model || name === `${provider}/${model}`
+      ({ fields: { model, provider } }) =>
+        name === model || name === `${asWords(provider) ?? ""}/${asWords(model) ?? ""}`
     )
     return owner === undefined
       ? closest(name, [...this.all, ...this.list.empty])

@@ -69,6 +69,13 @@ export const isExpresslyOff = (value: unknown): boolean =>
 export const toList = (value: unknown): ReadonlyArray<unknown> =>
   isUnset(value) ? [] : Array.isArray(value) ? value : [value]
 
+/** A single value as text; undefined for maps and lists, whose texts a file could give a meaning of their own. */
+export const asWords = (value: unknown): string | undefined =>
+  isUnset(value) || typeof value === "object" ? undefined : String(value)
+
+/** A single value as text; anything else as it is, for the decoder to refuse. */
+export const toWords = (value: unknown): unknown => asWords(value) ?? value
+
 export const isText = (value: unknown): value is string => typeof value === "string" && value !== ""
 
 const units: Readonly<Record<string, number>> = {

@@ -294,17 +294,24 @@ export const completionText = (body: JsonObject): string => {
   return isJsonObject(message) && typeof message.content === "string" ? message.content : ""
 }
 
+/** A member of a list with its place as its index, where it says none. */
+const placed = (given: JsonObject, place: number): JsonObject => ({
+  index: place,
+  ...given,
+  ...(typeof given.index === "number" ? {} : { index: place })
+})
+
 /** A whole answer as the one chunk that says the same, for callers that asked for a stream. */
 export const fromCompletion = (body: JsonObject): JsonObject => ({
   ...body,
   object: body.object === "text_completion" ? "text_completion" : "chat.completion.chunk",
   choices: arrayOf(body.choices).map((given, place) => {
     if (!isJsonObject(given)) return given
-    const choice: JsonObject = { index: place, ...given }
+    const choice = placed(given, place)
     if (!isJsonObject(choice.message)) return choice
     const { message, ...rest } = choice
     if (!Array.isArray(message.tool_calls)) return { ...rest, delta: message }
-    const calls = message.tool_calls.map((call: unknown, index) => (isJsonObject(call) ? { index, ...call } : call))
+    const calls = message.tool_calls.map((call: unknown, index) => (isJsonObject(call) ? placed(call, index) : call))
     return { ...rest, delta: { ...message, tool_calls: calls } }
   })
 })

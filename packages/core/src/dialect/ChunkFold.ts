@@ -26,13 +26,27 @@ const isEmpty = (value: unknown): boolean => value === undefined || value === nu
 const partsOf = (content: unknown): ReadonlyArray<unknown> =>
   Array.isArray(content) ? content : isEmpty(content) ? [] : [{ type: "text", text: content }]
 
-/** Adds what a later piece says to what earlier ones have said. */
+/** Whether a later value is of another kind than what was said, which it cannot go on with. */
+const isOdd = (name: string, known: unknown, later: unknown): boolean => {
+  if (isEmpty(known)) return false
+  if (pieces.has(name)) {
+    const parts = name === "content" && (typeof known === "string" || Array.isArray(known))
+    return (
+      !(typeof later === typeof known && Array.isArray(later) === Array.isArray(known)) &&
+      !(parts && (typeof later === "string" || Array.isArray(later)))
+    )
+  }
+  return isJsonObject(known) !== isJsonObject(later) || Array.isArray(known) !== Array.isArray(later)
+}
+
+/** Adds what a later piece says to what earlier ones have said; nothing that was said is lost. */
 const merge = (draft: Draft, later: JsonObject): Draft => {
   for (const name in later) {
     const value = later[name]
     const known = draft[name]
     if (name === "tool_calls") draft[name] = mergeCalls(known, value)
     else if (isEmpty(value)) draft[name] = known ?? value
+    else if (isOdd(name, known, value)) continue
     else if (typeof value === "string" && pieces.has(name) && typeof known === "string") draft[name] = known + value
     else if (name === "content" && Array.isArray(value) !== Array.isArray(known ?? value))
       draft[name] = [...partsOf(known), ...partsOf(value)]

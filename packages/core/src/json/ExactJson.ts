@@ -61,18 +61,28 @@ const afterString = (text: string, from: number): number => {
   }
 }
 
-/** How many members an object's text names, those that are named twice included. `text` is a valid JSON object. */
-export const countMembers = (text: string): number => {
+/** What an object's text holds; of a name that stands twice, which parsing keeps once, both. */
+export interface Outline {
+  /** Members of the object itself. */
+  readonly members: number
+  /** Objects and lists in each other. */
+  readonly depth: number
+}
+
+/** What an object's text holds, as it is written. `text` is a valid JSON object. */
+export const outlineOf = (text: string): Outline => {
   let depth = 0
-  let count = 0
+  let deepest = 0
+  let members = 0
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === quote) at = afterString(text, at) - 1
-    else if (isOpening(code)) depth++
-    else if (isClosing(code)) depth--
-    else if (code === 0x3a && depth === 1) count++
+    else if (isOpening(code)) {
+      if (++depth > deepest) deepest = depth
+    } else if (isClosing(code)) depth--
+    else if (code === 0x3a && depth === 1) members++
   }
-  return count
+  return { members, depth: deepest }
 }
 
 /** The first name that stands twice among an object's members; escapes are no other name. `text` is a valid JSON object. */

@@ -38,16 +38,24 @@ const afterString = (text: string, from: number): number => {
   }
 }
 
-/** Where the members of an object stand, those that are named twice included. `text` is a valid JSON object. */
-export const placesOf = (text: string): ReadonlyArray<Place> => {
-  const places: Array<Place> = []
+/** Where the members of an object stand, those that are named twice included. */
+export interface Places {
+  readonly all: ReadonlyArray<Place>
+  /** Objects and lists in each other, as they are written. */
+  readonly depth: number
+}
+
+/** Where the members of an object stand. `text` is a valid JSON object. */
+export const placesOf = (text: string): Places => {
+  const all: Array<Place> = []
   let depth = 0
+  let deepest = 0
   let name = -1
   let nameEnd = 0
   let start = 0
   let fields = 0
   const close = (end: number): void => {
-    if (name !== -1) places.push({ name, nameEnd, start, end, fields })
+    if (name !== -1) all.push({ name, nameEnd, start, end, fields })
     name = -1
     fields = 0
   }
@@ -61,14 +69,15 @@ export const placesOf = (text: string): ReadonlyArray<Place> => {
         start = text.indexOf(":", end) + 1
         at = start - 1
       } else at = end - 1
-    } else if (code === 0x7b || code === 0x5b) depth++
-    else if (code === 0x7d || code === 0x5d) {
+    } else if (code === 0x7b || code === 0x5b) {
+      if (++depth > deepest) deepest = depth
+    } else if (code === 0x7d || code === 0x5d) {
       if (depth === 1) close(at)
       depth--
     } else if (code === comma && depth === 1) close(at)
     else if (code === colon) fields++
   }
-  return places
+  return { all, depth: deepest }
 }
 
 /** Where a place of a text is in the bytes that it was decoded from; places are asked for in their order. */
@@ -91,14 +100,14 @@ const placesIn = (bytes: Uint8Array, text: string): ((place: number) => number) 
 export const withLong = (
   bytes: Uint8Array,
   text: string,
-  places: ReadonlyArray<Place>,
+  { all }: Places,
   parsed: JsonObject,
   exact: Members | undefined,
   long?: LongTexts
 ): Members | undefined => {
   let members: Map<string, Member> | undefined
   const byteAt = long === undefined ? placesIn(bytes, text) : (place: number) => long.byteAt(place)
-  for (const place of places) {
+  for (const place of all) {
     const start = byteAt(place.start)
     const end = byteAt(place.end)
     if (end - start < leastMember) continue

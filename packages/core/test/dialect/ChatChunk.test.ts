@@ -132,6 +132,19 @@ describe("a whole answer as one chunk", () => {
     ])
   })
 
+  it("takes an index that is no number for none", () => {
+    const { choices } = ChatChunk.fromCompletion({
+      choices: [
+        { index: 0, message: {} },
+        { index: null, message: { tool_calls: [{ index: "a" }, { index: null }] } }
+      ]
+    })
+    assert.deepStrictEqual(choices, [
+      { index: 0, delta: {} },
+      { index: 1, delta: { tool_calls: [{ index: 0 }, { index: 1 }] } }
+    ])
+  })
+
   it("numbers choices that have no number, so that they do not run together", () => {
     const chat = { choices: [{ message: { content: "a" } }, { message: { content: "b" } }] }
     const legacy = { object: "text_completion", choices: [{ text: "a" }, { text: "b" }] }

@@ -69,6 +69,18 @@ const bodies: ReadonlyArray<readonly [name: string, body: unknown, status: numbe
     400,
     "too_deep"
   ],
+  [
+    "lists nested too deep under a name that stands twice, of which parsing keeps the other",
+    `{"model":"smart","messages":[{"role":"user","content":"hi"}],"x":{"a":${"[".repeat(100)}1${"]".repeat(100)},"a":2}}`,
+    400,
+    "too_deep"
+  ],
+  [
+    "the same in a long body",
+    `{"model":"smart","messages":[{"role":"user","content":"${"long ".repeat(2_000)}"}],"x":{"a":${"[".repeat(100)}1${"]".repeat(100)},"a":2}}`,
+    400,
+    "too_deep"
+  ],
   ["no model", { messages }, 400, "invalid_request"],
   ["a model that is a number", { model: 7, messages }, 400, "invalid_request"],
   ["an empty model", { model: "", messages }, 400, "invalid_request"],

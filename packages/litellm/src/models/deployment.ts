@@ -1,6 +1,7 @@
 import * as ModelCatalogue from "@switchyard/router/ModelCatalogue"
 import { type Draft, firstOf, type Reader } from "../draft.js"
 import {
+  asWords,
   type Given,
   isAboveZero,
   isExpresslyOff,
@@ -12,7 +13,8 @@ import {
   seconds,
   type Tree,
   toList,
-  toNumber
+  toNumber,
+  toWords
 } from "../values.js"
 import { vertexLocation } from "./account.js"
 import type { DeploymentDraft } from "./deploymentDraft.js"
@@ -69,7 +71,7 @@ const prices = (made: DeploymentDraft, { info, params }: Entry): void => {
   })
   // What only reads, writes nothing that would cost.
   const mode = info.get("mode")?.value
-  const embeds = mode === undefined && embedding.test(String(made.fields.model))
+  const embeds = mode === undefined && embedding.test(asWords(made.fields.model) ?? "")
   if (mode === "embedding" || mode === "rerank" || embeds) {
     const input = of("input_cost_per_token")
     made.put("outputPrice", input === undefined ? undefined : { ...input, value: 0 })
@@ -80,12 +82,12 @@ const prices = (made: DeploymentDraft, { info, params }: Entry): void => {
 const baseModel = (draft: Draft, made: DeploymentDraft, { info, params }: Entry): void => {
   const base = firstOf(params.get("base_model"), info.get("base_model"))
   if (base === undefined || base.value === "") return
-  made.put("baseModel", base, String)
+  made.put("baseModel", base, toWords)
   const { inputPrice, outputPrice, provider } = made.fields
   if (inputPrice !== undefined && outputPrice !== undefined) return
-  const known = ModelCatalogue.priceOf(String(base.value), {
-    baseModel: String(base.value),
-    provider: String(provider)
+  const known = ModelCatalogue.priceOf(asWords(base.value) ?? "", {
+    baseModel: asWords(base.value) ?? "",
+    provider: asWords(provider) ?? ""
   })
   if (known === undefined) {
     draft.note(base.path, "No public price of this model is known; calls count as free until prices are set.")

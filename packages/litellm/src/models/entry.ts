@@ -3,7 +3,7 @@ import leven from "leven"
 import { type Draft, Reader } from "../draft.js"
 import { find, suggestion } from "../keys/keys.js"
 import { notSet } from "../unset.js"
-import { below, type Given, isOn, isText, isTree, isUnset, type Tree, toList } from "../values.js"
+import { asWords, below, type Given, isOn, isText, isTree, isUnset, type Tree, toList } from "../values.js"
 import type { Env } from "./endpoint.js"
 import { checkParams, isParamsKey, Params } from "./params.js"
 
@@ -81,6 +81,19 @@ const checkEntry = (draft: Draft, raw: Tree, path: string): void => {
   draft.error({ path: at, value: own }, `a map with at least \`model\`${hint}`)
 }
 
+/** Parameters that are no map and no list, whoever reads them. */
+const texts = [
+  "model",
+  "custom_llm_provider",
+  "api_base",
+  "base_url",
+  "api_key",
+  "api_version",
+  "azure_ad_token",
+  "litellm_credential_name",
+  "base_model"
+]
+
 /** Takes an entry apart and checks its keys; undefined where nothing can be made of it. */
 export const readEntry = (draft: Draft, around: Surroundings, raw: unknown, path: string): Source | undefined => {
   if (!isTree(raw)) {
@@ -99,14 +112,18 @@ export const readEntry = (draft: Draft, around: Surroundings, raw: unknown, path
   checkEntry(draft, raw, path)
   if (!isText(group) || !isTree(own)) return undefined
   checkParams(draft, { value: own, path: at })
+  for (const key of texts) {
+    const value = Object.hasOwn(own, key) ? own[key] : undefined
+    if (!isUnset(value) && asWords(value) === undefined) draft.error({ path: below(at, key), value }, "a string")
+  }
   const infoGiven = isUnset(info) ? undefined : { value: info, path: below(path, "model_info") }
   if (infoGiven !== undefined) checkInfo(draft, infoGiven)
   const layers = [{ value: own, path: at }]
   const credential = new Params(layers).get("litellm_credential_name")
-  const named = around.credentials.get(String(credential?.value))
+  const named = around.credentials.get(asWords(credential?.value) ?? "")
   if (named !== undefined) layers.push(named)
   else if (credential !== undefined) {
-    const meant = closest(String(credential.value), around.credentials.keys())
+    const meant = closest(asWords(credential.value) ?? "", around.credentials.keys())
     draft.warn(credential.path, "No entry of `credential_list` has this name.", meant)
   }
   if (around.defaults !== undefined) layers.push(around.defaults)

@@ -1,6 +1,6 @@
 import { maskUrl } from "@switchyard/core/Secret"
 import type { Draft } from "../draft.js"
-import { isText, isUnset } from "../values.js"
+import { asWords, isText } from "../values.js"
 import type { DeploymentDraft } from "./deploymentDraft.js"
 
 interface Made extends DeploymentDraft {
@@ -13,8 +13,8 @@ const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host :
 const differing = (members: ReadonlyArray<Made>, field: (made: Made) => string): boolean =>
   new Set(members.map(field)).size > 1
 
-const versionOf = ({ fields }: Made): string => /api-version=([^&]*)/.exec(String(fields.baseUrl))?.[1] ?? ""
-const regionOf = ({ fields }: Made): string => (isUnset(fields.region) ? "" : String(fields.region))
+const versionOf = ({ fields }: Made): string => /api-version=([^&]*)/.exec(asWords(fields.baseUrl) ?? "")?.[1] ?? ""
+const regionOf = ({ fields }: Made): string => asWords(fields.region) ?? ""
 
 /**
  * Ids for deployments without one: group, provider, model and host; version and region where they tell deployments apart; a
@@ -40,7 +40,7 @@ export const identify = (draft: Draft, deployments: ReadonlyArray<Made>): void =
     if (made.fields.id !== undefined) continue
     const { baseUrl, location, model, project, provider } = made.fields
     const place = isText(baseUrl) ? hostOf(baseUrl) : [project, location].filter(isText).join("/")
-    const name = `${made.group}:${provider}/${model}${place === "" ? "" : `@${place}`}`
+    const name = `${made.group}:${asWords(provider) ?? ""}/${asWords(model) ?? ""}${place === "" ? "" : `@${place}`}`
     alike.set(name, [...(alike.get(name) ?? []), made])
   }
   for (const [name, members] of alike) {

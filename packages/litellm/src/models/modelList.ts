@@ -1,7 +1,19 @@
 import * as Wildcard from "@switchyard/core/Wildcard"
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
 import { clause, type Draft, firstOf } from "../draft.js"
-import { below, type Given, isOn, isText, isTree, isUnset, period, toList, toNumber } from "../values.js"
+import {
+  asWords,
+  below,
+  type Given,
+  isOn,
+  isText,
+  isTree,
+  isUnset,
+  period,
+  toList,
+  toNumber,
+  toWords
+} from "../values.js"
 import { account, hasAccount } from "./account.js"
 import { fill } from "./deployment.js"
 import { DeploymentDraft } from "./deploymentDraft.js"
@@ -52,7 +64,7 @@ const notProbed = new Set(["chat", "completion"])
 
 const probing = ({ info }: Source): boolean => {
   const mode = info.get("mode")
-  if (mode !== undefined && !notProbed.has(String(mode.value))) return false
+  if (mode !== undefined && !notProbed.has(asWords(mode.value) ?? "")) return false
   return !isOn(info.get("disable_background_health_check")?.value)
 }
 
@@ -114,7 +126,7 @@ const build = (
     isProbed: probing(source),
     budget: budgetOf(draft, source)
   })
-  made.put("id", info.get("id"), String)
+  made.put("id", info.get("id"), toWords)
   made.put("group", { value: as.group, path: below(path, "model_name") })
   // An ARN of one's own is asked in place of the model that it stands for.
   // An endpoint of one's own is asked in place of the model that it stands for, too.
@@ -123,7 +135,7 @@ const build = (
     endpoint.protocol === "bedrock" ? params.get("model_id") : isDedicated ? params.get("oci_endpoint_id") : undefined
   if (arn === undefined || isUnset(arn.value)) made.put("model", { ...model, value: endpoint.model })
   else {
-    made.put("model", arn, String)
+    made.put("model", arn, toWords)
     made.put("baseModel", { ...model, value: endpoint.model })
   }
   made.put("provider", { value: as.provider, path: params.get("custom_llm_provider")?.path ?? model.path })

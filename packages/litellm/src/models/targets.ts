@@ -2,7 +2,7 @@ import { closest } from "@switchyard/core/Closest"
 import * as KnownProviders from "@switchyard/providers/KnownProviders"
 import type { Draft } from "../draft.js"
 import { notSet } from "../unset.js"
-import { below, type Given, isText } from "../values.js"
+import { asWords, below, type Given, isText } from "../values.js"
 import type { Source, Surroundings } from "./entry.js"
 import type { LeftOut } from "./leftOut.js"
 import { unservedOperation } from "./operations.js"
@@ -18,9 +18,8 @@ export interface Work {
   readonly unserved: Map<string, { readonly operations: Set<string>; readonly path: string }>
 }
 
-/** A text; undefined where it is empty. */
-export const asText = (given: Given | undefined): string | undefined =>
-  given === undefined || given.value === "" ? undefined : String(given.value)
+/** A text; undefined where it is empty, or no single value. */
+export const asText = (given: Given | undefined): string | undefined => asWords(given?.value) || undefined
 
 /** Without these nobody can tell where requests would go, or who would pay. */
 const neededParams = [
@@ -123,9 +122,7 @@ export const targets = ({ around, draft, leftOut }: Work, source: Source): Reado
 
 /** What an entry says that its model is publicly known as. */
 export const baseModelsOf = ({ info, params }: Source): ReadonlyArray<string> =>
-  [params.get("base_model"), info.get("base_model")].flatMap((given) =>
-    given === undefined ? [] : [String(given.value)]
-  )
+  [params.get("base_model"), info.get("base_model")].flatMap((given) => asWords(given?.value) ?? [])
 
 /** Leaves an entry out that nobody could ask rightly. True when it is. */
 export const isUnserved = ({ draft, unserved }: Work, source: Source, { model, provider }: As): boolean => {

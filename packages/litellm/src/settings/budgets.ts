@@ -2,7 +2,7 @@ import { closest } from "@switchyard/core/Closest"
 import { type Draft, firstOf, Reader } from "../draft.js"
 import type { Globals } from "../globals.js"
 import type { Made } from "../models/modelList.js"
-import { below, type Given, isTree, period, toNumber } from "../values.js"
+import { asWords, below, type Given, isTree, period, toNumber } from "../values.js"
 
 const setLimit = (
   draft: Draft,
@@ -37,13 +37,13 @@ export const readBudgets = (draft: Draft, globals: Globals, deployments: Readonl
   proxyBudget(draft, globals)
   for (const { budget, fields } of deployments) {
     if (budget === undefined) continue
-    setLimit(draft, "deployments", String(fields.id), budget.limit, budget.window)
+    setLimit(draft, "deployments", asWords(fields.id) ?? "", budget.limit, budget.window)
     if (budget.limit !== undefined) draft.origins.set(`spendLimits.deployments.${fields.id}`, budget.limit.path)
   }
   const given = router.get("provider_budget_config")
   if (given === undefined) return
   if (!isTree(given.value)) return draft.error(given, "a map of providers to { budget_limit, time_period }")
-  const providers = new Set(deployments.map(({ fields }) => String(fields.provider)))
+  const providers = new Set(deployments.map(({ fields }) => asWords(fields.provider) ?? ""))
   for (const [provider, value] of Object.entries(given.value)) {
     const path = below(given.path, provider)
     if (!isTree(value)) {

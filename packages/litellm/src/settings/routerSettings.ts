@@ -5,6 +5,7 @@ import { type Draft, firstOf, Reader } from "../draft.js"
 import type { Globals } from "../globals.js"
 import type { Made } from "../models/modelList.js"
 import {
+  asWords,
   attempts,
   below,
   type Given,
@@ -197,8 +198,8 @@ const preCallChecks = (draft: Draft, { router }: Globals): void => {
   const given = router.get("optional_pre_call_checks")
   if (given === undefined) return
   toList(given.value).forEach((value, index) => {
-    if (alwaysChecked.includes(String(value))) return
-    const name = String(value)
+    const name = asWords(value) ?? ""
+    if (alwaysChecked.includes(name)) return
     const known = Object.hasOwn(otherChecks, name) ? otherChecks[name] : undefined
     const meant = known === undefined ? closest(name, [...alwaysChecked, ...Object.keys(otherChecks)]) : undefined
     draft.warn(below(given.path, index), known ?? "No such check.", meant)

@@ -45,7 +45,7 @@ export class AttemptErrors {
   /** The provider would not answer this prompt. */
   blocked(why: string, status: number): LlmError {
     const { deployment, provider } = this.upstream
-    return new LlmError({ ...promptBlocked(new Scrubber(this.secrets).clean(why)), provider, deployment, status })
+    return new LlmError({ ...promptBlocked(new Scrubber(this.secrets).text(why, 500)), provider, deployment, status })
   }
 
   /** The provider answered with an error. */

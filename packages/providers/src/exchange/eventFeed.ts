@@ -12,6 +12,7 @@ import type { EventFeedOptions, EventSink, Feed } from "./feed.js"
 import { HeardEvents } from "./heardEvents.js"
 import type { Hearing } from "./hearing.js"
 import { parse } from "./jsonText.js"
+import { LineEnds } from "./lineEnds.js"
 import { isTooDeep, tooDeep } from "./nesting.js"
 
 /**
@@ -74,6 +75,7 @@ const isLife = (name: string | undefined, data: string, json: unknown): boolean 
 /** `data` is called with every chunk of bytes, then `end` at a clean end of the response. */
 export class EventFeed implements Feed {
   private readonly decoder = new TextDecoder()
+  private readonly lineEnds = new LineEnds()
   private readonly parser: EventSourceParser
   private flushing = false
   private over = false
@@ -133,7 +135,7 @@ export class EventFeed implements Feed {
 
   private parse(chunk: Uint8Array): void {
     const text = this.decoder.decode(chunk, { stream: true })
-    if (this.hasBegun && this.whole === undefined) this.parser.feed(text)
+    if (this.hasBegun && this.whole === undefined) this.parser.feed(this.lineEnds.read(text))
     else this.begin(text)
     this.isBetween = chunk.length > 1 && chunk[chunk.length - 1] === lineFeed && chunk[chunk.length - 2] === lineFeed
   }
@@ -143,7 +145,7 @@ export class EventFeed implements Feed {
     if (this.isOver) return
     if (this.whole !== undefined) return this.endWhole(this.whole + this.decoder.decode())
     this.flushing = true
-    this.parser.feed(`${this.decoder.decode()}\n\n`)
+    this.parser.feed(`${this.lineEnds.read(this.decoder.decode())}\n\n`)
     if (this.heard !== undefined) this.heard.end()
     else if (!this.isOver) this.options.sink.end()
   }
@@ -160,7 +162,7 @@ export class EventFeed implements Feed {
       return
     }
     if (start !== "unknown") this.hasBegun = true
-    this.parser.feed(text)
+    this.parser.feed(this.lineEnds.read(text))
   }
 
   private endWhole(data: string): void {

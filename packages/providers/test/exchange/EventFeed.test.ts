@@ -64,6 +64,16 @@ describe("the events of a stream", () => {
     assert.strictEqual(written, 48)
   })
 
+  it("are told as soon as their empty line is there, whichever way lines end", () => {
+    for (const end of ["\n", "\r\n", "\r"]) {
+      for (const lengths of [[1], [1_000_000]]) {
+        const text = `${word("one")}data: nonsense\n\nda`.replaceAll("\n", end)
+        const { told } = heard(Buffer.from(text), lengths)
+        assert.deepStrictEqual(told.slice(1), ["malformed nonsense", "end undefined"], JSON.stringify(end))
+      }
+    }
+  })
+
   it("are the same however their bytes are cut", () => {
     const event = fc.oneof(
       { weight: 8, arbitrary: fc.string({ unit: "grapheme", maxLength: 10 }).map(word) },
@@ -74,6 +84,7 @@ describe("the events of a stream", () => {
         "id: 7\ndata: {}\n\n",
         `event: named\n${word("named")}`,
         word("crlf").replaceAll("\n", "\r\n"),
+        word("cr").replaceAll("\n", "\r"),
         `${word("two lines").slice(0, -3)}\ndata: }\n\n`,
         `${word("spaced").slice(0, -3)} }\n\n`,
         word("no space").replace("data: ", "data:"),

@@ -1,14 +1,14 @@
 import type { IncomingMessage } from "node:http"
 import { isUtf8, textOf } from "@switchyard/core/BytesText"
 import {
-  countMembers,
   infinitePaths,
   type Members,
   membersOf,
+  outlineOf,
   repeatedName,
   type WrittenMember
 } from "@switchyard/core/ExactJson"
-import { isDeeper, isJsonObject, type JsonObject } from "@switchyard/core/Json"
+import { isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import { type LongTexts, longTextsOf } from "@switchyard/core/LongTexts"
 import { leastBody, placesOf, withLong } from "@switchyard/core/WrittenBody"
 import { Either } from "effect"
@@ -117,9 +117,9 @@ const parsed = (
     )
   }
   if (!isJsonObject(value)) return bad("invalid_json", "the request's body is JSON, but not an object")
-  if (isDeeper(value, maxDepth)) return Either.left(tooDeep(maxDepth))
   const places = bytes.length < leastBody ? undefined : placesOf(text)
-  const fields = places?.length ?? countMembers(text)
+  const { depth, members: fields } = places === undefined ? outlineOf(text) : { ...places, members: places.all.length }
+  if (depth > maxDepth) return Either.left(tooDeep(maxDepth))
   if (fields > maxFields) return Either.left(tooManyFields)
   if (fields !== Object.keys(value).length) return Either.left(repeated(repeatedName(text) ?? ""))
   const exact = membersOf(text, value)
