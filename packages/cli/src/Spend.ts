@@ -165,17 +165,13 @@ const eachPage = (
 const csvOf = (row: Exports.Row): string =>
   line(Object.values(row).map((value) => (typeof value === "object" ? value.join(" ") : value)))
 
-/** Rows as lines, in a format; the names of the columns first, where it has them. */
-const writer = (format: (typeof formats)[number]) => {
-  let hasHead = false
-  return (rows: ReadonlyArray<Exports.Row>): Effect.Effect<void> => {
-    const [first] = rows
-    if (first === undefined) return Effect.void
-    const head = format === "csv" && !hasHead ? [line(Object.keys(first))] : []
-    hasHead = true
-    return write(
-      `${[...head, ...rows.map((row) => (format === "csv" ? csvOf(row) : JSON.stringify(row)))].join("\n")}\n`
-    )
+/** Rows as lines, in a format; the names of the columns first, where it has them, also where no row follows. */
+const writer = (format: (typeof formats)[number], columns: ReadonlyArray<string>) => {
+  const lines = (all: ReadonlyArray<string>) => (all.length === 0 ? Effect.void : write(`${all.join("\n")}\n`))
+  return {
+    head: lines(format === "csv" ? [line(columns)] : []),
+    rows: (rows: ReadonlyArray<Exports.Row>) =>
+      lines(rows.map((row) => (format === "csv" ? csvOf(row) : JSON.stringify(row))))
   }
 }
 
@@ -197,10 +193,15 @@ export const run = (flags: Flags) =>
     const { store } = yield* openLedger("spend", flags, true)
     const told = Effect.mapError(commandError("spend"))
     if (by === undefined) {
-      const put = writer(format ?? "jsonl")
-      return yield* Effect.asVoid(told(eachPage(store, asked, (records) => put(records.map(Exports.ofRecord)))))
+      const put = writer(format ?? "jsonl", Exports.recordColumns)
+      yield* put.head
+      return yield* Effect.asVoid(told(eachPage(store, asked, (records) => put.rows(records.map(Exports.ofRecord)))))
     }
     const rows = yield* told(store.report(askOf(asked, by)))
-    if (format !== undefined) return yield* writer(format)(rows.map(Exports.ofSum))
+    if (format !== undefined) {
+      const put = writer(format, Exports.sumColumns(by))
+      yield* put.head
+      return yield* put.rows(rows.map(Exports.ofSum))
+    }
     yield* print(flags.json ? JSON.stringify(rows.map(Exports.ofSum), null, 2) : render(rows, by))
   }).pipe(Effect.scoped)

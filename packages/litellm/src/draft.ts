@@ -15,6 +15,9 @@ export const clause = (sentence: string): string => {
   return /^[A-Z][a-z]*\b/.test(text) && !proper.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text
 }
 
+/** Unknown keys of which it is said what was probably meant. */
+const mostSuggested = 200
+
 /** Collects what a translation finds: settings, where each comes from, and what is worth saying. */
 export class Draft {
   readonly settings: Record<string, unknown> = {}
@@ -24,6 +27,7 @@ export class Draft {
   readonly leftOut = new Set<string>()
   private readonly said = new Set<string>()
   private entry: string | undefined
+  private suggested = 0
 
   /** `unset` are the references to variables that are not set: their keys are there, with nothing under them. */
   constructor(readonly unset: UnsetVariables = new Map()) {}
@@ -125,7 +129,9 @@ export class Draft {
     const sentence = told(section, key)
     const place = sentence === undefined ? placeOf(section, key) : undefined
     if (place === undefined) {
-      this.warn(given.path, sentence ?? "No such key: not read.", suggestion(section, key))
+      // Whoever misspells more than this has another kind of file.
+      const meant = this.suggested++ < mostSuggested ? suggestion(section, key) : undefined
+      this.warn(given.path, sentence ?? "No such key: not read.", meant)
     } else {
       const harm = key === "master_key" ? ", and locks nothing here" : ""
       this.warn(given.path, `Not read here, as in LiteLLM: it belongs below \`${place}\`${harm}.`)

@@ -41,6 +41,17 @@ export const ofRecord = (record: UsageRecord): Row => ({
   session: record.session
 })
 
+const nothing: UsageRecord = {
+  ...{ id: "", time: 0, caller: undefined, team: undefined, user: undefined, tags: [], operation: "" },
+  ...{ model: undefined, group: undefined, deployment: undefined, provider: undefined },
+  ...{ attempts: 0, stream: false, isHit: false, ending: "success", status: undefined, reason: undefined },
+  ...{ input: 0, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0, cost: 0 },
+  ...{ latency: 0, firstContent: undefined, session: undefined }
+}
+
+/** What a record's columns are called, also where there is no record. */
+export const recordColumns: ReadonlyArray<string> = Object.keys(ofRecord(nothing))
+
 /** A sum, with what it is told by before it. */
 export const ofSum = (row: ReportRow): Row => ({
   ...row.by,
@@ -53,3 +64,11 @@ export const ofSum = (row: ReportRow): Row => ({
   reasoning_tokens: row.reasoning,
   cost_usd: dollars(row.cost)
 })
+
+/** What the columns of sums are called that are told by these, also where there is no sum. */
+export const sumColumns = (by: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...by,
+  ...Object.keys(
+    ofSum({ by: {}, requests: 0, failures: 0, cost: 0, input: 0, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0 })
+  )
+]

@@ -11,7 +11,7 @@ export interface Option<out A = unknown> {
   readonly shape?: string
   /** Whether it may be given several times. */
   readonly isRepeated?: boolean
-  /** What comes of the values that were given; `""` each for an option that takes none. */
+  /** What comes of the values that were given; for an option that needs none `""`, `"true"` or `"false"`. */
   readonly read: (values: ReadonlyArray<string>) => A
 }
 
@@ -53,8 +53,11 @@ export interface Command {
   readonly start: (given: Readonly<Record<string, unknown>>) => Promise<Effect.Effect<void, CommandError>>
 }
 
-/** An option without a value. */
-export const flag = (about: string): Option<boolean> => ({ about, read: (values) => values.length > 0 })
+/** An option that needs no value; `true` and `false` may be said. */
+export const flag = (about: string): Option<boolean> => ({
+  about,
+  read: (values) => values.length > 0 && values.at(-1) !== "false"
+})
 
 /** An option with a value that may be left out. */
 export const optional = (shape: string, about: string): Option<string | undefined> => ({

@@ -35,6 +35,8 @@ const unknown = (what: string, name: string, names: ReadonlyArray<string>): stri
   return `no ${what} ${JSON.stringify(name)}${meant === undefined ? `; there is ${names.join(", ")}` : `; did you mean ${meant}?`}`
 }
 
+const isBoolean = (word: string): boolean => word === "true" || word === "false"
+
 interface Sorted {
   readonly options: ReadonlyMap<string, ReadonlyArray<string>>
   readonly rest: ReadonlyArray<string>
@@ -57,8 +59,13 @@ const sorted = (words: ReadonlyArray<string>, options: Command["options"]): Sort
   const { tokens } = parseArgs({ args: [...words], options: all, strict: false, allowPositionals: true, tokens: true })
   const found = new Map<string, Array<string>>()
   const rest: Array<string> = []
+  /** The switch that stands before a word. */
+  let before: string | undefined
   for (const token of tokens) {
-    if (token.kind === "positional") rest.push(token.value)
+    const known: Array<string> | undefined = before === undefined ? undefined : found.get(before)
+    before = undefined
+    if (token.kind === "positional" && known !== undefined && isBoolean(token.value)) known.splice(-1, 1, token.value)
+    else if (token.kind === "positional") rest.push(token.value)
     if (token.kind !== "option") continue
     const { inlineValue, name, rawName, value } = token
     const type = Object.hasOwn(all, name) ? all[name]?.type : undefined
@@ -70,7 +77,11 @@ const sorted = (words: ReadonlyArray<string>, options: Command["options"]): Sort
           (one) => `--${one}`
         )
       )
-    if (type === "boolean" && value !== undefined) return `${rawName} takes no value`
+    if (type === "boolean" && value !== undefined && !(isBoolean(value) && Object.hasOwn(options, name))) {
+      return Object.hasOwn(options, name)
+        ? `${rawName} takes true, false or no value, found ${JSON.stringify(value)}`
+        : `${rawName} takes no value`
+    }
     if (
       type === "string" &&
       (value === undefined || (inlineValue === false && value.startsWith("-") && isKnown(value)))
@@ -80,6 +91,7 @@ const sorted = (words: ReadonlyArray<string>, options: Command["options"]): Sort
     const values = found.get(name) ?? []
     if (type === "string" && values.length > 0 && options[name]?.isRepeated !== true) return `${rawName} is given twice`
     found.set(name, [...values, value ?? ""])
+    if (type === "boolean" && value === undefined && Object.hasOwn(options, name)) before = name
   }
   return { options: found, rest }
 }

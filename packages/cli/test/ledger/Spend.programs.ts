@@ -76,14 +76,16 @@ describe.concurrent("switchyard spend", { timeout: 180_000 }, () => {
         record(3, { time: noon - 86_400_000, ending: "failure", status: 503, reason: "Unavailable", cost: 0 })
       ])
       const spend = (...words: ReadonlyArray<string>) => run(["spend", "--data", data, ...words])
-      const [table, json, csv, jsonl, sums, none] = yield* Effect.all(
+      const [table, json, csv, jsonl, sums, none, noRecords, noSums] = yield* Effect.all(
         [
           spend("--by", "day,key"),
           spend("--by=key", "--json", "--from", "2026-11-28"),
           spend("--export", "csv"),
           spend("--export", "jsonl", "--key", "joe", "--to", "2026-11-28", "--from=2026-11-28"),
           spend("--export", "csv", "--by", "key", "--model", "tiny"),
-          spend("--team", "nobody")
+          spend("--team", "nobody"),
+          spend("--export", "csv", "--team", "nobody"),
+          spend("--export", "csv", "--by", "key", "--team", "nobody")
         ],
         { concurrency: 3 }
       )
@@ -109,6 +111,8 @@ describe.concurrent("switchyard spend", { timeout: 180_000 }, () => {
       assert.deepInclude(JSON.parse(records[0] ?? ""), { id: "r1", caller: "joe", cost_usd: 1.5, tags: ["web"] })
       assert.match(sums.stdout, /^key,requests,.*\n'=cmd\(\),1,/)
       assert.match(none.stdout, /0 requests, 0\.0000 USD/)
+      assert.strictEqual(noRecords.stdout, `${head}\n`)
+      assert.strictEqual(noSums.stdout, `${sums.stdout.split("\n")[0]}\n`)
     })
   )
 

@@ -43,6 +43,20 @@ describe("the words of a command line", () => {
   it("may give an option a value that begins with a dash", () => {
     assert.include(given("route", "a.yaml", "--model", "-m") as object, { model: "-m", file: "a.yaml" })
   })
+  it("may say true or false after a switch, and nothing else", () => {
+    for (const [words, strict] of [
+      [["--strict=true"], true],
+      [["--strict", "true"], true],
+      [["--strict=false"], false],
+      [["--strict", "false", "--json"], false],
+      [["--strict=true", "--strict=false"], false]
+    ] as const) {
+      assert.include(given("check", "a.yaml", ...words) as object, { file: "a.yaml", strict }, words.join(" "))
+    }
+    assert.include(given("check", "--strict", "--", "true") as object, { file: "true", strict: true })
+    assert.include(mistake("check", "--strict=yes"), '--strict takes true, false or no value, found "yes"')
+    assert.include(mistake("check", "--help=true"), "--help takes no value")
+  })
   it("leave defaults where they are silent", () => {
     assert.deepStrictEqual(given("top"), { url: "http://127.0.0.1:4000", key: undefined, interval: "2s", once: false })
     assert.include(given("key") as object, { action: "", named: "", name: undefined })
@@ -83,8 +97,11 @@ describe("the words of a command line", () => {
   it("lack a value, or have one too many", () => {
     assert.strictEqual(mistake("serve", "--port"), "serve: --port needs a value")
     assert.strictEqual(mistake("serve", "--port", "--host", "h"), "serve: --port needs a value")
-    assert.strictEqual(mistake("check", "--strict=yes", "a"), "check: --strict takes no value")
-    assert.strictEqual(mistake("check", "--strict=", "a"), "check: --strict takes no value")
+    assert.strictEqual(
+      mistake("check", "--strict=yes", "a"),
+      'check: --strict takes true, false or no value, found "yes"'
+    )
+    assert.strictEqual(mistake("check", "--strict=", "a"), 'check: --strict takes true, false or no value, found ""')
     assert.strictEqual(mistake("serve", "--port", "1", "--port=2"), "serve: --port is given twice")
     assert.strictEqual(mistake("--completions", "tcsh"), '--completions: expected sh, bash, zsh, fish, found "tcsh"')
   })

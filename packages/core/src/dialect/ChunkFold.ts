@@ -26,17 +26,16 @@ const isEmpty = (value: unknown): boolean => value === undefined || value === nu
 const partsOf = (content: unknown): ReadonlyArray<unknown> =>
   Array.isArray(content) ? content : isEmpty(content) ? [] : [{ type: "text", text: content }]
 
-/** Whether a later value is of another kind than what was said, which it cannot go on with. */
+/** Whether a value is of the kind that pieces of text come in. */
+const isPiece = (name: string, value: unknown): boolean =>
+  typeof value === "string" || (name === "content" && Array.isArray(value))
+
+/** Whether a later value is of another kind than what was said, which it cannot go on with, and no better than that. */
 const isOdd = (name: string, known: unknown, later: unknown): boolean => {
   if (isEmpty(known)) return false
-  if (pieces.has(name)) {
-    const parts = name === "content" && (typeof known === "string" || Array.isArray(known))
-    return (
-      !(typeof later === typeof known && Array.isArray(later) === Array.isArray(known)) &&
-      !(parts && (typeof later === "string" || Array.isArray(later)))
-    )
-  }
-  return isJsonObject(known) !== isJsonObject(later) || Array.isArray(known) !== Array.isArray(later)
+  if (pieces.has(name)) return isPiece(name, known) && !isPiece(name, later)
+  if (typeof known !== "object") return false
+  return typeof later !== "object" || Array.isArray(known) !== Array.isArray(later)
 }
 
 /** Adds what a later piece says to what earlier ones have said; nothing that was said is lost. */
@@ -47,6 +46,7 @@ const merge = (draft: Draft, later: JsonObject): Draft => {
     if (name === "tool_calls") draft[name] = mergeCalls(known, value)
     else if (isEmpty(value)) draft[name] = known ?? value
     else if (isOdd(name, known, value)) continue
+    else if (pieces.has(name) && !isPiece(name, known)) draft[name] = value
     else if (typeof value === "string" && pieces.has(name) && typeof known === "string") draft[name] = known + value
     else if (name === "content" && Array.isArray(value) !== Array.isArray(known ?? value))
       draft[name] = [...partsOf(known), ...partsOf(value)]
@@ -122,8 +122,8 @@ export class ChunkFold {
 
   private addChoice(choice: JsonObject): void {
     const index = choiceIndex(choice)
-    const { message, ...said } = choice
-    const rest: JsonObject = { ...said, index }
+    const { delta, message, ...said } = choice
+    const rest: JsonObject = isJsonObject(delta) ? { ...said, index, delta } : { ...said, index }
     const known = this.choices.get(index)
     // A last chunk may hold the message once more, whole.
     const piece =

@@ -83,8 +83,9 @@ const valueAt = (input: unknown, path: ReadonlyArray<PropertyKey>): unknown =>
 /** An option may also be left out, or `false`: what those branches of its union say only repeats the other one's. */
 const isOptionalBranch = (message: string): boolean => /^Expected (undefined|false), actual /.test(message)
 
-const isBelow = (path: ReadonlyArray<PropertyKey>, parent: ReadonlyArray<PropertyKey>): boolean =>
-  parent.every((key, index) => path[index] === key)
+/** A path and every one above it. */
+const upwards = (path: ReadonlyArray<PropertyKey>): ReadonlyArray<string> =>
+  [...path, ""].map((_, length) => joinPath("", path.slice(0, length)))
 
 /** Schema's own messages repeat the value, which may be a secret, and print whole types; only what was expected is kept. */
 const inWords = (message: string): string => {
@@ -107,13 +108,9 @@ export const fromParseError = (
 ): ReadonlyArray<ConfigIssue> => {
   const issues = new Map<string, ConfigIssue>()
   const all = ParseResult.ArrayFormatter.formatErrorSync(error)
+  const told = new Set(all.flatMap(({ message, path }) => (isOptionalBranch(message) ? [] : upwards(path))))
   for (const found of all) {
-    if (
-      isOptionalBranch(found.message) &&
-      all.some((other) => !isOptionalBranch(other.message) && isBelow(other.path, found.path))
-    ) {
-      continue
-    }
+    if (isOptionalBranch(found.message) && told.has(joinPath("", found.path))) continue
     const expected =
       found._tag === "Unexpected" ? noSuchKey : found._tag === "Missing" ? "a value" : inWords(found.message)
     const path = joinPath(root, found.path)

@@ -42,9 +42,12 @@ const keyStart = /^(?:(?:sk|pk|rk|gsk|xai|csk|pplx|hf|nvapi)[-_]|(?:bearer|basic
 
 const isRandom = (run: string): boolean => /\d/.test(run) && /[a-z]/i.test(run)
 
-/** Whether a whole text looks like a credential: by its beginning, or by a long run of mixed letters and digits. */
+/**
+ * Whether a whole text looks like a credential: by its beginning, or by a long run of mixed letters and digits. A run of megabytes is
+ * looked at in parts: to step back from its end takes more stack than there is.
+ */
 export const looksSecret = (text: string): boolean =>
-  keyStart.test(text) || (text.match(/[A-Za-z0-9]{20,}/g) ?? []).some(isRandom)
+  keyStart.test(text) || (text.match(/[A-Za-z0-9]{20,4096}/g) ?? []).some(isRandom)
 
 /** Keys inside of other text. Providers quote them with stars in the middle, too. */
 const keyShapes =

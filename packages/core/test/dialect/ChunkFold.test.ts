@@ -42,6 +42,31 @@ describe("the chunks of a stream as one answer", () => {
     assert.deepStrictEqual(tool_calls, [{ id: "t", function: { name: "f", arguments: "{}" } }])
   })
 
+  it.each([
+    [{ index: 0, delta: [[1]] }],
+    [{ index: 0, delta: { content: 5, reasoning: { a: 1 } } }],
+    [{ index: 0, delta: { content: { a: 1 }, tool_calls: 1 } }],
+    [{ index: 0, delta: { tool_calls: [{ index: 0, function: "f" }] } }]
+  ])("what is said counts after %j, too", (before) => {
+    const fold = new ChunkFold()
+    fold.add(chunk(before))
+    fold.add(
+      chunk({
+        index: 0,
+        delta: {
+          content: "words",
+          reasoning: "thoughts",
+          tool_calls: [{ index: 0, id: "t", function: { name: "f", arguments: "{}" } }]
+        }
+      })
+    )
+    const [choice] = fold.answer().choices as ReadonlyArray<{ readonly message?: Record<string, unknown> }>
+    assert.deepInclude(choice?.message, {
+      ...said,
+      tool_calls: [{ id: "t", function: { name: "f", arguments: "{}" } }]
+    })
+  })
+
   it("what was said stays whatever follows", () => {
     const name = fc.constantFrom("content", "reasoning", "tool_calls", "function", "arguments", "audio")
     const value = fc.oneof(fc.jsonValue(), fc.dictionary(name, fc.jsonValue(), { maxKeys: 3 }))

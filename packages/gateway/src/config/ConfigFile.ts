@@ -5,7 +5,7 @@
 import { Effect, Schema } from "effect"
 import { assemble, isLiteLlm } from "./assemble.js"
 import type { Variables } from "./Environment.js"
-import { gathered } from "./findings/gathered.js"
+import { bounded, gathered } from "./findings/gathered.js"
 import type { GatewayConfig } from "./GatewayConfig.js"
 import * as Problem from "./Problem.js"
 import { bytesOf, type Contents, type FilesRead, fingerprintOf, readFiles } from "./readFiles.js"
@@ -70,9 +70,10 @@ const conclude = (
   const files = [...read.files, ...(file === undefined ? [] : [file.path])]
   const fingerprint = fingerprintOf([...read.contents, ...(file === undefined ? [] : [file.bytes])])
   const assembled = root === undefined ? undefined : assemble(root, env, unsetVariables, stack, module.problems)
-  const problems = gathered(Problem.sorted([...read.problems, ...(assembled?.problems ?? [])], names))
+  const all = gathered(Problem.sorted([...read.problems, ...(assembled?.problems ?? [])], names))
   const config = assembled?.config
-  return assembled === undefined || config === undefined || problems.some(Problem.isFatal)
+  const problems = bounded(all)
+  return assembled === undefined || config === undefined || all.some(Problem.isFatal)
     ? Effect.fail(new ConfigFileError({ path, problems, files, fingerprint }))
     : Effect.succeed({ config, problems, files, display: assembled.display, fingerprint })
 }

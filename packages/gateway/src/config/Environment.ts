@@ -22,6 +22,9 @@ const wholeReference = /^os\.environ\/(.+)$/
 /** `$${NAME}` is the text `${NAME}` itself. */
 const embedded = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g
 
+const escapesAfter = (text: string, end: number): ReadonlyArray<RegExpMatchArray & { readonly index: number }> =>
+  [...text.slice(end).matchAll(/\$\$\{/g)].map((match) => Object.assign(match, { index: match.index + end }))
+
 /** The parts of a string; undefined when it holds no reference and stands for itself. */
 export const parse = (text: string): Parts | undefined => {
   const whole = wholeReference.exec(text.trim())
@@ -29,7 +32,9 @@ export const parse = (text: string): Parts | undefined => {
   if (!text.includes("${")) return undefined
   const parts: Array<string | Reference> = []
   let from = 0
-  for (const match of text.matchAll(embedded)) {
+  // No reference ends after the last brace, and to look for the end of each of many takes the square of their number.
+  const end = text.lastIndexOf("}") + 1
+  for (const match of [...text.slice(0, end).matchAll(embedded), ...escapesAfter(text, end)]) {
     if (match.index > from) parts.push(text.slice(from, match.index))
     const [all, name, fallback] = match
     parts.push(name === undefined ? "${" : { name, fallback })

@@ -10,15 +10,16 @@ import * as Router from "@switchyard/router/Router"
 import type { AnyStack } from "@switchyard/router/Stack"
 import type { Variables } from "./Environment.js"
 import { homeOf, misfit, misfitting } from "./findings/misfits.js"
-import { place, sentence, unknownKey } from "./findings/placing.js"
+import { mostSuggested, place, sentence, unknownKey } from "./findings/placing.js"
 import * as GatewayConfig from "./GatewayConfig.js"
 import type { Merged } from "./mergedSettings.js"
 import { type Finding, isFatal, type Problem } from "./Problem.js"
 import { leavingOut, readSettings } from "./readSettings.js"
 import { type Filled, fill, type Unset } from "./yaml/filledTree.js"
+import { firstKey, locate } from "./yaml/location.js"
 import { maskPath, shown } from "./yaml/shownTree.js"
 import { wrapped } from "./yaml/wrapped.js"
-import { locate, type MapNode } from "./yaml/yamlTree.js"
+import type { MapNode } from "./yaml/yamlTree.js"
 
 /** What a tree comes to. */
 export interface Assembled {
@@ -49,9 +50,10 @@ const unknownKeys = (root: MapNode, tree: Tree, ownKeys: ReadonlySet<string>): R
     (key) => !ownKeys.has(key) && !liteLlmKeys.has(key) && !key.startsWith("x-")
   )
   const isTheirs = isLiteLlm(Object.keys(tree))
-  return foreign.map((key) => {
+  const known = [...ownKeys, ...liteLlmKeys]
+  return foreign.map((key, index) => {
     const home = isTheirs ? homeOf(key) : undefined
-    const suggestion = home ?? closest(key, [...ownKeys, ...liteLlmKeys])
+    const suggestion = home ?? (index < mostSuggested ? closest(key, known) : undefined)
     return {
       severity: isTheirs ? "warning" : "error",
       path: key,
@@ -190,7 +192,11 @@ const unsetProblems = (
     const key = topKeyOf(root, path)
     if (dropped.has(key) || unsetBelow(severity)(key) === "nothing") continue
     if (isTheirs && !ownKeys.has(key) && !liteLlmKeys.has(key)) continue
-    for (const name of unset) places.set(name, [...(places.get(name) ?? []), path])
+    for (const name of unset) {
+      const known = places.get(name)
+      if (known === undefined) places.set(name, [path])
+      else known.push(path)
+    }
   }
   return [...places].map(([name, [path = "", ...others]]) => {
     const { column, file, line } = locate(root, path).place
@@ -200,9 +206,7 @@ const unsetProblems = (
   })
 }
 
-const topKeyOf = (root: MapNode, path: string): string =>
-  [...root.entries.keys()].find((key) => path === key || path.startsWith(`${key}.`) || path.startsWith(`${key}[`)) ??
-  path
+const topKeyOf = (root: MapNode, path: string): string => firstKey(path, (key) => root.entries.has(key)) ?? path
 
 /** Variables stand in no file. */
 const variableProblem = ({ expected, path, value }: ConfigIssue): Problem => ({

@@ -77,21 +77,21 @@ export const readSettings = (
           ...operations(config.router.deployments),
           ...replicas(config)
         ]
+  const told = found.map((issue, index) => ({ issue, finding: fromIssue(issue, complete, root, index) }))
   const isOwn = ({ path }: ConfigIssue): boolean => trace(complete, path).own
   return {
     translation,
     merged: complete,
     config,
     environment: issues,
-    own: found.filter(isOwn).map((issue) => fromIssue(issue, complete, root)),
-    spoilt: found.flatMap((issue) => {
-      const finding = fromIssue(issue, complete, root)
+    own: told.flatMap(({ finding, issue }) => (isOwn(issue) ? [finding] : [])),
+    spoilt: told.flatMap(({ finding, issue }) => {
       const leavesOut = isOwn(issue) ? undefined : entryOf(issue, finding.path, translation)
       return leavesOut === undefined ? [] : [{ ...finding, leavesOut }]
     }),
     findings: [
       ...ofModels,
-      ...found.map((issue) => fromIssue(issue, complete, root)),
+      ...told.map(({ finding }) => finding),
       ...[...ofKeys.filter(({ path }) => !found.some((one) => one.path === path)), ...warnings].map(
         ({ message, path, severity }): Finding => {
           const { path: place } = fromIssue({ path, value: "", expected: message }, complete, root)

@@ -2,6 +2,7 @@
  * The keys that a schema knows at a path, to say what a misspelt one was meant to be.
  */
 import type { SchemaAST } from "effect"
+import { firstKey } from "./yaml/location.js"
 
 const members = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {
   switch (ast._tag) {
@@ -45,12 +46,11 @@ export const splitPath = (root: unknown, path: string): ReadonlyArray<string | n
       rest = rest.slice(index[0].length)
       continue
     }
-    const keys = typeof value === "object" && value !== null ? Object.keys(value) : []
-    const fitting = keys.filter((key) => rest.startsWith(key) && /^(?:$|[.[])/.test(rest.slice(key.length)))
-    const key = fitting.sort((a, b) => b.length - a.length)[0]
+    const object = typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
+    const key = firstKey(rest, (one) => Object.hasOwn(object, one))
     if (key === undefined) return [...segments, rest]
     segments.push(key)
-    value = (value as Readonly<Record<string, unknown>>)[key]
+    value = object[key]
     rest = rest.slice(key.length).replace(/^\./, "")
   }
   return segments

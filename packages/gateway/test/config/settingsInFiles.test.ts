@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { closest } from "@switchyard/core/Closest"
 import { merge, trace } from "../../src/config/mergedSettings.js"
-import { locate, parse } from "../../src/config/yaml/yamlTree.js"
+import { locate } from "../../src/config/yaml/location.js"
+import { parse } from "../../src/config/yaml/yamlTree.js"
 
 describe("the name that was meant", () => {
   const known = ["num_retries", "timeout", "rpm", "tpm", "fallbacks"]

@@ -82,12 +82,21 @@ export const eventsIn = (text: string): ReadonlyArray<ServerEvent> => {
 /** All that an answer says, choice by choice, text and tool calls and reasoning each in one piece. */
 export type Said = Readonly<Record<string, string>>
 
+/** What nests deeper than can be written is no answer that anybody could hand on. */
+const written = (value: unknown): string => {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return "too deep"
+  }
+}
+
 /** Parts of text are text; of other parts every field counts. */
 const textOf = (value: unknown): string => {
   if (typeof value === "string") return value
   return listOf(value)
     .map((part) =>
-      isObject(part) && part.type === "text" && typeof part.text === "string" ? part.text : JSON.stringify(part)
+      isObject(part) && part.type === "text" && typeof part.text === "string" ? part.text : written(part)
     )
     .join("")
 }

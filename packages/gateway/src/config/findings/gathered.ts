@@ -48,3 +48,25 @@ export const gathered = (problems: ReadonlyArray<Problem>): ReadonlyArray<Proble
   }
   return each.flatMap((problem) => told.get(problem) ?? [])
 }
+
+/** Problems that are told one by one, beside those that cost a deployment each. */
+const most = 500
+
+/** All of a list of usual length; of a longer one the errors before anything else, and how many there are beside. */
+export const bounded = (problems: ReadonlyArray<Problem>): ReadonlyArray<Problem> => {
+  const plain = problems.filter(({ leavesOut }) => leavesOut === undefined)
+  if (plain.length <= most) return problems
+  const errors = plain.filter(({ severity }) => severity === "error")
+  const others = plain.filter(({ severity }) => severity !== "error")
+  const told = new Set([...errors, ...others].slice(0, most))
+  const { file, severity } = errors[most] ?? others[0] ?? { file: undefined, severity: "note" as const }
+  const more: Problem = {
+    severity,
+    path: "",
+    message: `${plain.length - told.size} more, which are not listed`,
+    file,
+    line: undefined,
+    column: undefined
+  }
+  return [...problems.filter((problem) => problem.leavesOut !== undefined || told.has(problem)), more]
+}

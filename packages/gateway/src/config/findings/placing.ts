@@ -11,8 +11,9 @@ import * as GatewayConfig from "../GatewayConfig.js"
 import { type Merged, trace } from "../mergedSettings.js"
 import type { Finding, Problem } from "../Problem.js"
 import { keysAt, splitPath } from "../schemaKeys.js"
+import { type Location, locate } from "../yaml/location.js"
 import { inProblem, maskPath, shown } from "../yaml/shownTree.js"
-import { type Location, locate, type MapNode } from "../yaml/yamlTree.js"
+import type { MapNode } from "../yaml/yamlTree.js"
 import { knownNames } from "./chainFindings.js"
 
 /** What the schemas say of a key that they do not know. */
@@ -39,12 +40,15 @@ const suggestionFor = ({ expected, path }: ConfigIssue, settings: Merged["settin
   return expected.startsWith("a group, an") ? closest(text, knownNames(settings)) : undefined
 }
 
-/** An issue of our settings as a finding in the file's words. */
-export const fromIssue = (issue: ConfigIssue, merged: Merged, root: MapNode): Finding => {
+/** Of so many mistakes it is said what was probably meant: whoever makes more of them has another kind of file. */
+export const mostSuggested = 200
+
+/** An issue of our settings as a finding in the file's words. `index`: how many were told of before. */
+export const fromIssue = (issue: ConfigIssue, merged: Merged, root: MapNode, index = 0): Finding => {
   const traced = trace(merged, issue.path)
   const expected = traced.own ? issue.expected : inTheirUnits(issue.expected, traced.path)
   const isThere = traced.own || traced.path === traced.origin || locate(root, traced.path).exact
-  const suggestion = suggestionFor(issue, merged.settings)
+  const suggestion = index < mostSuggested ? suggestionFor(issue, merged.settings) : undefined
   return {
     severity: "error",
     path: isThere ? traced.path : traced.origin,

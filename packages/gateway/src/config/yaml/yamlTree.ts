@@ -1,23 +1,13 @@
 /**
  * A YAML text as a tree in which every node knows its file, line and column. Merge keys and aliases are followed, bounded.
  */
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type ParsedNode,
-  parseDocument,
-  type Scalar,
-  type YAMLError
-} from "yaml"
+import { isAlias, isMap, isScalar, isSeq, type ParsedNode, type Scalar } from "yaml"
 import type { Problem } from "../Problem.js"
+import * as BoundedYaml from "./boundedYaml.js"
 import * as Yaml11 from "./yaml11.js"
 
 /** Where something stands. Lines and columns count from 1. */
-interface Place {
+export interface Place {
   readonly file: string
   readonly line: number
   readonly column: number
@@ -36,7 +26,7 @@ interface ScalarNode extends Common {
 }
 
 /** A list. */
-interface ListNode extends Common {
+export interface ListNode extends Common {
   readonly kind: "list"
   readonly items: ReadonlyArray<TreeNode>
 }
@@ -65,6 +55,12 @@ export interface ParsedText {
 
 /** Nodes of one file, aliases expanded. */
 const maxNodes = 100_000
+
+/** Characters of a key, as many as YAML has for those of a block. */
+const maxKey = 1024
+
+/** Characters of a text: a bundle of certificates may have some 200,000. */
+const maxText = 262_144
 
 /** Objects and lists in each other in one file. No configuration needs a tenth of it; the parser bears some hundreds. */
 const maxDepth = 100
@@ -96,7 +92,7 @@ const quoting: Readonly<Record<string, string>> = {
   BAD_DIRECTIVE: "no such directive"
 }
 
-const says = (error: Pick<YAMLError, "code" | "message">): string => quoting[error.code] ?? error.message
+const says = (error: BoundedYaml.Mistake): string => quoting[error.code] ?? error.message
 
 /** Mistakes of their own, however many there are; any other may only follow from the first. */
 const independent: ReadonlySet<string> = new Set([
@@ -107,7 +103,7 @@ const independent: ReadonlySet<string> = new Set([
 ])
 
 /** The first mistake of those that the parser finds while it looks for its footing again, and all that stand alone. */
-const withoutEchoes = (errors: ReadonlyArray<YAMLError>): ReadonlyArray<YAMLError> => {
+const withoutEchoes = (errors: ReadonlyArray<BoundedYaml.Mistake>): ReadonlyArray<BoundedYaml.Mistake> => {
   const first = errors.find(({ code }) => !independent.has(code))
   return errors.filter((error) => error === first || independent.has(error.code))
 }
@@ -166,48 +162,55 @@ export const parse = (
   file: string,
   isLiteLlm: (topKeys: ReadonlyArray<string>) => boolean = () => false
 ): ParsedText => {
-  const lines = new LineCounter()
   const problems: Array<Problem> = []
-  const placeAt = (offset: number): Place => {
-    const { col, line } = lines.linePos(offset)
-    return { file, line: Math.max(line, 1), column: Math.max(col, 1) }
-  }
-  const placeOf = (node: ParsedNode | null | undefined, parent: Place): Place =>
-    node?.range === undefined || node.range === null ? parent : placeAt(node.range[0])
-  const report = (place: Place, message: string, severity: Problem["severity"] = "error") =>
-    problems.push({ severity, path: "", message, ...place })
-
-  let document: Document.Parsed
+  let read: BoundedYaml.Parsed
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true, uniqueKeys: false })
+    read = BoundedYaml.parse(text, { merge: true })
   } catch {
     return {
       root: undefined,
       problems: [{ severity: "error", path: "", message: "not YAML", file, line: 1, column: 1 }]
     }
   }
-  const tooDeep = tooDeepIn(document.contents)
+  const { document, errors, givenUp, lines, warnings } = read
+  const contents = document?.contents ?? null
+  const placeAt = (offset: number): Place => {
+    const { col, line } = lines.linePos(offset)
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1) }
+  }
+  const placeOf = (node: ParsedNode | null | undefined, parent: Place): Place =>
+    node?.range === undefined || node.range === null ? parent : placeAt(node.range[0])
+  const report = (place: Place, message: string, severity: Problem["severity"] = "error"): void => {
+    if (problems.length <= BoundedYaml.maxMistakes) problems.push({ severity, path: "", message, ...place })
+  }
+
+  const tooDeep = tooDeepIn(contents)
   if (tooDeep !== undefined) {
     report(placeAt(tooDeep.range[0]), `nested deeper than ${maxDepth} levels`)
     return { root: undefined, problems }
   }
-  if (document.errors.length > 0 && file.endsWith(".toml")) {
+  if (errors.length > 0 && file.endsWith(".toml")) {
     return {
       root: undefined,
       problems: [{ severity: "error", path: "", message: "a configuration is YAML or JSON, not TOML", ...placeAt(0) }]
     }
   }
-  for (const error of withoutEchoes(document.errors)) report(placeAt(error.pos[0]), says(error))
-  for (const warning of document.warnings) report(placeAt(warning.pos[0]), says(warning), "warning")
-  if (document.errors.length > 0) return { root: undefined, problems }
+  if (givenUp !== undefined) report(placeAt(0), givenUp)
+  for (const error of withoutEchoes(errors)) report(placeAt(error.pos[0]), says(error))
+  for (const warning of warnings) report(placeAt(warning.pos[0]), says(warning), "warning")
+  if (errors.length > 0 || givenUp !== undefined) return { root: undefined, problems }
 
-  const isPython =
-    isMap(document.contents) && isLiteLlm(document.contents.items.flatMap(({ key }) => keyText(key) ?? []))
+  const isPython = isMap(contents) && isLiteLlm(contents.items.flatMap(({ key }) => keyText(key) ?? []))
   const anchors = new Map<string, TreeNode | "open">()
   let tooLarge = false
   let hasForeignComment = false
+  const tellLarge = (place: Place): void => {
+    if (!tooLarge) report(place, `more than ${maxNodes} values, aliases counted with all that they stand for`)
+    tooLarge = true
+  }
   const nothing = (place: Place): ScalarNode => ({ kind: "scalar", place, size: 1, value: null })
 
+  let merges = 0
   const mergeInto = (entries: Map<string, Entry>, node: TreeNode): void => {
     const sources = node.kind === "list" ? node.items : [node]
     for (const source of sources) {
@@ -215,6 +218,8 @@ export const parse = (
         report(node.place, "a merge key (<<) takes an object, or a list of them")
         continue
       }
+      merges += source.entries.size
+      if (merges > maxNodes) return tellLarge(node.place)
       for (const [key, entry] of source.entries) if (!entries.has(key)) entries.set(key, entry)
     }
   }
@@ -237,13 +242,14 @@ export const parse = (
         const key = keyText(pair.key)
         if (isMergeKey(pair.key)) merged.push(value)
         else if (key === undefined) report(keyPlace, "a key must be plain text")
+        else if (key.length > maxKey) report(keyPlace, `a key of more than ${maxKey} characters`)
         else if (isForeignComment(pair.key)) {
           report(keyPlace, "a comment begins with #, also in JSON")
           hasForeignComment = true
         } else {
           const lines = ends.get(key)
           if (lines !== undefined) {
-            duplicates.push({ key, isTop: node === document.contents, place: keyPlace, lines })
+            duplicates.push({ key, isTop: node === contents, place: keyPlace, lines })
           }
           ends.set(key, [keyPlace.line, lastLine(pair.value, keyPlace.line)])
           entries.set(key, { place: keyPlace, node: value })
@@ -258,7 +264,11 @@ export const parse = (
       const items = node.items.map((item) => build(item as ParsedNode, place))
       return { kind: "list", place, size: items.reduce((sum, item) => sum + item.size, 1), items }
     }
-    return isScalar(node) ? { kind: "scalar", place, size: 1, value: scalarValue(node, isPython) } : nothing(place)
+    if (!isScalar(node)) return nothing(place)
+    const value = scalarValue(node, isPython)
+    if (typeof value !== "string" || value.length <= maxText) return { kind: "scalar", place, size: 1, value }
+    report(place, `a text of more than ${maxText} characters`)
+    return nothing(place)
   }
 
   const build = (node: ParsedNode | null, parent: Place): TreeNode => {
@@ -275,63 +285,12 @@ export const parse = (
     const built = content(node, place)
     if (anchor !== undefined) anchors.set(anchor, built)
     if (built.size <= maxNodes) return built
-    if (!tooLarge) report(place, `more than ${maxNodes} values, aliases counted with all that they stand for`)
-    tooLarge = true
+    tellLarge(place)
     return nothing(place)
   }
 
-  const root = document.contents === null ? undefined : build(document.contents, placeAt(0))
+  const root = contents === null ? undefined : build(contents, placeAt(0))
   const isLenient = duplicates.length > 0 && root?.kind === "map" && isLiteLlm([...root.entries.keys()])
   for (const duplicate of duplicates) problems.push(duplicateProblem(duplicate, isLenient))
   return { root: tooLarge || hasForeignComment ? undefined : root, problems }
-}
-
-/** Where a path leads in a tree. */
-export interface Location {
-  readonly place: Place
-  /** The node there, or the nearest one above it. */
-  readonly node: TreeNode
-  /** Whether the path leads all the way. */
-  readonly exact: boolean
-}
-
-/**
- * Finds a path such as `a.b[2].c`. A key may hold dots itself, so at each object the longest key that fits is taken. A path
- * that does not lead all the way gives the nearest node above.
- */
-export const locate = (root: TreeNode, path: string): Location => {
-  let location: Location = { place: root.place, node: root, exact: path === "" }
-  let rest = path
-  while (rest !== "") {
-    const { node } = location
-    const next = node.kind === "map" ? intoMap(node, rest) : node.kind === "list" ? intoList(node, rest) : undefined
-    if (next === undefined) return { ...location, exact: false }
-    rest = next.rest
-    location = { place: next.place, node: next.node, exact: rest === "" }
-  }
-  return location
-}
-
-interface Step extends Entry {
-  readonly rest: string
-}
-
-const intoMap = (node: MapNode, path: string): Step | undefined => {
-  let best: string | undefined
-  for (const key of node.entries.keys()) {
-    const after = path[key.length]
-    const fits = path.startsWith(key) && (after === undefined || after === "." || after === "[")
-    if (fits && (best === undefined || key.length > best.length)) best = key
-  }
-  const entry = best === undefined ? undefined : node.entries.get(best)
-  if (best === undefined || entry === undefined) return undefined
-  return { ...entry, rest: path.slice(best.length).replace(/^\./, "") }
-}
-
-const intoList = (node: ListNode, path: string): Step | undefined => {
-  const index = /^\[(\d+)\]\.?/.exec(path)
-  const item = index === null ? undefined : node.items[Number(index[1])]
-  return index === null || item === undefined
-    ? undefined
-    : { place: item.place, node: item, rest: path.slice(index[0].length) }
 }
