@@ -150,9 +150,9 @@ const build = (
     made.put("location", params.get("oci_region"), String)
   }
   if (wx === undefined) tellForeign(draft, params, as.provider)
-  made.put("project", wx?.project, String)
-  if (endpoint.baseUrl === undefined) made.put("location", wx?.region, String)
-  if (endpoint.protocol === "watsonx") made.put("apiVersion", params.get("api_version"), String)
+  made.put("project", wx?.project, toWords)
+  if (endpoint.baseUrl === undefined) made.put("location", wx?.region, toWords)
+  if (endpoint.protocol === "watsonx") made.put("apiVersion", params.get("api_version"), toWords)
   if (endpoint.apiKey !== undefined) {
     made.put("apiKey", { value: endpoint.apiKey, path: key?.path ?? model.path })
   }

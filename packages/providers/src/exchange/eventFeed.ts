@@ -7,12 +7,11 @@ import { arrayOf, isJsonObject, type JsonObject } from "@switchyard/core/Json"
 import type { LlmError } from "@switchyard/core/LlmError"
 import { WrittenChunks } from "@switchyard/core/WrittenChunk"
 import { createParser, type EventSourceMessage, type EventSourceParser } from "eventsource-parser"
-import { startOfText } from "./eventText.js"
+import { LineEnds, startOfText } from "./eventText.js"
 import type { EventFeedOptions, EventSink, Feed } from "./feed.js"
 import { HeardEvents } from "./heardEvents.js"
 import type { Hearing } from "./hearing.js"
 import { parse } from "./jsonText.js"
-import { LineEnds } from "./lineEnds.js"
 import { isTooDeep, tooDeep } from "./nesting.js"
 
 /**

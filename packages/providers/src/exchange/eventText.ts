@@ -1,5 +1,6 @@
 /**
- * Telling an event stream by its first bytes: many servers send one under another content type, or under none.
+ * The text of an event stream: what it begins as, for many servers send one under another content type or under none, and where
+ * its lines end.
  */
 
 /** What a body begins as: an event stream, a JSON object, anything else, or too short to tell. */
@@ -39,4 +40,22 @@ export const firstData = (text: string): string => {
     else if (line === "" && lines.length > 0) break
   }
   return lines.length === 0 ? text : lines.join("\n")
+}
+
+/**
+ * The three line ends of an event stream as one, for the texts of one stream in their order. The parser of events wants to see what
+ * follows a carriage return, so that an event would wait for the next; and looks for both ends from each line on, which takes it
+ * 0.1 s for 64 KiB of one of them.
+ */
+export class LineEnds {
+  /** The last text ended with a carriage return, which a line feed may still belong to. */
+  private isOpen = false
+
+  /** The text with a line feed at the end of each line. */
+  read(text: string): string {
+    if (text === "") return text
+    const rest = this.isOpen && text.startsWith("\n") ? text.slice(1) : text
+    this.isOpen = text.endsWith("\r")
+    return rest.includes("\r") ? rest.replace(/\r\n?/g, "\n") : rest
+  }
 }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { LineEnds } from "../../src/exchange/lineEnds.js"
+import { LineEnds } from "../../src/exchange/eventText.js"
 
 describe("the line ends of a stream", () => {
   it("are all one, however the text is cut, and none waits for what follows it", () => {
