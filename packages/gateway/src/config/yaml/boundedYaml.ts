@@ -24,11 +24,34 @@ export interface Parsed {
   readonly errors: ReadonlyArray<Mistake>
   readonly warnings: ReadonlyArray<Mistake>
   readonly lines: LineCounter
-  /** Why reading was given up, in words; undefined where it was not. */
-  readonly givenUp: string | undefined
+  /** Why reading was given up, in words, and where; undefined where it was not. */
+  readonly givenUp: { readonly message: string; readonly at: number } | undefined
 }
 
-class Enough extends Error {}
+class Enough extends Error {
+  constructor(
+    message: string,
+    /** Where reading was given up. */
+    readonly at = 0
+  ) {
+    super(message)
+  }
+}
+
+/** Objects and lists in each other in one file. No configuration needs a tenth of it; the parser bears some hundreds. */
+export const maxDepth = 100
+
+/** Open brackets at which nothing more is read. */
+const maxOpen = 5000
+
+/** Characters of a text: a bundle of certificates may have some 200,000. */
+export const maxText = 262_144
+
+/** Characters of a text as it is written; each may be an escape. */
+const maxWritten = 6 * maxText
+
+/** What the lexer adds to a text. */
+const added: ReadonlySet<string> = new Set(["\u0002", "\u0018", "\u001f"])
 
 const tooManyTokens = `more than ${maxTokens.toLocaleString("en-US")} words and marks: no configuration is as large`
 const tooManyMistakes = `more than ${maxMistakes} mistakes: what follows was not read`
@@ -38,8 +61,19 @@ function* tokensOf(text: string, lines: LineCounter) {
   lines.addNewLine(0)
   let count = 0
   let mistakes = 0
+  let open = 0
+  let deepest = 0
+  let at = 0
   for (const lexeme of new Lexer().lex(text)) {
     if (++count > maxTokens) throw new Enough(tooManyTokens)
+    if (lexeme.length > maxWritten && lexeme.trim() !== "")
+      throw new Enough(`a text of more than ${maxText} characters`, at)
+    if (lexeme === "[" || lexeme === "{") {
+      open++
+      if (open === maxDepth + 2) deepest = at
+      if (open > maxOpen) throw new Enough(`nested deeper than ${maxDepth} levels`, deepest)
+    } else if (lexeme === "]" || lexeme === "}") open--
+    if (!added.has(lexeme)) at += lexeme.length
     for (const token of parser.next(lexeme)) {
       if (token.type === "error" && ++mistakes > maxMistakes) throw new Enough(tooManyMistakes)
       yield token
@@ -94,7 +128,7 @@ export const parse = (text: string, options: ParseOptions & SchemaOptions & { re
   } catch (error) {
     if (!(error instanceof Enough)) throw error
     const of = { errors: noted(composer, "errors"), warnings: noted(composer, "warnings") }
-    return { document: undefined, ...of, lines, givenUp: error.message }
+    return { document: undefined, ...of, lines, givenUp: error }
   }
   return { document, errors: document?.errors ?? [], warnings: document?.warnings ?? [], lines, givenUp: undefined }
 }

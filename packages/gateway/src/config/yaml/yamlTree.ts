@@ -4,6 +4,7 @@
 import { isAlias, isMap, isScalar, isSeq, type ParsedNode, type Scalar } from "yaml"
 import type { Problem } from "../Problem.js"
 import * as BoundedYaml from "./boundedYaml.js"
+import { maxDepth, maxText } from "./boundedYaml.js"
 import * as Yaml11 from "./yaml11.js"
 
 /** Where something stands. Lines and columns count from 1. */
@@ -58,12 +59,6 @@ const maxNodes = 100_000
 
 /** Characters of a key, as many as YAML has for those of a block. */
 const maxKey = 1024
-
-/** Characters of a text: a bundle of certificates may have some 200,000. */
-const maxText = 262_144
-
-/** Objects and lists in each other in one file. No configuration needs a tenth of it; the parser bears some hundreds. */
-const maxDepth = 100
 
 /** The first node that nests deeper than {@link maxDepth}. Walks level by level, for the parser's stack is ours, too. */
 const tooDeepIn = (root: ParsedNode | null): ParsedNode | undefined => {
@@ -195,7 +190,7 @@ export const parse = (
       problems: [{ severity: "error", path: "", message: "a configuration is YAML or JSON, not TOML", ...placeAt(0) }]
     }
   }
-  if (givenUp !== undefined) report(placeAt(0), givenUp)
+  if (givenUp !== undefined) report(placeAt(givenUp.at), givenUp.message)
   for (const error of withoutEchoes(errors)) report(placeAt(error.pos[0]), says(error))
   for (const warning of warnings) report(placeAt(warning.pos[0]), says(warning), "warning")
   if (errors.length > 0 || givenUp !== undefined) return { root: undefined, problems }
