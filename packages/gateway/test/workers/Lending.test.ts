@@ -3,6 +3,7 @@ import * as Lending from "@switchyard/gateway/Lending"
 import type { SharedLimits } from "@switchyard/router/Engine"
 import * as MemoryEngine from "@switchyard/router/MemoryEngine"
 import { Dice } from "@switchyard/testing/Dice"
+import { cases } from "@switchyard/testing/Effort"
 import * as EngineContract from "@switchyard/testing/EngineContract"
 import { Clock, Effect, TestClock } from "effect"
 import { worker } from "./lentEngine.js"
@@ -99,7 +100,7 @@ describe("room that workers are lent", () => {
     "on any schedule no window holds more than the limit, and nobody is refused while there is room",
     () =>
       Effect.gen(function* () {
-        for (let seed = 1; seed <= 6; seed++) {
+        for (let seed = 1; seed <= cases(60); seed++) {
           const dice = new Dice(seed)
           const limits: Partial<SharedLimits> = {
             rpm: dice.pick([undefined, 60, 150, 300]),

@@ -1,4 +1,5 @@
 import { stringify } from "@switchyard/core/ExactJson"
+import { cases } from "@switchyard/testing/Effort"
 import { Either, FastCheck as fc } from "effect"
 import { describe, expect, it } from "vitest"
 import { parseBody } from "../../../src/edge/calls/requestBody.js"
@@ -23,7 +24,7 @@ describe("the text of a body", () => {
         if (damage !== undefined) expect(Either.isLeft(body) && body.left.code).toBe("invalid_utf8")
         else expect(Either.getOrThrow(body).json).toEqual(JSON.parse(bytes.toString()))
       }),
-      { numRuns: 50 }
+      { numRuns: cases(400) }
     )
   })
 })
