@@ -1,6 +1,7 @@
 /**
  * Requests read once, however often they are tried.
  */
+import type { Attempt } from "@switchyard/core/Attempt"
 import type { Members } from "@switchyard/core/ExactJson"
 import type { JsonObject } from "@switchyard/core/Json"
 import { type LlmRequest, wordsOf } from "@switchyard/core/LlmRequest"
@@ -29,6 +30,13 @@ export const whole = (body: JsonObject, exact: Members | undefined): JsonObject 
     if ("source" in member && member.hasStandIn) return StandIn.restored(body, member.source) as JsonObject
   }
   return body
+}
+
+/** The same of an attempt whose payload is written anew member by member. */
+export const wholeOf = (attempt: Attempt): Attempt => {
+  const { exact, ...request } = attempt.request
+  const body = whole(request.body, exact)
+  return body === request.body ? attempt : attempt.asking({ ...request, body })
 }
 
 /** Remembers what payloads were read as, as long as they are alive. */

@@ -22,7 +22,7 @@ import { betaHeader } from "../protocols/target.js"
 import type { Fetched } from "../transport/mediaFetcher.js"
 import { betasFor } from "./betas.js"
 import { fitCloud } from "./cloudFields.js"
-import { Conversations, dialectOf, whole } from "./conversations.js"
+import { Conversations, dialectOf, whole, wholeOf } from "./conversations.js"
 import type { Dialects } from "./dialects.js"
 import { embedding } from "./embeddings.js"
 import * as GoogleEmbeddings from "./googleEmbeddings.js"
@@ -300,13 +300,14 @@ export class Sayings {
       if (dialectOf(request) !== "gemini")
         return oneProblem("dialect", "texts are embedded for callers of other dialects")
       if (spoken.includes("gemini") && protocol.name !== "gemini") return this.pass(protocol, attempt, ask, undefined)
+      const read = wholeOf(attempt)
       const made = spoken.includes("gemini")
-        ? GoogleEmbeddings.native(request.body, model)
-        : GoogleEmbeddings.ofGoogle(protocol.name, attempt, takesOpenAi)
+        ? GoogleEmbeddings.native(read.request.body, model)
+        : GoogleEmbeddings.ofGoogle(protocol.name, read, takesOpenAi)
       return "hearing" in made ? this.embedded(ask, made, { ...made.body, ...(takesOpenAi ? { model } : {}) }) : made
     }
     if (takesOpenAi) return this.chat(protocol, attempt, ask)
-    const made = embedding(protocol.name, attempt)
+    const made = embedding(protocol.name, wholeOf(attempt))
     return "expected" in made ? [made] : this.embedded(ask, made, made.body)
   }
 

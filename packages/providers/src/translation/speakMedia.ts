@@ -2,6 +2,7 @@
  * How what is asked beside conversations is said to a provider: the payload with the deployment's model and defaults, as JSON or as
  * a form.
  */
+
 import type { Attempt } from "@switchyard/core/Attempt"
 import { comesAs, media } from "@switchyard/core/Media"
 import type { Parameters } from "@switchyard/core/Payload"
@@ -9,6 +10,7 @@ import * as Payload from "@switchyard/core/Payload"
 import { formOf } from "../media/form.js"
 import { hearRanking, worded } from "../media/rerank.js"
 import type { Ask, Protocol } from "../protocols/protocol.js"
+import { wholeOf } from "./conversations.js"
 import type { Saying } from "./outgoing.js"
 import { passage } from "./passage.js"
 import { encode } from "./payload.js"
@@ -33,7 +35,7 @@ export const speakMedia = (protocol: Protocol, attempt: Attempt, parameters: Par
     }
     return { ...usual, body: encode(attempt, parameters, true, named) }
   }
-  const body: Record<string, unknown> = { ...Payload.ofAttempt(attempt, parameters), model }
+  const body: Record<string, unknown> = { ...Payload.ofAttempt(wholeOf(attempt), parameters), model }
   if (upload === undefined) {
     const said = JSON.stringify(worded(body, target, protocol.name))
     return { ...usual, body: said, hearing: hearRanking(body) }

@@ -347,6 +347,28 @@ describe("a large body", () => {
     })
   )
 
+  it.scopedLive("long texts that are embedded or ranked in a provider's own words arrive whole", () =>
+    Effect.gen(function* () {
+      const texts = ['a "novel", '.repeat(20_000), "a poem", "ä tale ".repeat(20_000)]
+      const embedding = yield* scene({ retry: false }, { protocol: "cohere" })
+      yield* G.post(embedding.gateway, "/v1/embeddings", JSON.stringify({ model: "smart", input: texts }))
+      assert.deepStrictEqual(JSON.parse(embedding.up.seen[0]?.body ?? "{}").texts, texts)
+
+      const native = yield* scene({ retry: false }, { protocol: "cohere" })
+      const requests = texts.map((text) => ({ model: "models/smart", content: { parts: [{ text }] } }))
+      yield* G.post(native.gateway, "/v1beta/models/smart:batchEmbedContents", JSON.stringify({ requests }))
+      assert.deepStrictEqual(JSON.parse(native.up.seen[0]?.body ?? "{}").texts, texts)
+
+      for (const protocol of ["openai", "cohere"] as const) {
+        const ranking = yield* scene({ retry: false }, { protocol })
+        const body = { model: "smart", query: "which?", documents: texts }
+        yield* G.post(ranking.gateway, "/v1/rerank", JSON.stringify(body))
+        const { documents } = JSON.parse(ranking.up.seen[0]?.body ?? "{}")
+        assert.deepStrictEqual(documents, texts, protocol)
+      }
+    })
+  )
+
   it.scopedLive("a key's own bound holds before a byte is read and while they come; others have the server's", () =>
     Effect.gen(function* () {
       const { gateway } = yield* scene({ keys: [{ name: "small", key: "sk-small-51f0", maxBodyBytes: 1000 }] })
