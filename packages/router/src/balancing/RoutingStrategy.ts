@@ -17,8 +17,8 @@ export interface Strategy {
   readonly select: (candidates: Candidates) => number
   /** Of one that leaves the choice to another strategy in each group: that one, by whose name defects are told. */
   readonly inGroup?: (group: string) => Strategy
-  /** What it reckons with for a candidate, for those who ask why: a plain read. Strategies that reckon with neither have none. */
-  readonly judge?: (candidates: Candidates, index: number) => Judgement
+  /** What it reckons with for each candidate, in their order, for those who ask why: a plain read. Strategies that reckon with neither have none. */
+  readonly judge?: (candidates: Candidates) => ReadonlyArray<Judgement>
 }
 
 /** What a strategy expects of a request on a deployment. */

@@ -163,11 +163,11 @@ const judging = (
 ): ((slot: Slot, tier: number) => Judgement | undefined) => {
   const strategy = chooser?.(group.name)
   if (strategy?.judge === undefined) return () => undefined
-  const tiers = group.tiers.map((slots) => new Candidates(group.name, slots, request, now, status, [], captures))
-  return (slot, tier) => {
-    const candidates = tiers[tier]
-    return candidates === undefined ? undefined : strategy.judge?.(candidates, group.tiers[tier]?.indexOf(slot) ?? 0)
-  }
+  const judged = group.tiers.map((slots) => {
+    const judgements = strategy.judge?.(new Candidates(group.name, slots, request, now, status, [], captures))
+    return new Map(slots.map((slot, index) => [slot, judgements?.[index]]))
+  })
+  return (slot, tier) => judged[tier]?.get(slot)
 }
 
 const verdictsOf = (

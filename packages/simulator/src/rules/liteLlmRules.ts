@@ -1,3 +1,4 @@
+import { estimateInputTokens } from "@switchyard/core/LlmRequest"
 import { total } from "@switchyard/core/Usage"
 import { least, openOnes, type Rule, type RuleDeps, shuffled } from "./Rule.js"
 
@@ -32,7 +33,10 @@ export const leastBusy = (_: RuleDeps): Rule => {
 
 const minute = 60_000
 
-/** `usage-based-routing-v2`: the fewest tokens in this minute of the clock, by chance among several; who would pass a limit is out. */
+/**
+ * `usage-based-routing-v2`: the fewest tokens in this minute of the clock, by chance among several. Who would pass `tpm` with this
+ * prompt is out, and so is who would reach `rpm` with this call, its last one never being used, unless it is the minute's first.
+ */
 export const usageBased = ({ draws }: RuleDeps): Rule => {
   const used = new Map<string, { minute: number; tokens: number; requests: number }>()
   const of = (id: string, now: number) => {
@@ -46,10 +50,12 @@ export const usageBased = ({ draws }: RuleDeps): Rule => {
   return {
     select: (candidates) => {
       const { now } = candidates
+      const input = estimateInputTokens(candidates.request)
       const within = openOnes(candidates).filter((index) => {
         const { id, rpm, tpm } = candidates.at(index).deployment
         const { requests, tokens } = of(id, now)
-        return tokens <= (tpm ?? Number.POSITIVE_INFINITY) && requests + 1 <= (rpm ?? Number.POSITIVE_INFINITY)
+        const isWithinTokens = tokens + input <= (tpm ?? Number.POSITIVE_INFINITY)
+        return isWithinTokens && (requests === 0 || requests + 1 < (rpm ?? Number.POSITIVE_INFINITY))
       })
       return least(shuffled(within, draws), (index) => of(candidates.at(index).id, now).tokens)
     },
@@ -68,8 +74,8 @@ const kept = 10
 const timedOut = 1000
 
 /**
- * `latency-based-routing`: the mean of the last ten, streams by their time to the first token, plain calls by seconds per token
- * of the answer; one without any counts 0. Failures are no samples, but a timeout is one of 1,000 seconds.
+ * `latency-based-routing`: the mean of the last ten, each a time divided by the tokens of its answer: of streams that to the first
+ * token, of plain calls the whole; one without any counts 0. Failures are no samples, but a timeout is one of 1,000 seconds.
  */
 export const latencyBased = ({ draws }: RuleDeps): Rule => {
   const firsts = new Map<string, Array<number>>()
@@ -96,9 +102,9 @@ export const latencyBased = ({ draws }: RuleDeps): Rule => {
         return
       }
       if (outcome._tag !== "Completed") return
-      const { outputTokens } = outcome.usage
-      add(wholes, deployment, (at - startedAt) / 1000 / Math.max(1, outputTokens))
-      if (request.stream) add(firsts, deployment, outcome.timeToFirstToken / 1000)
+      const perToken = 1 / (1000 * Math.max(1, outcome.usage.outputTokens))
+      add(wholes, deployment, (at - startedAt) * perToken)
+      if (request.stream) add(firsts, deployment, outcome.timeToFirstToken * perToken)
     }
   }
 }

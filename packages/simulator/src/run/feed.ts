@@ -1,6 +1,7 @@
 import { toMs } from "@switchyard/core/Time"
 import { Draws } from "../chance/Draws.js"
 import type { Scenario } from "../scenario/Scenario.js"
+import { isServed, servedNames } from "../scenario/served.js"
 import type { VirtualTime } from "../time/VirtualTime.js"
 import { nextArrival, rateOf } from "../workload/arrivals.js"
 import { ofEntry, type Plan, type Planned, plans } from "../workload/requests.js"
@@ -89,22 +90,23 @@ export class Feed {
     const entry = trace?.[index]
     if (entry === undefined) return
     this.at(entry.at, () => {
-      const isKnown = entry.model !== undefined && this.served.has(entry.model)
       this.sent++
       this.lastSentAt = this.time.now
-      const name = isKnown ? entry.model : (model.traceModel ?? entry.model)
+      const name = this.isServed(entry.model) ? entry.model : (model.traceModel ?? entry.model)
       this.send(ofEntry(entry, index, name ?? ""), () => {})
       this.replay(index + 1)
     })
   }
 
-  private get served(): ReadonlySet<string> {
-    this.names ??= new Set([
-      ...this.scenario.router.deployments.flatMap(({ group, id }) => [group, id]),
-      ...Object.keys(this.scenario.router.aliases ?? {})
-    ])
-    return this.names
-  }
+  /** A trace has few names, each many times. */
+  private readonly known = new Map<string, boolean>()
 
-  private names: Set<string> | undefined
+  private isServed(name: string | undefined): boolean {
+    if (name === undefined) return false
+    const before = this.known.get(name)
+    if (before !== undefined) return before
+    const is = isServed(name, servedNames(this.scenario.router))
+    this.known.set(name, is)
+    return is
+  }
 }

@@ -11,6 +11,7 @@ import { Either } from "effect"
 import { LineCounter, parseDocument } from "yaml"
 import type { TraceEntry } from "../workload/Trace.js"
 import { ScenarioModel } from "./ScenarioModel.js"
+import { isServed, servedNames } from "./served.js"
 import { choose, type Variant } from "./variants.js"
 
 export type { Variant }
@@ -83,21 +84,6 @@ const readable = (router: Router.Options): Router.Options => ({
   )
 })
 
-const groupNames = ({ aliases, deployments }: Router.Options): ReadonlyArray<string> => [
-  ...new Set([
-    ...deployments.map(({ group }) => group),
-    ...deployments.map(({ id }) => id),
-    ...Object.keys(aliases ?? {})
-  ])
-]
-
-const isServed = (name: string, known: ReadonlyArray<string>): boolean =>
-  known.some(
-    (one) => one === name || (one.includes("*") && new RegExp(`^${one.split("*").map(escaped).join(".*")}$`).test(name))
-  )
-
-const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
-
 const upstreamIssues = (model: ScenarioModel, router: Router.Options): ReadonlyArray<ConfigIssue> => {
   const ids = router.deployments.map(({ id }) => id)
   const { upstreams = {} } = model
@@ -140,7 +126,7 @@ const workloadIssues = (
   router: Router.Options,
   trace: Scenario["trace"]
 ): ReadonlyArray<ConfigIssue> => {
-  const known = groupNames(router)
+  const known = servedNames(router)
   const { duration, requests, traceModel, warmUp, workload } = model
   const sources = trace === undefined ? (workload ?? []) : []
   return [

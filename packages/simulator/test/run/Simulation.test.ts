@@ -225,6 +225,23 @@ describe("Simulation", () => {
     expect(result?.latency.p50).toBeCloseTo(1300, 3)
   })
 
+  it("sends a trace's request to the group that its name is, were it by a wildcard, and any other to the one that is said", async () => {
+    const entry = { inputTokens: 10, outputTokens: 50, stream: false, session: undefined }
+    const trace = ["x/large", "nobody's", undefined].map((model, i) => ({ ...entry, model, at: i * 1000 }))
+    const router = {
+      deployments: [
+        { id: "a", group: "x/*", model: "*" },
+        { id: "b", group: "m", model: "gpt-4o" }
+      ]
+    }
+    const parts = { router, requests: undefined, workload: undefined, traceModel: "m" }
+    const [result] = await simulate(parts, { trace })
+    expect(result?.deployments.map(({ completed, id }) => [id, completed])).toEqual([
+      ["a", 1],
+      ["b", 2]
+    ])
+  })
+
   it.each([
     "litellm-simple-shuffle",
     "litellm-least-busy",

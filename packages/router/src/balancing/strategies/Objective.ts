@@ -259,20 +259,23 @@ export const make = (deps: Deps, options: Options = {}): Strategy => {
       const index = fastest.select(affordable(candidates, goal))
       return index === -1 ? leastCost(candidates) : index
     },
-    judge: (candidates, index): Judgement => {
+    judge: (candidates): ReadonlyArray<Judgement> => {
       const goal = goalFor(candidates.group)
       survey(candidates)
-      const late = goal.minimize === "cost" ? lateness(candidates, index, goal, boundOf(goal)) : undefined
-      return {
-        expectedTime: expected[index],
-        expectedCost: costAt(candidates, index),
-        isWithin:
-          goal.minimize === "latency"
-            ? isAffordable(candidates, index, goal)
-            : late === undefined
-              ? undefined
-              : late <= 1
-      }
+      const bound = boundOf(goal)
+      return expected.map((expectedTime, index) => {
+        const late = goal.minimize === "cost" ? lateness(candidates, index, goal, bound) : undefined
+        return {
+          expectedTime,
+          expectedCost: costAt(candidates, index),
+          isWithin:
+            goal.minimize === "latency"
+              ? isAffordable(candidates, index, goal)
+              : late === undefined
+                ? undefined
+                : late <= 1
+        }
+      })
     }
   }
 }

@@ -132,7 +132,7 @@ describe("the least cost within a time", () => {
     took(1, 6000)
     took(2, 6000)
     const brief = request({ body: { max_tokens: 1 } })
-    const [long, short] = [request(), brief].map((one) => strategy.judge?.(candidatesOf(slots, { request: one }), 2))
+    const [long, short] = [request(), brief].map((one) => strategy.judge?.(candidatesOf(slots, { request: one }))[2])
     assert.isBelow(short?.expectedCost ?? 0, long?.expectedCost ?? 0)
   })
 })
@@ -167,9 +167,9 @@ describe("Objective", () => {
     const { slots, strategy, took } = setup({ latency: "5 seconds" })
     took(1, 3000)
     took(2, 9000)
-    const judged = slots.map((_, index) => strategy.judge?.(candidatesOf(slots), index))
+    const judged = strategy.judge?.(candidatesOf(slots)) ?? []
     assert.deepStrictEqual(
-      judged.map((one) => [one?.expectedTime, one?.isWithin]),
+      judged.map((one) => [one.expectedTime, one.isWithin]),
       [
         [undefined, undefined],
         [3000, true],
