@@ -31,7 +31,11 @@ export const ScenarioModel = Field.options("A scenario.", {
   /** How many requests come at most. */
   requests: Field.option(Field.positiveCount, "How many requests come at most."),
   /** Requests of the first while are in no figure of requests; what deployments did and cost is of the whole run. Default 0. */
-  warmUp: Field.option(Field.durationOrZero, "Requests of the first while are in no figure of requests; what deployments did and cost is of the whole run.", 0),
+  warmUp: Field.option(
+    Field.durationOrZero,
+    "Requests of the first while are in no figure of requests; what deployments did and cost is of the whole run.",
+    0
+  ),
   /** What counts as good: goodput is of requests that are answered within it. Default: all that are answered. */
   objective: Field.option(
     Field.options("What counts as good.", {
