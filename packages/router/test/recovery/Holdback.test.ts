@@ -15,8 +15,9 @@ for (const [name, layer] of [
 ] as const) {
   for (const { check, name: rule } of Contract.requestLayer(Effect.succeed(layer))) {
     // A stream that is held back has no reader yet, and one that never ends is never whole; how it is left is tested below.
-    const needsReader = rule.startsWith("closes the inner stream") || rule.startsWith("still answers when any number")
-    if (!needsReader || (name === "the beginning" && !rule.startsWith("closes")))
+    const needsReader =
+      /^(?:closes the inner stream|still answers when any number|leaves nothing running|ends with its scope)/
+    if (!needsReader.test(rule) || (name === "the beginning" && !rule.startsWith("closes")))
       it.effect(`${name}: ${rule}`, () => check)
   }
 }
