@@ -47,15 +47,6 @@ const answerSocket = (socket: Socket, refusal: Refusal, lingering: LingeringClos
 
 const isLate = ({ code }: NodeJS.ErrnoException): boolean => code === "ERR_HTTP_REQUEST_TIMEOUT"
 
-const ending = new WeakSet<ServerResponse>()
-
-/** Closes a connection once an answer on it is written, however often its client gives cause for it. */
-const endAfter = (answer: ServerResponse, socket: Socket, lingering: LingeringCloses): void => {
-  if (ending.has(answer)) return
-  ending.add(answer)
-  answer.once("finish", () => lingering.begin(socket))
-}
-
 /**
  * Answers what Node's parser gave up on. The answer must not be taken for another request's: one that came before on this
  * socket, and is whole, gets its own answer first, and then the socket closes.
@@ -77,8 +68,6 @@ export const answerClientError = (
   if (latest.headersSent) {
     // A body that was refused, and goes on as none.
     if (latest.writableFinished && !isLate(error)) lingering.begin(socket)
-    // What is no request came behind one that was: its answer has begun, and comes to its end.
-    else if (latest.req.complete) endAfter(latest, socket, lingering)
     else socket.destroy()
     return
   }

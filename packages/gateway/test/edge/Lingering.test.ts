@@ -119,33 +119,6 @@ const cases: ReadonlyArray<
   ]
 ]
 
-describe("what is no request, behind one that is", () => {
-  it.scopedLive("takes nothing away from an answer that has begun; the connection closes after that", () =>
-    Effect.gen(function* () {
-      const upstream = yield* FakeProvider.make({ name: "one" })
-      const gate = FakeProvider.gate()
-      yield* upstream.behave({ reply: "one two three", chunks: 3, gate, gateAfterChunks: 1 })
-      const gateway = yield* start([upstream], {})
-      const client = yield* connectTo(gateway)
-      const body = JSON.stringify({ model: "smart", messages, stream: true })
-      client.send(head("POST", hot, { ...authorized, "content-length": Buffer.byteLength(body) }) + body)
-      yield* client.until((text) => text.includes("one"))
-      for (const garbage of ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\u0000\r\n\r\n"]) {
-        client.send(garbage)
-        // The gateway has read it once it has answered another client.
-        const other = yield* connectTo(gateway)
-        other.send(head("GET", "/v1/models", authorized))
-        yield* other.answers(1)
-      }
-      gate.open()
-      const [answer] = yield* client.answers(1)
-      assert.include(answer?.text, "data: [DONE]")
-      yield* client.closed
-      assert.strictEqual(parseResponses(client.received()).answers.length, 1)
-    })
-  )
-})
-
 describe("a body that is refused while it is still being sent, on a connection that closes", () => {
   it.scopedLive.each(cases)("%s: the client gets the whole answer, however late it reads", ([, pieces, status, code]) =>
     Effect.gen(function* () {
