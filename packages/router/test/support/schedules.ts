@@ -1,5 +1,5 @@
 import { cases } from "@switchyard/testing/Effort"
-import { Clock, Duration, Effect, type Fiber, FiberId, type Scheduler } from "effect"
+import { Clock, Duration, Effect, type Fiber, FiberId, Random, type Scheduler } from "effect"
 import { PCGRandom } from "effect/Utils"
 
 interface Timer {
@@ -8,14 +8,15 @@ interface Timer {
 }
 
 /**
- * A clock and a scheduler in the hand of the test, for property tests with thousands of schedules: nothing runs in real
- * time, and a fiber that has run `opsBeforeYield` operations lets the others go first.
+ * A clock, a scheduler and a source of randomness in the hand of the test, for property tests with thousands of schedules: nothing
+ * runs in real time, a fiber that has run `opsBeforeYield` operations lets the others go first, and the same schedule is the same run.
  */
 export class VirtualTime implements Scheduler.Scheduler {
   /** ms */
   now = 0
   private timers: Array<Timer> = []
   private readonly tasks: Array<() => void> = []
+  private readonly random = Random.make("virtual time")
 
   constructor(private readonly opsBeforeYield: number = 2048) {}
 
@@ -71,7 +72,7 @@ export class VirtualTime implements Scheduler.Scheduler {
 
   /** Starts an effect in this time. */
   fork<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> {
-    return Effect.runFork(Effect.withClock(effect, this.clock), { scheduler: this })
+    return Effect.runFork(Effect.withRandom(Effect.withClock(effect, this.clock), this.random), { scheduler: this })
   }
 
   /** Asks a fiber to stop. */
