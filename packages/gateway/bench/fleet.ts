@@ -47,10 +47,15 @@ interface Running {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "switchyard-bench-fleet-"))
-process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
+const children: Array<ChildProcess> = []
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGKILL")
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const startUpstream = async (): Promise<Running> => {
   const child = fork(fileURLToPath(new URL("upstream.ts", import.meta.url)))
+  children.push(child)
   const port = await new Promise<number>((resolve) => {
     child.once("message", (message: { readonly port: number }) => resolve(message.port))
   })
@@ -67,6 +72,7 @@ const startGateway = async (name: string, upstream: string, redis?: object): Pro
   const child = spawn(process.execPath, [program, "serve", "--config", file, "--port", "0"], {
     stdio: ["ignore", "pipe", "inherit"]
   })
+  children.push(child)
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout.on("data", (text: Buffer) => {
       const [, found] = /listens on (http:\/\/\S+)/.exec(text.toString()) ?? []
@@ -210,7 +216,6 @@ const news = (redis: RedisServer.RedisServer) =>
     if (first === undefined) return
     const times: Array<number> = []
     for (let round = 0; round < 10; round++) {
-      yield* upstream.reset
       yield* upstream.when(({ headers: sent }) => (sent["x-gateway"] === first.name ? { status: 503 } : {}))
       let isOver = false
       const pressed = press(others, 1, () => isOver)
@@ -232,7 +237,7 @@ const news = (redis: RedisServer.RedisServer) =>
       yield* Effect.promise(() => pressed)
       const last = Math.max(...upstream.journal().map(({ receivedAt }) => receivedAt))
       times.push(last - (failed?.endedAt ?? 0))
-      yield* upstream.behave({})
+      yield* upstream.reset
       yield* until(
         Effect.zipRight(
           Effect.promise(() => Promise.all(gateways.map((gateway) => ask(gateway)))),
@@ -275,6 +280,5 @@ if (wants("costs")) await costs(redis, plain, shared)
 if (wants("waits")) await waits(redis, shared)
 if (wants("news")) await Effect.runPromise(news(redis))
 if (given.exact) await Effect.runPromise(exactness(redis))
-for (const { child } of [plain, shared, upstream]) child.kill("SIGKILL")
 await redis.stop()
 process.exit(isGood ? 0 : 1)
