@@ -4,19 +4,19 @@ import { FastCheck as fc } from "effect"
 
 const chunk = (choice: unknown) => ({ id: "c", choices: [choice] })
 
+const good = chunk({
+  index: 0,
+  delta: {
+    content: "words",
+    reasoning: "thoughts",
+    tool_calls: [{ index: 0, id: "t", function: { name: "f", arguments: "{}" } }]
+  }
+})
+
 /** What a stream said, and then something that no provider should say. */
 const folded = (...later: ReadonlyArray<unknown>) => {
   const fold = new ChunkFold()
-  fold.add(
-    chunk({
-      index: 0,
-      delta: {
-        content: "words",
-        reasoning: "thoughts",
-        tool_calls: [{ index: 0, id: "t", function: { name: "f", arguments: "{}" } }]
-      }
-    })
-  )
+  fold.add(good)
   for (const one of later) fold.add(chunk(one))
   const [choice] = fold.answer().choices as ReadonlyArray<{ readonly message?: Record<string, unknown> }>
   return choice?.message ?? {}
@@ -50,16 +50,7 @@ describe("the chunks of a stream as one answer", () => {
   ])("what is said counts after %j, too", (before) => {
     const fold = new ChunkFold()
     fold.add(chunk(before))
-    fold.add(
-      chunk({
-        index: 0,
-        delta: {
-          content: "words",
-          reasoning: "thoughts",
-          tool_calls: [{ index: 0, id: "t", function: { name: "f", arguments: "{}" } }]
-        }
-      })
-    )
+    fold.add(good)
     const [choice] = fold.answer().choices as ReadonlyArray<{ readonly message?: Record<string, unknown> }>
     assert.deepInclude(choice?.message, {
       ...said,

@@ -1,7 +1,7 @@
 /**
  * Bearer tokens of IBM Cloud, which an API key is exchanged for.
  */
-import type { Env } from "../protocols/protocol.js"
+import { type Env, variable } from "../protocols/protocol.js"
 import { ask } from "./asked.js"
 import { Renewed } from "./renewed.js"
 import type { Token } from "./tokens.js"
@@ -36,8 +36,7 @@ const untilOf = ({ expiration, expires_in: seconds }: Answer, now: number): numb
 export const ibmTokens = (key: string | undefined, env: Env, now: () => number): Renewed<Token> =>
   new Renewed(async () => {
     if (key === undefined) throw new Error("there is no API key: set `apiKey`, or WATSONX_API_KEY in the environment")
-    const url = env.WATSONX_IAM_URL
-    const { status, text } = await ask("IBM's IAM", url === undefined || url === "" ? usual : url, {
+    const { status, text } = await ask("IBM's IAM", variable(env, "WATSONX_IAM_URL") ?? usual, {
       method: "POST",
       headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
       body: new URLSearchParams({ grant_type: "urn:ibm:params:oauth:grant-type:apikey", apikey: key }).toString()

@@ -16,7 +16,8 @@ import {
   type Protocol,
   type Shape,
   type Stamp,
-  type TargetProblem
+  type TargetProblem,
+  variable
 } from "./protocol.js"
 
 const chat: ReadonlyArray<DialectName> = ["chat"]
@@ -30,7 +31,7 @@ const usualRegion = "us-ashburn-1"
 const isCohere = ({ baseModel }: Deployment, model: string): boolean => /^cohere\./i.test(baseModel ?? model)
 
 const compartmentOf = ({ project }: Deployment, env: Env): string | undefined =>
-  project ?? (env.OCI_COMPARTMENT_ID === "" ? undefined : env.OCI_COMPARTMENT_ID)
+  project ?? variable(env, "OCI_COMPARTMENT_ID")
 
 /** For whom, and which model is asked: one of the service's, or an endpoint of one's own by its OCID. */
 export const placed = (deployment: Deployment, model: string, env: Env = environment): JsonObject => ({
@@ -44,7 +45,7 @@ const address = (deployment: Deployment, baseUrl: string | undefined, env: Env):
   if (compartmentOf(deployment, env) === undefined) {
     return { problem: "OCI needs a compartment: set `project` to its OCID, or OCI_COMPARTMENT_ID in the environment" }
   }
-  const region = deployment.location ?? (env.OCI_REGION === "" ? undefined : env.OCI_REGION) ?? usualRegion
+  const region = deployment.location ?? variable(env, "OCI_REGION") ?? usualRegion
   const base = baseOf(baseUrl ?? `https://inference.generativeai.${region}.oci.oraclecloud.com`)
   if (base === undefined) return badBase
   const root = base.path.replace(/\/20231130(?:\/.*)?$/, "")

@@ -27,6 +27,10 @@ export interface Ask {
 /** The environment, where clouds' own tools look for a region or a project. */
 export type Env = Readonly<Record<string, string | undefined>>
 
+/** The first of some variables that holds something; an empty one is as good as none. */
+export const variable = (env: Env, ...names: ReadonlyArray<string>): string | undefined =>
+  names.map((name) => env[name]).find((value) => value !== undefined && value !== "")
+
 /** The environment of this process; empty where there is none. */
 export const environment: Env = (globalThis as { readonly process?: { readonly env?: Env } }).process?.env ?? {}
 

@@ -12,7 +12,8 @@ import {
   type Env,
   isClaude,
   type Protocol,
-  type TargetProblem
+  type TargetProblem,
+  variable
 } from "./protocol.js"
 
 const messages: ReadonlyArray<DialectName> = ["messages"]
@@ -28,8 +29,8 @@ const partOf = ({ dialect, operation }: Ask): string | undefined => {
 const rootOf = (path: string): string => path.replace(/\/cortex(?:\/.*)?$/, "").replace(/\/api(?:\/v\d+)?$/, "")
 
 const address = (_: Deployment, baseUrl: string | undefined, env: Env): Address | TargetProblem => {
-  const { SNOWFLAKE_ACCOUNT_ID: account } = env
-  if (baseUrl === undefined && (account === undefined || account === "")) {
+  const account = variable(env, "SNOWFLAKE_ACCOUNT_ID")
+  if (baseUrl === undefined && account === undefined) {
     return { problem: "Snowflake needs the account's base URL, or SNOWFLAKE_ACCOUNT_ID in the environment" }
   }
   const base = baseOf(baseUrl ?? `https://${account}.snowflakecomputing.com`)

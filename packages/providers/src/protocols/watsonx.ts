@@ -15,6 +15,7 @@ import {
   environment,
   type Protocol,
   type TargetProblem,
+  variable,
   withQueries
 } from "./protocol.js"
 
@@ -26,9 +27,6 @@ const usualVersion = "2024-03-13"
 /** A model that somebody has deployed, by the id of that: it knows its project or space itself. */
 const deployedId = (model: string): string | undefined => /^deployment\/(.+)$/.exec(model)?.[1]
 
-const first = (env: Env, ...names: ReadonlyArray<string>): string | undefined =>
-  names.map((name) => env[name]).find((value) => value !== undefined && value !== "")
-
 const textOf = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined)
 
 /** For whom a model is asked: in the words of the API. Empty where nobody says. */
@@ -37,10 +35,10 @@ const idsOf = ({ defaults, project }: Deployment, env: Env = environment): JsonO
   const own = project ?? textOf(defaults.project_id)
   if (own !== undefined) return { project_id: own }
   if (space !== undefined) return { space_id: space }
-  const known = first(env, "WATSONX_PROJECT_ID", "WX_PROJECT_ID", "PROJECT_ID")
+  const known = variable(env, "WATSONX_PROJECT_ID", "WX_PROJECT_ID", "PROJECT_ID")
   if (known !== undefined) return { project_id: known }
   const spaces = ["WATSONX_DEPLOYMENT_SPACE_ID", "WATSONX_SPACE_ID", "WX_SPACE_ID", "SPACE_ID"]
-  const inEnvironment = first(env, ...spaces)
+  const inEnvironment = variable(env, ...spaces)
   return inEnvironment === undefined ? {} : { space_id: inEnvironment }
 }
 
@@ -51,7 +49,7 @@ export const named = (deployment: Deployment, model: string): JsonObject =>
 const regionOf = ({ location, region }: Deployment, env: Env): string | undefined =>
   location ??
   (region !== undefined && /^[a-z]{2}-[a-z]+$/.test(region) ? region : undefined) ??
-  first(env, "WATSONX_REGION", "WX_REGION")
+  variable(env, "WATSONX_REGION", "WX_REGION")
 
 const pathOf = ({ model, operation, stream }: Ask): string | undefined => {
   const id = deployedId(model)
