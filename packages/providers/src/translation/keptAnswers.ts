@@ -31,7 +31,9 @@ const sizeOf = (value: unknown): number => {
 const itemsOf = (input: unknown): ReadonlyArray<unknown> =>
   typeof input === "string" ? [{ role: "user", content: input }] : arrayOf(input)
 
-const keyOf = (caller: string | undefined, id: string): string => `${caller ?? ""} ${id}`
+/** Names hold anything, and callers write ids: the length says where the one ends and the other begins. */
+const keyOf = (caller: string | undefined, id: string): string =>
+  caller === undefined ? ` ${id}` : `${caller.length} ${caller}${id}`
 
 /** Remembers answers in the memory of this process, each for who asked for it. */
 export class KeptAnswers {

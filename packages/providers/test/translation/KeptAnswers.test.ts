@@ -143,6 +143,24 @@ describe("answers that are kept", () => {
     assert.strictEqual(kept.resolved(reference, undefined), reference)
   })
 
+  it("are no other caller's, whatever callers are called and write as an id", () => {
+    const kept = new KeptAnswers()
+    kept.keep({ input: "hi" }, "team alpha", answer("a", "secret"))
+    kept.keep({ input: "hi" }, undefined, answer("b", "secret"))
+    for (const [caller, id] of [
+      ["team", "alpha a"],
+      ["team", "a"],
+      ["", "b"],
+      [undefined, "team alpha a"],
+      [undefined, "10 team alphaa"]
+    ] as const) {
+      const body = { input: "go on", previous_response_id: id }
+      assert.strictEqual(kept.resolved(body, caller), body, `${caller} ${id}`)
+    }
+    const own = { input: "go on", previous_response_id: "a" }
+    assert.notStrictEqual(kept.resolved(own, "team alpha"), own)
+  })
+
   it("leave a payload alone that refers to nothing", () => {
     const kept = new KeptAnswers()
     const body = { input: [{ role: "user", content: "x" }, 5, null], previous_response_id: 7 }
